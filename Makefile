@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# romsim's build.  The common targets are:
+#
+#     make            build/romsim              make check        all set-up, then the tests
+#     make deps       install what is needed    make demo         all set-up, then the sample
+#     make guest      build/guest (the VM's)    make bench        ratios against peers
+#     make install    PREFIX, DESTDIR           make fuzz TIME=60 seconds a target
+#     make lint       format, rooms, analysis   make coverage     lines of sim/erofs covered
+#     make clean
+#
+# SANITIZE=1 builds with ASan and UBSan, in a folder of its own; WERROR=1 makes warnings errors.
+# The parts of the house add their own rules in the *.mk files at the end.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# ---- what it is built with ----------------------------------------------------------------
+
+LIBRARIES := fuse3 libarchive yaml-0.1 jansson libcrypto liblz4 zlib liblzma libzstd
+
+ifeq ($(SANITIZE),1)
+BUILD := build/sanitize
+OPTIMIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+LDOPTIMIZE := -fsanitize=address,undefined
+else ifeq ($(COVERAGE),1)
+BUILD := build/coverage
+OPTIMIZE := -O0 --coverage
+LDOPTIMIZE := --coverage
+else
+BUILD := build
+OPTIMIZE := -O2 -D_FORTIFY_SOURCE=2
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wwrite-strings -Wpointer-arith -Wcast-align -Wformat=2 -Wimplicit-fallthrough -Wundef \
+	-Wvla -Wnull-dereference $(if $(WERROR),-Werror)
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
+CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=314 \
+	-DROMSIM_VERSION='"$(VERSION)"'
+CFLAGS += -std=gnu17 -g $(OPTIMIZE) $(WARNINGS) $(HARDENING) -pthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now $(LDOPTIMIZE) -pthread
+
+# Asked for only when something is built, so that `make deps` and `make clean` work without them.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES)))$(PKG_LIBS)
+
+# ---- the program --------------------------------------------------------------------------
+
+LIBRARY_SOURCES := $(sort $(foreach room,base instance erofs image layout vm,$(wildcard sim/$(room)/*.c)) \
+	$(wildcard fuse/*.c))
+PROGRAM_SOURCES := $(sort $(wildcard sim/cli/*.c))
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
+PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
+
+.PHONY: all
+all: $(BUILD)/romsim
+
+# One plain sentence about each missing package, before the compiler's pages about them.
+$(BUILD)/packages-present: Makefile
+	@mkdir -p $(@D)
+	@for tool in pkg-config $(CC); do command -v $$tool >/dev/null || { \
+	    echo "romsim needs '$$tool': run 'make deps' (as root or with sudo)" >&2; exit 1; }; done
+	@missing=0; for library in $(LIBRARIES); do pkg-config --exists $$library || { missing=1; \
+	    echo "romsim needs the development files of '$$library': run 'make deps'" >&2; }; done; \
+	    exit $$missing
+	@touch $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/packages-present
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libromsim.a: $(LIBRARY_OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+-include $(LIBRARY_OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d)
+
+# ---- what it needs ------------------------------------------------------------------------
+
+DEPS_BUILD := gcc make pkg-config musl-tools libfuse3-dev libarchive-dev libyaml-dev \
+	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev
+DEPS_RUN := fuse3 qemu-system-x86 busybox-static mmdebstrap curl cpio xz-utils zstd lz4 python3 uidmap
+DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah mandoc git file strace procps \
+	util-linux e2fsprogs jq
+DEPS_LINT := clang-format-14 clang-tidy-14 cppcheck
+DEPS_DEVELOP := clang-14 libclang-rt-14-dev llvm-14 lcov time
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Installs only what is missing, and asks apt only then.
+define install_packages
+@missing=$$(dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | \
+    awk '$$1 == "installed" { print $$2 }' | sort | comm -13 - <(printf '%s\n' $(1) | sort)); \
+if [ -n "$$missing" ]; then \
+    echo "installing:" $$missing; \
+    $(SUDO) apt-get update -qq && \
+    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        $$missing >/dev/null; \
+fi
+endef
+
+.PHONY: deps deps-lint deps-develop
+deps:
+	$(call install_packages,$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_CHECK))
+deps-lint:
+	$(call install_packages,$(DEPS_LINT))
+deps-develop:
+	$(call install_packages,$(DEPS_DEVELOP))
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+# ---- the other parts of the house ---------------------------------------------------------
+
+include sim/guest/guest.mk
+include samples/samples.mk
+include tests/tests.mk
+include tests/fuzz/fuzz.mk
+include tests/bench/bench.mk
+include docs/docs.mk

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * blob.h: immutable bytes with a size and a SHA-256, reference-counted, random access.
+ *
+ * A blob's bytes are always mapped and never change, shrink or give SIGBUS, because nobody else
+ * can write them: they are a sealed memfd, a private (unlinked) copy of a foreign file, or a file
+ * in romsim's own cache.  A ROM is a blob.  An inline ROM is a memfd: it dies with its last
+ * reference, as in the cloud (cloud-rules, guide "Inline ROMs").
+ *
+ * References and reads are thread-safe.
+ */
+#ifndef ROMSIM_BLOB_H
+#define ROMSIM_BLOB_H
+
+#include <romsim/cleanup.h>
+#include <romsim/digest.h>
+#include <romsim/error.h>
+
+#include <stdint.h>
+
+struct romsim_blob;
+
+/* A blob with a copy of `size` bytes (a sealed memfd). */
+struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
+                                           struct romsim_error *err);
+
+/*
+ * A blob with the bytes that the regular file `path` has now: a private copy in the cache folder's
+ * file system (a reflink where the file system can), unlinked from the start, hashed on the way.
+ * Fails with EINVAL if the file is not a regular one, and EAGAIN if it changed during the copy.
+ */
+struct romsim_blob *romsim_blob_snapshot(const char *path, struct romsim_error *err);
+struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct romsim_error *err);
+
+/*
+ * Takes a file that only romsim writes, without a copy: a file of the cache, or a memfd that the
+ * caller filled (it gets sealed).  Takes ownership of `fd`, on failure too.
+ */
+struct romsim_blob *romsim_blob_take_fd(int fd, struct romsim_error *err);
+
+/* A part of another blob; holds a reference to it.  The range must be inside (EINVAL). */
+struct romsim_blob *romsim_blob_slice(struct romsim_blob *blob, uint64_t offset, uint64_t size,
+                                      struct romsim_error *err);
+
+/* Returns `blob`, with one reference more. */
+struct romsim_blob *romsim_blob_ref(struct romsim_blob *blob);
+
+/* Drops a reference; with the last one the bytes are gone.  Accepts NULL. */
+void romsim_blob_unref(struct romsim_blob *blob);
+
+uint64_t romsim_blob_size(const struct romsim_blob *blob);
+
+/* All bytes.  Valid while the caller holds a reference.  Never NULL, even for an empty blob. */
+const uint8_t *romsim_blob_bytes(const struct romsim_blob *blob);
+
+/*
+ * The file behind the blob and, in *ret_offset, where in it the blob starts; the descriptor
+ * belongs to the blob.  For splicing and copy_file_range(); only for reading.
+ */
+int romsim_blob_fd(const struct romsim_blob *blob, uint64_t *ret_offset);
+
+/* The SHA-256 of all bytes; computed once, at the first call or on the way into the blob. */
+const uint8_t *romsim_blob_sha256(struct romsim_blob *blob);
+
+/* The same as 64 hexadecimal digits. */
+const char *romsim_blob_sha256_hex(struct romsim_blob *blob);
+
+/*
+ * An anonymous file to fill and then turn into a blob with romsim_blob_take_fd(): a memfd for
+ * what is small and must die with the process, or an unlinked file in the cache folder for what
+ * may be large.  Returns a descriptor, or -1.
+ */
+int romsim_blob_scratch_memfd(struct romsim_error *err);
+int romsim_blob_scratch_file(struct romsim_error *err);
+
+DEFINE_CLEANUP(struct romsim_blob, romsim_blob_unref)
+#define CLEANUP_BLOB CLEANUP(cleanup_romsim_blob_unref)
+
+#endif

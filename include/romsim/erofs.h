@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * erofs.h: writing and reading EROFS images.
+ *
+ * Format: the kernel's Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h; the words
+ * (nid, pcluster, lcluster, ...) are theirs.  The choices of the writer are the cloud packer's
+ * (cloud-rules §3).  The on-disk structs are in sim/erofs/format.h, for this room only.
+ *
+ * An open image is immutable: all reading functions may be called by many threads at once.
+ * Nothing in the image is trusted: EUCLEAN is what a damaged structure gives, EOPNOTSUPP a feature
+ * that is not supported (named in the message), and no call takes more time or memory than
+ * O(bytes returned + metadata of what was asked).
+ */
+#ifndef ROMSIM_EROFS_H
+#define ROMSIM_EROFS_H
+
+#include <romsim/blob.h>
+#include <romsim/cleanup.h>
+#include <romsim/error.h>
+#include <romsim/tree.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+struct romsim_erofs_options {
+    int64_t build_time; /* seconds, into the superblock; the default 0 keeps images reproducible */
+    bool inline_data;   /* tail-pack small data and directories; default: no, as the cloud packer
+                           ('inline data is incompatible with DAX') */
+    const char *compress; /* NULL (the cloud's), or "lz4" or "lz4hc[:1-12]" */
+};
+
+struct romsim_erofs_result {
+    uint64_t size;   /* of the image, a multiple of 4096 */
+    uint64_t inodes;
+    uint64_t data_bytes;   /* sum of the regular files' sizes */
+    uint64_t stored_bytes; /* what their data takes in the image (less when compressed) */
+    uint8_t uuid[16];      /* from a hash of the content */
+};
+
+/*
+ * Writes `tree` as an EROFS image into `fd`, an empty file opened for reading and writing, from
+ * offset 0.  Sorts the tree and uses the inodes' cookies.  The same tree gives the same bytes on
+ * every host.  `options` NULL: all defaults.  On failure the file's content is undefined.
+ * Returns 0 or -1.
+ */
+int romsim_erofs_write(struct romsim_tree *tree, const struct romsim_erofs_options *options, int fd,
+                       struct romsim_erofs_result *ret, struct romsim_error *err);
+
+/*
+ * Writes the image into a new memfd or, when it may be larger than 64 MiB, an unlinked file of the
+ * cache folder, verifies it with romsim_erofs_verify(), and returns it as a blob.
+ */
+struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
+                                       const struct romsim_erofs_options *options,
+                                       struct romsim_erofs_result *ret, struct romsim_error *err);
+
+/*
+ * Reads the image back with the reader and compares all of it with the tree: names, types, modes,
+ * owners, times, link counts, xattrs and every byte of data (hostile-input, promise 2).
+ * Returns 0, or -1 with EUCLEAN and the path of the first difference.
+ */
+int romsim_erofs_verify(struct romsim_tree *tree, struct romsim_blob *image,
+                        struct romsim_error *err);
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+struct romsim_erofs;
+
+/* The values of i_format's data layout field (erofs_fs.h). */
+enum romsim_erofs_layout {
+    ROMSIM_EROFS_FLAT_PLAIN = 0,
+    ROMSIM_EROFS_COMPRESSED_FULL = 1,
+    ROMSIM_EROFS_FLAT_INLINE = 2,
+    ROMSIM_EROFS_COMPRESSED_COMPACT = 3,
+    ROMSIM_EROFS_CHUNK_BASED = 4
+};
+
+/* An inode, read and checked.  A value: copy it freely; it belongs to the image it came from. */
+struct romsim_erofs_inode {
+    uint64_t nid;
+    uint32_t mode;
+    uint32_t uid, gid;
+    uint32_t links;
+    uint32_t ino; /* the 32-bit number that compact inodes carry for stat() */
+    uint64_t size;
+    int64_t mtime;
+    uint32_t mtime_nsec;
+    uint32_t rdev; /* as the kernel's new_encode_dev() packs it */
+    uint32_t xattr_size;     /* bytes of the inode's own xattr area, 0 without */
+    uint64_t start;          /* first block of flat data, or the number of compressed blocks */
+    uint32_t chunk_format;   /* of a chunk-based file */
+    enum romsim_erofs_layout layout;
+    bool extended; /* a 64-byte inode */
+    uint64_t offset;     /* of the inode in the image's metadata, bytes */
+    uint64_t data_start; /* where what follows inode and xattrs begins (inline data, indexes) */
+};
+
+/* A name in a directory, as found; points into the image's bytes or the cursor. */
+struct romsim_erofs_dirent {
+    uint64_t nid;
+    const char *name; /* not NUL-terminated; valid until the cursor's next use */
+    uint16_t name_size;
+    uint8_t file_type; /* FT_* of the dirent: 1 regular, 2 directory, 3 chrdev, ... */
+};
+
+/* Is this, by its magic, an EROFS image? */
+bool romsim_erofs_probe(const void *bytes, uint64_t size);
+
+/* Opens an image; takes a reference to the blob.  EUCLEAN, EOPNOTSUPP, or EINVAL (no EROFS). */
+struct romsim_erofs *romsim_erofs_open(struct romsim_blob *image, struct romsim_error *err);
+void romsim_erofs_close(struct romsim_erofs *erofs);
+
+DEFINE_CLEANUP(struct romsim_erofs, romsim_erofs_close)
+#define CLEANUP_EROFS CLEANUP(cleanup_romsim_erofs_close)
+
+uint64_t romsim_erofs_root(const struct romsim_erofs *erofs); /* the root's nid */
+struct romsim_blob *romsim_erofs_blob(const struct romsim_erofs *erofs); /* no new reference */
+
+/* Reads the inode `nid`.  Returns 0 or -1. */
+int romsim_erofs_inode(struct romsim_erofs *erofs, uint64_t nid, struct romsim_erofs_inode *ret,
+                       struct romsim_error *err);
+
+/* Looks a name up in a directory, by binary search.  Returns 1 and *ret_nid, 0 if there is no
+ * such name, or -1 (ENOTDIR, EUCLEAN). */
+int romsim_erofs_lookup(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                        const char *name, size_t name_size, uint64_t *ret_nid,
+                        struct romsim_error *err);
+
+/* Resolves a path from the root, symlinks not followed; "" and "/" are the root.  Returns as
+ * romsim_erofs_lookup(). */
+int romsim_erofs_lookup_path(struct romsim_erofs *erofs, const char *path,
+                             struct romsim_erofs_inode *ret, struct romsim_error *err);
+
+/*
+ * The entry of a directory at `cursor` and the cursor behind it; 0 starts, and any value is safe.
+ * "." and ".." are returned as they stand.  `scratch` (ROMSIM_EROFS_BLOCK_MAX bytes, may be NULL
+ * for images without compressed directories) holds a block whose names may not be pointed to.
+ * Returns 1, 0 at the end, or -1.
+ */
+enum { ROMSIM_EROFS_BLOCK_MAX = 65536 };
+int romsim_erofs_readdir(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                         uint64_t cursor, uint64_t *ret_cursor, struct romsim_erofs_dirent *ret,
+                         void *scratch, struct romsim_error *err);
+
+/* Reads up to `size` bytes at `offset` of a regular file (or a directory's raw blocks, or a
+ * symlink's target).  *ret_size is less only at the end of the file.  Returns 0 or -1. */
+int romsim_erofs_read(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      uint64_t offset, void *buffer, size_t size, size_t *ret_size,
+                      struct romsim_error *err);
+
+/*
+ * The longest run of a file's bytes from `offset`, at most `size`, that stand in the image as they
+ * are: *ret points to *ret_size > 0 of them, and *ret_position is their offset in the blob.
+ * Returns 1, 0 if the data at `offset` is a hole, compressed or at the end (use
+ * romsim_erofs_read()), or -1.
+ */
+int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                     uint64_t offset, uint64_t size, const uint8_t **ret, uint64_t *ret_size,
+                     uint64_t *ret_position, struct romsim_error *err);
+
+/* A symlink's target, malloc'ed and NUL-terminated; over 4,095 bytes or with a NUL: EUCLEAN. */
+char *romsim_erofs_readlink(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                            struct romsim_error *err);
+
+/*
+ * The xattrs of an inode, one by one: `index` from 0.  *ret's name and value are malloc'ed, the
+ * caller frees them with romsim_xattr_release().  Returns 1, 0 after the last one, or -1.
+ */
+int romsim_erofs_xattr(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                       size_t index, struct romsim_xattr *ret, struct romsim_error *err);
+void romsim_xattr_release(struct romsim_xattr *xattr);
+
+/* What the superblock says.  All values as stored, already in host order. */
+struct romsim_erofs_super {
+    uint32_t checksum;
+    uint32_t feature_compat, feature_incompat;
+    unsigned block_bits;
+    uint64_t root_nid;
+    uint64_t inodes;
+    int64_t build_time;
+    uint32_t build_time_nsec;
+    uint64_t blocks;
+    uint32_t meta_block, xattr_block;
+    uint8_t uuid[16];
+    char volume_name[17];
+    uint16_t available_algorithms;
+    uint16_t extra_devices;
+    uint64_t packed_nid, metabox_nid;
+};
+void romsim_erofs_super(const struct romsim_erofs *erofs, struct romsim_erofs_super *ret);
+
+/* A reader of data that a walk over a whole image needs: every file, depth first, once a name.
+ * `path` starts with '/'.  A visit that returns other than 0 ends the walk with that value.
+ * Directory loops and depth over 1,024 give EUCLEAN; no recursion. */
+typedef int romsim_erofs_visit(void *context, const char *path,
+                               const struct romsim_erofs_inode *inode);
+int romsim_erofs_walk(struct romsim_erofs *erofs, romsim_erofs_visit *visit, void *context,
+                      struct romsim_error *err);
+
+#endif

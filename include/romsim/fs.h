@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fs.h: a layout as a file system of the host, through FUSE.
+ *
+ * The mount shows the instance's whole file system as the guest will have it: the root image's
+ * tree, dev/ukp_rom<N> and dev/ukp_rom_<name> (regular files with the images' bytes: unprivileged
+ * FUSE has no block devices), and at every `at` the ROM's tree over what was there.
+ */
+#ifndef ROMSIM_FS_H
+#define ROMSIM_FS_H
+
+#include <romsim/error.h>
+#include <romsim/layout.h>
+
+#include <stdbool.h>
+
+struct romsim_fs;
+
+/*
+ * Mounts a layout at an existing, empty directory.  When this returns, the mount is there and
+ * answers as soon as romsim_fs_serve() runs.  The layout must outlive the file system.
+ * ENODEV/EACCES when FUSE is not usable here.
+ */
+struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char *directory,
+                                  struct romsim_error *err);
+
+/* Answers requests, with several threads, until the file system is unmounted or
+ * romsim_fs_stop() is called.  Returns 0 or -1. */
+int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err);
+
+/* Makes romsim_fs_serve() return soon.  Safe from another thread and from a signal handler. */
+void romsim_fs_stop(struct romsim_fs *fs);
+
+/* Unmounts (lazily if it is in use) and frees.  Accepts NULL. */
+void romsim_fs_free(struct romsim_fs *fs);
+
+/* Unmounts a romsim mount at `directory`: as root directly, else with fusermount3; also one whose
+ * server was killed.  Another file system than romsim's is refused (EINVAL).  Returns 0 or -1. */
+int romsim_fs_unmount(const char *directory, struct romsim_error *err);
+
+/* Is `directory` a romsim mount?  1, 0; and 2 if it is one whose server is gone (ENOTCONN). */
+int romsim_fs_is_mounted(const char *directory);
+
+/* Can this process mount FUSE file systems?  0, or -1 with the reason and the remedy as hint. */
+int romsim_fs_probe(struct romsim_error *err);
+
+#endif

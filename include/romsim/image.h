@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * image.h: from what an instance names to blobs: directories, archives, EROFS images, OCI layouts
+ * and names in the local store, all told by magic, never by file name.
+ *
+ * Functions are thread-safe as long as each thread has its own image source.
+ */
+#ifndef ROMSIM_IMAGE_H
+#define ROMSIM_IMAGE_H
+
+#include <romsim/blob.h>
+#include <romsim/erofs.h>
+#include <romsim/error.h>
+#include <romsim/instance.h>
+#include <romsim/tree.h>
+
+#include <stdbool.h>
+
+/* What a ROM's or root's bytes are. */
+enum romsim_image_kind { ROMSIM_IMAGE_EROFS, ROMSIM_IMAGE_CPIO, ROMSIM_IMAGE_RAW };
+const char *romsim_image_kind_name(enum romsim_image_kind kind); /* "erofs", "cpio", "raw" */
+
+/* By magic: EROFS's superblock, cpio's newc/crc/odc/binary headers, else raw. */
+enum romsim_image_kind romsim_image_probe(const struct romsim_blob *blob);
+
+/* A ROM, ready to be attached. */
+struct romsim_rom_image {
+    struct romsim_blob *blob; /* owned: a reference */
+    enum romsim_image_kind kind;
+    uint64_t files; /* regular files inside, 0 for cpio and raw */
+};
+void romsim_rom_image_release(struct romsim_rom_image *rom);
+
+/* A base image: a root and what to run in it (the OCI config's words). */
+struct romsim_base_image {
+    struct romsim_blob *root; /* an EROFS image; owned: a reference */
+    struct romsim_blob *kernel; /* of a Unikraft image, or NULL; owned: a reference */
+    struct romsim_strings entrypoint, cmd, env; /* env: "K=V" */
+    char *working_dir;                          /* or NULL */
+    bool from_cache; /* the root was not built anew */
+};
+void romsim_base_image_release(struct romsim_base_image *base);
+
+/*
+ * Makes the ROM of an instance: an inline one is built (files root:root 0644, directories 0755,
+ * time 0: cloud-rules §4 [U]); an image is resolved: a directory (built; root:root, modes and
+ * times kept), an EROFS image, a cpio archive or any other file (a multiple of 4096 bytes, else
+ * the cloud's refusal), or a reference.  Built images are verified.  Errors carry the ROM's place
+ * in the instance file.  Returns 0 or -1.
+ */
+int romsim_image_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,
+                     struct romsim_rom_image *ret, struct romsim_error *err);
+
+/*
+ * Makes the base image of an instance: a directory, a tar or cpio archive (plain, gzip, xz, zstd,
+ * lz4), an EROFS image, or a reference.  What was built is kept in the cache folder by content and
+ * used again.  Returns 0 or -1.
+ */
+int romsim_image_base(const struct romsim_instance *instance, struct romsim_base_image *ret,
+                      struct romsim_error *err);
+
+/* ---- sources of trees ------------------------------------------------------------------- */
+
+enum romsim_owners { ROMSIM_OWNERS_KEEP, ROMSIM_OWNERS_ROOT };
+
+/* A tree from a directory of the host: everything, hard links joined, modes and times kept; the
+ * walk never leaves it (links are not followed).  Data stays in the files. */
+struct romsim_tree *romsim_tree_from_directory(const char *path, enum romsim_owners owners,
+                                               struct romsim_error *err);
+
+/* A tree from an inline ROM's files. */
+struct romsim_tree *romsim_tree_from_files(const struct romsim_file *files, size_t count,
+                                           struct romsim_error *err);
+
+/*
+ * Adds an archive (tar, PAX, cpio; plain, gzip, xz, zstd, lz4) to a tree.  With `layer`, the
+ * entries are a container layer's: whiteouts and opaque directories apply to what the tree had
+ * before.  Data stays in the archive's blob, or in a scratch file if it was compressed.
+ * `name` is for messages.  Returns 0 or -1.
+ */
+int romsim_tree_add_archive(struct romsim_tree *tree, struct romsim_blob *archive, bool layer,
+                            const char *name, struct romsim_error *err);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * instance.h: an instance as the cloud's POST /v1/instances takes it (cloud-rules §1 and §2), read
+ * from YAML or JSON, checked by the cloud's rules and limits.
+ *
+ * The model is not tied to YAML or to a terminal: it can be read from a file, made from flags, or
+ * (later) from a REST request, and it is checked by the same rules each time.  Every part that a
+ * later stage may complain about carries its place in the input.
+ *
+ * Strings are owned by the instance, NUL-terminated UTF-8 without NUL inside.  A NULL string means
+ * that the member was absent.  Not thread-safe.
+ */
+#ifndef ROMSIM_INSTANCE_H
+#define ROMSIM_INSTANCE_H
+
+#include <romsim/cleanup.h>
+#include <romsim/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The limits of cloud-rules §1; each can be changed with --limit NAME=VALUE. */
+struct romsim_limits {
+    uint64_t roms;       /* ROMs an instance, inline and image together: 8 */
+    uint64_t files;      /* files an inline ROM: 16 */
+    uint64_t rom_bytes;  /* decoded bytes of an inline ROM over all files: 1 MiB */
+    uint64_t body_bytes; /* a request body with the inline data base64-encoded: 8 MiB */
+    uint64_t plugins;    /* 8 */
+    uint64_t memory_min_mb, memory_max_mb; /* 16, 8192 */
+};
+
+extern const struct romsim_limits romsim_limits_default;
+
+/* Applies "NAME=VALUE": roms, files, rom-bytes, body-bytes, plugins, memory-min, memory-max; a
+ * value takes the suffixes K, M, G (powers of 1024).  Returns 0 or -1 (EINVAL, with the names). */
+int romsim_limits_set(struct romsim_limits *limits, const char *assignment,
+                      struct romsim_error *err);
+
+struct romsim_strings {
+    char **items;
+    size_t count;
+};
+
+struct romsim_env {
+    char *name;
+    char *value;
+};
+
+enum romsim_encoding { ROMSIM_ENCODING_TEXT, ROMSIM_ENCODING_BASE64 };
+
+struct romsim_file {
+    char *path; /* as given; normalised: without the one leading '/' */
+    enum romsim_encoding encoding;
+    uint8_t *data; /* decoded; owned */
+    size_t size;
+    struct romsim_place place;
+};
+
+struct romsim_rom {
+    char *name;  /* NULL: unnamed */
+    char *image; /* a reference, from the string or the object's `url` */
+    char *dir;   /* romsim's own: an inline ROM from a directory (cloud-rules §2) */
+    char *at;    /* mount point, normalised: no trailing or doubled '/' */
+    struct romsim_file *files; /* of an inline ROM; also filled from `dir` by the loader */
+    size_t file_count;
+    bool is_inline; /* has `files` or `dir` */
+    struct romsim_place place, name_place, image_place, at_place;
+};
+
+enum romsim_handlers { ROMSIM_HANDLER_TLS = 1, ROMSIM_HANDLER_HTTP = 2, ROMSIM_HANDLER_REDIRECT = 4 };
+
+struct romsim_service {
+    uint16_t port;             /* the public one */
+    uint16_t destination_port; /* in the guest; = port when absent */
+    unsigned handlers;         /* of enum romsim_handlers */
+    uint16_t host_port;        /* romsim's own, from -p HOST:GUEST; 0: choose */
+    struct romsim_place place;
+};
+
+enum romsim_restart { ROMSIM_RESTART_NEVER, ROMSIM_RESTART_ALWAYS, ROMSIM_RESTART_ON_FAILURE };
+
+struct romsim_instance {
+    char *name;     /* NULL: romsim makes a random one, as the cloud does */
+    char *hostname; /* NULL: the name */
+    char *image;
+    struct romsim_strings args;
+    bool has_args; /* an empty list replaces the image's Cmd too */
+    struct romsim_env *env;
+    size_t env_count;
+    uint64_t memory_mb; /* 128 */
+    uint32_t vcpus;     /* 1 */
+    struct romsim_service *services;
+    size_t service_count;
+    struct romsim_rom *roms;
+    size_t rom_count;
+    enum romsim_restart restart;
+    bool autostart;
+    uint32_t replicas;
+    char *other_json; /* the members that romsim checks for shape and does not simulate, as a JSON
+                         object; NULL without.  They pass through to romsim_instance_request(). */
+    char *service_group_json; /* the whole service_group as it came, for the request; or NULL */
+    char *directory;          /* relative paths in the instance are relative to this; "" = cwd */
+    struct romsim_place place, image_place;
+};
+
+struct romsim_instances {
+    struct romsim_instance **items;
+    size_t count;
+};
+
+/*
+ * Reads a file ("-": standard input) with one instance, an array of them or several YAML
+ * documents; YAML or JSON.  All errors and warnings of the file go to `diagnostics` in one pass,
+ * with their places, in the cloud's tone.  `dir:` ROMs are read (directories walked, files loaded)
+ * so that the rules see their content.
+ * Returns 0 if there was no error (warnings do not count); -1 otherwise, and *ret is then empty.
+ */
+int romsim_instances_load(const char *path, const struct romsim_limits *limits,
+                          struct romsim_instances *ret, struct romsim_diagnostics *diagnostics);
+
+/* The same for `size` bytes of text; `name` stands for the file in messages, `directory` is what
+ * relative paths are relative to (NULL: the working directory). */
+int romsim_instances_parse(const char *text, size_t size, const char *name, const char *directory,
+                           const struct romsim_limits *limits, struct romsim_instances *ret,
+                           struct romsim_diagnostics *diagnostics);
+
+void romsim_instances_clear(struct romsim_instances *instances);
+
+/* An empty instance with the cloud's defaults, to be filled by hand (flags); NULL without
+ * memory.  Free with romsim_instance_free(), which takes NULL. */
+struct romsim_instance *romsim_instance_new(void);
+void romsim_instance_free(struct romsim_instance *instance);
+
+DEFINE_CLEANUP(struct romsim_instance, romsim_instance_free)
+#define CLEANUP_INSTANCE CLEANUP(cleanup_romsim_instance_free)
+
+/* Loads the `dir` of every ROM that has one and whose files are not loaded yet. */
+int romsim_instance_load_dirs(struct romsim_instance *instance,
+                              struct romsim_diagnostics *diagnostics);
+
+/* Checks an instance by all rules and limits that need no look at images.  Called by the loader;
+ * call it again after flags changed the instance.  Returns 0 or -1. */
+int romsim_instance_check(const struct romsim_instance *instance,
+                          const struct romsim_limits *limits,
+                          struct romsim_diagnostics *diagnostics);
+
+/* The flags of the cloud's CLI (cloud-rules §2).  Each adds to or overrides the instance.
+ * `spec` is the flag's argument.  Return 0 or -1 (EINVAL with what is wrong in it). */
+int romsim_instance_add_rom(struct romsim_instance *instance, const char *spec,
+                            struct romsim_error *err); /* name=N,image=REF|dir=PATH,at=PATH */
+int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
+                             struct romsim_error *err); /* HOST:GUEST[/handler[+handler]] */
+int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
+                            struct romsim_error *err); /* K=V */
+int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
+                             struct romsim_error *err); /* split as a shell would, no expansion */
+
+/* The JSON body for POST /v1/instances that creates this instance: `dir` ROMs become base64
+ * files, absent members stay absent.  malloc'ed text, indented, ending in a newline. */
+char *romsim_instance_request(const struct romsim_instance *instance, struct romsim_error *err);
+
+/* The name that the cloud's CLI gives to a ROM from its `at` (cloud-rules §2), malloc'ed; "" if
+ * nothing is left; NULL without memory. */
+char *romsim_rom_name_from_at(const char *at);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * layout.h: the one source of truth of a simulated instance: its root image, its ROM devices, its
+ * mounts in order, its app and its ports (cloud-rules §4).
+ *
+ * Below the layout nothing reads the instance's YAML again; above it nothing knows of FUSE or
+ * QEMU.  A finished layout is immutable and may be read by many threads.
+ */
+#ifndef ROMSIM_LAYOUT_H
+#define ROMSIM_LAYOUT_H
+
+#include <romsim/blob.h>
+#include <romsim/cleanup.h>
+#include <romsim/image.h>
+#include <romsim/instance.h>
+
+enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
+
+/* A block device of the guest.  Index 0 is the root image, the ROMs follow in request order. */
+struct romsim_device {
+    unsigned index;
+    char indexed_name[ROMSIM_DEVICE_NAME_SIZE]; /* "ukp_rom3", in /dev */
+    char named_name[ROMSIM_DEVICE_NAME_SIZE];   /* "ukp_rom_config", "" for the root or unnamed */
+    struct romsim_blob *blob;                   /* owned: a reference */
+    enum romsim_image_kind kind;
+    char *source;   /* for people: "inline", or the image's reference; owned */
+    uint64_t files; /* regular files inside, 0 for cpio and raw */
+    bool is_inline;
+};
+
+/* A mount of the guest, made before the app starts. */
+struct romsim_mount {
+    unsigned device; /* index into devices */
+    char *path;      /* absolute, normalised; owned */
+};
+
+struct romsim_port {
+    uint16_t port;             /* the service's public one */
+    uint16_t destination_port; /* in the guest */
+    uint16_t host_port;        /* asked for with -p, or 0 */
+    unsigned handlers;
+};
+
+struct romsim_layout {
+    char *name;
+    char *hostname;
+    struct romsim_device *devices;
+    size_t device_count; /* 1 + the number of ROMs */
+    struct romsim_mount *mounts; /* in the order in which they are made: parents first, else as
+                                    requested (cloud-rules §4 [U]) */
+    size_t mount_count;
+    struct romsim_strings argv; /* Entrypoint + (args or Cmd) */
+    struct romsim_strings env;  /* "K=V": the image's, with the instance's over it */
+    char *working_dir;          /* "/" when the image names none */
+    uint64_t memory_mb;
+    uint32_t vcpus;
+    struct romsim_port *ports;
+    size_t port_count;
+    enum romsim_restart restart;
+    struct romsim_blob *image_kernel; /* or NULL; owned: a reference */
+};
+
+/*
+ * Makes the layout of a checked instance: builds or resolves its images, and checks what needs a
+ * look at them (an empty command, an `at` on a ROM that is no EROFS image).  A ROM that cannot be
+ * automounted is a warning, not an error: the cloud finds out at boot.  All errors go to
+ * `diagnostics`.  Returns NULL if there was one.
+ */
+struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
+                                        struct romsim_diagnostics *diagnostics);
+void romsim_layout_free(struct romsim_layout *layout);
+
+DEFINE_CLEANUP(struct romsim_layout, romsim_layout_free)
+#define CLEANUP_LAYOUT CLEANUP(cleanup_romsim_layout_free)
+
+/* The layout as JSON (an object, indented, ending in a newline) or for people; malloc'ed. */
+char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err);
+char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error *err);
+
+/* Only the ROMs' images, without a base image: what `romsim build` needs.  devices[0] is unused
+ * (no blob). */
+struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
+                                         struct romsim_diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * state.h: what runs: one folder an instance or mount, under romsim's state folder.
+ *
+ *     instances/<name>/   lock, state.json, qmp.sock, console.log, drives/ (a FUSE mount)
+ *     mounts/<id>/        lock, state.json  {"mount_point": ...}
+ *
+ * Theory of operation: the process that owns a folder holds an exclusive lock (flock) on its
+ * `lock` file for as long as it lives; the kernel drops the lock with the process, however it
+ * dies.  So a folder whose lock can be taken is stale, and whoever takes the lock may clean up:
+ * unmount, kill what state.json names (checked by start time, so that a reused pid is never hit),
+ * remove the folder.
+ */
+#ifndef ROMSIM_STATE_H
+#define ROMSIM_STATE_H
+
+#include <romsim/cleanup.h>
+#include <romsim/error.h>
+
+#include <sys/types.h>
+
+enum romsim_state_kind { ROMSIM_STATE_INSTANCE, ROMSIM_STATE_MOUNT };
+
+struct romsim_state;
+
+/* Makes and locks the folder of a new instance or mount.  EEXIST if one of that name runs. */
+struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *name,
+                                      struct romsim_error *err);
+
+const char *romsim_state_directory(const struct romsim_state *state);
+
+/* Records (atomically, in state.json) a mount point, or a process with its start time, that must
+ * not outlive the owner. */
+int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
+                           struct romsim_error *err);
+int romsim_state_add_process(struct romsim_state *state, pid_t pid, struct romsim_error *err);
+
+/* Removes the folder and drops the lock.  Accepts NULL. */
+void romsim_state_free(struct romsim_state *state);
+
+/* After a fork: the parent gives up its part without removing anything. */
+void romsim_state_forget(struct romsim_state *state);
+
+/* Cleans up after owners that were killed.  Called at the start of every command that makes or
+ * looks at instances and mounts.  Returns the number of stale folders removed; problems are not
+ * errors (somebody else may be cleaning at the same time). */
+size_t romsim_state_sweep(void);
+
+/* The folder name of a mount at `directory` (an absolute path): a short hash. */
+void romsim_state_mount_id(const char *directory, char ret[17]);
+
+#endif

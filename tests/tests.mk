@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The tests.  Each is a program that speaks TAP: tests/unit/*.c with Check, tests/cli/*.sh and
+# tests/vm/*.sh on the whole program.  tests/run runs them and prints the totals.
+# TESTS='tests/unit/tree.c tests/cli/plan.sh' runs some; MUST_RUN=1 makes skips failures.
+
+UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c))
+UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/unit/%)
+CHECK_CFLAGS = $(eval CHECK_CFLAGS := $(shell pkg-config --cflags check))$(CHECK_CFLAGS)
+CHECK_LIBS = $(eval CHECK_LIBS := $(shell pkg-config --libs check))$(CHECK_LIBS)
+TESTS ?= $(UNIT_SOURCES) $(sort $(wildcard tests/cli/*.sh)) $(sort $(wildcard tests/vm/*.sh))
+
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/packages-present
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libromsim.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(PKG_LIBS)
+
+-include $(UNIT_SOURCES:%.c=$(BUILD)/obj/%.d)
+.PRECIOUS: $(BUILD)/obj/tests/%.o
+
+.PHONY: check-programs check-only check
+check-programs: $(BUILD)/romsim $(UNIT_PROGRAMS)
+
+# The tests alone, for when all set-up is there.
+check-only: check-programs
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(TESTS)
+
+# Each step its own make, because the next one looks for what the one before installed.
+check:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all guest
+	@$(MAKE) --no-print-directory check-samples
+	@$(MAKE) --no-print-directory check-only
