@@ -26,7 +26,7 @@ struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
 
 /*
  * A blob with the bytes that the regular file `path` has now: a private copy in the cache folder's
- * file system (a reflink where the file system can), unlinked from the start, hashed on the way.
+ * file system (a reflink where the file system can), unlinked from the start.
  * Fails with EINVAL if the file is not a regular one, and EAGAIN if it changed during the copy.
  */
 struct romsim_blob *romsim_blob_snapshot(const char *path, struct romsim_error *err);
@@ -59,7 +59,7 @@ const uint8_t *romsim_blob_bytes(const struct romsim_blob *blob);
  */
 int romsim_blob_fd(const struct romsim_blob *blob, uint64_t *ret_offset);
 
-/* The SHA-256 of all bytes; computed once, at the first call or on the way into the blob. */
+/* The SHA-256 of all bytes; computed once, at the first call. */
 const uint8_t *romsim_blob_sha256(struct romsim_blob *blob);
 
 /* The same as 64 hexadecimal digits. */

@@ -39,9 +39,9 @@ static inline int steal_fd(int *fd)
 }
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
-#define CLEANUP_FREE CLEANUP(cleanup_free_pointer)
-#define CLEANUP_FD CLEANUP(cleanup_close_fd)
-#define CLEANUP_FILE CLEANUP(cleanup_close_file)
+#define CLEANUP_FREE      CLEANUP(cleanup_free_pointer)
+#define CLEANUP_FD        CLEANUP(cleanup_close_fd)
+#define CLEANUP_FILE      CLEANUP(cleanup_close_file)
 
 /* Defines cleanup_NAME(), for CLEANUP(cleanup_NAME), from a destructor that takes a TYPE *. */
 #define DEFINE_CLEANUP(type, destructor)                                                           \

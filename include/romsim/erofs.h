@@ -32,7 +32,7 @@ struct romsim_erofs_options {
 };
 
 struct romsim_erofs_result {
-    uint64_t size;   /* of the image, a multiple of 4096 */
+    uint64_t size; /* of the image, a multiple of 4096 */
     uint64_t inodes;
     uint64_t data_bytes;   /* sum of the regular files' sizes */
     uint64_t stored_bytes; /* what their data takes in the image (less when compressed) */
@@ -87,12 +87,12 @@ struct romsim_erofs_inode {
     uint64_t size;
     int64_t mtime;
     uint32_t mtime_nsec;
-    uint32_t rdev; /* as the kernel's new_encode_dev() packs it */
-    uint32_t xattr_size;     /* bytes of the inode's own xattr area, 0 without */
-    uint64_t start;          /* first block of flat data, or the number of compressed blocks */
-    uint32_t chunk_format;   /* of a chunk-based file */
+    uint32_t rdev;         /* as the kernel's new_encode_dev() packs it */
+    uint32_t xattr_size;   /* bytes of the inode's own xattr area, 0 without */
+    uint64_t start;        /* first block of flat data, or the number of compressed blocks */
+    uint32_t chunk_format; /* of a chunk-based file */
     enum romsim_erofs_layout layout;
-    bool extended; /* a 64-byte inode */
+    bool extended;       /* a 64-byte inode */
     uint64_t offset;     /* of the inode in the image's metadata, bytes */
     uint64_t data_start; /* where what follows inode and xattrs begins (inline data, indexes) */
 };
@@ -115,7 +115,7 @@ void romsim_erofs_close(struct romsim_erofs *erofs);
 DEFINE_CLEANUP(struct romsim_erofs, romsim_erofs_close)
 #define CLEANUP_EROFS CLEANUP(cleanup_romsim_erofs_close)
 
-uint64_t romsim_erofs_root(const struct romsim_erofs *erofs); /* the root's nid */
+uint64_t romsim_erofs_root(const struct romsim_erofs *erofs);            /* the root's nid */
 struct romsim_blob *romsim_erofs_blob(const struct romsim_erofs *erofs); /* no new reference */
 
 /* Reads the inode `nid`.  Returns 0 or -1. */

@@ -33,11 +33,11 @@ void romsim_rom_image_release(struct romsim_rom_image *rom);
 
 /* A base image: a root and what to run in it (the OCI config's words). */
 struct romsim_base_image {
-    struct romsim_blob *root; /* an EROFS image; owned: a reference */
+    struct romsim_blob *root;   /* an EROFS image; owned: a reference */
     struct romsim_blob *kernel; /* of a Unikraft image, or NULL; owned: a reference */
     struct romsim_strings entrypoint, cmd, env; /* env: "K=V" */
     char *working_dir;                          /* or NULL */
-    bool from_cache; /* the root was not built anew */
+    bool from_cache;                            /* the root was not built anew */
 };
 void romsim_base_image_release(struct romsim_base_image *base);
 

@@ -58,17 +58,21 @@ struct romsim_file {
 };
 
 struct romsim_rom {
-    char *name;  /* NULL: unnamed */
-    char *image; /* a reference, from the string or the object's `url` */
-    char *dir;   /* romsim's own: an inline ROM from a directory (cloud-rules §2) */
-    char *at;    /* mount point, normalised: no trailing or doubled '/' */
+    char *name;                /* NULL: unnamed */
+    char *image;               /* a reference, from the string or the object's `url` */
+    char *dir;                 /* romsim's own: an inline ROM from a directory (cloud-rules §2) */
+    char *at;                  /* mount point, normalised: no trailing or doubled '/' */
     struct romsim_file *files; /* of an inline ROM; also filled from `dir` by the loader */
     size_t file_count;
     bool is_inline; /* has `files` or `dir` */
     struct romsim_place place, name_place, image_place, at_place;
 };
 
-enum romsim_handlers { ROMSIM_HANDLER_TLS = 1, ROMSIM_HANDLER_HTTP = 2, ROMSIM_HANDLER_REDIRECT = 4 };
+enum romsim_handlers {
+    ROMSIM_HANDLER_TLS = 1,
+    ROMSIM_HANDLER_HTTP = 2,
+    ROMSIM_HANDLER_REDIRECT = 4
+};
 
 struct romsim_service {
     uint16_t port;             /* the public one */

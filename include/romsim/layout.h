@@ -45,7 +45,7 @@ struct romsim_layout {
     char *name;
     char *hostname;
     struct romsim_device *devices;
-    size_t device_count; /* 1 + the number of ROMs */
+    size_t device_count;         /* 1 + the number of ROMs */
     struct romsim_mount *mounts; /* in the order in which they are made: parents first, else as
                                     requested (cloud-rules §4 [U]) */
     size_t mount_count;

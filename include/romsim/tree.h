@@ -62,20 +62,21 @@ struct romsim_data {
 struct romsim_inode {
     uint32_t mode; /* type and permissions, as in struct stat */
     uint32_t uid, gid;
-    int64_t mtime;         /* seconds since 1970, may be negative */
-    uint32_t mtime_nsec;   /* 0 to 999,999,999 */
-    uint32_t links;        /* dentries that lead here (a directory: 1); kept by the tree */
-    uint64_t size;         /* of a regular file's data or of a symlink's target */
+    int64_t mtime;       /* seconds since 1970, may be negative */
+    uint32_t mtime_nsec; /* 0 to 999,999,999 */
+    uint32_t links;      /* dentries that lead here (a directory: 1); kept by the tree */
+    uint64_t size;       /* of a regular file's data or of a symlink's target */
     uint32_t rdev_major, rdev_minor; /* of a device */
     struct romsim_data data;         /* of a regular file */
     char *target;                    /* of a symlink; owned */
     struct romsim_xattr *xattrs;     /* sorted by name, byte-wise; owned */
     size_t xattr_count;
-    struct romsim_dentry *children;      /* of a directory: in order of insertion until sorted */
+    struct romsim_dentry *children; /* of a directory: in order of insertion until sorted */
     struct romsim_dentry *last_child;
     size_t child_count;
-    struct romsim_dentry *dentry; /* of a directory: the one name that it has; NULL for the root */
+    struct romsim_dentry *dentry;  /* of a directory: the one name that it has; NULL for the root */
     struct romsim_inode *next_all; /* the tree's own list of all inodes */
+    struct romsim_tree *tree;      /* that it belongs to, for the tree's count of data */
     uint64_t cookie; /* free for the user of a finished tree (a writer's nid); 0 at first */
     bool implied;    /* a directory made only as somebody's parent: its metadata is a default that
                         an explicit entry may replace */
@@ -109,6 +110,13 @@ DEFINE_CLEANUP(struct romsim_tree, romsim_tree_free)
 
 struct romsim_inode *romsim_tree_root(const struct romsim_tree *tree);
 uint64_t romsim_tree_inode_count(const struct romsim_tree *tree);
+
+/* The limit of data bytes (struct romsim_tree_limits). */
+uint64_t romsim_tree_data_limit(const struct romsim_tree *tree);
+
+/* Counts `added` bytes of data more and `removed` less.  Returns 0, or -1, and counts nothing,
+ * above the limit.  The romsim_inode_set_...() functions call it. */
+int romsim_tree_count_data(struct romsim_tree *tree, uint64_t removed, uint64_t added);
 
 /* All inodes, in the order in which they were made: first = NULL gives the first one (the root),
  * NULL ends.  An inode that lost its last name is no longer in the list. */
@@ -166,7 +174,8 @@ struct romsim_inode *romsim_tree_lookup(struct romsim_tree *tree, const char *pa
 int romsim_tree_sort(struct romsim_tree *tree, struct romsim_error *err);
 
 /* Sets a regular file's data to a copy of some bytes, to all of a blob (takes a reference), to a
- * file of the host, or to pieces of a blob (copies the extents); sets the size.  Return 0 or -1. */
+ * file of the host, or to pieces of a blob (copies the extents); sets the size.  EFBIG above the
+ * tree's limit of data.  Return 0 or -1. */
 int romsim_inode_set_bytes(struct romsim_inode *inode, const void *bytes, uint64_t size,
                            struct romsim_error *err);
 int romsim_inode_set_blob(struct romsim_inode *inode, struct romsim_blob *blob,
@@ -176,6 +185,9 @@ int romsim_inode_set_host_file(struct romsim_inode *inode, const char *path, uin
 int romsim_inode_set_extents(struct romsim_inode *inode, uint64_t size, struct romsim_blob *blob,
                              const struct romsim_extent *extents, size_t count,
                              struct romsim_error *err);
+
+/* Makes a file empty, and drops what its data owns. */
+void romsim_inode_clear_data(struct romsim_inode *inode);
 
 /* Sets a symlink's target (1 to 4,095 bytes, no NUL: else EINVAL). */
 int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size_t size,

@@ -21,9 +21,9 @@ enum romsim_accel { ROMSIM_ACCEL_AUTO, ROMSIM_ACCEL_KVM, ROMSIM_ACCEL_TCG };
 
 struct romsim_vm_options {
     enum romsim_accel accel;
-    const char *kernel;     /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
-    bool use_image_kernel;  /* --image-kernel */
-    bool no_fuse;           /* drives straight from the built files */
+    const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
+    bool use_image_kernel;   /* --image-kernel */
+    bool no_fuse;            /* drives straight from the built files */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
     bool quiet;
 };

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * blob.c: immutable bytes.
+ *
+ * Theory of operation: a blob's file is one that nobody else can change (blob.h), so it is mapped
+ * once, as a whole, and handed out as plain memory.  A slice shares its parent's mapping.  The
+ * SHA-256 is computed when it is first asked for.
+ */
+#include "sim/base/copy.h"
+
+#include <romsim/blob.h>
+#include <romsim/checked.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+struct romsim_blob {
+    atomic_uint references;
+    const uint8_t *bytes;
+    uint64_t size;
+    int fd;
+    uint64_t offset;            /* of the blob in the file behind fd */
+    struct romsim_blob *parent; /* of a slice: owns the mapping and fd */
+    pthread_mutex_t digest_lock;
+    bool has_digest;
+    uint8_t digest[ROMSIM_SHA256_SIZE];
+    char digest_hex[ROMSIM_SHA256_HEX_SIZE];
+};
+
+static const uint8_t no_bytes[1];
+
+static struct romsim_blob *new_blob(struct romsim_error *err)
+{
+    struct romsim_blob *blob = calloc(1, sizeof(*blob));
+
+    if (!blob) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    atomic_init(&blob->references, 1);
+    pthread_mutex_init(&blob->digest_lock, NULL);
+    blob->bytes = no_bytes;
+    blob->fd = -1;
+    return blob;
+}
+
+int romsim_blob_scratch_memfd(struct romsim_error *err)
+{
+    int fd = memfd_create("romsim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    return fd < 0 ? romsim_error_system(err, errno, "cannot make an anonymous file") : fd;
+}
+
+/* Where the file system has no O_TMPFILE: a named file, unlinked at once. */
+static int open_unlinked(const char *folder)
+{
+    CLEANUP_FREE char *path = romsim_path_join(folder, "XXXXXX");
+    int fd;
+
+    if (!path) {
+        errno = ENOMEM;
+        return -1;
+    }
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(path);
+    return fd;
+}
+
+int romsim_blob_scratch_file(struct romsim_error *err)
+{
+    CLEANUP_FREE char *folder = romsim_path_cache("scratch", err);
+    int fd;
+
+    if (!folder)
+        return -1;
+    fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT))
+        fd = open_unlinked(folder);
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot make a temporary file in '%s'",
+                                   QUOTE(folder));
+    return fd;
+}
+
+/* A memfd that can no longer change; other files have no seals (EINVAL), and need none. */
+static int seal(int fd)
+{
+    if (fcntl(fd, F_GET_SEALS) < 0)
+        return 0;
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+}
+
+struct romsim_blob *romsim_blob_take_fd(int taken_fd, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = taken_fd;
+    CLEANUP_BLOB struct romsim_blob *blob = new_blob(err);
+    struct stat st;
+    void *bytes;
+
+    if (!blob)
+        return NULL;
+    if (seal(fd) < 0 || fstat(fd, &st) < 0) {
+        romsim_error_system(err, errno, "cannot seal a file");
+        return NULL;
+    }
+    if (st.st_size > 0) {
+        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (bytes == MAP_FAILED) {
+            romsim_error_system(err, errno, "cannot map a file of %s",
+                                SIZE_TEXT((uint64_t)st.st_size));
+            return NULL;
+        }
+        blob->bytes = bytes;
+    }
+    blob->size = (uint64_t)st.st_size;
+    blob->fd = steal_fd(&fd);
+    return STEAL_POINTER(&blob);
+}
+
+struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
+                                           struct romsim_error *err)
+{
+    CLEANUP_FD int fd = romsim_blob_scratch_memfd(err);
+    int errnum;
+
+    if (fd < 0)
+        return NULL;
+    errnum = write_fully(fd, bytes, size, 0);
+    if (errnum != 0) {
+        romsim_error_system(err, errnum, "cannot keep %s in memory", SIZE_TEXT(size));
+        return NULL;
+    }
+    return romsim_blob_take_fd(steal_fd(&fd), err);
+}
+
+static bool same_state(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static int changed_meanwhile(const char *name, struct romsim_error *err)
+{
+    romsim_error_set(err, EAGAIN, "'%s' changed while it was read", QUOTE(name));
+    return romsim_error_hint(err, "try again when nothing writes to it");
+}
+
+struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct romsim_error *err)
+{
+    CLEANUP_FD int copy = -1;
+    struct stat before, after;
+    int errnum;
+
+    if (fstat(fd, &before) < 0) {
+        romsim_error_system(err, errno, "cannot read '%s'", QUOTE(name));
+        return NULL;
+    }
+    if (!S_ISREG(before.st_mode)) {
+        romsim_error_set(err, EINVAL, "'%s' is not a regular file", QUOTE(name));
+        return NULL;
+    }
+    copy = romsim_blob_scratch_file(err);
+    if (copy < 0)
+        return NULL;
+    errnum = copy_range(fd, 0, copy, 0, (uint64_t)before.st_size);
+    if (errnum != 0 && errnum != ENODATA) {
+        romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(name));
+        return NULL;
+    }
+    if (errnum == ENODATA || fstat(fd, &after) < 0 || !same_state(&before, &after)) {
+        changed_meanwhile(name, err);
+        return NULL;
+    }
+    return romsim_blob_take_fd(steal_fd(&copy), err);
+}
+
+struct romsim_blob *romsim_blob_snapshot(const char *path, struct romsim_error *err)
+{
+    /* Non-blocking, so that a fifo is refused instead of waited for. */
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) {
+        romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
+        return NULL;
+    }
+    return romsim_blob_snapshot_fd(fd, path, err);
+}
+
+struct romsim_blob *romsim_blob_slice(struct romsim_blob *blob, uint64_t offset, uint64_t size,
+                                      struct romsim_error *err)
+{
+    struct romsim_blob *slice;
+
+    if (!range_is_inside(offset, size, blob->size)) {
+        romsim_error_set(err, EINVAL, "%llu bytes at %llu are not inside %llu bytes",
+                         (unsigned long long)size, (unsigned long long)offset,
+                         (unsigned long long)blob->size);
+        return NULL;
+    }
+    slice = new_blob(err);
+    if (!slice)
+        return NULL;
+    slice->bytes = blob->bytes + offset;
+    slice->size = size;
+    slice->fd = blob->fd;
+    slice->offset = blob->offset + offset;
+    slice->parent = romsim_blob_ref(blob);
+    return slice;
+}
+
+struct romsim_blob *romsim_blob_ref(struct romsim_blob *blob)
+{
+    atomic_fetch_add_explicit(&blob->references, 1, memory_order_relaxed);
+    return blob;
+}
+
+void romsim_blob_unref(struct romsim_blob *blob)
+{
+    if (!blob || atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (blob->parent) {
+        romsim_blob_unref(blob->parent);
+    } else {
+        if (blob->bytes != no_bytes)
+            munmap((void *)(uintptr_t)blob->bytes, blob->size);
+        if (blob->fd >= 0)
+            close(blob->fd);
+    }
+    pthread_mutex_destroy(&blob->digest_lock);
+    free(blob);
+}
+
+uint64_t romsim_blob_size(const struct romsim_blob *blob)
+{
+    return blob->size;
+}
+
+const uint8_t *romsim_blob_bytes(const struct romsim_blob *blob)
+{
+    return blob->bytes;
+}
+
+int romsim_blob_fd(const struct romsim_blob *blob, uint64_t *ret_offset)
+{
+    if (ret_offset)
+        *ret_offset = blob->offset;
+    return blob->fd;
+}
+
+static void ensure_digest(struct romsim_blob *blob)
+{
+    pthread_mutex_lock(&blob->digest_lock);
+    if (!blob->has_digest) {
+        /* Fails only without memory for libcrypto's 200 bytes; there is nothing sane to go on
+         * with then, and a wrong digest must never be handed out. */
+        if (romsim_sha256(blob->bytes, blob->size, blob->digest) < 0)
+            abort();
+        romsim_text_hex(blob->digest, sizeof(blob->digest), blob->digest_hex);
+        blob->has_digest = true;
+    }
+    pthread_mutex_unlock(&blob->digest_lock);
+}
+
+const uint8_t *romsim_blob_sha256(struct romsim_blob *blob)
+{
+    ensure_digest(blob);
+    return blob->digest;
+}
+
+const char *romsim_blob_sha256_hex(struct romsim_blob *blob)
+{
+    ensure_digest(blob);
+    return blob->digest_hex;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* error.c: filling a struct romsim_error, and lists of them. */
+#include <romsim/error.h>
+#include <romsim/vector.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Formats into `ret`; a text that does not fit ends in "...". */
+static void format_cut(char *ret, size_t ret_size, const char *format, va_list arguments)
+{
+    int length = vsnprintf(ret, ret_size, format, arguments);
+
+    if (length < 0)
+        ret[0] = '\0';
+    else if ((size_t)length >= ret_size)
+        memcpy(ret + ret_size - 4, "...", 4);
+}
+
+static void append_cut(char *text, size_t text_size, const char *more)
+{
+    size_t length = strlen(text);
+    size_t more_length = strlen(more);
+
+    if (length + more_length < text_size) {
+        memcpy(text + length, more, more_length + 1);
+        return;
+    }
+    memcpy(text + length, more, text_size - 1 - length);
+    memcpy(text + text_size - 4, "...", 4);
+}
+
+static void start_message(struct romsim_error *err, int errnum)
+{
+    *err = (struct romsim_error){.errnum = errnum, .cloud = ROMSIM_CLOUD_UNKNOWN_ERROR};
+}
+
+int romsim_error_set(struct romsim_error *err, int errnum, const char *format, ...)
+{
+    struct romsim_error fresh; /* the arguments may point into *err */
+    va_list arguments;
+
+    if (!err)
+        return -1;
+    start_message(&fresh, errnum);
+    va_start(arguments, format);
+    format_cut(fresh.message, sizeof(fresh.message), format, arguments);
+    va_end(arguments);
+    *err = fresh;
+    return -1;
+}
+
+int romsim_error_system(struct romsim_error *err, int errnum, const char *format, ...)
+{
+    struct romsim_error fresh;
+    va_list arguments;
+
+    if (!err)
+        return -1;
+    start_message(&fresh, errnum);
+    va_start(arguments, format);
+    format_cut(fresh.message, sizeof(fresh.message), format, arguments);
+    va_end(arguments);
+    append_cut(fresh.message, sizeof(fresh.message), ": ");
+    append_cut(fresh.message, sizeof(fresh.message), strerrordesc_np(errnum) ?: "unknown error");
+    *err = fresh;
+    return -1;
+}
+
+int romsim_error_context(struct romsim_error *err, const char *format, ...)
+{
+    char message[sizeof(err->message)];
+    va_list arguments;
+
+    if (!err)
+        return -1;
+    va_start(arguments, format);
+    format_cut(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    append_cut(message, sizeof(message), ": ");
+    append_cut(message, sizeof(message), err->message);
+    memcpy(err->message, message, sizeof(message));
+    return -1;
+}
+
+int romsim_error_hint(struct romsim_error *err, const char *format, ...)
+{
+    char hint[sizeof(err->hint)]; /* the arguments may point into *err */
+    va_list arguments;
+
+    if (!err)
+        return -1;
+    va_start(arguments, format);
+    format_cut(hint, sizeof(hint), format, arguments);
+    va_end(arguments);
+    memcpy(err->hint, hint, sizeof(hint));
+    return -1;
+}
+
+int romsim_error_nomem(struct romsim_error *err)
+{
+    return romsim_error_set(err, ENOMEM, "out of memory");
+}
+
+void romsim_diagnostics_add(struct romsim_diagnostics *diagnostics,
+                            const struct romsim_error *error, int is_warning)
+{
+    struct romsim_diagnostic *entries;
+
+    if (is_warning)
+        diagnostics->warnings++;
+    else
+        diagnostics->errors++;
+    if (diagnostics->count >= ROMSIM_DIAGNOSTICS_MAX)
+        return;
+    entries = reallocarray(diagnostics->entries, diagnostics->count + 1, sizeof(*entries));
+    if (!entries)
+        return;
+    entries[diagnostics->count++] =
+        (struct romsim_diagnostic){.is_warning = is_warning, .error = *error};
+    diagnostics->entries = entries;
+}
+
+void romsim_diagnostics_clear(struct romsim_diagnostics *diagnostics)
+{
+    if (!diagnostics)
+        return;
+    free(diagnostics->entries);
+    *diagnostics = (struct romsim_diagnostics){0};
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* text.c: quoting foreign names for a terminal, sizes, UTF-8, hexadecimal, nearest words. */
+#include <romsim/text.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* The code point of a sequence that romsim_utf8_length() found to be valid. */
+static uint32_t code_point(const char *text, size_t length)
+{
+    static const uint8_t first_mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t value = (uint8_t)text[0] & first_mask[length];
+
+    for (size_t i = 1; i < length; i++)
+        value = value << 6 | ((uint8_t)text[i] & 0x3f);
+    return value;
+}
+
+size_t romsim_utf8_length(const char *text, size_t size)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t first;
+    size_t length;
+    uint32_t value;
+
+    if (size == 0)
+        return 0;
+    first = (uint8_t)text[0];
+    if (first < 0x80)
+        return 1;
+    length = first >= 0xc2 && first < 0xe0   ? 2
+             : first >= 0xe0 && first < 0xf0 ? 3
+             : first >= 0xf0 && first < 0xf5 ? 4
+                                             : 0;
+    if (length == 0 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if (((uint8_t)text[i] & 0xc0) != 0x80)
+            return 0;
+    value = code_point(text, length);
+    if (value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
+        return 0;
+    return length;
+}
+
+bool romsim_utf8_is_valid(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t length = romsim_utf8_length(text + i, size - i);
+
+        if (length == 0)
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+/* Controls (C0, DEL, C1), line separators, and what changes the direction of text: a name with
+ * these could rewrite the line in which it is shown. */
+static bool is_dangerous(uint32_t value)
+{
+    return value < 0x20 || (value >= 0x7f && value < 0xa0) || value == 0x061c ||
+           (value >= 0x200b && value <= 0x200f) || (value >= 0x2028 && value <= 0x202e) ||
+           (value >= 0x2066 && value <= 0x2069) || value == 0xfeff ||
+           (value >= 0xfff9 && value <= 0xfffb);
+}
+
+/* Puts the quoted form of what stands at `text` into `ret` (17 bytes), and returns how many bytes
+ * of the text it stands for. */
+static size_t quote_one(const char *text, size_t size, char ret[17])
+{
+    size_t length = romsim_utf8_length(text, size);
+    size_t count = length == 0 ? 1 : length;
+
+    if (length > 0 && !is_dangerous(code_point(text, length))) {
+        memcpy(ret, text, length);
+        ret[length] = '\0';
+        return length;
+    }
+    for (size_t i = 0; i < count; i++)
+        snprintf(ret + 4 * i, 5, "\\x%02x", (uint8_t)text[i]);
+    return count;
+}
+
+const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t ret_size)
+{
+    size_t used = 0;
+    size_t cut = 0; /* where "..." still fits */
+    char piece[17];
+
+    for (size_t i = 0; i < size;) {
+        size_t taken = quote_one(text + i, size - i, piece);
+        size_t length = strlen(piece);
+
+        if (used + length >= ret_size) {
+            memcpy(ret + cut, "...", 4);
+            return ret;
+        }
+        memcpy(ret + used, piece, length);
+        used += length;
+        if (used + 4 <= ret_size)
+            cut = used;
+        i += taken;
+    }
+    ret[used] = '\0';
+    return ret;
+}
+
+const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes / 1024;
+    size_t unit = 0;
+
+    if (bytes < 1024) {
+        snprintf(ret, ret_size, "%u B", (unsigned)bytes);
+        return ret;
+    }
+    while (value >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(ret, ret_size, "%.1f %s", value, units[unit]);
+    return ret;
+}
+
+void romsim_text_hex(const uint8_t *bytes, size_t size, char *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        ret[2 * i] = digits[bytes[i] >> 4];
+        ret[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret[2 * size] = '\0';
+}
+
+enum { NEAREST_MAX = 64 }; /* longer words have no near ones */
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+    unsigned least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* The Damerau-Levenshtein distance (with neighbours swapped once) of two words up to NEAREST_MAX.
+ */
+static unsigned distance(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    unsigned rows[3][NEAREST_MAX + 1];
+    unsigned *before = rows[0], *above = rows[1], *row = rows[2];
+
+    for (size_t j = 0; j <= b_size; j++)
+        above[j] = (unsigned)j;
+    for (size_t i = 1; i <= a_size; i++) {
+        unsigned *spare = before;
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_size; j++) {
+            unsigned replaced = above[j - 1] + (a[i - 1] != b[j - 1]);
+
+            row[j] = min3(above[j] + 1, row[j - 1] + 1, replaced);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = min3(row[j], before[j - 2] + 1, row[j]);
+        }
+        before = above;
+        above = row;
+        row = spare;
+    }
+    return above[b_size];
+}
+
+const char *romsim_text_nearest(const char *word, const char *const *known)
+{
+    size_t word_size = strlen(word);
+    unsigned best = 3;
+    const char *nearest = NULL;
+
+    if (word_size > NEAREST_MAX)
+        return NULL;
+    for (; *known; known++) {
+        size_t known_size = strlen(*known);
+        unsigned apart;
+
+        if (known_size > NEAREST_MAX)
+            continue;
+        apart = distance(word, word_size, *known, known_size);
+        if (apart < best && apart < word_size) {
+            best = apart;
+            nearest = *known;
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tree_data.c: what the files of a tree contain: data, link targets, xattrs. */
+#include "sim/base/copy.h"
+
+#include <romsim/checked.h>
+#include <romsim/text.h>
+#include <romsim/tree.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void romsim_inode_clear_data(struct romsim_inode *inode)
+{
+    if (S_ISREG(inode->mode)) /* a symlink's size is its target's */
+        romsim_tree_count_data(inode->tree, inode->size, 0);
+    romsim_blob_unref(inode->data.blob);
+    free(inode->data.extents);
+    free(inode->data.path);
+    inode->data = (struct romsim_data){.kind = ROMSIM_DATA_ZERO};
+    inode->size = 0;
+}
+
+/* Replaces a file's data, if the tree's limit allows for its size.  Takes what `data` owns in
+ * either case. */
+static int replace_data(struct romsim_inode *inode, struct romsim_data data, uint64_t size,
+                        struct romsim_error *err)
+{
+    romsim_inode_clear_data(inode);
+    inode->data = data;
+    if (romsim_tree_count_data(inode->tree, 0, size) < 0) {
+        romsim_inode_clear_data(inode);
+        return romsim_error_set(err, EFBIG, "the files have more than %s of data together",
+                                SIZE_TEXT(romsim_tree_data_limit(inode->tree)));
+    }
+    inode->size = size;
+    return 0;
+}
+
+int romsim_inode_set_bytes(struct romsim_inode *inode, const void *bytes, uint64_t size,
+                           struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+    if (size == 0)
+        return replace_data(inode, (struct romsim_data){0}, 0, err);
+    blob = romsim_blob_from_bytes(bytes, size, err);
+    return blob ? romsim_inode_set_blob(inode, blob, err) : -1;
+}
+
+int romsim_inode_set_blob(struct romsim_inode *inode, struct romsim_blob *blob,
+                          struct romsim_error *err)
+{
+    struct romsim_extent whole = {.length = romsim_blob_size(blob)};
+
+    return romsim_inode_set_extents(inode, whole.length, blob, &whole, whole.length > 0, err);
+}
+
+int romsim_inode_set_host_file(struct romsim_inode *inode, const char *path, uint64_t size,
+                               struct romsim_error *err)
+{
+    char *copy = strdup(path);
+
+    if (!copy)
+        return romsim_error_nomem(err);
+    return replace_data(inode, (struct romsim_data){.kind = ROMSIM_DATA_HOST, .path = copy}, size,
+                        err);
+}
+
+static bool extents_are_valid(uint64_t size, const struct romsim_blob *blob,
+                              const struct romsim_extent *extents, size_t count)
+{
+    uint64_t end = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct romsim_extent *extent = &extents[i];
+
+        if (extent->file_offset < end || extent->length == 0 ||
+            !range_is_inside(extent->file_offset, extent->length, size) ||
+            !range_is_inside(extent->source_offset, extent->length, romsim_blob_size(blob)))
+            return false;
+        end = extent->file_offset + extent->length;
+    }
+    return true;
+}
+
+int romsim_inode_set_extents(struct romsim_inode *inode, uint64_t size, struct romsim_blob *blob,
+                             const struct romsim_extent *extents, size_t count,
+                             struct romsim_error *err)
+{
+    struct romsim_data data = {.kind = ROMSIM_DATA_BLOB, .extent_count = count};
+
+    if (count == 0)
+        return replace_data(inode, (struct romsim_data){0}, size, err);
+    if (!extents_are_valid(size, blob, extents, count))
+        return romsim_error_set(err, EINVAL, "a file's pieces overlap or lie outside");
+    data.extents = calloc(count, sizeof(*extents));
+    if (!data.extents)
+        return romsim_error_nomem(err);
+    memcpy(data.extents, extents, count * sizeof(*extents));
+    data.blob = romsim_blob_ref(blob);
+    return replace_data(inode, data, size, err);
+}
+
+int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size_t size,
+                            struct romsim_error *err)
+{
+    char *copy;
+
+    if (size == 0 || size > ROMSIM_TARGET_MAX || memchr(target, '\0', size))
+        return romsim_error_set(err, EINVAL, "a symbolic link's target %s",
+                                size == 0                  ? "is empty"
+                                : size > ROMSIM_TARGET_MAX ? "is longer than 4095 bytes"
+                                                           : "contains a NUL byte");
+    copy = strndup(target, size);
+    if (!copy)
+        return romsim_error_nomem(err);
+    free(inode->target);
+    inode->target = copy;
+    inode->size = size;
+    return 0;
+}
+
+int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const void *value,
+                           size_t value_size, struct romsim_error *err)
+{
+    CLEANUP_FREE char *name_copy = strdup(name);
+    CLEANUP_FREE void *value_copy = value_size > 0 ? malloc(value_size) : NULL;
+    struct romsim_xattr *xattrs;
+    size_t at = 0;
+
+    if (!name_copy || (value_size > 0 && !value_copy))
+        return romsim_error_nomem(err);
+    if (value_size > 0)
+        memcpy(value_copy, value, value_size);
+    while (at < inode->xattr_count && strcmp(inode->xattrs[at].name, name) < 0)
+        at++;
+    if (at < inode->xattr_count && strcmp(inode->xattrs[at].name, name) == 0) {
+        free(inode->xattrs[at].value);
+        inode->xattrs[at].value = STEAL_POINTER(&value_copy);
+        inode->xattrs[at].value_size = value_size;
+        return 0;
+    }
+    xattrs = reallocarray(inode->xattrs, inode->xattr_count + 1, sizeof(*xattrs));
+    if (!xattrs)
+        return romsim_error_nomem(err);
+    inode->xattrs = xattrs;
+    memmove(xattrs + at + 1, xattrs + at, (inode->xattr_count - at) * sizeof(*xattrs));
+    xattrs[at] = (struct romsim_xattr){.name = STEAL_POINTER(&name_copy),
+                                       .value = STEAL_POINTER(&value_copy),
+                                       .value_size = value_size};
+    inode->xattr_count++;
+    return 0;
+}
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+static int host_file_changed(const struct romsim_inode *inode, struct romsim_error *err)
+{
+    romsim_error_set(err, ESTALE, "'%s' changed while it was read", QUOTE(inode->data.path));
+    return romsim_error_hint(err, "try again when nothing writes to it");
+}
+
+/* Opens the host's file, which must still be what the tree was told. */
+static int open_host_file(const struct romsim_inode *inode, struct romsim_error *err)
+{
+    CLEANUP_FD int fd =
+        open(inode->data.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(inode->data.path));
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != inode->size)
+        return host_file_changed(inode, err);
+    return steal_fd(&fd);
+}
+
+static int report_copy(const struct romsim_inode *inode, int errnum, struct romsim_error *err)
+{
+    if (errnum == ENODATA)
+        return host_file_changed(inode, err);
+    return errnum ? romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(inode->data.path))
+                  : 0;
+}
+
+/* The first extent that ends after `offset`. */
+static size_t find_extent(const struct romsim_data *data, uint64_t offset)
+{
+    size_t low = 0, high = data->extent_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (data->extents[middle].file_offset + data->extents[middle].length <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void read_extents(const struct romsim_data *data, uint64_t offset, char *buffer, size_t size)
+{
+    const uint8_t *bytes = romsim_blob_bytes(data->blob);
+
+    for (size_t i = find_extent(data, offset); i < data->extent_count; i++) {
+        const struct romsim_extent *extent = &data->extents[i];
+        uint64_t start = max_u64(extent->file_offset, offset);
+        uint64_t end = min_u64(extent->file_offset + extent->length, offset + size);
+
+        if (start >= end)
+            return;
+        memcpy(buffer + (start - offset),
+               bytes + extent->source_offset + (start - extent->file_offset), end - start);
+    }
+}
+
+int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *buffer, size_t size,
+                      struct romsim_error *err)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (!range_is_inside(offset, size, inode->size))
+        return romsim_error_set(err, EINVAL, "a read outside of a file");
+    switch (inode->data.kind) {
+    case ROMSIM_DATA_ZERO:
+        memset(buffer, 0, size);
+        return 0;
+    case ROMSIM_DATA_BLOB:
+        memset(buffer, 0, size);
+        read_extents(&inode->data, offset, buffer, size);
+        return 0;
+    case ROMSIM_DATA_HOST:
+        fd = open_host_file(inode, err);
+        return fd < 0 ? -1 : report_copy(inode, read_fully(fd, buffer, size, offset), err);
+    }
+    return romsim_error_set(err, EINVAL, "unknown kind of data");
+}
+
+/* Copies what is not a hole. */
+static int copy_host_file(const struct romsim_inode *inode, int to, uint64_t to_offset,
+                          struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open_host_file(inode, err);
+
+    if (fd < 0)
+        return -1;
+    for (uint64_t offset = 0; offset < inode->size;) {
+        off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+        off_t hole;
+
+        if (data < 0 && errno == ENXIO)
+            return 0;
+        if (data < 0)
+            data = (off_t)offset;
+        hole = lseek(fd, data, SEEK_HOLE);
+        if (hole <= data || (uint64_t)hole > inode->size)
+            hole = (off_t)inode->size;
+        if (report_copy(inode,
+                        copy_range(fd, (uint64_t)data, to, to_offset + (uint64_t)data,
+                                   (uint64_t)(hole - data)),
+                        err) < 0)
+            return -1;
+        offset = (uint64_t)hole;
+    }
+    return 0;
+}
+
+static int copy_extents(const struct romsim_data *data, int to, uint64_t to_offset,
+                        struct romsim_error *err)
+{
+    const uint8_t *bytes = romsim_blob_bytes(data->blob);
+
+    for (size_t i = 0; i < data->extent_count; i++) {
+        const struct romsim_extent *extent = &data->extents[i];
+        int errnum = write_fully(to, bytes + extent->source_offset, extent->length,
+                                 to_offset + extent->file_offset);
+
+        if (errnum != 0)
+            return romsim_error_system(err, errnum, "cannot write a file's data");
+    }
+    return 0;
+}
+
+int romsim_inode_copy(const struct romsim_inode *inode, int fd, uint64_t offset,
+                      struct romsim_error *err)
+{
+    switch (inode->data.kind) {
+    case ROMSIM_DATA_ZERO:
+        return 0;
+    case ROMSIM_DATA_BLOB:
+        return copy_extents(&inode->data, fd, offset, err);
+    case ROMSIM_DATA_HOST:
+        return copy_host_file(inode, fd, offset, err);
+    }
+    return romsim_error_set(err, EINVAL, "unknown kind of data");
+}
