@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cli.h: what the commands share: a table of options, the report of errors, tables, JSON.
+ *
+ * A command is one file, cmd_NAME.c, with one `const struct cli_command cli_command_NAME`, which is
+ * entered in commands.c.  Its options stand in a table from which the parser and --help are made,
+ * so the two cannot differ.  Only this room prints; errors and notes go to stderr, results to
+ * stdout.
+ */
+#ifndef ROMSIM_CLI_H
+#define ROMSIM_CLI_H
+
+#include <romsim/error.h>
+#include <romsim/instance.h>
+#include <romsim/layout.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit statuses (romsim(1)). */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* --name, and -letter where it is not 0; takes an argument if `argument` (its name in the help)
+ * is not NULL.  An option may be given several times.  A table ends with a NULL name. */
+struct cli_option {
+    const char *name;
+    char letter;
+    const char *argument;
+    const char *help; /* half a line, lower case */
+};
+
+#define CLI_OPTION_JSON                                                                            \
+    {                                                                                              \
+        "json", 0, NULL, "print JSON"                                                              \
+    }
+#define CLI_OPTION_LIMIT                                                                           \
+    {                                                                                              \
+        "limit", 0, "NAME=VALUE", "change a limit of the cloud, e.g. roms=16"                      \
+    }
+#define CLI_OPTION_END                                                                             \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+struct cli_args;
+
+struct cli_command {
+    const char *name;
+    const char *operands; /* as in the usage line: "FILE...", "" for none */
+    unsigned operands_min, operands_max;
+    const char *summary;              /* one line, lower case */
+    const char *description;          /* more of it for --help, or NULL; lines end in \n */
+    const struct cli_option *options; /* or NULL */
+    const struct cli_command *const *subcommands; /* NULL-terminated, instead of run; or NULL */
+    int (*run)(const struct cli_args *args);      /* returns the exit status */
+};
+
+enum { CLI_OPERANDS_ANY = 100000 };
+
+/* The program's commands, NULL-terminated (commands.c). */
+extern const struct cli_command *const cli_commands[];
+
+/* ---- a parsed command line -------------------------------------------------------------- */
+
+struct cli_match {
+    const struct cli_option *option;
+    const char *value; /* NULL for an option without an argument */
+};
+
+struct cli_args {
+    const struct cli_command *command;
+    char name[64]; /* "rom ls" */
+    struct cli_match *matches;
+    size_t match_count;
+    char **operands;
+    size_t operand_count;
+};
+
+/* Was --NAME given? */
+bool cli_has(const struct cli_args *args, const char *name);
+
+/* The value of the last --NAME, or NULL. */
+const char *cli_value(const struct cli_args *args, const char *name);
+
+/* The values of all --NAME in order: start with *index = 0; NULL ends. */
+const char *cli_each(const struct cli_args *args, const char *name, size_t *index);
+
+/* The value of --NAME as a decimal number between `least` and `most`, or `absent` without it.
+ * Reports what is wrong; returns 0, or -1 (then return CLI_USAGE). */
+int cli_number(const struct cli_args *args, const char *name, uint64_t least, uint64_t most,
+               uint64_t absent, uint64_t *ret);
+
+/* Says what is wrong with the command line, and where the help is.  Returns CLI_USAGE. */
+int cli_usage(const struct cli_args *args, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Runs the command line (options.c); returns the exit status. */
+int cli_main(int argc, char **argv);
+
+/* ---- what is said to the user ----------------------------------------------------------- */
+
+/* Prints an error: its place, message, the line with a caret, the hint.  Returns CLI_FAILED. */
+int cli_report(const struct romsim_error *error);
+
+/* Prints a list of errors and warnings, and how many were not kept. */
+void cli_report_all(const struct romsim_diagnostics *diagnostics);
+
+/* One line on stderr: "romsim: ...", or "romsim: warning: ...". */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints a JSON value, indented, with a newline, to stdout; takes the reference.  Returns CLI_OK,
+ * or CLI_FAILED for NULL (out of memory). */
+int cli_print_json(json_t *value);
+
+/*
+ * A table for people: columns as wide as their widest cell, two spaces between; a column whose
+ * heading starts with '>' is set right (the '>' is not printed).  Cells are quoted for the
+ * terminal.
+ */
+struct cli_table;
+struct cli_table *cli_table_new(const char *const *headings);          /* NULL-terminated */
+void cli_table_row(struct cli_table *table, const char *const *cells); /* as many as headings */
+void cli_table_print(struct cli_table *table);                         /* to stdout */
+void cli_table_free(struct cli_table *table);
+
+DEFINE_CLEANUP(struct cli_table, cli_table_free)
+#define CLEANUP_TABLE CLEANUP(cleanup_cli_table_free)
+
+/* ---- instances -------------------------------------------------------------------------- */
+
+/* The limits after all --limit options.  Returns 0 or -1 (reported; return CLI_USAGE). */
+int cli_limits(const struct cli_args *args, struct romsim_limits *ret);
+
+/* Loads a file with the command's --limit options, and reports its errors and warnings.  Returns
+ * CLI_OK, CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
+int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret);
+
+/* The only instance of the list, or the one that --instance (a name, or a number from 1) picks.
+ * NULL after a report. */
+const struct romsim_instance *cli_pick(const struct cli_args *args,
+                                       const struct romsim_instances *instances);
+#define CLI_OPTION_INSTANCE                                                                        \
+    {                                                                                              \
+        "instance", 'i', "NAME|N", "which one, if the file has several (from 1)"                   \
+    }
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * options.c: from argv to a command with its options and operands, and the help.
+ *
+ * Theory of operation: the first words name a command (and a subcommand), the rest is read by
+ * getopt_long() with tables made from the command's own.  What --help prints comes from the same
+ * tables.
+ */
+#include "sim/cli/cli.h"
+
+#include <romsim/checked.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OPTIONS_MAX = 40, WORDS_MAX = 40 };
+
+/* ---- help ------------------------------------------------------------------------------- */
+
+static void print_option(const struct cli_option *option)
+{
+    char left[80];
+    char letter[] = {'-', option->letter, ',', '\0'};
+
+    snprintf(left, sizeof(left), "%3s --%s%s%s", option->letter ? letter : "", option->name,
+             option->argument ? " " : "", option->argument ?: "");
+    printf("  %-28s %s\n", left, option->help);
+}
+
+static void print_commands(const struct cli_command *const *commands)
+{
+    for (; *commands; commands++)
+        printf("  %-9s %s\n", (*commands)->name, (*commands)->summary);
+}
+
+static int print_program_help(void)
+{
+    printf("romsim - run Unikraft Cloud instances with their ROMs on this machine\n\n"
+           "usage: romsim COMMAND [OPTIONS] [OPERANDS]\n\n");
+    print_commands(cli_commands);
+    printf("\n'romsim COMMAND --help' says more; 'man romsim' has it all.\n");
+    return CLI_OK;
+}
+
+static int print_command_help(const char *name, const struct cli_command *command)
+{
+    printf("romsim %s - %s\n\nusage: romsim %s%s%s%s\n", name, command->summary, name,
+           command->subcommands ? " COMMAND"
+           : command->options   ? " [OPTIONS]"
+                                : "",
+           command->operands && command->operands[0] ? " " : "", command->operands ?: "");
+    if (command->description)
+        printf("\n%s", command->description);
+    printf("\n");
+    if (command->subcommands)
+        print_commands(command->subcommands);
+    for (const struct cli_option *option = command->options; option && option->name; option++)
+        print_option(option);
+    if (!command->subcommands)
+        print_option(&(struct cli_option){"help", 'h', NULL, "print this help"});
+    return CLI_OK;
+}
+
+/* ---- parsing ---------------------------------------------------------------------------- */
+
+/* getopt's own tables for a command: 'x' + index for long ones, so that letters stay apart. */
+struct tables {
+    struct option longs[OPTIONS_MAX + 2];
+    char letters[2 * OPTIONS_MAX + 4];
+};
+
+enum { LONG_BASE = 1000 };
+
+static void make_tables(const struct cli_command *command, struct tables *ret)
+{
+    size_t count = 0;
+    char *letter = ret->letters;
+
+    memset(ret, 0, sizeof(*ret));
+    *letter++ = ':'; /* a missing argument is ':' and not '?' */
+    *letter++ = 'h';
+    for (const struct cli_option *option = command->options;
+         option && option->name && count < OPTIONS_MAX; option++, count++) {
+        ret->longs[count] =
+            (struct option){.name = option->name,
+                            .has_arg = option->argument ? required_argument : no_argument,
+                            .val = LONG_BASE + (int)count};
+        if (!option->letter)
+            continue;
+        *letter++ = option->letter;
+        if (option->argument)
+            *letter++ = ':';
+    }
+    ret->longs[count] = (struct option){.name = "help", .val = 'h'};
+}
+
+static const struct cli_option *option_of(const struct cli_command *command, int value)
+{
+    if (value >= LONG_BASE)
+        return &command->options[value - LONG_BASE];
+    for (const struct cli_option *option = command->options; option && option->name; option++)
+        if (option->letter == value)
+            return option;
+    return NULL;
+}
+
+/* "did you mean --json?", for a word that no option has. */
+static void hint_option(const struct cli_args *args, const char *word)
+{
+    const char *names[OPTIONS_MAX + 1] = {0};
+    const char *nearest;
+    size_t count = 0;
+
+    for (const struct cli_option *option = args->command->options;
+         option && option->name && count < OPTIONS_MAX; option++)
+        names[count++] = option->name;
+    nearest = romsim_text_nearest(word, names);
+    if (nearest)
+        fprintf(stderr, "  hint: did you mean '--%s'?\n", nearest);
+}
+
+static int unknown_option(const struct cli_args *args, char **argv)
+{
+    const char *word = optopt && optopt < LONG_BASE ? NULL : argv[optind - 1];
+    char name[64];
+
+    if (!word)
+        return cli_usage(args, "unknown option '-%c'", optopt);
+    if (optopt >= LONG_BASE)
+        return cli_usage(args, "the option '%s' takes no argument", QUOTE(word));
+    cli_usage(args, "unknown option '%s'", QUOTE(word));
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    hint_option(args, name);
+    return CLI_USAGE;
+}
+
+static int missing_argument(const struct cli_args *args, char **argv)
+{
+    const struct cli_option *option = option_of(args->command, optopt);
+
+    return cli_usage(args, "the option '%s' needs a %s", QUOTE(argv[optind - 1]),
+                     option ? option->argument : "value");
+}
+
+static int check_operands(const struct cli_args *args)
+{
+    const struct cli_command *command = args->command;
+
+    if (args->operand_count < command->operands_min)
+        return cli_usage(args, "it needs %s", command->operands);
+    if (args->operand_count > command->operands_max)
+        return cli_usage(args, "there is one operand too many: '%s'",
+                         QUOTE(args->operands[command->operands_max]));
+    return CLI_OK;
+}
+
+/* Reads options and operands.  Returns CLI_OK, CLI_USAGE, or -1 after --help. */
+static int parse(struct cli_args *args, int argc, char **argv)
+{
+    struct tables tables;
+    int value;
+
+    make_tables(args->command, &tables);
+    opterr = 0;
+    optind = 0; /* resets getopt's own state (glibc) */
+    while ((value = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+        if (value == 'h' && !option_of(args->command, 'h')) {
+            print_command_help(args->name, args->command);
+            return -1;
+        }
+        if (value == ':')
+            return missing_argument(args, argv);
+        if (value == '?')
+            return unknown_option(args, argv);
+        args->matches[args->match_count++] =
+            (struct cli_match){.option = option_of(args->command, value), .value = optarg};
+    }
+    args->operands = argv + optind;
+    args->operand_count = (size_t)(argc - optind);
+    return check_operands(args);
+}
+
+static int run_command(struct cli_args *args, int argc, char **argv)
+{
+    CLEANUP_FREE struct cli_match *matches = calloc((size_t)argc, sizeof(*matches));
+    int status;
+
+    if (!matches) {
+        struct romsim_error error;
+
+        romsim_error_nomem(&error);
+        return cli_report(&error);
+    }
+    args->matches = matches;
+    status = parse(args, argc, argv);
+    if (status != CLI_OK)
+        return status < 0 ? CLI_OK : status;
+    return args->command->run(args);
+}
+
+/* ---- dispatch --------------------------------------------------------------------------- */
+
+static const struct cli_command *find_command(const struct cli_command *const *commands,
+                                              const char *name)
+{
+    for (; *commands; commands++)
+        if (strcmp((*commands)->name, name) == 0)
+            return *commands;
+    return NULL;
+}
+
+static int unknown_command(const char *prefix, const struct cli_command *const *commands,
+                           const char *word)
+{
+    const char *names[WORDS_MAX + 1] = {0};
+    const char *nearest;
+
+    for (size_t i = 0; commands[i] && i < WORDS_MAX; i++)
+        names[i] = commands[i]->name;
+    fprintf(stderr, "romsim: there is no command '%s%s'\n", prefix, QUOTE(word));
+    nearest = romsim_text_nearest(word, names);
+    if (nearest)
+        fprintf(stderr, "  hint: did you mean '%s%s'?\n", prefix, nearest);
+    else
+        fprintf(stderr, "  hint: 'romsim %s--help' lists them\n", prefix);
+    return CLI_USAGE;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static int run_subcommand(const struct cli_command *group, int argc, char **argv)
+{
+    struct cli_args args = {0};
+    char prefix[32];
+
+    if (argc < 2 || is_help(argv[1])) {
+        print_command_help(group->name, group);
+        return argc < 2 ? CLI_USAGE : CLI_OK;
+    }
+    snprintf(prefix, sizeof(prefix), "%s ", group->name);
+    args.command = find_command(group->subcommands, argv[1]);
+    if (!args.command)
+        return unknown_command(prefix, group->subcommands, argv[1]);
+    snprintf(args.name, sizeof(args.name), "%s%s", prefix, args.command->name);
+    return run_command(&args, argc - 1, argv + 1);
+}
+
+int cli_main(int argc, char **argv)
+{
+    static char help_option[] = "--help";
+    struct cli_args args = {0};
+
+    if (argc < 2) {
+        print_program_help();
+        return CLI_USAGE;
+    }
+    if (is_help(argv[1]) && (argc < 3 || argv[1][0] == '-'))
+        return print_program_help();
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("romsim %s\n", ROMSIM_VERSION);
+        return CLI_OK;
+    }
+    if (is_help(argv[1])) { /* romsim help COMMAND [SUBCOMMAND] */
+        char *words[] = {argv[0], argv[2], argc > 3 ? argv[3] : help_option, help_option, NULL};
+
+        return cli_main(argc > 3 ? 4 : 3, words);
+    }
+    args.command = find_command(cli_commands, argv[1]);
+    if (!args.command)
+        return unknown_command("", cli_commands, argv[1]);
+    if (args.command->subcommands)
+        return run_subcommand(args.command, argc - 1, argv + 1);
+    snprintf(args.name, sizeof(args.name), "%s", args.command->name);
+    return run_command(&args, argc - 1, argv + 1);
+}
+
+/* ---- for the commands ------------------------------------------------------------------- */
+
+int cli_usage(const struct cli_args *args, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "romsim %s: ", args->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, " (see 'romsim %s --help')\n", args->name);
+    return CLI_USAGE;
+}
+
+const char *cli_each(const struct cli_args *args, const char *name, size_t *index)
+{
+    while (*index < args->match_count) {
+        const struct cli_match *match = &args->matches[(*index)++];
+
+        if (strcmp(match->option->name, name) == 0)
+            return match->value ?: "";
+    }
+    return NULL;
+}
+
+bool cli_has(const struct cli_args *args, const char *name)
+{
+    size_t index = 0;
+
+    return cli_each(args, name, &index) != NULL;
+}
+
+const char *cli_value(const struct cli_args *args, const char *name)
+{
+    const char *value = NULL, *next;
+    size_t index = 0;
+
+    while ((next = cli_each(args, name, &index)))
+        value = next;
+    return value;
+}
+
+int cli_number(const struct cli_args *args, const char *name, uint64_t least, uint64_t most,
+               uint64_t absent, uint64_t *ret)
+{
+    const char *value = cli_value(args, name);
+    unsigned long long number;
+    char *end;
+
+    if (!value) {
+        *ret = absent;
+        return 0;
+    }
+    errno = 0;
+    number = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end || errno || number < least || number > most) {
+        cli_usage(args, "--%s is '%s', but has to be a number from %llu to %llu", name,
+                  QUOTE(value), (unsigned long long)least, (unsigned long long)most);
+        return -1;
+    }
+    *ret = number;
+    return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* table.c: tables for people, on stdout. */
+#include "sim/cli/cli.h"
+
+#include <romsim/text.h>
+#include <romsim/vector.h>
+
+#include <stdio.h>
+#include <string.h>
+
+DEFINE_VECTOR(cells, char *);
+
+struct cli_table {
+    size_t columns;
+    bool failed;        /* out of memory on the way */
+    struct cells cells; /* row by row, the headings first; quoted */
+};
+
+struct cli_table *cli_table_new(const char *const *headings)
+{
+    struct cli_table *table = calloc(1, sizeof(*table));
+
+    if (!table)
+        return NULL;
+    while (headings[table->columns])
+        table->columns++;
+    cli_table_row(table, headings);
+    return table;
+}
+
+void cli_table_row(struct cli_table *table, const char *const *cells)
+{
+    for (size_t i = 0; table && i < table->columns; i++) {
+        size_t size = 4 * strlen(cells[i]) + 16;
+        char *quoted = malloc(size);
+
+        if (!quoted ||
+            cells_append(&table->cells,
+                         (char *)romsim_text_quote(cells[i], strlen(cells[i]), quoted, size)) < 0) {
+            free(quoted);
+            table->failed = true;
+            return;
+        }
+    }
+}
+
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static size_t column_width(const struct cli_table *table, size_t column)
+{
+    size_t width = 0;
+
+    for (size_t i = column; i < table->cells.count; i += table->columns) {
+        size_t own =
+            width_of(table->cells.items[i]) - (i == column && table->cells.items[i][0] == '>');
+
+        width = own > width ? own : width;
+    }
+    return width;
+}
+
+static void print_cell(const struct cli_table *table, size_t index, size_t width)
+{
+    size_t column = index % table->columns;
+    bool right = table->cells.items[column][0] == '>';
+    const char *text = table->cells.items[index] + (right && index == column);
+    int padding = (int)(width - width_of(text));
+    bool last = column + 1 == table->columns;
+
+    printf("%*s%s%*s", right ? padding : 0, "", text, right || last ? 0 : padding, "");
+    fputs(last ? "\n" : "  ", stdout);
+}
+
+void cli_table_print(struct cli_table *table)
+{
+    CLEANUP_FREE size_t *widths = table ? calloc(table->columns + 1, sizeof(*widths)) : NULL;
+
+    if (!widths || table->failed) {
+        cli_warn("out of memory: a table is not shown");
+        return;
+    }
+    for (size_t i = 0; i < table->columns; i++)
+        widths[i] = column_width(table, i);
+    for (size_t i = 0; i < table->cells.count; i++)
+        print_cell(table, i, widths[i % table->columns]);
+}
+
+void cli_table_free(struct cli_table *table)
+{
+    if (!table)
+        return;
+    for (size_t i = 0; i < table->cells.count; i++)
+        free(table->cells.items[i]);
+    cells_reset(&table->cells);
+    free(table);
+}
