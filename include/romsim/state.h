@@ -2,14 +2,16 @@
 /*
  * state.h: what runs: one folder an instance or mount, under romsim's state folder.
  *
+ *     lock                held while a folder is made, removed or swept
  *     instances/<name>/   lock, state.json, qmp.sock, console.log, drives/ (a FUSE mount)
- *     mounts/<id>/        lock, state.json  {"mount_point": ...}
+ *     mounts/<id>/        lock, state.json
  *
  * Theory of operation: the process that owns a folder holds an exclusive lock (flock) on its
  * `lock` file for as long as it lives; the kernel drops the lock with the process, however it
  * dies.  So a folder whose lock can be taken is stale, and whoever takes the lock may clean up:
- * unmount, kill what state.json names (checked by start time, so that a reused pid is never hit),
- * remove the folder.
+ * kill what state.json names (checked by start time, so that a reused pid is never hit), unmount
+ * (only a romsim mount whose server is gone: somebody else may have mounted there since), remove
+ * the folder.
  */
 #ifndef ROMSIM_STATE_H
 #define ROMSIM_STATE_H
@@ -23,20 +25,24 @@ enum romsim_state_kind { ROMSIM_STATE_INSTANCE, ROMSIM_STATE_MOUNT };
 
 struct romsim_state;
 
-/* Makes and locks the folder of a new instance or mount.  EEXIST if one of that name runs. */
+/* Makes and locks the folder of a new instance or mount.  EEXIST if one of that name runs; EINVAL
+ * for a name that is no file name. */
 struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *name,
                                       struct romsim_error *err);
 
 const char *romsim_state_directory(const struct romsim_state *state);
 
-/* Records (atomically, in state.json) a mount point, or a process with its start time, that must
- * not outlive the owner. */
+/* Records (atomically, in state.json) a mount point (before it is mounted), or a process with its
+ * start time, that must not outlive the owner.  Return 0 or -1. */
 int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
                            struct romsim_error *err);
 int romsim_state_add_process(struct romsim_state *state, pid_t pid, struct romsim_error *err);
 
 /* Removes the folder and drops the lock.  Accepts NULL. */
 void romsim_state_free(struct romsim_state *state);
+
+/* After a fork: the child becomes the recorded owner.  Returns 0 or -1. */
+int romsim_state_adopt(struct romsim_state *state, struct romsim_error *err);
 
 /* After a fork: the parent gives up its part without removing anything. */
 void romsim_state_forget(struct romsim_state *state);
@@ -46,7 +52,10 @@ void romsim_state_forget(struct romsim_state *state);
  * errors (somebody else may be cleaning at the same time). */
 size_t romsim_state_sweep(void);
 
-/* The folder name of a mount at `directory` (an absolute path): a short hash. */
-void romsim_state_mount_id(const char *directory, char ret[17]);
+/* A folder name for a mount that this process is about to make at `directory` (an absolute path): a
+ * short hash of both.  A server that was detached while in use keeps its folder until its last
+ * user is gone, and a new one may already serve the same directory. */
+enum { ROMSIM_MOUNT_ID_SIZE = 17 };
+void romsim_state_mount_id(const char *directory, char ret[ROMSIM_MOUNT_ID_SIZE]);
 
 #endif

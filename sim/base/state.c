@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * state.c: the folders of running instances and mounts, and the sweep after killed owners.
+ *
+ * Two kinds of locks, both flock() and so gone with their process: the house lock is held for a
+ * moment by whoever makes, removes or sweeps a folder; a folder's own lock for the owner's life.
+ * Under the house lock a folder without a locked `lock` has no owner, there is no third case.
+ */
+#include "record.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/digest.h>
+#include <romsim/mounts.h>
+#include <romsim/paths.h>
+#include <romsim/state.h>
+#include <romsim/text.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+
+/* How long the sweep waits for a process that it killed: it may be in a system call. */
+enum { KILL_TIMEOUT_MS = 5000 };
+
+static const char *const kind_folders[] = {
+    [ROMSIM_STATE_INSTANCE] = "instances",
+    [ROMSIM_STATE_MOUNT] = "mounts",
+};
+
+struct romsim_state {
+    char *directory;
+    int lock;
+    struct state_record record;
+};
+
+static void state_release(struct romsim_state *state)
+{
+    if (!state)
+        return;
+    if (state->lock >= 0)
+        close(state->lock);
+    state_record_clear(&state->record);
+    free(state->directory);
+    free(state);
+}
+
+DEFINE_CLEANUP(struct romsim_state, state_release)
+
+/* Opens and locks `directory`/lock.  Returns the descriptor, or -1 with errno. */
+static int open_lock(const char *directory, int flags, int operation)
+{
+    CLEANUP_FREE char *path = romsim_path_join(directory, "lock");
+    CLEANUP_FD int fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600) : -1;
+
+    while (fd >= 0 && flock(fd, operation) < 0)
+        if (errno != EINTR)
+            return -1;
+    return steal_fd(&fd);
+}
+
+static int lock_house(struct romsim_error *err)
+{
+    CLEANUP_FREE char *house = romsim_path_state("", err);
+    int lock;
+
+    if (!house)
+        return -1;
+    lock = open_lock(house, O_CREAT, LOCK_EX);
+    if (lock < 0)
+        return romsim_error_system(err, errno, "cannot lock '%s'", QUOTE(house));
+    return lock;
+}
+
+static bool is_file_name(const char *name)
+{
+    size_t size = strlen(name);
+
+    return size > 0 && size <= NAME_MAX && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+static int state_save(const struct romsim_state *state, struct romsim_error *err)
+{
+    return state_record_save(&state->record, state->directory, err);
+}
+
+struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *name,
+                                      struct romsim_error *err)
+{
+    CLEANUP(cleanup_state_release) struct romsim_state *state = calloc(1, sizeof(*state));
+    CLEANUP_FREE char *folder = NULL, *sub = NULL;
+    CLEANUP_FD int house = -1;
+
+    if (!is_file_name(name)) {
+        romsim_error_set(err, EINVAL, "'%s' cannot be the name of a folder", QUOTE(name));
+        return NULL;
+    }
+    if (!state || !(sub = romsim_path_join(kind_folders[kind], name))) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    state->lock = -1;
+    if (!state_record_set_owner(&state->record, getpid())) {
+        romsim_error_system(err, errno, "cannot read /proc/self/stat");
+        return NULL;
+    }
+    if ((house = lock_house(err)) < 0 || !(state->directory = romsim_path_state(sub, err)))
+        return NULL;
+    if ((state->lock = open_lock(state->directory, O_CREAT, LOCK_EX | LOCK_NB)) < 0) {
+        if (errno == EWOULDBLOCK)
+            romsim_error_set(err, EEXIST, "'%s' is running already", QUOTE(name));
+        else
+            romsim_error_system(err, errno, "cannot lock '%s'", QUOTE(state->directory));
+        return NULL;
+    }
+    return state_save(state, err) < 0 ? NULL : STEAL_POINTER(&state);
+}
+
+const char *romsim_state_directory(const struct romsim_state *state)
+{
+    return state->directory;
+}
+
+int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
+                           struct romsim_error *err)
+{
+    char *copy = strdup(mount_point);
+
+    if (!copy)
+        return romsim_error_nomem(err);
+    free(state->record.mount_point);
+    state->record.mount_point = copy;
+    return state_save(state, err);
+}
+
+int romsim_state_add_process(struct romsim_state *state, pid_t pid, struct romsim_error *err)
+{
+    if (!state_record_add_process(&state->record, pid))
+        return romsim_error_system(err, errno, "cannot record process %d", (int)pid);
+    return state_save(state, err);
+}
+
+int romsim_state_adopt(struct romsim_state *state, struct romsim_error *err)
+{
+    if (!state_record_set_owner(&state->record, getpid()))
+        return romsim_error_system(err, errno, "cannot read /proc/self/stat");
+    return state_save(state, err);
+}
+
+void romsim_state_free(struct romsim_state *state)
+{
+    CLEANUP_FD int house = -1;
+
+    if (!state)
+        return;
+    house = lock_house(NULL);
+    romsim_path_remove_tree(state->directory, NULL);
+    state_release(state);
+}
+
+void romsim_state_forget(struct romsim_state *state)
+{
+    state_release(state);
+}
+
+/* Kills a recorded process and waits until it is gone.  The pidfd is taken before the start time is
+ * compared, so the signal cannot hit another process that got the same pid in between. */
+static void kill_process(const struct state_process *process)
+{
+    CLEANUP_FD int pidfd = pidfd_open(process->pid, 0);
+    struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+    uint64_t start;
+
+    if (pidfd < 0 || !state_process_start(process->pid, &start) || start != process->start)
+        return;
+    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
+        return;
+    while (poll(&gone, 1, KILL_TIMEOUT_MS) < 0 && errno == EINTR)
+        ;
+}
+
+static void clean_up_after(const struct state_record *record)
+{
+    for (size_t i = 0; i < record->processes.count; i++)
+        kill_process(&record->processes.items[i]);
+    if (record->mount_point && romsim_mount_find(record->mount_point, NULL) == ROMSIM_MOUNT_OURS &&
+        romsim_mount_is_dead(record->mount_point))
+        romsim_mount_detach(record->mount_point, NULL, NULL);
+}
+
+/* Removes one folder if its owner is gone.  The caller has the house lock.  Returns true if the
+ * folder is gone. */
+static bool sweep_folder(const char *directory)
+{
+    CLEANUP(state_record_clear) struct state_record record = {0};
+    CLEANUP_FD int lock = open_lock(directory, O_CREAT, LOCK_EX | LOCK_NB);
+
+    if (lock < 0)
+        return false;
+    /* A record that cannot be read is of an owner that was killed before it wrote one. */
+    if (state_record_load(&record, directory, NULL) == 0)
+        clean_up_after(&record);
+    return romsim_path_remove_tree(directory, NULL) == 0;
+}
+
+static size_t sweep_kind(enum romsim_state_kind kind)
+{
+    CLEANUP_FREE char *folder = romsim_path_state(kind_folders[kind], NULL);
+    DIR *entries = folder ? opendir(folder) : NULL;
+    const struct dirent *entry;
+    size_t removed = 0;
+
+    if (!entries)
+        return 0;
+    while ((entry = readdir(entries))) {
+        CLEANUP_FREE char *directory = NULL;
+
+        if (!is_file_name(entry->d_name))
+            continue;
+        directory = romsim_path_join(folder, entry->d_name);
+        removed += directory && sweep_folder(directory);
+    }
+    closedir(entries);
+    return removed;
+}
+
+size_t romsim_state_sweep(void)
+{
+    CLEANUP_FD int house = lock_house(NULL);
+
+    if (house < 0)
+        return 0;
+    return sweep_kind(ROMSIM_STATE_INSTANCE) + sweep_kind(ROMSIM_STATE_MOUNT);
+}
+
+void romsim_state_mount_id(const char *directory, char ret[ROMSIM_MOUNT_ID_SIZE])
+{
+    uint8_t digest[ROMSIM_SHA256_SIZE] = {0};
+    CLEANUP_FREE char *subject = NULL;
+
+    if (asprintf(&subject, "%d:%s", (int)getpid(), directory) < 0)
+        subject = NULL;
+    if (subject)
+        romsim_sha256(subject, strlen(subject), digest);
+    romsim_text_hex(digest, (ROMSIM_MOUNT_ID_SIZE - 1) / 2, ret);
+}
