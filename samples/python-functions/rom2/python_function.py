@@ -1,0 +1,2 @@
+def handler(request):
+    return "Hi from 2nd ROM!\n"
