@@ -131,6 +131,7 @@ clean:
 include sim/guest/guest.mk
 include samples/samples.mk
 include tests/tests.mk
+include tests/lint/lint.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
 include docs/docs.mk
