@@ -219,7 +219,7 @@ static int unknown_command(const char *prefix, const struct cli_command *const *
     const char *names[WORDS_MAX + 1] = {0};
     const char *nearest;
 
-    for (size_t i = 0; commands[i] && i < WORDS_MAX; i++)
+    for (size_t i = 0; i < WORDS_MAX && commands[i]; i++)
         names[i] = commands[i]->name;
     fprintf(stderr, "romsim: there is no command '%s%s'\n", prefix, QUOTE(word));
     nearest = romsim_text_nearest(word, names);
