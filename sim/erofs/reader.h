@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * reader.h: what the files of the EROFS reader share.
+ *
+ * Theory of operation.  An image is two address spaces: the image's own bytes, and, when it has a
+ * metabox, the (compressed) data of the metabox inode.  Nothing dereferences either but
+ * erofs_image_bytes(), which hands out a pointer or an error, and erofs_meta_read(), which copies.
+ * Whatever is asked of a file's data becomes a struct erofs_extent: where the bytes around one
+ * offset are.  data.c knows what to do with each kind of extent; flat files are mapped in data.c,
+ * chunk-based ones in chunk.c, compressed ones in zmap.c.
+ *
+ * What calls what has a fixed depth: the data of a file may need the metabox (for its metadata)
+ * and the packed inode (for a fragment); the metabox may need the packed inode; the packed inode
+ * needs neither, which erofs_open checks.
+ */
+#ifndef ROMSIM_EROFS_READER_H
+#define ROMSIM_EROFS_READER_H
+
+#include "format.h"
+
+#include <romsim/checked.h>
+#include <romsim/erofs.h>
+
+/* A long xattr prefix: a base prefix's index, and what stands between it and the names. */
+struct erofs_prefix {
+    uint8_t base;
+    uint8_t size;
+    char infix[EROFS_NAME_LEN];
+};
+
+struct romsim_erofs {
+    struct romsim_blob *blob;
+    const uint8_t *bytes;
+    uint64_t size;
+    struct romsim_erofs_super super;
+    uint64_t super_size;               /* with its extension slots */
+XX
+    struct romsim_erofs_inode metabox; /* nid 0: there is none */
+    struct erofs_prefix *prefixes;
+    unsigned prefix_count;
+};
+
+/* ---- super.c ------------------------------------------------------------------------------ */
+
+/* `length` bytes of the image at `offset`; NULL and EUCLEAN, with the name `what` in the message,
+ * if they are not all there. */
+const uint8_t *erofs_image_bytes(const struct romsim_erofs *erofs, uint64_t offset, uint64_t length,
+                                 const char *what, struct romsim_error *err);
+
+/* Copies `length` bytes of metadata at `offset`, of the image or of the metabox's data. */
+int erofs_meta_read(struct romsim_erofs *erofs, bool in_metabox, uint64_t offset, void *buffer,
+                    size_t length, const char *what, struct romsim_error *err);
+
+static inline bool erofs_nid_in_metabox(uint64_t nid)
+{
+    return nid >> EROFS_DIRENT_NID_METABOX_BIT & 1;
+}
+
+static inline uint64_t erofs_block_size(const struct romsim_erofs *erofs)
+{
+    return UINT64_C(1) << erofs->super.block_bits;
+}
+
+static inline uint64_t erofs_in_block(const struct romsim_erofs *erofs, uint64_t offset)
+{
+    return offset & (erofs_block_size(erofs) - 1);
+}
+
+static inline bool erofs_has(const struct romsim_erofs *erofs, uint32_t feature_incompat)
+{
+    return (erofs->super.feature_incompat & feature_incompat) != 0;
+}
+
+/* ---- data.c ------------------------------------------------------------------------------- */
+
+/* The `start` of a flat file that is one hole. */
+#define EROFS_NO_START UINT64_MAX
+
+enum erofs_extent_kind {
+    EROFS_EXTENT_HOLE,    /* zeros */
+    EROFS_EXTENT_RAW,     /* `length` bytes at `position` of the image */
+    EROFS_EXTENT_METABOX, /* the same, of the metabox's data */
+};
+
+/* `length` > 0 bytes of a file from `start` on, all of one kind. */
+struct erofs_extent {
+    enum erofs_extent_kind kind;
+    uint64_t start;
+    uint64_t length;
+    uint64_t position;
+};
+
+/* Where the byte `offset` of a file (inside its size) is, and what surrounds it. */
+int erofs_extent_find(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      uint64_t offset, struct erofs_extent *ret, struct romsim_error *err);
+
+/* The same for chunk-based files (chunk.c). */
+int erofs_chunk_extent(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                       uint64_t offset, struct erofs_extent *ret, struct romsim_error *err);
+
+/* Is the data of this inode compressed? */
+static inline bool erofs_is_compressed(const struct romsim_erofs_inode *inode)
+{
+    return inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
+           inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT;
+}
+
+/* ---- xattr.c ------------------------------------------------------------------------------ */
+
+/* Loads the table of long prefixes; needs the metabox and the packed inode. */
+int erofs_xattr_load_prefixes(struct romsim_erofs *erofs, const struct erofs_super_block *disk,
+                              struct romsim_error *err);
+
+/* ---- dir.c -------------------------------------------------------------------------------- */
+
+/* A block of a directory, its header checked. */
+struct erofs_dir_block {
+    const uint8_t *bytes;
+    uint32_t size;
+    uint32_t count; /* of dirents, at least 1 */
+};
+
+/* Loads the block `index` of a directory; `scratch` (a block) is used if its bytes do not stand in
+ * the image as they are. */
+int erofs_dir_block(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                    uint64_t index, void *scratch, struct erofs_dir_block *ret,
+                    struct romsim_error *err);
+
+/* The dirent `index` (< block->count); its name is checked. */
+int erofs_dir_entry(const struct erofs_dir_block *block, uint32_t index,
+                    const struct romsim_erofs_inode *directory, struct romsim_erofs_dirent *ret,
+                    struct romsim_error *err);
+
+/* ---- nidset.c ----------------------------------------------------------------------------- */
+
+/* A set of nids; zero-initialised it is empty. */
+struct erofs_nid_set {
+    uint64_t *slots;
+    size_t count;
+    size_t capacity;
+};
+
+bool erofs_nid_set_has(const struct erofs_nid_set *set, uint64_t nid);
+
+/* Returns 1 if it was new, 0 if it was there, -1 without memory. */
+int erofs_nid_set_add(struct erofs_nid_set *set, uint64_t nid);
+void erofs_nid_set_reset(struct erofs_nid_set *set);
+
+#endif
