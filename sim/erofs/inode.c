@@ -13,7 +13,7 @@ static int inode_offset(const struct romsim_erofs *erofs, uint64_t nid, uint64_t
     uint64_t slot;
 
     if (erofs_nid_in_metabox(nid)) {
-        if (!erofs->metabox.nid)
+        if (!erofs->has_metabox)
             return romsim_error_set(err, EUCLEAN, "nid 0x%llx is in a metabox, but there is none",
                                     (unsigned long long)nid);
         nid &= EROFS_DIRENT_NID_MASK;

@@ -33,9 +33,10 @@ struct romsim_erofs {
     const uint8_t *bytes;
     uint64_t size;
     struct romsim_erofs_super super;
-    uint64_t super_size;               /* with its extension slots */
-XX
-    struct romsim_erofs_inode metabox; /* nid 0: there is none */
+    uint64_t super_size;              /* with its extension slots */
+    struct romsim_erofs_inode packed; /* nid 0: there is none */
+    bool has_metabox;
+    struct romsim_erofs_inode metabox;
     struct erofs_prefix *prefixes;
     unsigned prefix_count;
 };

@@ -181,7 +181,10 @@ static int load_metabox(struct romsim_erofs *erofs, struct romsim_error *err)
     memcpy(&slot, erofs->bytes + EROFS_SUPER_OFFSET + sizeof(struct erofs_super_block),
            sizeof(slot));
     erofs->super.metabox_nid = le64_get(slot.metabox_nid);
-    return load_special(erofs, "metabox", erofs->super.metabox_nid, &erofs->metabox, err);
+    if (load_special(erofs, "metabox", erofs->super.metabox_nid, &erofs->metabox, err) < 0)
+        return -1;
+    erofs->has_metabox = true;
+    return 0;
 }
 
 static int load_packed(struct romsim_erofs *erofs, struct romsim_error *err)

@@ -59,9 +59,9 @@ static int prefix_read(struct romsim_erofs *erofs, uint64_t offset, void *buffer
     bool plain = erofs->super.feature_compat & EROFS_FEATURE_COMPAT_PLAIN_XATTR_PFX;
     size_t got;
 
-    if (plain || (!erofs->metabox.nid && !erofs->packed.nid))
+    if (plain || (!erofs->has_metabox && !erofs->packed.nid))
         return erofs_meta_read(erofs, false, offset, buffer, size, "xattr prefixes", err);
-    if (erofs->metabox.nid)
+    if (erofs->has_metabox)
         return erofs_meta_read(erofs, true, offset, buffer, size, "xattr prefixes", err);
     if (romsim_erofs_read(erofs, &erofs->packed, offset, buffer, size, &got, err) < 0)
         return -1;
@@ -192,7 +192,7 @@ static int shared_place(const struct xattr_area *area, uint32_t index, struct xa
     if (erofs_meta_read(area->erofs, area->in_metabox, table + index * sizeof(id), &id, sizeof(id),
                         "shared xattr's id", err) < 0)
         return -1;
-    ret->in_metabox = erofs->metabox.nid &&
+    ret->in_metabox = erofs->has_metabox &&
                       (erofs->super.feature_compat & EROFS_FEATURE_COMPAT_SHARED_EA_IN_METABOX);
     ret->offset = ((uint64_t)erofs->super.xattr_block << erofs->super.block_bits) +
                   (uint64_t)le32_get(id) * sizeof(le32);
