@@ -20,11 +20,13 @@ enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
 struct romsim_device {
     unsigned index;
     char indexed_name[ROMSIM_DEVICE_NAME_SIZE]; /* "ukp_rom3", in /dev */
-    char named_name[ROMSIM_DEVICE_NAME_SIZE];   /* "ukp_rom_config", "" for the root or unnamed */
+    char named_name[ROMSIM_DEVICE_NAME_SIZE];   /* "ukp_rom_config"; a ROM without a name has the
+                                                   one that the CLI derives from its `at`, else it
+                                                   is "" as for the root (cloud-rules §4 [U]) */
     struct romsim_blob *blob;                   /* owned: a reference */
     enum romsim_image_kind kind;
     char *source;   /* for people: "inline", or the image's reference; owned */
-    uint64_t files; /* regular files inside, 0 for cpio and raw */
+    uint64_t files; /* regular files inside a ROM; 0 for cpio, raw and the root */
     bool is_inline;
 };
 
@@ -42,7 +44,8 @@ struct romsim_port {
 };
 
 struct romsim_layout {
-    char *name;
+    char *name; /* the instance's, else a random one, as in the cloud */
+    bool name_is_random;
     char *hostname;
     struct romsim_device *devices;
     size_t device_count;         /* 1 + the number of ROMs */

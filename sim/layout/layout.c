@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * layout.c: from a checked instance and its images to the one source of truth.
+ *
+ * Theory of operation: every ROM becomes a device, in request order, and every `at` a mount.  All
+ * that can be found wrong is found in one pass: an image that fails does not keep the next one
+ * from being looked at.
+ */
+#include <romsim/layout.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Adds an error; returns false, so that `good &= ...` reads well. */
+static bool complain(struct romsim_diagnostics *diagnostics, const struct romsim_error *error)
+{
+    romsim_diagnostics_add(diagnostics, error, 0);
+    return false;
+}
+
+static bool out_of_memory(struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+
+    romsim_error_nomem(&error);
+    return complain(diagnostics, &error);
+}
+
+/* ---- lists of strings ------------------------------------------------------------------- */
+
+static int append_string(struct romsim_strings *strings, char *taken)
+{
+    char **items = taken ? reallocarray(strings->items, strings->count + 1, sizeof(char *)) : NULL;
+
+    if (!items) {
+        free(taken);
+        return -1;
+    }
+    strings->items = items;
+    items[strings->count++] = taken;
+    return 0;
+}
+
+static int append_strings(struct romsim_strings *strings, const struct romsim_strings *more)
+{
+    for (size_t i = 0; i < more->count; i++)
+        if (append_string(strings, strdup(more->items[i])) < 0)
+            return -1;
+    return 0;
+}
+
+static void clear_strings(struct romsim_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+}
+
+/* ---- the app ---------------------------------------------------------------------------- */
+
+/* The entry "NAME=..." of the list, or NULL. */
+static char **find_variable(const struct romsim_strings *env, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (size_t i = 0; i < env->count; i++)
+        if (strncmp(env->items[i], name, size) == 0 && env->items[i][size] == '=')
+            return &env->items[i];
+    return NULL;
+}
+
+/* The image's variables, then the instance's over them. */
+static int merge_env(struct romsim_strings *env, const struct romsim_strings *image,
+                     const struct romsim_instance *instance)
+{
+    if (append_strings(env, image) < 0)
+        return -1;
+    for (size_t i = 0; i < instance->env_count; i++) {
+        char **existing = find_variable(env, instance->env[i].name);
+        char *entry;
+
+        if (asprintf(&entry, "%s=%s", instance->env[i].name, instance->env[i].value) < 0)
+            return -1;
+        if (existing) {
+            free(*existing);
+            *existing = entry;
+        } else if (append_string(env, entry) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static bool set_command(struct romsim_layout *layout, const struct romsim_instance *instance,
+                        const struct romsim_base_image *base,
+                        struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+
+    if (append_strings(&layout->argv, &base->entrypoint) < 0 ||
+        append_strings(&layout->argv, instance->has_args ? &instance->args : &base->cmd) < 0)
+        return out_of_memory(diagnostics);
+    if (layout->argv.count > 0)
+        return true;
+    romsim_error_set(&error, EINVAL, "there is no command to run: image '%s' has none",
+                     QUOTE(instance->image));
+    romsim_error_hint(&error, "give one with 'args', e.g. args: [\"/bin/sh\", \"-c\", \"ls /\"]");
+    error.cloud = ROMSIM_CLOUD_INVALID;
+    error.place = instance->image_place;
+    return complain(diagnostics, &error);
+}
+
+static bool add_app(struct romsim_layout *layout, const struct romsim_instance *instance,
+                    const struct romsim_base_image *base, struct romsim_diagnostics *diagnostics)
+{
+    const char *directory = base->working_dir;
+
+    if (merge_env(&layout->env, &base->env, instance) < 0)
+        return out_of_memory(diagnostics);
+    layout->working_dir = strdup(directory && directory[0] ? directory : "/");
+    if (!layout->working_dir)
+        return out_of_memory(diagnostics);
+    return set_command(layout, instance, base, diagnostics);
+}
+
+/* ---- devices ---------------------------------------------------------------------------- */
+
+static bool add_root(struct romsim_layout *layout, const struct romsim_instance *instance,
+                     struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_device *device = &layout->devices[0];
+    struct romsim_base_image base = {0};
+    struct romsim_error error;
+    bool good;
+
+    if (romsim_image_base(instance, &base, &error) < 0)
+        return complain(diagnostics, &error);
+    device->blob = romsim_blob_ref(base.root);
+    device->kind = ROMSIM_IMAGE_EROFS;
+    device->source = strdup(instance->image);
+    layout->image_kernel = base.kernel ? romsim_blob_ref(base.kernel) : NULL;
+    good =
+        device->source ? add_app(layout, instance, &base, diagnostics) : out_of_memory(diagnostics);
+    romsim_base_image_release(&base);
+    return good;
+}
+
+/* Is the derived name of a ROM without one already taken? */
+static bool name_is_taken(const struct romsim_instance *instance,
+                          const struct romsim_layout *layout, const char *named_name)
+{
+    const char *name = named_name + strlen("ukp_rom_");
+
+    for (size_t i = 0; i < instance->rom_count; i++)
+        if ((instance->roms[i].name && strcmp(instance->roms[i].name, name) == 0) ||
+            strcmp(layout->devices[i + 1].named_name, named_name) == 0)
+            return true;
+    return false;
+}
+
+/* Returns 0, or -1 without memory. */
+static int name_device(const struct romsim_instance *instance, const struct romsim_layout *layout,
+                       const struct romsim_rom *rom, struct romsim_device *device)
+{
+    CLEANUP_FREE char *derived = NULL;
+    char name[ROMSIM_DEVICE_NAME_SIZE];
+
+    snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_rom%u", device->index);
+    if (!rom->name && !rom->at)
+        return 0;
+    if (!rom->name && !(derived = romsim_rom_name_from_at(rom->at)))
+        return -1;
+    if (derived && (!derived[0] || strlen(derived) > 63))
+        return 0;
+    snprintf(name, sizeof(name), "ukp_rom_%s", rom->name ?: derived);
+    if (derived && name_is_taken(instance, layout, name))
+        return 0;
+    memcpy(device->named_name, name, sizeof(name));
+    return 0;
+}
+
+static int set_source(const struct romsim_rom *rom, struct romsim_device *device)
+{
+    if (rom->dir)
+        return asprintf(&device->source, "inline, from %s", rom->dir) < 0 ? -1 : 0;
+    device->source = strdup(rom->image ?: "inline");
+    return device->source ? 0 : -1;
+}
+
+static bool add_rom(struct romsim_layout *layout, const struct romsim_instance *instance,
+                    size_t index, struct romsim_diagnostics *diagnostics)
+{
+    const struct romsim_rom *rom = &instance->roms[index];
+    struct romsim_device *device = &layout->devices[index + 1];
+    struct romsim_rom_image image = {0};
+    struct romsim_error error;
+
+    device->is_inline = rom->is_inline;
+    if (name_device(instance, layout, rom, device) < 0 || set_source(rom, device) < 0)
+        return out_of_memory(diagnostics);
+    if (romsim_image_rom(instance, rom, &image, &error) < 0)
+        return complain(diagnostics, &error);
+    device->blob = romsim_blob_ref(image.blob);
+    device->kind = image.kind;
+    device->files = image.files;
+    romsim_rom_image_release(&image);
+    return true;
+}
+
+static bool add_roms(struct romsim_layout *layout, const struct romsim_instance *instance,
+                     struct romsim_diagnostics *diagnostics)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < instance->rom_count; i++)
+        good &= add_rom(layout, instance, i, diagnostics);
+    return good;
+}
+
+/* ---- mounts ----------------------------------------------------------------------------- */
+
+static bool is_below(const char *path, const char *parent)
+{
+    size_t size = strlen(parent);
+
+    return strncmp(path, parent, size) == 0 && path[size] == '/';
+}
+
+/* The first ROM, in request order, whose `at` is not mounted yet and below no other such `at`.
+ * Nesting has no cycles, so there is one as long as one is left. */
+static size_t next_mount(const struct romsim_instance *instance, const bool *mounted)
+{
+    for (size_t i = 0; i < instance->rom_count; i++) {
+        bool is_next = instance->roms[i].at && !mounted[i];
+
+        for (size_t j = 0; is_next && j < instance->rom_count; j++)
+            is_next = !instance->roms[j].at || mounted[j] ||
+                      !is_below(instance->roms[i].at, instance->roms[j].at);
+        if (is_next)
+            return i;
+    }
+    return instance->rom_count;
+}
+
+static int add_mounts(struct romsim_layout *layout, const struct romsim_instance *instance)
+{
+    CLEANUP_FREE bool *mounted = calloc(instance->rom_count + 1, sizeof(*mounted));
+    size_t i;
+
+    layout->mounts = calloc(instance->rom_count + 1, sizeof(*layout->mounts));
+    if (!mounted || !layout->mounts)
+        return -1;
+    while ((i = next_mount(instance, mounted)) < instance->rom_count) {
+        struct romsim_mount *mount = &layout->mounts[layout->mount_count++];
+
+        mounted[i] = true;
+        mount->device = (unsigned)i + 1;
+        mount->path = strdup(instance->roms[i].at);
+        if (!mount->path)
+            return -1;
+    }
+    return 0;
+}
+
+/* The guest mounts EROFS only; the cloud finds out at boot, so this is said and not refused. */
+static void warn_of_mounts(const struct romsim_layout *layout,
+                           const struct romsim_instance *instance,
+                           struct romsim_diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < layout->mount_count; i++) {
+        const struct romsim_mount *mount = &layout->mounts[i];
+        const struct romsim_device *device = &layout->devices[mount->device];
+        struct romsim_error warning;
+
+        if (!device->blob || device->kind == ROMSIM_IMAGE_EROFS)
+            continue;
+        romsim_error_set(&warning, EINVAL,
+                         "the ROM at '%s' is %s, no EROFS image: it cannot be mounted, and the "
+                         "instance will fail at boot",
+                         QUOTE(mount->path),
+                         device->kind == ROMSIM_IMAGE_CPIO ? "a cpio archive" : "raw data");
+        romsim_error_hint(&warning, "leave 'at' out and let the app read /dev/%s",
+                          device->named_name[0] ? device->named_name : device->indexed_name);
+        warning.place = instance->roms[mount->device - 1].at_place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+    }
+}
+
+/* ---- the rest --------------------------------------------------------------------------- */
+
+static int add_ports(struct romsim_layout *layout, const struct romsim_instance *instance)
+{
+    layout->ports = calloc(instance->service_count + 1, sizeof(*layout->ports));
+    if (!layout->ports)
+        return -1;
+    for (size_t i = 0; i < instance->service_count; i++) {
+        const struct romsim_service *service = &instance->services[i];
+
+        layout->ports[i] = (struct romsim_port){.port = service->port,
+                                                .destination_port = service->destination_port,
+                                                .host_port = service->host_port,
+                                                .handlers = service->handlers};
+    }
+    layout->port_count = instance->service_count;
+    return 0;
+}
+
+static char *random_name(void)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char name[] = "romsim-xxxxx";
+    uint8_t random[5];
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return NULL;
+    for (size_t i = 0; i < sizeof(random); i++)
+        name[strlen("romsim-") + i] = letters[random[i] % 36];
+    return strdup(name);
+}
+
+/* A layout with everything that needs no look at images, and room for the devices. */
+static struct romsim_layout *start_layout(const struct romsim_instance *instance)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = calloc(1, sizeof(*layout));
+
+    if (!layout)
+        return NULL;
+    layout->devices = calloc(instance->rom_count + 1, sizeof(*layout->devices));
+    layout->name_is_random = !instance->name;
+    layout->name = instance->name ? strdup(instance->name) : random_name();
+    if (!layout->devices || !layout->name)
+        return NULL;
+    layout->hostname = strdup(instance->hostname ?: layout->name);
+    if (!layout->hostname || add_mounts(layout, instance) < 0 || add_ports(layout, instance) < 0)
+        return NULL;
+    layout->device_count = instance->rom_count + 1;
+    for (unsigned i = 0; i < layout->device_count; i++)
+        layout->devices[i].index = i;
+    snprintf(layout->devices[0].indexed_name, sizeof(layout->devices[0].indexed_name), "ukp_rom0");
+    layout->memory_mb = instance->memory_mb;
+    layout->vcpus = instance->vcpus;
+    layout->restart = instance->restart;
+    return STEAL_POINTER(&layout);
+}
+
+static struct romsim_layout *make_layout(const struct romsim_instance *instance, bool with_root,
+                                         struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = start_layout(instance);
+    bool good;
+
+    if (!layout) {
+        out_of_memory(diagnostics);
+        return NULL;
+    }
+    good = !with_root || add_root(layout, instance, diagnostics);
+    good &= add_roms(layout, instance, diagnostics);
+    warn_of_mounts(layout, instance, diagnostics);
+    return good ? STEAL_POINTER(&layout) : NULL;
+}
+
+struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
+                                        struct romsim_diagnostics *diagnostics)
+{
+    return make_layout(instance, true, diagnostics);
+}
+
+struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
+                                         struct romsim_diagnostics *diagnostics)
+{
+    return make_layout(instance, false, diagnostics);
+}
+
+void romsim_layout_free(struct romsim_layout *layout)
+{
+    if (!layout)
+        return;
+    for (size_t i = 0; i < layout->device_count; i++) {
+        romsim_blob_unref(layout->devices[i].blob);
+        free(layout->devices[i].source);
+    }
+    for (size_t i = 0; i < layout->mount_count; i++)
+        free(layout->mounts[i].path);
+    free(layout->devices);
+    free(layout->mounts);
+    free(layout->ports);
+    clear_strings(&layout->argv);
+    clear_strings(&layout->env);
+    romsim_blob_unref(layout->image_kernel);
+    free(layout->working_dir);
+    free(layout->hostname);
+    free(layout->name);
+    free(layout);
+}
