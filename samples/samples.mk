@@ -28,5 +28,5 @@ $(SAMPLES)/python-base.tar: samples/python-base.sh samples/packages.sh samples/b
 # Each step its own make, because the next one looks for what the one before installed.
 demo:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all guest samples
+	@$(MAKE) --no-print-directory -j$$(nproc) all guest samples
 	@BUILD=$(BUILD) samples/demo.sh

@@ -31,6 +31,7 @@ check-only: check-programs
 # Each step its own make, because the next one looks for what the one before installed.
 check:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all guest
+	@$(MAKE) --no-print-directory -j$$(nproc) all guest
 	@$(MAKE) --no-print-directory check-samples
+	@$(MAKE) --no-print-directory -j$$(nproc) check-programs
 	@$(MAKE) --no-print-directory check-only

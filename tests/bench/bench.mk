@@ -12,7 +12,7 @@ BENCH ?= $(sort $(wildcard tests/bench/*.sh))
 .PHONY: bench bench-only
 bench:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all guest samples
+	@$(MAKE) --no-print-directory -j$$(nproc) all guest samples
 	@$(MAKE) --no-print-directory bench-only
 
 bench-only: $(BUILD)/romsim
