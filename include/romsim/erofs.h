@@ -29,6 +29,7 @@ struct romsim_erofs_options {
     bool inline_data;   /* tail-pack small data and directories; default: no, as the cloud packer
                            ('inline data is incompatible with DAX') */
     const char *compress; /* NULL (the cloud's), or "lz4" or "lz4hc[:1-12]" */
+    bool no_verify;       /* romsim_erofs_build() only: do not read the image back */
 };
 
 struct romsim_erofs_result {

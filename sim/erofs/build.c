@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* build.c: romsim_erofs_build(): from a tree to an image that has been read back. */
+#include <romsim/checked.h>
+#include <romsim/erofs.h>
+
+/* Images up to this size live in memory only, and die with the process. */
+#define MEMFD_MAX (UINT64_C(64) << 20)
+
+/* No less than the image's size: a block and an inode more than its data for everything. */
+static bool is_small(const struct romsim_tree *tree)
+{
+    uint64_t sum = 0;
+
+    for (const struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
+         inode = romsim_tree_next_inode(tree, inode)) {
+        if (!checked_add(sum, inode->size, &sum) || sum > MEMFD_MAX)
+            return false;
+        sum += 4096 + inode->links * 64 + inode->child_count * 32;
+    }
+    return sum <= MEMFD_MAX;
+}
+
+struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
+                                       const struct romsim_erofs_options *options,
+                                       struct romsim_erofs_result *ret, struct romsim_error *err)
+{
+    CLEANUP_FD int fd =
+        is_small(tree) ? romsim_blob_scratch_memfd(err) : romsim_blob_scratch_file(err);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    struct romsim_erofs_result result;
+
+    if (fd < 0 || romsim_erofs_write(tree, options, fd, &result, err) < 0)
+        return NULL;
+    blob = romsim_blob_take_fd(steal_fd(&fd), err);
+    if (!blob)
+        return NULL;
+    if (!(options && options->no_verify) && romsim_erofs_verify(tree, blob, err) < 0)
+        return NULL;
+    if (ret)
+        *ret = result;
+    return STEAL_POINTER(&blob);
+}

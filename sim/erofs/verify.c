@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * verify.c: romsim_erofs_verify(): is an image what the tree says?
+ *
+ * The tree's directories are compared with the image's one by one, in the same walk as the writer's
+ * (so there is no recursion); each inode is compared once, when its first name is met, and its
+ * cookie then keeps the nid, so that the other names of a hard link must lead to the same.
+ */
+#include "sim/erofs/write.h"
+
+#include <errno.h>
+#include <romsim/checked.h>
+#include <romsim/text.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 256 * 1024 };
+
+struct verifier {
+    struct romsim_tree *tree;
+    struct romsim_erofs *image;
+    uint8_t *expected; /* CHUNK bytes of the tree's data */
+    uint8_t *found;    /* CHUNK bytes of the image's, where they cannot be looked at in place */
+    void *scratch;     /* for readdir */
+};
+
+static int differs(struct romsim_error *err, const char *what, uint64_t found, uint64_t expected)
+{
+    return romsim_error_set(err, EUCLEAN, "%s is %llu in the image, not %llu", what,
+                            (unsigned long long)found, (unsigned long long)expected);
+}
+
+/* ---- data ------------------------------------------------------------------------------- */
+
+/* How many of these bytes of the image are a hole of its file, so that there is nothing to
+ * compare. */
+static uint64_t image_hole(const struct verifier *verifier, uint64_t position, uint64_t size)
+{
+    uint64_t base;
+    int fd = romsim_blob_fd(romsim_erofs_blob(verifier->image), &base);
+    off_t data = lseek(fd, (off_t)(base + position), SEEK_DATA);
+
+    if (data < 0)
+        return errno == ENXIO ? size : 0;
+    return min_u64((uint64_t)data - base - position, size);
+}
+
+/* The image's bytes from `offset`, at most *size of them; *size becomes how many there are. */
+static const uint8_t *look(struct verifier *verifier, const struct romsim_erofs_inode *disk,
+                           uint64_t offset, size_t *size, struct romsim_error *err)
+{
+    const uint8_t *bytes;
+    uint64_t length, position;
+    int mapped =
+        romsim_erofs_map(verifier->image, disk, offset, *size, &bytes, &length, &position, err);
+
+    if (mapped < 0)
+        return NULL;
+    if (mapped > 0) {
+        *size = (size_t)length;
+        return bytes;
+    }
+    if (romsim_erofs_read(verifier->image, disk, offset, verifier->found, *size, size, err) < 0)
+        return NULL;
+    if (*size > 0)
+        return verifier->found;
+    romsim_error_set(err, EUCLEAN, "the data ends at byte %llu", (unsigned long long)offset);
+    return NULL;
+}
+
+static int compare_chunk(struct verifier *verifier, const struct romsim_inode *inode,
+                         const struct romsim_erofs_inode *disk, uint64_t offset, size_t *size,
+                         struct romsim_error *err)
+{
+    const uint8_t *found = look(verifier, disk, offset, size, err);
+
+    if (!found || romsim_inode_read(inode, offset, verifier->expected, *size, err) < 0)
+        return -1;
+    if (memcmp(found, verifier->expected, *size) == 0)
+        return 0;
+    romsim_error_set(err, EUCLEAN, "the data differs within %zu bytes from byte %llu on", *size,
+                     (unsigned long long)offset);
+    return romsim_error_hint(err, "did the file change while the image was written?");
+}
+
+/* The size of a hole at `offset` that the tree and the image's file agree on. */
+static uint64_t common_hole(struct verifier *verifier, const struct romsim_inode *inode,
+                            const struct romsim_erofs_inode *disk, uint64_t offset, size_t *extent)
+{
+    uint64_t size = erofs_hole_at(inode, offset, extent);
+    uint64_t length, position;
+    const uint8_t *bytes;
+
+    if (size < CHUNK || romsim_erofs_map(verifier->image, disk, offset, size, &bytes, &length,
+                                         &position, NULL) <= 0)
+        return 0;
+    return image_hole(verifier, position, length);
+}
+
+static int compare_data(struct verifier *verifier, const struct romsim_inode *inode,
+                        const struct romsim_erofs_inode *disk, struct romsim_error *err)
+{
+    uint64_t offset = 0;
+    size_t extent = 0;
+
+    while (offset < inode->size) {
+        uint64_t hole = common_hole(verifier, inode, disk, offset, &extent);
+        size_t size = (size_t)min_u64(CHUNK, inode->size - offset);
+
+        if (hole > 0) {
+            offset += hole;
+            continue;
+        }
+        if (compare_chunk(verifier, inode, disk, offset, &size, err) < 0)
+            return -1;
+        offset += size;
+    }
+    return 0;
+}
+
+static int compare_target(struct verifier *verifier, const struct romsim_inode *inode,
+                          const struct romsim_erofs_inode *disk, struct romsim_error *err)
+{
+    CLEANUP_FREE char *target = romsim_erofs_readlink(verifier->image, disk, err);
+
+    if (!target)
+        return -1;
+    if (strcmp(target, inode->target) == 0)
+        return 0;
+    return romsim_error_set(err, EUCLEAN, "the link's target is '%s' in the image, not '%s'",
+                            QUOTE(target), QUOTE(inode->target));
+}
+
+/* ---- xattrs ----------------------------------------------------------------------------- */
+
+static const struct romsim_xattr *find_xattr(const struct romsim_inode *inode, const char *name)
+{
+    for (size_t i = 0; i < inode->xattr_count; i++)
+        if (strcmp(inode->xattrs[i].name, name) == 0)
+            return &inode->xattrs[i];
+    return NULL;
+}
+
+static bool same_value(const struct romsim_xattr *a, const struct romsim_xattr *b)
+{
+    return a->value_size == b->value_size &&
+           (a->value_size == 0 || memcmp(a->value, b->value, a->value_size) == 0);
+}
+
+static int compare_xattrs(struct verifier *verifier, const struct romsim_inode *inode,
+                          const struct romsim_erofs_inode *disk, struct romsim_error *err)
+{
+    struct romsim_xattr xattr;
+    size_t count = 0;
+    int more;
+
+    while ((more = romsim_erofs_xattr(verifier->image, disk, count, &xattr, err)) > 0) {
+        const struct romsim_xattr *expected = find_xattr(inode, xattr.name);
+        int bad = !expected || !same_value(expected, &xattr);
+
+        if (bad)
+            romsim_error_set(err, EUCLEAN, "the xattr '%s' is another in the image",
+                             QUOTE(xattr.name));
+        romsim_xattr_release(&xattr);
+        if (bad)
+            return -1;
+        count++;
+    }
+    if (more == 0 && count != inode->xattr_count)
+        return differs(err, "the number of xattrs", count, inode->xattr_count);
+    return more;
+}
+
+/* ---- inodes ----------------------------------------------------------------------------- */
+
+static int compare_numbers(const struct romsim_inode *inode, const struct romsim_erofs_inode *disk,
+                           struct romsim_error *err)
+{
+    bool is_directory = S_ISDIR(inode->mode);
+    bool is_device = S_ISCHR(inode->mode) || S_ISBLK(inode->mode);
+    const struct {
+        const char *what;
+        uint64_t found, expected;
+        bool skip;
+    } fields[] = {
+        {"the owner", disk->uid, inode->uid, false},
+        {"the group", disk->gid, inode->gid, false},
+        {"the time", (uint64_t)disk->mtime, (uint64_t)inode->mtime, false},
+        {"the time's nanoseconds", disk->mtime_nsec, inode->mtime_nsec, false},
+        {"the number of links", disk->links, erofs_link_count(inode), false},
+        {"the size", disk->size, inode->size, is_directory || is_device},
+        {"the device number", disk->rdev, erofs_encode_device(inode->rdev_major, inode->rdev_minor),
+         !is_device},
+    };
+
+    if (disk->mode != inode->mode)
+        return romsim_error_set(err, EUCLEAN, "the mode is 0%o in the image, not 0%o", disk->mode,
+                                inode->mode);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (!fields[i].skip && fields[i].found != fields[i].expected)
+            return differs(err, fields[i].what, fields[i].found, fields[i].expected);
+    return 0;
+}
+
+static int compare_inode(struct verifier *verifier, const struct romsim_inode *inode, uint64_t nid,
+                         struct romsim_error *err)
+{
+    struct romsim_erofs_inode disk;
+
+    if (romsim_erofs_inode(verifier->image, nid, &disk, err) < 0 ||
+        compare_numbers(inode, &disk, err) < 0 || compare_xattrs(verifier, inode, &disk, err) < 0)
+        return -1;
+    if (S_ISREG(inode->mode))
+        return compare_data(verifier, inode, &disk, err);
+    if (S_ISLNK(inode->mode))
+        return compare_target(verifier, inode, &disk, err);
+    return 0;
+}
+
+/* ---- directories ------------------------------------------------------------------------ */
+
+static int blame(const char *path, struct romsim_error *err)
+{
+    return romsim_error_context(err, "%s", QUOTE(path ? path : "/"));
+}
+
+/* A name of the tree and the dirent found for it. */
+static int compare_entry(struct verifier *verifier, const struct romsim_dentry *name,
+                         const struct romsim_erofs_dirent *found, struct romsim_error *err)
+{
+    struct romsim_inode *inode = name->inode;
+    bool first = inode->cookie == 0;
+
+    if (found->file_type != erofs_file_type(inode->mode))
+        return differs(err, "the type of the entry", found->file_type,
+                       erofs_file_type(inode->mode));
+    if (first)
+        inode->cookie = found->nid + 1;
+    if (inode->cookie != found->nid + 1)
+        return differs(err, "the nid of the hard link", found->nid, inode->cookie - 1);
+    return first ? compare_inode(verifier, inode, found->nid, err) : 0;
+}
+
+/* "." and "..": *dots counts them. */
+static int compare_dots(const struct romsim_inode *directory,
+                        const struct romsim_erofs_dirent *found, unsigned *dots,
+                        struct romsim_error *err)
+{
+    const struct romsim_inode *to = directory;
+
+    if (found->name_size == 2 && directory->dentry)
+        to = directory->dentry->parent;
+    if (found->nid + 1 != to->cookie || found->name_size != ++*dots)
+        return romsim_error_set(err, EUCLEAN, "'.' and '..' are wrong in the image");
+    return 0;
+}
+
+static bool is_dots(const struct romsim_erofs_dirent *dirent)
+{
+    return dirent->name_size <= 2 && memcmp(dirent->name, "..", dirent->name_size) == 0;
+}
+
+static int compare_next(struct verifier *verifier, const struct romsim_inode *directory,
+                        const struct romsim_dentry **name, const struct romsim_erofs_dirent *found,
+                        unsigned *dots, struct romsim_error *err)
+{
+    const struct romsim_dentry *expected = *name;
+
+    if (is_dots(found))
+        return compare_dots(directory, found, dots, err);
+    if (!expected || found->name_size != expected->name_size ||
+        memcmp(found->name, expected->name, found->name_size) != 0)
+        return romsim_error_set(
+            err, EUCLEAN, "it has the unexpected entry '%s' in the image",
+            romsim_text_quote(found->name, found->name_size, (char[256]){0}, 256));
+    *name = expected->next;
+    if (compare_entry(verifier, expected, found, err) < 0)
+        return romsim_error_context(err, "%s", QUOTE(expected->name));
+    return 0;
+}
+
+static int compare_directory(struct verifier *verifier, const struct romsim_inode *directory,
+                             struct romsim_error *err)
+{
+    const struct romsim_dentry *name = directory->children;
+    struct romsim_erofs_inode disk;
+    struct romsim_erofs_dirent found;
+    uint64_t cursor = 0;
+    unsigned dots = 0;
+    int more;
+
+    if (romsim_erofs_inode(verifier->image, directory->cookie - 1, &disk, err) < 0)
+        return -1;
+    while ((more = romsim_erofs_readdir(verifier->image, &disk, cursor, &cursor, &found,
+                                        verifier->scratch, err)) > 0)
+        if (compare_next(verifier, directory, &name, &found, &dots, err) < 0)
+            return -1;
+    if (more == 0 && (name || dots != 2))
+        return romsim_error_set(err, EUCLEAN, "it lacks the entry '%s' in the image",
+                                name ? QUOTE(name->name) : "..");
+    return more;
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+static int compare_all(struct verifier *verifier, struct romsim_error *err)
+{
+    struct romsim_inode *root = romsim_tree_root(verifier->tree);
+
+    root->cookie = romsim_erofs_root(verifier->image) + 1;
+    if (compare_inode(verifier, root, root->cookie - 1, err) < 0 ||
+        compare_directory(verifier, root, err) < 0)
+        return blame("/", err);
+    for (const struct romsim_dentry *name = root->children; name; name = erofs_next_name(name)) {
+        if (!S_ISDIR(name->inode->mode) || compare_directory(verifier, name->inode, err) == 0)
+            continue;
+        CLEANUP_FREE char *path = romsim_dentry_path(name);
+        return blame(path, err);
+    }
+    return 0;
+}
+
+/* Several inodes of the tree must not have become one. */
+static int compare_count(struct verifier *verifier, struct romsim_error *err)
+{
+    struct romsim_erofs_super super;
+    uint64_t count = romsim_tree_inode_count(verifier->tree);
+
+    romsim_erofs_super(verifier->image, &super);
+    return super.inodes == count ? 0 : differs(err, "the number of inodes", super.inodes, count);
+}
+
+int romsim_erofs_verify(struct romsim_tree *tree, struct romsim_blob *image,
+                        struct romsim_error *err)
+{
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(image, err);
+    CLEANUP_FREE uint8_t *buffers = malloc(2 * CHUNK + ROMSIM_EROFS_BLOCK_MAX);
+    struct verifier verifier = {.tree = tree, .image = erofs};
+
+    if (!erofs)
+        return romsim_error_context(err, "reading the image back");
+    if (!buffers)
+        return romsim_error_nomem(err);
+    verifier.expected = buffers;
+    verifier.found = buffers + CHUNK;
+    verifier.scratch = buffers + 2 * CHUNK;
+    if (romsim_tree_sort(tree, err) < 0)
+        return -1;
+    for (struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
+         inode = romsim_tree_next_inode(tree, inode))
+        inode->cookie = 0;
+    if (compare_count(&verifier, err) < 0 || compare_all(&verifier, err) < 0)
+        return romsim_error_context(err, "reading the image back");
+    return 0;
+}

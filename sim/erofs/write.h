@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * write.h: what the files of the EROFS writer share.
+ *
+ * Theory of operation.  The writer lists the tree's inodes once, depth first, names before what is
+ * beneath them, as an array of nodes (write_layout.c): the order of everything in the image.  Each
+ * node gets its place (nid) and the place of its data.  Then the image is written from its first
+ * byte to its last through a sink (write_sink.c), which buffers, leaves blocks of zeros out as
+ * holes of the file, and hashes the rest for the UUID.  The superblock comes last.
+ *
+ *     the cloud's order    superblock, inodes | shared xattrs | data
+ *     when compressing     superblock | data | inodes | shared xattrs
+ *
+ * Compressed data comes first because how much room a file takes, and how its index looks, is known
+ * only when it has been compressed; so nothing is compressed twice and nothing is kept.
+ */
+#ifndef ROMSIM_EROFS_WRITE_H
+#define ROMSIM_EROFS_WRITE_H
+
+#include <romsim/digest.h>
+#include <romsim/erofs.h>
+#include <romsim/tree.h>
+
+#include "sim/erofs/format.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    EROFS_WRITE_BLKSZBITS = 12,
+    EROFS_WRITE_BLOCK = 1 << EROFS_WRITE_BLKSZBITS,
+    /* All that a node's place must not be in front of. */
+    EROFS_WRITE_SUPER_END = EROFS_SUPER_OFFSET + sizeof(struct erofs_super_block)
+};
+
+/* ---- sink ------------------------------------------------------------------------------- */
+
+struct erofs_sink {
+    int fd;
+    uint64_t position; /* of the buffer's first byte in the image, a multiple of the block size */
+    size_t fill;
+    uint8_t *buffer;
+    struct romsim_sha256 *content;    /* all blocks that are not zeros, with their places */
+    uint64_t hashed;                  /* the end of the last hashed run */
+    uint8_t first[EROFS_WRITE_BLOCK]; /* block 0, kept for the superblock */
+};
+
+int erofs_sink_init(struct erofs_sink *sink, int fd, struct romsim_error *err);
+void erofs_sink_reset(struct erofs_sink *sink);
+
+static inline uint64_t erofs_sink_offset(const struct erofs_sink *sink)
+{
+    return sink->position + sink->fill;
+}
+
+int erofs_sink_append(struct erofs_sink *sink, const void *data, size_t size,
+                      struct romsim_error *err);
+
+/* Room in the buffer, at least one byte of it, to be filled and then confirmed with _commit. */
+uint8_t *erofs_sink_room(struct erofs_sink *sink, size_t *ret_size);
+int erofs_sink_commit(struct erofs_sink *sink, size_t size, struct romsim_error *err);
+
+/* Appends zeros: so many, or up to an offset (not behind it already), or to the next block. */
+int erofs_sink_zeros(struct erofs_sink *sink, uint64_t size, struct romsim_error *err);
+int erofs_sink_pad_to(struct erofs_sink *sink, uint64_t offset, struct romsim_error *err);
+int erofs_sink_align(struct erofs_sink *sink, struct romsim_error *err);
+
+/* Writes what is left, all but block 0, sets the file's size, and gives the content's hash. */
+int erofs_sink_finish(struct erofs_sink *sink, uint8_t ret_hash[ROMSIM_SHA256_SIZE],
+                      struct romsim_error *err);
+
+/* Puts a superblock (its checksum is set here) into block 0 and writes it. */
+int erofs_sink_superblock(struct erofs_sink *sink, struct erofs_super_block *super,
+                          struct romsim_error *err);
+
+/* ---- nodes ------------------------------------------------------------------------------ */
+
+struct erofs_node {
+    struct romsim_inode *inode;
+    uint64_t nid;
+    uint64_t size;  /* of the data: a file's, a directory's entries', a target's */
+    uint64_t start; /* first block of the data; 0 for what has none */
+    uint32_t xattr_size;
+    enum romsim_erofs_layout layout;
+};
+
+/* A xattr that several inodes have, and its place in the shared area, in units of 4 bytes. */
+struct erofs_shared_xattr {
+    const struct romsim_xattr *xattr;
+    uint32_t id;
+};
+
+struct erofs_writer {
+    struct romsim_tree *tree;
+    struct romsim_erofs_options options;
+    struct erofs_node *nodes; /* inode->cookie is a node's index + 1 */
+    size_t count;
+    struct erofs_shared_xattr *shared; /* sorted by name and value */
+    size_t shared_count;
+    uint64_t shared_size;
+    uint64_t meta_start; /* offset of the block that nids count from */
+    uint64_t meta_end;   /* offset behind the last inode, counted from meta_start */
+    uint64_t xattr_start;
+    uint64_t data_start;
+    uint64_t end;
+    struct erofs_sink sink;
+};
+
+static inline struct erofs_node *erofs_writer_node(const struct erofs_writer *writer,
+                                                   const struct romsim_inode *inode)
+{
+    return &writer->nodes[inode->cookie - 1];
+}
+
+/* The bytes at the end of the data that stand behind the inode instead of in a block. */
+static inline uint32_t erofs_node_tail(const struct erofs_node *node)
+{
+    return node->layout == ROMSIM_EROFS_FLAT_INLINE ? (uint32_t)(node->size % EROFS_WRITE_BLOCK)
+                                                    : 0;
+}
+
+static inline uint64_t erofs_node_blocks(const struct erofs_node *node)
+{
+    uint64_t size = node->size - erofs_node_tail(node);
+
+    return size / EROFS_WRITE_BLOCK + (size % EROFS_WRITE_BLOCK != 0);
+}
+
+/* Lists the tree's inodes, and gives every one its size and layout, then its place. */
+int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err);
+int erofs_writer_lay_out(struct erofs_writer *writer, struct romsim_error *err);
+
+/* The name after `name` in a walk over all names of a tree, a directory's before those in it; the
+ * walk begins with the root's first child and ends with NULL. */
+const struct romsim_dentry *erofs_next_name(const struct romsim_dentry *name);
+
+/* "PATH: " before *err's message.  Returns -1. */
+int erofs_writer_blame(const struct erofs_writer *writer, const struct erofs_node *node,
+                       struct romsim_error *err);
+
+/* How many bytes of a regular file from `offset` on are known to be a hole, without reading them.
+ * *extent, 0 at first, is where the search goes on for the next, larger offset. */
+uint64_t erofs_hole_at(const struct romsim_inode *inode, uint64_t offset, size_t *extent);
+
+/* A device number as the kernel's new_encode_dev() has it. */
+uint32_t erofs_encode_device(uint32_t major_number, uint32_t minor_number);
+
+/* The link count that an inode gets.  The cloud's packer counts all entries of a directory, not
+ * only the directories. */
+uint32_t erofs_link_count(const struct romsim_inode *inode);
+
+/* Writes all inodes with what follows them; all data blocks. */
+int erofs_writer_put_inodes(struct erofs_writer *writer, struct romsim_error *err);
+int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err);
+
+/* ---- directories ------------------------------------------------------------------------ */
+
+/* The size of a directory's data: whole blocks, and the last one up to a NUL behind its last
+ * name. */
+uint64_t erofs_directory_size(const struct romsim_inode *directory);
+
+/* Writes the bytes of a directory's data from block `first` to the end or to block `end`. */
+int erofs_directory_put(struct erofs_writer *writer, const struct erofs_node *node, uint64_t first,
+                        uint64_t end, struct romsim_error *err);
+
+uint8_t erofs_file_type(uint32_t mode);
+
+/* ---- xattrs ----------------------------------------------------------------------------- */
+
+/* Finds the xattrs that are worth sharing. */
+int erofs_xattrs_collect(struct erofs_writer *writer, struct romsim_error *err);
+
+/* The size of an inode's own xattr area in *ret. */
+int erofs_xattrs_size(const struct erofs_writer *writer, const struct romsim_inode *inode,
+                      uint32_t *ret, struct romsim_error *err);
+
+int erofs_xattrs_put(struct erofs_writer *writer, const struct romsim_inode *inode,
+                     struct romsim_error *err);
+int erofs_xattrs_put_shared(struct erofs_writer *writer, struct romsim_error *err);
+
+#endif
