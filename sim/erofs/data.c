@@ -6,7 +6,7 @@
  * it ends because every extent has a length, and costs what it returns because no extent is
  * looked at longer than that.  i_size is never used as the size of an allocation.
  */
-#include "reader.h"
+#include "zfile.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -34,7 +34,8 @@ static int flat_extent(const struct romsim_erofs *erofs, const struct romsim_ero
                                 (unsigned long long)inode->nid, (unsigned long long)inode->start);
     }
     *ret = (struct erofs_extent){
-        .kind = erofs_nid_in_metabox(inode->nid) ? EROFS_EXTENT_METABOX : EROFS_EXTENT_RAW,
+        .kind = EROFS_EXTENT_RAW,
+        .in_metabox = erofs_nid_in_metabox(inode->nid),
         .start = plain_end,
         .length = inode->size - plain_end,
         .position = inode->data_start,
@@ -47,7 +48,8 @@ static int flat_extent(const struct romsim_erofs *erofs, const struct romsim_ero
 }
 
 int erofs_extent_find(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
-                      uint64_t offset, struct erofs_extent *ret, struct romsim_error *err)
+                      const struct erofs_zfile *file, uint64_t offset, struct erofs_extent *ret,
+                      struct romsim_error *err)
 {
     switch (inode->layout) {
     case ROMSIM_EROFS_FLAT_PLAIN:
@@ -56,30 +58,49 @@ int erofs_extent_find(struct romsim_erofs *erofs, const struct romsim_erofs_inod
     case ROMSIM_EROFS_CHUNK_BASED:
         return erofs_chunk_extent(erofs, inode, offset, ret, err);
     default:
-        return romsim_error_set(err, EOPNOTSUPP, "nid %llu: compressed data is not supported",
-                                (unsigned long long)inode->nid);
+        return erofs_zfile_extent(file, offset, ret, err);
     }
+}
+
+static int read_raw(struct romsim_erofs *erofs, const struct erofs_extent *extent,
+                    uint64_t position, void *buffer, size_t size, struct romsim_error *err)
+{
+    return erofs_meta_read(erofs, extent->in_metabox, position, buffer, size,
+                           extent->in_metabox ? "inline data" : "data", err);
+}
+
+/* The packed inode has no fragments of its own (zfile.c), so this goes no deeper. */
+static int read_fragment(struct romsim_erofs *erofs, uint64_t position, void *buffer, size_t size,
+                         struct romsim_error *err)
+{
+    size_t got;
+
+    if (!range_is_inside(position, size, erofs->packed.size))
+        return romsim_error_set(
+            err, EUCLEAN, "a fragment at %llu is beyond the packed inode's end at %llu",
+            (unsigned long long)position, (unsigned long long)erofs->packed.size);
+    return romsim_erofs_read(erofs, &erofs->packed, position, buffer, size, &got, err);
 }
 
 /* Reads `size` bytes at `offset`, all inside the extent. */
 static int read_extent(struct romsim_erofs *erofs, const struct erofs_extent *extent,
                        uint64_t offset, void *buffer, size_t size, struct romsim_error *err)
 {
-    uint64_t position = extent->position + (offset - extent->start);
-    const uint8_t *bytes;
+    uint64_t position;
 
+    if (!checked_add(extent->position, offset - extent->start, &position))
+        return romsim_error_set(err, EUCLEAN, "data at offset %llu is out of range",
+                                (unsigned long long)extent->position);
     switch (extent->kind) {
     case EROFS_EXTENT_HOLE:
         memset(buffer, 0, size);
         return 0;
-    case EROFS_EXTENT_METABOX:
-        return erofs_meta_read(erofs, true, position, buffer, size, "inline data", err);
     case EROFS_EXTENT_RAW:
-        bytes = erofs_image_bytes(erofs, position, size, "data", err);
-        if (!bytes)
-            return -1;
-        memcpy(buffer, bytes, size);
-        return 0;
+        return read_raw(erofs, extent, position, buffer, size, err);
+    case EROFS_EXTENT_PCLUSTER:
+        return erofs_zcache_read(erofs, extent, offset, buffer, size, err);
+    case EROFS_EXTENT_FRAGMENT:
+        return read_fragment(erofs, position, buffer, size, err);
     }
     return romsim_error_set(err, EUCLEAN, "an extent of no known kind");
 }
@@ -93,6 +114,7 @@ int romsim_erofs_read(struct romsim_erofs *erofs, const struct romsim_erofs_inod
                       uint64_t offset, void *buffer, size_t size, size_t *ret_size,
                       struct romsim_error *err)
 {
+    struct erofs_zfile file;
     size_t done = 0;
 
     if (!has_data(inode))
@@ -102,11 +124,13 @@ int romsim_erofs_read(struct romsim_erofs *erofs, const struct romsim_erofs_inod
         size = 0;
     else
         size = min_u64(size, inode->size - offset);
+    if (size && erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
+        return -1;
     while (done < size) {
         struct erofs_extent extent;
         size_t part;
 
-        if (erofs_extent_find(erofs, inode, offset + done, &extent, err) < 0)
+        if (erofs_extent_find(erofs, inode, &file, offset + done, &extent, err) < 0)
             return -1;
         part = min_u64(size - done, extent.start + extent.length - (offset + done));
         if (read_extent(erofs, &extent, offset + done, (uint8_t *)buffer + done, part, err) < 0)
@@ -127,9 +151,9 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
 
     if (!has_data(inode) || offset >= inode->size || !size || erofs_is_compressed(inode))
         return 0;
-    if (erofs_extent_find(erofs, inode, offset, &extent, err) < 0)
+    if (erofs_extent_find(erofs, inode, NULL, offset, &extent, err) < 0)
         return -1;
-    if (extent.kind != EROFS_EXTENT_RAW)
+    if (extent.kind != EROFS_EXTENT_RAW || extent.in_metabox)
         return 0;
     length = min_u64(size, extent.start + extent.length - offset);
     position = extent.position + (offset - extent.start);

@@ -21,6 +21,9 @@
 #include <romsim/checked.h>
 #include <romsim/erofs.h>
 
+struct erofs_zcache;
+struct erofs_zfile;
+
 /* A long xattr prefix: a base prefix's index, and what stands between it and the names. */
 struct erofs_prefix {
     uint8_t base;
@@ -39,6 +42,10 @@ struct romsim_erofs {
     struct romsim_erofs_inode metabox;
     struct erofs_prefix *prefixes;
     unsigned prefix_count;
+    unsigned algorithms; /* bits 1 << Z_EROFS_COMPRESSION_* */
+    uint32_t lzma_dict_size;
+    unsigned zstd_window_bits;
+    struct erofs_zcache *cache;
 };
 
 /* ---- super.c ------------------------------------------------------------------------------ */
@@ -78,22 +85,29 @@ static inline bool erofs_has(const struct romsim_erofs *erofs, uint32_t feature_
 #define EROFS_NO_START UINT64_MAX
 
 enum erofs_extent_kind {
-    EROFS_EXTENT_HOLE,    /* zeros */
-    EROFS_EXTENT_RAW,     /* `length` bytes at `position` of the image */
-    EROFS_EXTENT_METABOX, /* the same, of the metabox's data */
+    EROFS_EXTENT_HOLE,     /* zeros */
+    EROFS_EXTENT_RAW,      /* the bytes at `position` as they are */
+    EROFS_EXTENT_PCLUSTER, /* `encoded` bytes at `position` decode to them */
+    EROFS_EXTENT_FRAGMENT  /* the bytes at `position` of the packed inode's data */
 };
 
 /* `length` > 0 bytes of a file from `start` on, all of one kind. */
 struct erofs_extent {
     enum erofs_extent_kind kind;
+    bool in_metabox; /* `position` is one of the metabox's data, not of the image */
+    bool partial;    /* the pcluster decodes to more */
+    uint8_t algorithm;
+    uint32_t encoded;
     uint64_t start;
     uint64_t length;
     uint64_t position;
 };
 
-/* Where the byte `offset` of a file (inside its size) is, and what surrounds it. */
+/* Where the byte `offset` of a file (inside its size) is, and what surrounds it; `file` is the
+ * inode's map header if its data is compressed, else NULL. */
 int erofs_extent_find(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
-                      uint64_t offset, struct erofs_extent *ret, struct romsim_error *err);
+                      const struct erofs_zfile *file, uint64_t offset, struct erofs_extent *ret,
+                      struct romsim_error *err);
 
 /* The same for chunk-based files (chunk.c). */
 int erofs_chunk_extent(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
@@ -105,6 +119,35 @@ static inline bool erofs_is_compressed(const struct romsim_erofs_inode *inode)
     return inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
            inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT;
 }
+
+/* ---- decompress.c, zcache.c --------------------------------------------------------------- */
+
+/* Reads the compression configurations behind the superblock. */
+int erofs_decompress_configure(struct romsim_erofs *erofs, struct romsim_error *err);
+
+/* The name of an algorithm, "lz4", or NULL. */
+const char *erofs_algorithm_name(unsigned algorithm);
+
+/* Decodes a pcluster's bytes to exactly `out_size` bytes; `margin` is how many of the first bytes
+ * may be zeros that do not count. */
+int erofs_decompress(const struct romsim_erofs *erofs, unsigned algorithm, const uint8_t *in,
+                     size_t in_size, size_t margin, uint8_t *out, size_t out_size,
+                     struct romsim_error *err);
+
+/* Keeps the decoded bytes of the last pclusters.  Thread-safe. */
+struct erofs_zcache *erofs_zcache_new(void);
+void erofs_zcache_free(struct erofs_zcache *cache);
+
+/* Reads `size` bytes at `offset` of the file from a pcluster's extent that has them all. */
+int erofs_zcache_read(struct romsim_erofs *erofs, const struct erofs_extent *extent,
+                      uint64_t offset, void *buffer, size_t size, struct romsim_error *err);
+
+/* Where in a row of 4-byte extent records a file was read last: the position of the pcluster of
+ * the record *index, which is not behind the wanted one.  False: start from the first. */
+bool erofs_zcache_recall(struct erofs_zcache *cache, uint64_t nid, uint64_t wanted,
+                         uint64_t *ret_index, uint64_t *ret_position);
+void erofs_zcache_remember(struct erofs_zcache *cache, uint64_t nid, uint64_t index,
+                           uint64_t position);
 
 /* ---- xattr.c ------------------------------------------------------------------------------ */
 

@@ -218,9 +218,14 @@ struct romsim_erofs *romsim_erofs_open(struct romsim_blob *image, struct romsim_
     erofs->blob = romsim_blob_ref(image);
     erofs->bytes = romsim_blob_bytes(image);
     erofs->size = romsim_blob_size(image);
-    if (read_super(erofs, &disk, err) < 0 || load_packed(erofs, err) < 0 ||
-        load_metabox(erofs, err) < 0 || erofs_xattr_load_prefixes(erofs, &disk, err) < 0 ||
-        check_root(erofs, err) < 0)
+    erofs->cache = erofs_zcache_new();
+    if (!erofs->cache) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (read_super(erofs, &disk, err) < 0 || erofs_decompress_configure(erofs, err) < 0 ||
+        load_packed(erofs, err) < 0 || load_metabox(erofs, err) < 0 ||
+        erofs_xattr_load_prefixes(erofs, &disk, err) < 0 || check_root(erofs, err) < 0)
         return NULL;
     return STEAL_POINTER(&erofs);
 }
@@ -231,6 +236,7 @@ void romsim_erofs_close(struct romsim_erofs *erofs)
         return;
     romsim_blob_unref(erofs->blob);
     free(erofs->prefixes);
+    erofs_zcache_free(erofs->cache);
     free(erofs);
 }
 

@@ -201,11 +201,12 @@ static void check_fixture(const struct fixture *fixture)
     romsim_erofs_close(visit.erofs);
 }
 
-/* The fixtures, in the order of what the reader needs for them. */
 static const char *const images[] = {
-    "plain",   "inline",           "extended",     "noxattr",      "b512",
-    "chunk4k", "chunk16k-indexes", "xattr-shared", "xattr-prefix", "48bit",
-};
+    "plain",      "inline",         "extended",  "noxattr",          "b512",         "b1024-lz4",
+    "lz4",        "lz4-legacy",     "lz4hc-big", "lz4-ztail",        "lz4-frag",     "lz4-allfrag",
+    "lz4-dedupe", "lz4-everything", "lzma",      "lzma-big",         "deflate",      "zstd",
+    "zstd-frag",  "two-algs",       "chunk4k",   "chunk16k-indexes", "xattr-shared", "xattr-prefix",
+    "48bit",      "48bit-zstd",     "metacompr", "metabox",          "fragdedupe"};
 
 START_TEST(every_file_of_a_fixture_is_as_listed)
 {
