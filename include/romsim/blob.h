@@ -53,6 +53,10 @@ uint64_t romsim_blob_size(const struct romsim_blob *blob);
 /* All bytes.  Valid while the caller holds a reference.  Never NULL, even for an empty blob. */
 const uint8_t *romsim_blob_bytes(const struct romsim_blob *blob);
 
+/* Lets the pages of a range go that were read and are not needed soon: a walk over a large blob
+ * then does not count as this process's memory.  They come back when they are touched. */
+void romsim_blob_forget(const struct romsim_blob *blob, uint64_t offset, uint64_t size);
+
 /*
  * The file behind the blob and, in *ret_offset, where in it the blob starts; the descriptor
  * belongs to the blob.  For splicing and copy_file_range(); only for reading.

@@ -37,6 +37,8 @@ struct romsim_blob {
 
 static const uint8_t no_bytes[1];
 
+enum { DIGEST_PIECE = 8 << 20 };
+
 static struct romsim_blob *new_blob(struct romsim_error *err)
 {
     struct romsim_blob *blob = calloc(1, sizeof(*blob));
@@ -257,14 +259,45 @@ int romsim_blob_fd(const struct romsim_blob *blob, uint64_t *ret_offset)
     return blob->fd;
 }
 
+/* Only whole pages inside the range are let go: the mapping is of a file, shared and read-only, so
+ * nothing is lost with them. */
+void romsim_blob_forget(const struct romsim_blob *blob, uint64_t offset, uint64_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first, last;
+
+    if (!range_is_inside(offset, size, blob->size) || blob->bytes == no_bytes)
+        return;
+    first = ((uintptr_t)blob->bytes + offset + page - 1) & ~(page - 1);
+    last = ((uintptr_t)blob->bytes + offset + size) & ~(page - 1);
+    if (first < last)
+        madvise((void *)first, last - first, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+}
+
+/* Fails only without memory for libcrypto's 200 bytes; there is nothing sane to go on with then,
+ * and a wrong digest must never be handed out. */
+static void compute_digest(struct romsim_blob *blob)
+{
+    struct romsim_sha256 *sha256 = romsim_sha256_new();
+    uint64_t piece;
+
+    if (!sha256)
+        abort();
+    for (uint64_t at = 0; at < blob->size; at += piece) {
+        piece = min_u64(blob->size - at, DIGEST_PIECE);
+        romsim_sha256_update(sha256, blob->bytes + at, piece);
+        if (blob->size > 4 * DIGEST_PIECE)
+            romsim_blob_forget(blob, at, piece);
+    }
+    romsim_sha256_final(sha256, blob->digest);
+    romsim_sha256_free(sha256);
+}
+
 static void ensure_digest(struct romsim_blob *blob)
 {
     pthread_mutex_lock(&blob->digest_lock);
     if (!blob->has_digest) {
-        /* Fails only without memory for libcrypto's 200 bytes; there is nothing sane to go on
-         * with then, and a wrong digest must never be handed out. */
-        if (romsim_sha256(blob->bytes, blob->size, blob->digest) < 0)
-            abort();
+        compute_digest(blob);
         romsim_text_hex(blob->digest, sizeof(blob->digest), blob->digest_hex);
         blob->has_digest = true;
     }

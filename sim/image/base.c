@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* base.c: the base image of an instance: a directory, an archive, an EROFS image, or a reference;
+ * what had to be built is found in the cache the next time. */
+#include "sim/image/cache.h"
+#include "sim/image/directory.h"
+#include "sim/image/image.h"
+#include "sim/image/probe.h"
+
+#include <romsim/image.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- a directory ---------------------------------------------------------------------- */
+
+static struct romsim_tree *read_directory(const char *path, struct cache_key *ret_key,
+                                          int64_t *ret_newest, struct romsim_error *err)
+{
+    struct directory_identity identity = {.sha256 = romsim_sha256_new(), .newest = INT64_MIN};
+    CLEANUP_TREE struct romsim_tree *tree = NULL;
+    uint8_t digest[ROMSIM_SHA256_SIZE];
+
+    if (!identity.sha256) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    tree = directory_tree(path, ROMSIM_OWNERS_ROOT, &identity, err);
+    romsim_sha256_final(identity.sha256, digest);
+    romsim_sha256_free(identity.sha256);
+    if (!tree || cache_key_make("directory", digest, sizeof(digest), ret_key, err) < 0)
+        return NULL;
+    *ret_newest = identity.newest;
+    return STEAL_POINTER(&tree);
+}
+
+struct directory_state {
+    const char *path;
+    struct cache_key key;
+};
+
+static bool directory_is_unchanged(void *context)
+{
+    const struct directory_state *state = context;
+    struct cache_key now;
+    int64_t newest;
+    CLEANUP_TREE struct romsim_tree *tree = read_directory(state->path, &now, &newest, NULL);
+
+    return tree && strcmp(now.hex, state->key.hex) == 0;
+}
+
+static int base_from_directory(const char *path, struct romsim_base_image *ret,
+                               struct romsim_error *err)
+{
+    struct directory_state state = {.path = path};
+    int64_t newest;
+    CLEANUP_TREE struct romsim_tree *tree = read_directory(path, &state.key, &newest, err);
+    CLEANUP_FD int lock = tree ? cache_lock(&state.key, err) : -1;
+    int found;
+
+    if (lock < 0)
+        return -1;
+    found = cache_find(&state.key, &ret->root, err);
+    if (found != 0) {
+        ret->from_cache = true;
+        return found < 0 ? -1 : 0;
+    }
+    ret->root = cache_build(cache_time_is_safe(newest) ? &state.key : NULL, tree,
+                            directory_is_unchanged, &state, err);
+    return ret->root ? 0 : -1;
+}
+
+/* ---- a file --------------------------------------------------------------------------- */
+
+/* An archive, found in the cache by its content or unpacked into a tree and built. */
+static int base_from_archive(struct romsim_blob *blob, const char *name, struct cache_key *ret_key,
+                             struct romsim_base_image *ret, struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = NULL;
+    CLEANUP_FD int lock = -1;
+    int found;
+
+    if (cache_key_make("archive", romsim_blob_sha256(blob), ROMSIM_SHA256_SIZE, ret_key, err) < 0)
+        return -1;
+    lock = cache_lock(ret_key, err);
+    if (lock < 0)
+        return -1;
+    found = cache_find(ret_key, &ret->root, err);
+    if (found != 0) {
+        ret->from_cache = true;
+        return found < 0 ? -1 : 0;
+    }
+    tree = romsim_tree_new(NULL);
+    if (!tree)
+        return romsim_error_nomem(err);
+    if (romsim_tree_add_archive(tree, blob, false, name, err) < 0)
+        return -1;
+    ret->root = cache_build(ret_key, tree, NULL, NULL, err);
+    return ret->root ? 0 : -1;
+}
+
+static int base_from_image(struct romsim_blob *blob, const char *name,
+                           struct romsim_base_image *ret, struct romsim_error *err)
+{
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(blob, err);
+    struct romsim_erofs_inode root;
+
+    if (!erofs || romsim_erofs_inode(erofs, romsim_erofs_root(erofs), &root, err) < 0)
+        return romsim_error_context(err, "base image '%s'", QUOTE(name));
+    if (image_check_alignment(blob, name, err) < 0)
+        return -1;
+    ret->root = romsim_blob_ref(blob);
+    return 0;
+}
+
+static int unusable_base(enum image_form form, const char *name, struct romsim_error *err)
+{
+    romsim_error_set(err, EINVAL, "'%s' is %s, which cannot be a base image", QUOTE(name),
+                     image_form_name(form));
+    return romsim_error_hint(err, "a base image is a directory, an EROFS image, a tar or cpio "
+                                  "archive (plain, gzip, xz, zstd, lz4) or an OCI image");
+}
+
+static int base_from_blob(struct romsim_blob *blob, const char *name, struct cache_key *ret_key,
+                          struct romsim_base_image *ret, struct romsim_error *err)
+{
+    enum image_form form = image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));
+
+    if (form == FORM_EROFS)
+        return base_from_image(blob, name, ret, err);
+    if (form == FORM_TAR || form == FORM_CPIO || image_form_is_compressed(form))
+        return base_from_archive(blob, name, ret_key, ret, err);
+    return unusable_base(form, name, err);
+}
+
+/* What stat() says of a file leads to its root without reading the file. */
+static int base_from_file(const char *path, struct romsim_base_image *ret, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    struct cache_key file_key, content_key = {""};
+    struct stat st;
+    bool safe;
+    int found;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
+    if (cache_key_of_file(&st, &file_key, err) < 0)
+        return -1;
+    safe = cache_time_is_safe(st.st_ctim.tv_sec);
+    found = safe ? cache_find(&file_key, &ret->root, err) : 0;
+    if (found != 0) {
+        ret->from_cache = true;
+        return found < 0 ? -1 : 0;
+    }
+    blob = romsim_blob_snapshot_fd(fd, path, err);
+    if (!blob || base_from_blob(blob, path, &content_key, ret, err) < 0)
+        return -1;
+    if (safe && content_key.hex[0])
+        cache_alias(&content_key, &file_key);
+    return 0;
+}
+
+/* ---- all of them ---------------------------------------------------------------------- */
+
+static int base_from_reference(const struct reference *reference, struct romsim_base_image *ret,
+                               struct romsim_error *err)
+{
+    struct stat st;
+
+    if (stat(reference->path, &st) < 0)
+        return romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
+    if (S_ISDIR(st.st_mode))
+        return base_from_directory(reference->path, ret, err);
+    return base_from_file(reference->path, ret, err);
+}
+
+int romsim_image_base(const struct romsim_instance *instance, struct romsim_base_image *ret,
+                      struct romsim_error *err)
+{
+    CLEANUP_REFERENCE struct reference reference = {0};
+    struct romsim_base_image base = {0};
+
+    if (reference_parse(instance->image, instance->directory, &reference, err) < 0 ||
+        base_from_reference(&reference, &base, err) < 0) {
+        romsim_base_image_release(&base);
+        return image_error_at(err, &instance->image_place);
+    }
+    *ret = base;
+    return 0;
+}
+
+static void release_strings(struct romsim_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+}
+
+void romsim_base_image_release(struct romsim_base_image *base)
+{
+    romsim_blob_unref(base->root);
+    romsim_blob_unref(base->kernel);
+    release_strings(&base->entrypoint);
+    release_strings(&base->cmd);
+    release_strings(&base->env);
+    free(base->working_dir);
+    *base = (struct romsim_base_image){0};
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cache.c: see cache.h for the theory of operation. */
+#include "sim/image/cache.h"
+
+#include <romsim/checked.h>
+#include <romsim/erofs.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+/* To be raised when the writer makes other bytes of the same tree. */
+#define CACHE_VERSION "romsim root 1"
+
+enum { UNSAFE_SECONDS = 2, KEEP_SECONDS = 30 * 24 * 3600 };
+
+static const char temporary_prefix[] = ".new-";
+
+int cache_key_make(const char *domain, const void *bytes, size_t size, struct cache_key *ret,
+                   struct romsim_error *err)
+{
+    struct romsim_sha256 *sha256 = romsim_sha256_new();
+    uint8_t digest[ROMSIM_SHA256_SIZE];
+
+    if (!sha256)
+        return romsim_error_nomem(err);
+    romsim_sha256_update(sha256, CACHE_VERSION, sizeof(CACHE_VERSION));
+    romsim_sha256_update(sha256, domain, strlen(domain) + 1);
+    romsim_sha256_update(sha256, bytes, size);
+    romsim_sha256_final(sha256, digest);
+    romsim_sha256_free(sha256);
+    romsim_text_hex(digest, sizeof(digest), ret->hex);
+    return 0;
+}
+
+bool cache_time_is_safe(int64_t newest_change)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return newest_change <= now.tv_sec - UNSAFE_SECONDS;
+}
+
+int cache_key_of_file(const struct stat *st, struct cache_key *ret, struct romsim_error *err)
+{
+    const int64_t identity[] = {
+        (int64_t)st->st_dev, (int64_t)st->st_ino, st->st_size,         st->st_mtim.tv_sec,
+        st->st_mtim.tv_nsec, st->st_ctim.tv_sec,  st->st_ctim.tv_nsec,
+    };
+
+    return cache_key_make("file", identity, sizeof(identity), ret, err);
+}
+
+static int open_folder(struct romsim_error *err)
+{
+    CLEANUP_FREE char *path = romsim_path_cache("roots", err);
+    int fd;
+
+    if (!path)
+        return -1;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? romsim_error_system(err, errno, "cannot open the cache '%s'", QUOTE(path)) : fd;
+}
+
+static void root_name(const struct cache_key *key, char ret[80])
+{
+    snprintf(ret, 80, "%s.erofs", key->hex);
+}
+
+int cache_lock(const struct cache_key *key, struct romsim_error *err)
+{
+    CLEANUP_FD int folder = open_folder(err);
+    CLEANUP_FD int fd = -1;
+    char name[16];
+
+    if (folder < 0)
+        return -1;
+    snprintf(name, sizeof(name), "lock-%c", key->hex[0]);
+    fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+        if (errno != EINTR)
+            return romsim_error_system(err, errno, "cannot lock the cache");
+    }
+    return fd < 0 ? romsim_error_system(err, errno, "cannot lock the cache") : steal_fd(&fd);
+}
+
+/* A root of the cache whose end was lost with the machine's power is not used. */
+static bool root_is_whole(struct romsim_blob *root)
+{
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(root, NULL);
+    struct romsim_erofs_super super;
+    struct romsim_erofs_inode inode;
+    uint64_t size;
+
+    if (!erofs || romsim_erofs_inode(erofs, romsim_erofs_root(erofs), &inode, NULL) < 0)
+        return false;
+    romsim_erofs_super(erofs, &super);
+    return checked_shift_left(super.blocks, super.block_bits, &size) &&
+           size == romsim_blob_size(root);
+}
+
+int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err)
+{
+    CLEANUP_FD int folder = open_folder(err);
+    struct romsim_blob *root;
+    struct stat st;
+    char name[80];
+    int fd;
+
+    if (folder < 0)
+        return -1;
+    root_name(key, name);
+    fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    futimens(fd, NULL); /* it is in use: cache_sweep() */
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return 0;
+    }
+    root = romsim_blob_take_fd(fd, err);
+    if (!root)
+        return -1;
+    if (!root_is_whole(root)) {
+        romsim_blob_unref(root);
+        unlinkat(folder, name, 0);
+        return 0;
+    }
+    *ret = root;
+    return 1;
+}
+
+/* A file to write a root to: without a name where the file system can, else with one that says
+ * that it is not finished and a lock that says that somebody is at it. */
+static int open_new(int folder, char ret_name[32], struct romsim_error *err)
+{
+    int fd = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    ret_name[0] = '\0';
+    if (fd >= 0)
+        return fd;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(ret_name, 32, "%s%d-%u", temporary_prefix, (int)getpid(), i);
+        fd = openat(folder, ret_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd >= 0) {
+            flock(fd, LOCK_EX | LOCK_NB);
+            return fd;
+        }
+        if (errno != EEXIST)
+            break;
+    }
+    return romsim_error_system(err, errno, "cannot write to the cache");
+}
+
+/* Whoever was quicker has put the same bytes there. */
+static void keep(int folder, int fd, const char *temporary, const struct cache_key *key)
+{
+    char name[80], source[40];
+
+    root_name(key, name);
+    if (*temporary) {
+        renameat(folder, temporary, folder, name);
+        return;
+    }
+    snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
+    if (linkat(AT_FDCWD, source, folder, name, AT_SYMLINK_FOLLOW) < 0)
+        return; /* not kept */
+}
+
+/* Writes and verifies. */
+static struct romsim_blob *build(struct romsim_tree *tree, int fd, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *root = NULL;
+    struct romsim_erofs_result result;
+    int copy;
+
+    if (romsim_erofs_write(tree, NULL, fd, &result, err) < 0)
+        return NULL;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) {
+        romsim_error_system(err, errno, "cannot open the new root");
+        return NULL;
+    }
+    root = romsim_blob_take_fd(copy, err);
+    if (!root || romsim_erofs_verify(tree, root, err) < 0)
+        return NULL;
+    return STEAL_POINTER(&root);
+}
+
+struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,
+                                cache_still *still, void *context, struct romsim_error *err)
+{
+    CLEANUP_FD int folder = open_folder(err);
+    CLEANUP_FD int fd = -1;
+    struct romsim_blob *root;
+    char temporary[32];
+
+    if (folder < 0)
+        return NULL;
+    cache_sweep(KEEP_SECONDS, NULL, NULL);
+    fd = open_new(folder, temporary, err);
+    if (fd < 0)
+        return NULL;
+    root = build(tree, fd, err);
+    if (root && key && (!still || still(context)))
+        keep(folder, fd, temporary, key);
+    if (*temporary)
+        unlinkat(folder, temporary, 0); /* not there any more if it was kept */
+    return root;
+}
+
+void cache_alias(const struct cache_key *key, const struct cache_key *other)
+{
+    CLEANUP_FD int folder = open_folder(NULL);
+    char name[80], other_name[80];
+
+    if (folder < 0)
+        return;
+    root_name(key, name);
+    root_name(other, other_name);
+    if (linkat(folder, name, folder, other_name, 0) < 0)
+        return; /* found by its first key all the same */
+}
+
+/* Is it an unfinished root whose maker is gone? */
+static bool is_abandoned(int folder, const char *name)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (strncmp(name, temporary_prefix, strlen(temporary_prefix)) != 0)
+        return false;
+    fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static bool is_unused(int folder, const char *name, int64_t seconds, struct stat *st)
+{
+    const char *suffix = strrchr(name, '.');
+
+    return suffix && strcmp(suffix, ".erofs") == 0 &&
+           fstatat(folder, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode) &&
+           st->st_mtim.tv_sec <= time(NULL) - seconds;
+}
+
+static void close_directory(DIR **directory)
+{
+    if (*directory)
+        closedir(*directory);
+}
+
+int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err)
+{
+    CLEANUP_FD int folder = open_folder(err);
+    CLEANUP(close_directory) DIR *directory = folder < 0 ? NULL : fdopendir(folder);
+    const struct dirent *entry;
+    uint64_t bytes = 0;
+    struct stat st;
+
+    if (!directory)
+        return -1;
+    steal_fd(&folder);
+    while ((entry = readdir(directory))) {
+        if (is_unused(dirfd(directory), entry->d_name, seconds, &st)) {
+            bytes += st.st_nlink == 1 ? (uint64_t)st.st_blocks * 512 : 0;
+            unlinkat(dirfd(directory), entry->d_name, 0);
+        } else if (is_abandoned(dirfd(directory), entry->d_name)) {
+            unlinkat(dirfd(directory), entry->d_name, 0);
+        }
+    }
+    if (ret_bytes)
+        *ret_bytes = bytes;
+    return 0;
+}

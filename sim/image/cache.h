@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cache.h: roots that were built, kept by what they were built from.
+ *
+ *     $XDG_CACHE_HOME/romsim/roots/<key>.erofs     immutable once there
+ *     $XDG_CACHE_HOME/romsim/roots/lock-<x>        who builds a root whose key begins with x
+ *
+ * Theory of operation: a root is written to a file without a name (O_TMPFILE), verified, and only
+ * then given its name: there is never half a root, and nothing is left of a command that is
+ * killed.  Two commands that want the same root wait for each other by a lock of the kernel's,
+ * which dies with its holder.  A root that cannot be kept is used all the same.
+ *
+ * Keys are SHA-256 in hexadecimal: of the content for archives and layers, of the stat() of all
+ * entries for a directory.
+ */
+#ifndef ROMSIM_IMAGE_CACHE_H
+#define ROMSIM_IMAGE_CACHE_H
+
+#include <romsim/blob.h>
+#include <romsim/digest.h>
+#include <romsim/tree.h>
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct cache_key {
+    char hex[ROMSIM_SHA256_HEX_SIZE];
+};
+
+/* The key of some bytes; `domain` tells apart what the bytes stand for. */
+int cache_key_make(const char *domain, const void *bytes, size_t size, struct cache_key *ret,
+                   struct romsim_error *err);
+
+/*
+ * A file's or directory's change that is younger than this may be followed by another one with
+ * the same time, the coarsest clocks in use (FAT's) having two seconds: then what stat() says does
+ * not identify the content.
+ */
+bool cache_time_is_safe(int64_t newest_change);
+
+/* The key of a file by what stat() says of it. */
+int cache_key_of_file(const struct stat *st, struct cache_key *ret, struct romsim_error *err);
+
+/* Locks the key until the descriptor is closed.  Returns it, or -1. */
+int cache_lock(const struct cache_key *key, struct romsim_error *err);
+
+/* The root that is kept under a key: 1 and *ret, 0 if there is none, -1. */
+int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err);
+
+/* Is what a root was built from still as it was when its key was made? */
+typedef bool cache_still(void *context);
+
+/* Builds a root from a tree, verified, and keeps it under `key` (NULL: does not keep it), if
+ * `still` (may be NULL) says so in the end. */
+struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,
+                                cache_still *still, void *context, struct romsim_error *err);
+
+/* Lets the root of `key` be found under `other`, too.  Without effect if it is not there. */
+void cache_alias(const struct cache_key *key, const struct cache_key *other);
+
+/* Removes roots that were not used for `seconds`; adds up what that frees. */
+int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image.h: what the files of this room share about ROMs and base images. */
+#ifndef ROMSIM_IMAGE_IMAGE_H
+#define ROMSIM_IMAGE_IMAGE_H
+
+#include "sim/image/reference.h"
+
+#include <romsim/image.h>
+
+/* Gives an error that has no place yet the one of the member it is about.  Returns -1. */
+int image_error_at(struct romsim_error *err, const struct romsim_place *place);
+
+/* Refuses, in the cloud's tone, what is not a multiple of 4096 bytes. */
+int image_check_alignment(const struct romsim_blob *blob, const char *name,
+                          struct romsim_error *err);
+
+/* A ROM from the bytes that it has in the end; takes a reference. */
+int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
+                        struct romsim_error *err);
+
+#endif

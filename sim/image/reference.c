@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* reference.c: the forms of an image reference. */
+#include "sim/image/reference.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct transport {
+    const char *prefix;
+    enum reference_kind kind;
+} transports[] = {
+    {"oci:", REFERENCE_OCI},
+    {"oci-archive:", REFERENCE_OCI_ARCHIVE},
+    {"docker-archive:", REFERENCE_DOCKER_ARCHIVE},
+};
+
+static bool looks_like_a_path(const char *text)
+{
+    return text[0] == '/' || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+           strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
+}
+
+static enum reference_kind kind_of(const char *text, const char **ret_rest)
+{
+    *ret_rest = text;
+    for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+        if (strncmp(text, transports[i].prefix, strlen(transports[i].prefix)) == 0) {
+            *ret_rest = text + strlen(transports[i].prefix);
+            return transports[i].kind;
+        }
+    }
+    return looks_like_a_path(text) ? REFERENCE_PATH : REFERENCE_NAME;
+}
+
+/* PATH:TAG is cut at the last colon, unless all of it names a file (a path may have colons) or
+ * the colon stands in a folder's name. */
+static int split_tag(struct reference *reference)
+{
+    char *colon = strrchr(reference->path, ':');
+    struct stat st;
+
+    if (!colon || strchr(colon, '/') || stat(reference->path, &st) == 0)
+        return 0;
+    reference->tag = strdup(colon + 1);
+    *colon = '\0';
+    return reference->tag ? 0 : -1;
+}
+
+int reference_parse(const char *text, const char *directory, struct reference *ret,
+                    struct romsim_error *err)
+{
+    CLEANUP_REFERENCE struct reference reference = {0};
+    const char *rest;
+
+    reference.kind = kind_of(text, &rest);
+    if (*rest == '\0')
+        return romsim_error_set(err, EINVAL, "the image reference '%s' names nothing", QUOTE(text));
+    reference.text = strdup(text);
+    reference.path = romsim_path_join(directory, rest);
+    if (!reference.text || !reference.path)
+        return romsim_error_nomem(err);
+    if (reference.kind != REFERENCE_PATH && reference.kind != REFERENCE_NAME &&
+        split_tag(&reference) < 0)
+        return romsim_error_nomem(err);
+    *ret = reference;
+    reference = (struct reference){0};
+    return 0;
+}
+
+void reference_release(struct reference *reference)
+{
+    free(reference->text);
+    free(reference->path);
+    free(reference->tag);
+    *reference = (struct reference){0};
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * reference.h: what `image:` may say.
+ *
+ *     oci:DIR[:TAG]              an OCI image layout
+ *     oci-archive:FILE[:TAG]     the same in a tar
+ *     docker-archive:FILE[:TAG]  what `docker save` writes
+ *     ./x  ../x  /x              a path
+ *     [registry/]org/name[:tag][@sha256:...]   a name in the local store; else a path, if there
+ *                                              is such a file
+ */
+#ifndef ROMSIM_IMAGE_REFERENCE_H
+#define ROMSIM_IMAGE_REFERENCE_H
+
+#include <romsim/error.h>
+
+enum reference_kind {
+    REFERENCE_PATH,
+    REFERENCE_OCI,
+    REFERENCE_OCI_ARCHIVE,
+    REFERENCE_DOCKER_ARCHIVE,
+    REFERENCE_NAME
+};
+
+struct reference {
+    enum reference_kind kind;
+    char *text; /* as given */
+    char *path; /* joined to the instance's directory; of a name: what it would be as a path */
+    char *tag;  /* after the path of a transport, or NULL */
+};
+
+/* `directory` is what relative paths are relative to; NULL: the working directory. */
+int reference_parse(const char *text, const char *directory, struct reference *ret,
+                    struct romsim_error *err);
+void reference_release(struct reference *reference);
+
+#define CLEANUP_REFERENCE __attribute__((cleanup(reference_release)))
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rom.c: the ROMs of an instance: inline files, a directory, a file, or a reference. */
+#include "sim/image/image.h"
+
+#include <romsim/image.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { ROM_ALIGNMENT = 4096 };
+
+int image_error_at(struct romsim_error *err, const struct romsim_place *place)
+{
+    if (err && err->place.line == 0)
+        err->place = *place;
+    return -1;
+}
+
+int image_check_alignment(const struct romsim_blob *blob, const char *name,
+                          struct romsim_error *err)
+{
+    uint64_t size = romsim_blob_size(blob);
+
+    if (size > 0 && size % ROM_ALIGNMENT == 0)
+        return 0;
+    romsim_error_set(err, EINVAL, "Invalid size %llu of ROM image '%s'", (unsigned long long)size,
+                     QUOTE(name));
+    romsim_error_hint(err,
+                      "a ROM's size has to be a multiple of %d bytes; pad it: "
+                      "truncate -s %%%d FILE",
+                      ROM_ALIGNMENT, ROM_ALIGNMENT);
+    if (err)
+        err->cloud = ROMSIM_CLOUD_INVALID;
+    return -1;
+}
+
+static int count_file(void *context, const char *path, const struct romsim_erofs_inode *inode)
+{
+    uint64_t *files = context;
+
+    (void)path;
+    *files += S_ISREG(inode->mode);
+    return 0;
+}
+
+/* Looks at all of an EROFS image's names and inodes before anybody relies on it. */
+static int count_image_files(struct romsim_blob *blob, uint64_t *ret_files,
+                             struct romsim_error *err)
+{
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(blob, err);
+    uint64_t files = 0;
+
+    if (!erofs || romsim_erofs_walk(erofs, count_file, &files, err) < 0)
+        return -1;
+    *ret_files = files;
+    return 0;
+}
+
+static uint64_t count_tree_files(const struct romsim_tree *tree)
+{
+    const struct romsim_inode *inode = NULL;
+    uint64_t files = 0;
+
+    while ((inode = romsim_tree_next_inode(tree, inode)))
+        files += S_ISREG(inode->mode);
+    return files;
+}
+
+/* Takes the tree. */
+static int build(struct romsim_tree *built_tree, struct romsim_rom_image *ret,
+                 struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = built_tree;
+    struct romsim_blob *blob;
+
+    blob = tree ? romsim_erofs_build(tree, NULL, NULL, err) : NULL;
+    if (!blob)
+        return -1;
+    *ret = (struct romsim_rom_image){
+        .blob = blob, .kind = ROMSIM_IMAGE_EROFS, .files = count_tree_files(tree)};
+    return 0;
+}
+
+int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
+                        struct romsim_error *err)
+{
+    enum romsim_image_kind kind = romsim_image_probe(blob);
+    uint64_t files = 0;
+
+    if (image_check_alignment(blob, name, err) < 0)
+        return -1;
+    if (kind == ROMSIM_IMAGE_EROFS && count_image_files(blob, &files, err) < 0)
+        return romsim_error_context(err, "ROM image '%s'", QUOTE(name));
+    *ret = (struct romsim_rom_image){.blob = romsim_blob_ref(blob), .kind = kind, .files = files};
+    return 0;
+}
+
+static int rom_from_file(const char *path, struct romsim_rom_image *ret, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(path, err);
+
+    return blob ? image_rom_from_blob(blob, path, ret, err) : -1;
+}
+
+static int rom_from_reference(const struct reference *reference, struct romsim_rom_image *ret,
+                              struct romsim_error *err)
+{
+    struct stat st;
+
+    if (stat(reference->path, &st) < 0)
+        return romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
+    if (S_ISDIR(st.st_mode))
+        return build(romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err), ret,
+                     err);
+    return rom_from_file(reference->path, ret, err);
+}
+
+int romsim_image_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,
+                     struct romsim_rom_image *ret, struct romsim_error *err)
+{
+    CLEANUP_REFERENCE struct reference reference = {0};
+
+    if (rom->is_inline) {
+        if (build(romsim_tree_from_files(rom->files, rom->file_count, err), ret, err) < 0)
+            return image_error_at(err, &rom->place);
+        return 0;
+    }
+    if (reference_parse(rom->image, instance->directory, &reference, err) < 0 ||
+        rom_from_reference(&reference, ret, err) < 0)
+        return image_error_at(err, &rom->image_place);
+    return 0;
+}
+
+void romsim_rom_image_release(struct romsim_rom_image *rom)
+{
+    romsim_blob_unref(rom->blob);
+    *rom = (struct romsim_rom_image){0};
+}
