@@ -120,6 +120,19 @@ static int set_xattrs(struct romsim_inode *inode, struct archive_entry *entry,
     return 0;
 }
 
+/* libarchive gives "-12.25" of a PAX header as -12 seconds and 250,000,000 nanoseconds. */
+static void set_time(struct romsim_inode *inode, int64_t seconds, long nsec)
+{
+    if (nsec < 0 || nsec > 999999999)
+        nsec = 0;
+    if (seconds < 0 && seconds > INT64_MIN && nsec > 0) {
+        seconds--;
+        nsec = 1000000000 - nsec;
+    }
+    inode->mtime = seconds;
+    inode->mtime_nsec = (uint32_t)nsec;
+}
+
 static int set_metadata(struct romsim_inode *inode, struct archive_entry *entry,
                         struct romsim_error *err)
 {
@@ -131,11 +144,8 @@ static int set_metadata(struct romsim_inode *inode, struct archive_entry *entry,
     inode->mode = (inode->mode & S_IFMT) | (archive_entry_perm(entry) & 07777);
     inode->uid = (uint32_t)uid;
     inode->gid = (uint32_t)gid;
-    inode->mtime = archive_entry_mtime(entry);
-    inode->mtime_nsec = (uint32_t)archive_entry_mtime_nsec(entry);
+    set_time(inode, archive_entry_mtime(entry), archive_entry_mtime_nsec(entry));
     inode->implied = false;
-    if (inode->mtime_nsec > 999999999)
-        inode->mtime_nsec = 0;
     return set_xattrs(inode, entry, err);
 }
 
@@ -363,9 +373,16 @@ static bool starts_with(const char *text, size_t size, const char *prefix)
     return size >= prefix_size && memcmp(text, prefix, prefix_size) == 0;
 }
 
+/* "", "." or ".." */
+static bool is_dots(const char *name, size_t size)
+{
+    return size <= 2 && memcmp(name, "..", size) == 0;
+}
+
 /* What a path is by its components: the last one decides, but AUFS's folders hide all below. */
 static enum whiteout whiteout_of(const char *path)
 {
+    const size_t prefix = strlen(whiteout_prefix);
     enum whiteout kind = WHITEOUT_NONE;
 
     while (*path) {
@@ -378,7 +395,7 @@ static enum whiteout whiteout_of(const char *path)
         else if (starts_with(path, size, aufs_prefix))
             return WHITEOUT_AUFS;
         else if (starts_with(path, size, whiteout_prefix))
-            kind = size == strlen(whiteout_prefix) ? WHITEOUT_WRONG : WHITEOUT_NAME;
+            kind = is_dots(path + prefix, size - prefix) ? WHITEOUT_WRONG : WHITEOUT_NAME;
         if (kind == WHITEOUT_WRONG)
             return kind;
         path += size + (path[size] == '/');
@@ -407,9 +424,6 @@ static int apply_whiteout(struct import *import, const char *path, struct archiv
     }
     slot.name += strlen(whiteout_prefix);
     slot.name_size -= strlen(whiteout_prefix);
-    if (slot.name[0] == '.' &&
-        (slot.name_size == 1 || (slot.name_size == 2 && slot.name[1] == '.')))
-        return romsim_error_set(err, EUCLEAN, "a whiteout of '.' or '..'");
     dentry = romsim_tree_child(import->tree, slot.directory, slot.name, slot.name_size);
     if (dentry)
         romsim_tree_remove(import->tree, dentry);

@@ -24,17 +24,19 @@ static void free_archive(struct archive **archive)
     archive_read_free(*archive);
 }
 
-static int support_filter(struct archive *archive, enum image_form form)
+/* One filter by its name, without libarchive's own guessing, which would try filters again and
+ * again on what comes out. */
+static int filter_code(enum image_form form)
 {
     switch (form) {
     case FORM_GZIP:
-        return archive_read_support_filter_gzip(archive);
+        return ARCHIVE_FILTER_GZIP;
     case FORM_XZ:
-        return archive_read_support_filter_xz(archive);
+        return ARCHIVE_FILTER_XZ;
     case FORM_ZSTD:
-        return archive_read_support_filter_zstd(archive);
+        return ARCHIVE_FILTER_ZSTD;
     default:
-        return archive_read_support_filter_lz4(archive);
+        return ARCHIVE_FILTER_LZ4;
     }
 }
 
@@ -47,24 +49,25 @@ static int damaged(struct archive *archive, const char *name, struct romsim_erro
                             QUOTE(why ? why : "damaged data"));
 }
 
-/* Returns 1 when there are plain bytes to read, 0 if there is not one. */
 static int open_stream(struct archive *archive, struct romsim_blob *blob, const char *name,
                        struct romsim_error *err)
 {
+    enum image_form form = image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));
     struct archive_entry *entry;
     int status;
 
-    if (support_filter(archive, image_form_probe(romsim_blob_bytes(blob),
-                                                 romsim_blob_size(blob))) != ARCHIVE_OK ||
+    if (archive_read_append_filter(archive, filter_code(form)) != ARCHIVE_OK ||
         archive_read_support_format_raw(archive) != ARCHIVE_OK ||
         archive_read_support_format_empty(archive) != ARCHIVE_OK ||
         archive_read_open_memory(archive, romsim_blob_bytes(blob), romsim_blob_size(blob)) !=
             ARCHIVE_OK)
         return damaged(archive, name, err);
     status = archive_read_next_header(archive, &entry);
+    /* To libarchive, what does not even begin well is the end; and no archive is empty. */
     if (status == ARCHIVE_EOF)
-        return 0;
-    return status == ARCHIVE_OK ? 1 : damaged(archive, name, err);
+        return romsim_error_set(err, EUCLEAN, "'%s' cannot be decompressed: no data in it",
+                                QUOTE(name));
+    return status == ARCHIVE_OK ? 0 : damaged(archive, name, err);
 }
 
 static int is_hole(const uint8_t *bytes, size_t size)
@@ -123,6 +126,9 @@ static int copy_stream(struct archive *archive, uint64_t limit, int fd, const ch
     }
     if (status != ARCHIVE_EOF)
         return damaged(archive, name, err);
+    if (end == 0)
+        return romsim_error_set(err, EUCLEAN, "'%s' cannot be decompressed: no data in it",
+                                QUOTE(name));
     *ret_size = end;
     return 0;
 }
@@ -134,7 +140,6 @@ struct romsim_blob *image_decompress(struct romsim_blob *blob, const char *name,
     uint64_t limit = max_u64(DECOMPRESS_FLOOR, packed * DECOMPRESS_RATIO);
     CLEANUP(free_archive) struct archive *archive = NULL;
     CLEANUP_FD int fd = -1;
-    int status;
 
     if (!image_form_is_compressed(image_form_probe(romsim_blob_bytes(blob), packed)))
         return romsim_blob_ref(blob);
@@ -145,8 +150,8 @@ struct romsim_blob *image_decompress(struct romsim_blob *blob, const char *name,
             romsim_error_nomem(err);
         return NULL;
     }
-    status = open_stream(archive, blob, name, err);
-    if (status < 0 || (status > 0 && copy_stream(archive, limit, fd, name, &size, err) < 0))
+    if (open_stream(archive, blob, name, err) < 0 ||
+        copy_stream(archive, limit, fd, name, &size, err) < 0)
         return NULL;
     if (ftruncate(fd, (off_t)size) < 0) {
         romsim_error_system(err, errno, "cannot write the decompressed data");
