@@ -59,7 +59,7 @@ PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES)))$(PKG_LIBS
 # ---- the program --------------------------------------------------------------------------
 
 LIBRARY_SOURCES := $(sort $(foreach room,base instance erofs image layout vm,$(wildcard sim/$(room)/*.c)) \
-	$(wildcard fuse/*.c))
+	$(wildcard fuse/*.c) sim/guest/manifest.c)
 PROGRAM_SOURCES := $(sort $(wildcard sim/cli/*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -92,9 +92,9 @@ $(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
 
 # ---- what it needs ------------------------------------------------------------------------
 
-DEPS_BUILD := gcc make pkg-config musl-tools libfuse3-dev libarchive-dev libyaml-dev \
+DEPS_BUILD := gcc make pkg-config musl-tools kmod cpio libfuse3-dev libarchive-dev libyaml-dev \
 	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev
-DEPS_RUN := fuse3 qemu-system-x86 busybox-static mmdebstrap curl cpio xz-utils zstd lz4 python3 uidmap
+DEPS_RUN := fuse3 qemu-system-x86 busybox-static mmdebstrap curl xz-utils zstd lz4 python3 uidmap
 DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah mandoc git file strace procps \
 	util-linux e2fsprogs jq
 DEPS_LINT := clang-format-14 clang-tidy-14 cppcheck

@@ -1,1 +1,93 @@
 # SPDX-License-Identifier: BSD-3-Clause
+#
+# The guest bundle: build/guest/{vmlinux,initrd,info}, the same for plain and sanitized builds.
+#
+# The kernel is the distribution's own, from its package: downloaded with apt (no root needed) and
+# unpacked into the build folder, never installed.  KERNEL_DEB=FILE takes a package that is there
+# already.  The initramfs holds init (static) and the modules that it loads, in the order of their
+# dependencies; without debug data and signatures, whose check costs more than the rest of loading.
+
+GUEST := build/guest
+GUEST_WORK := build/guest-work
+KERNEL_PACKAGE ?= linux-image-cloud-amd64
+KERNEL_DEB ?=
+GUEST_MODULES := virtio_pci virtio_blk virtio_net virtio_console erofs overlay
+GUEST_CC ?= musl-gcc
+GUEST_CFLAGS := -std=gnu17 -static -Os -s -Wall -Wextra -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -D_GNU_SOURCE $(if $(WERROR),-Werror)
+GUEST_SOURCES := $(sort $(wildcard sim/guest/*.c))
+GUEST_PATH := $$PATH:/usr/sbin:/sbin
+
+.PHONY: guest
+guest: $(GUEST)/info
+
+# The meta package names the kernel of the day.
+$(GUEST_WORK)/kernel.deb: $(KERNEL_DEB)
+	@mkdir -p $(@D)
+	@rm -f $(@D)/*.deb
+	@if [ -n "$(KERNEL_DEB)" ]; then cp '$(KERNEL_DEB)' $@; exit; fi; \
+	command -v apt-get >/dev/null || { echo "make guest needs apt-get," \
+	    "or KERNEL_DEB=FILE with a Debian kernel package" >&2; exit 1; }; \
+	name() { apt-cache depends --important $(KERNEL_PACKAGE) 2>/dev/null | \
+	    sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }; \
+	fetch() { [ -n "$$(name)" ] && echo "downloading $$(name)" && \
+	    (cd $(@D) && apt-get -q -q -o APT::Sandbox::User=root download "$$(name)"); }; \
+	fetch || { $(SUDO) apt-get -q -q update && fetch; } || { \
+	    echo "cannot download $(KERNEL_PACKAGE): is Debian's archive reachable?" >&2; exit 1; }; \
+	mv $(@D)/linux-image-*.deb $@
+
+$(GUEST_WORK)/unpacked: $(GUEST_WORK)/kernel.deb
+	@rm -rf $@ $@.new
+	dpkg-deb -x $< $@.new
+	@release=$$(ls $@.new/lib/modules) && PATH=$(GUEST_PATH) depmod -b $@.new "$$release"
+	@mv $@.new $@
+	@touch $@
+
+GUEST_UNPACK := $(BUILD)/unpack-kernel
+$(GUEST_UNPACK): $(BUILD)/obj/sim/guest/host/unpack-kernel.o $(BUILD)/libromsim.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(GUEST)/vmlinux: $(GUEST_WORK)/unpacked | $(GUEST_UNPACK)
+	@mkdir -p $(@D)
+	$(GUEST_UNPACK) $</boot/vmlinuz-* $@
+
+$(GUEST_WORK)/init: $(GUEST_SOURCES) $(wildcard sim/guest/*.h)
+	@mkdir -p $(@D)
+	@command -v $(GUEST_CC) >/dev/null || { \
+	    echo "the guest's init needs '$(GUEST_CC)': run 'make deps'" >&2; exit 1; }
+	$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $(GUEST_SOURCES)
+
+# modules.dep has, behind each module, what it needs, what is needed first last.
+define make_modules
+awk -v wanted='$(GUEST_MODULES)' ' \
+    { gsub(":", "", $$1); path = $$1; name = path; sub(".*/", "", name); sub("\\.ko$$", "", name); \
+      paths[name] = path; line = ""; for (i = NF; i >= 1; i--) line = line " " $$i; \
+      lines[name] = line } \
+    END { count = split(wanted, names, " "); \
+          for (i = 1; i <= count; i++) { \
+              many = split(lines[names[i]], list, " "); \
+              for (j = 1; j <= many; j++) if (!seen[list[j]]++) print list[j] } }'
+endef
+
+# The archive has fixed times, owners and order: the same package gives the same bytes.
+$(GUEST)/initrd: $(GUEST_WORK)/init $(GUEST_WORK)/unpacked
+	@mkdir -p $(@D)
+	@rm -rf $(GUEST_WORK)/initrd && mkdir -p $(GUEST_WORK)/initrd/modules
+	@modules=$(GUEST_WORK)/unpacked/lib/modules; release=$$(ls $$modules); \
+	cd $(GUEST_WORK)/initrd && modules=../unpacked/lib/modules/$$release && \
+	echo "$$release" >modules/order && \
+	$(make_modules) "$$modules/modules.dep" | while read -r path; do \
+	    file=$${path##*/}; \
+	    objcopy -D --strip-debug --remove-section=.BTF "$$modules/$$path" "modules/$$file" && \
+	    echo "$$file" >>modules/order || exit 1; \
+	done && cp ../init init && chmod 755 init && \
+	find . -exec touch -h -d @0 {} + && \
+	find . -mindepth 1 | LC_ALL=C sort | \
+	    cpio -o -H newc -R 0:0 --reproducible --quiet >../initrd.new
+	@mv $(GUEST_WORK)/initrd.new $@
+
+$(GUEST)/info: $(GUEST)/vmlinux $(GUEST)/initrd
+	@{ echo "release $$(ls $(GUEST_WORK)/unpacked/lib/modules)"; \
+	   echo "package $$(dpkg-deb -f $(GUEST_WORK)/kernel.deb Package Version | \
+	       sed 's/^[A-Za-z]*: //' | tr '\n' ' ' | sed 's/ $$//')"; } >$@
+	@echo "the guest is in $(GUEST): $$(sed -n 's/^package //p' $@)"

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* app.c: the app as a child of init, from its start to its exit status. */
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PORT_INTERVAL_MS = 25, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
+
+/* Tells init, through the pipe that a successful exec closes, what went wrong. */
+static _Noreturn void give_up(int pipe_end, int error)
+{
+    if (write(pipe_end, &error, sizeof(error)) < 0)
+        _exit(STATUS_NOT_FOUND);
+    _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+}
+
+static _Noreturn void become_app(const struct manifest *manifest, int pipe_end)
+{
+    static const char *const nothing[] = {NULL};
+    int null = open("/dev/null", O_RDONLY);
+    sigset_t none;
+
+    setsid();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (dup2(null, 0) < 0 || dup2(console_fd(), 1) < 0 || dup2(console_fd(), 2) < 0)
+        give_up(pipe_end, errno);
+    environ = (char **)(manifest->env.items ? manifest->env.items : (const char **)nothing);
+    execvp(manifest->argv.items[0], (char *const *)manifest->argv.items);
+    give_up(pipe_end, errno);
+}
+
+/* Starts the app and waits until it is executed.  Returns its pid; *ret_error is 0, or why it
+ * could not be. */
+static pid_t start(const struct manifest *manifest, int *ret_error)
+{
+    int ends[2];
+    pid_t app;
+    ssize_t size;
+
+    if (pipe2(ends, O_CLOEXEC) < 0 || (app = fork()) < 0)
+        fail(errno, "cannot start a process");
+    if (app == 0)
+        become_app(manifest, ends[1]);
+    close(ends[1]);
+    do
+        size = read(ends[0], ret_error, sizeof(*ret_error));
+    while (size < 0 && errno == EINTR);
+    if (size <= 0)
+        *ret_error = 0;
+    close(ends[0]);
+    return app;
+}
+
+/* Reaps whatever has ended.  True, with the app's status, if the app is among it. */
+static bool reap(pid_t app, int *ret_status)
+{
+    bool ended = false;
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == app) {
+            *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+            ended = true;
+        }
+    return ended;
+}
+
+static int supervise(struct manifest *manifest, pid_t app, int signals)
+{
+    struct pollfd polls[] = {{signals, POLLIN, 0}, {control_fd(), POLLIN, 0}};
+    struct signalfd_siginfo info;
+    int status = 0;
+
+    for (;;) {
+        bool waiting = ports_watch(manifest);
+
+        if (poll(polls, 2, waiting ? PORT_INTERVAL_MS : -1) < 0 && errno != EINTR)
+            fail(errno, "cannot wait for the app");
+        if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
+            return status;
+        if (polls[1].revents & POLLIN)
+            control_receive(app);
+        else if (polls[1].revents)
+            polls[1].fd = -1; /* the host closed the port; the app goes on until it ends the VM */
+    }
+}
+
+/* "cannot run 'x': no such file": as a shell would say it, with a shell's status. */
+static int report_not_run(const struct manifest *manifest, int error)
+{
+    const char *reason = strerror(error);
+    const char *command = manifest->argv.items[0];
+
+    if (error == ENOENT)
+        reason = strchr(command, '/') ? "no such file in the root, or its interpreter is missing"
+                                      : "no such command in PATH";
+    control_send("note cannot run '%s': %s", command, reason);
+    return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+}
+
+int app_run(struct manifest *manifest)
+{
+    sigset_t child;
+    int signals, error;
+    pid_t app;
+
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    signals = signalfd(-1, &child, SFD_CLOEXEC);
+    if (signals < 0)
+        fail(errno, "cannot watch processes");
+    if (chdir(manifest->working_dir ? manifest->working_dir : "/") < 0)
+        fail(errno, "cannot enter the working directory %s", manifest->working_dir);
+    /* For the shell-like search of execvp(); the app's own PATH, if it has one. */
+    for (size_t i = 0; i < manifest->env.count; i++)
+        if (strncmp(manifest->env.items[i], "PATH=", 5) == 0)
+            setenv("PATH", manifest->env.items[i] + 5, 1);
+    control_send("phase app");
+    app = start(manifest, &error);
+    return error ? report_not_run(manifest, error) : supervise(manifest, app, signals);
+}

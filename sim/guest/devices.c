@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * devices.c: the block nodes of the ROMs.
+ *
+ * The kernel names disks in the order in which it meets them.  romsim gives each a virtio-blk
+ * serial, "ukp_rom3", and by that it is found; its nodes get the same device number as vdX.
+ */
+#include "guest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* Reads a small file of sysfs without its newline.  0 or -1. */
+static int read_line(const char *path, char *ret, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+    if (fd >= 0)
+        close(fd);
+    if (got < 0)
+        return -1;
+    ret[got] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+    return 0;
+}
+
+static int disk_number(const char *disk, dev_t *ret)
+{
+    char path[300], text[32];
+    unsigned major_number, minor_number;
+
+    snprintf(path, sizeof(path), "/sys/block/%s/dev", disk);
+    if (read_line(path, text, sizeof(text)) < 0 ||
+        sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+        return -1;
+    *ret = makedev(major_number, minor_number);
+    return 0;
+}
+
+static void make_node(const char *name, dev_t number)
+{
+    char path[300];
+
+    snprintf(path, sizeof(path), "/dev/%s", name);
+    if (mknod(path, S_IFBLK | 0444, number) < 0 && errno != EEXIST)
+        fail(errno, "cannot make %s", path);
+    chmod(path, 0444);
+}
+
+/* Makes the nodes of one disk, if it is one of ours.  Returns how many devices it stands for. */
+static unsigned make_nodes(const char *disk, const struct manifest *manifest)
+{
+    char path[300], serial[64], name[64];
+    dev_t number;
+
+    snprintf(path, sizeof(path), "/sys/block/%s/serial", disk);
+    if (read_line(path, serial, sizeof(serial)) < 0 || disk_number(disk, &number) < 0)
+        return 0;
+    for (size_t i = 0; i < manifest->devices.count; i++) {
+        const struct manifest_entry *device = &manifest->devices.items[i];
+
+        snprintf(name, sizeof(name), "ukp_rom%u", device->number);
+        if (strcmp(serial, name) != 0)
+            continue;
+        make_node(name, number);
+        if (*device->text)
+            make_node(device->text, number);
+        return 1;
+    }
+    return 0;
+}
+
+void devices_make(const struct manifest *manifest)
+{
+    DIR *blocks = opendir("/sys/block");
+    struct dirent *entry;
+    size_t found = 0;
+
+    while (blocks && (entry = readdir(blocks)))
+        found += make_nodes(entry->d_name, manifest);
+    if (blocks)
+        closedir(blocks);
+    if (found < manifest->devices.count)
+        fail(0, "only %zu of %zu ROM devices appeared: this kernel needs virtio_pci and virtio_blk",
+             found, manifest->devices.count);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * guest.h: what the files of the guest's init share.
+ *
+ * init is process 1 of the VM: static, on the initramfs, with libc and nothing else.  It runs once
+ * from top to bottom (init.c); what fails on the way ends in fail(), which tells the host why and
+ * never returns.
+ */
+#ifndef ROMSIM_GUEST_H
+#define ROMSIM_GUEST_H
+
+#include "manifest.h"
+
+#include <stdbool.h>
+
+/* ---- control.c: the line to the host ------------------------------------------------------ */
+
+/* Opens the port MANIFEST_PORT.  Dies if the VM has none. */
+void control_open(void);
+
+/* Reads and parses the manifest, which the host sends first. */
+void control_read_manifest(struct manifest *ret);
+
+/* Sends one line: "phase devices".  Line ends inside become spaces. */
+void control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The descriptor to poll, and what to do when it is readable: commands for process `app`. */
+int control_fd(void);
+void control_receive(int app);
+
+/* Says why the boot stops, on the console and to the host, and stops.  With `error` not 0, its
+ * text follows. */
+_Noreturn void fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- console.c ---------------------------------------------------------------------------- */
+
+/* Opens the console, /dev/hvc0, as it is, without a terminal's processing. */
+void console_open(void);
+int console_fd(void);
+void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void console_drain(void);
+
+/* ---- modules.c ---------------------------------------------------------------------------- */
+
+/* Loads the modules that /modules/order lists, if they are this kernel's. */
+void modules_load(void);
+
+/* ---- devices.c ---------------------------------------------------------------------------- */
+
+/* Makes /dev/ukp_rom<N> and the second names, for every device of the manifest. */
+void devices_make(const struct manifest *manifest);
+
+/* ---- root.c ------------------------------------------------------------------------------- */
+
+/* Mounts /dev, /proc and /sys of the initramfs. */
+void root_prepare(void);
+
+/* Mounts the root image under an overlay and makes it the root, with its own /dev, /proc, ... */
+void root_enter(void);
+
+/* Mounts every `at`, in order, and says so on the console. */
+void root_mount_roms(const struct manifest *manifest);
+
+/* Makes a directory and its missing parents.  0, or -1 with errno. */
+int make_directories(const char *path);
+
+/* ---- network.c ---------------------------------------------------------------------------- */
+
+/* Brings lo and eth0 up; writes resolv.conf, hostname and hosts. */
+void network_up(const struct manifest *manifest);
+
+/* ---- ports.c ------------------------------------------------------------------------------ */
+
+/* Looks for listeners on the ports of the manifest and reports each once.  Returns true while
+ * there are ports to wait for. */
+bool ports_watch(struct manifest *manifest);
+
+/* ---- app.c -------------------------------------------------------------------------------- */
+
+/* Runs the app to its end: reaps, obeys the host, watches ports.  Returns its exit status. */
+int app_run(struct manifest *manifest);
+
+#endif

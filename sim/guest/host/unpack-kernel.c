@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * unpack-kernel: a tool of `make guest`, for the host: bzImage in, the ELF kernel inside out.
+ *
+ *     unpack-kernel vmlinuz vmlinux
+ */
+#include "sim/vm/kernel.h"
+
+#include <romsim/blob.h>
+#include <romsim/buffer.h>
+#include <romsim/cleanup.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+static int unpack(const char *from, const char *to, struct romsim_error *err)
+{
+    CLEANUP_FD int in = open(from, O_RDONLY | O_CLOEXEC);
+    CLEANUP_FILE FILE *out = NULL;
+    CLEANUP_BUFFER struct romsim_buffer image = ROMSIM_BUFFER_INIT(KERNEL_UNPACKED_MAX);
+    CLEANUP_FREE uint8_t *kernel = NULL;
+    size_t size;
+
+    if (in < 0 || romsim_buffer_read_fd(&image, in) < 0)
+        return romsim_error_system(err, errno, "%s", from);
+    if (kernel_unpack((const uint8_t *)image.data, image.size, &kernel, &size, err) < 0)
+        return romsim_error_context(err, "%s", from);
+    if (!kernel_has_pvh(kernel, size))
+        return romsim_error_set(err, EINVAL, "%s: the kernel has no PVH entry", from);
+    out = fopen(to, "we");
+    if (!out || fwrite(kernel, 1, size, out) != size || fflush(out) != 0)
+        return romsim_error_system(err, errno, "%s", to);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct romsim_error err = {0};
+
+    if (argc != 3) {
+        fputs("usage: unpack-kernel BZIMAGE VMLINUX\n", stderr);
+        return 2;
+    }
+    if (unpack(argv[1], argv[2], &err) < 0) {
+        fprintf(stderr, "unpack-kernel: %s\n", err.message);
+        return 1;
+    }
+    return 0;
+}

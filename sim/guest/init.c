@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * init.c: process 1 of the VM, from the kernel's hand to the app's exit status.
+ *
+ * Each step says where the boot is (`phase`); a step that fails ends in fail().
+ */
+#include "guest.h"
+
+#include <signal.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+int main(void)
+{
+    struct manifest manifest;
+    int status;
+
+    signal(SIGPIPE, SIG_IGN);
+    root_prepare();
+    modules_load();
+    console_open();
+    control_open();
+    control_send("phase hello");
+    control_read_manifest(&manifest);
+    devices_make(&manifest);
+    control_send("phase devices");
+    root_enter();
+    network_up(&manifest);
+    control_send("phase root");
+    root_mount_roms(&manifest);
+    control_send("phase mounts");
+
+    status = app_run(&manifest);
+    /* All that the app wrote has left the guest before the host is told to end it. */
+    console_drain();
+    control_send("exit %d", status);
+    sleep(10);
+    reboot(RB_AUTOBOOT);
+    return 1;
+}

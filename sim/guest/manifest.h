@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * manifest.h: what romsim and the guest's init say to each other, on the virtio-serial port
+ * MANIFEST_PORT.  The one header that both worlds share; it needs libc and nothing else.
+ *
+ * The host begins, with the manifest:
+ *
+ *     romsim 1 BYTES\n              the version, and how many bytes follow
+ *     KEY LENGTH\nVALUE\n           records; VALUE has LENGTH bytes of any kind but NUL
+ *
+ * and sends at any later time one of the lines `stop` (SIGTERM for the app) and `kill` (SIGKILL).
+ * The keys are those of the table in manifest.c.  Numbers are decimal.
+ *
+ * The guest answers with lines of at most MANIFEST_LINE_MAX bytes:
+ *
+ *     phase NAME                    hello, devices, root, mounts, app: reached, in this order
+ *     note TEXT                     something that the user should know
+ *     port NUMBER                   the app accepts connections there
+ *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it
+ *     exit STATUS                   the app ended: 0-255, 128 + N for signal N
+ *     failed TEXT                   the boot stopped
+ *
+ * After `exit` or `failed` nothing of worth is left in the guest; the host ends it.
+ */
+#ifndef ROMSIM_GUEST_MANIFEST_H
+#define ROMSIM_GUEST_MANIFEST_H
+
+#include <stddef.h>
+
+#define MANIFEST_PORT     "romsim.control"
+#define MANIFEST_GREETING "romsim 1 "
+
+enum {
+    MANIFEST_MAX = 8 << 20,     /* bytes of records */
+    MANIFEST_ITEMS_MAX = 65536, /* of one kind */
+    MANIFEST_LINE_MAX = 1024
+};
+
+/* "NUMBER TEXT", TEXT may be missing. */
+struct manifest_entry {
+    unsigned number;
+    const char *text; /* "" when missing */
+};
+
+struct manifest_entries {
+    struct manifest_entry *items;
+    size_t count, capacity;
+};
+
+/* NULL-terminated once the manifest is parsed. */
+struct manifest_strings {
+    const char **items;
+    size_t count, capacity;
+};
+
+struct manifest {
+    const char *hostname;
+    const char *address;    /* "10.0.2.15/24" */
+    const char *gateway;    /* "10.0.2.2" */
+    const char *nameserver; /* "10.0.2.3" */
+    const char *working_dir;
+    struct manifest_entries devices; /* index and second name: "3 ukp_rom_config"; 0 is the root */
+    struct manifest_entries mounts;  /* device index and path: "3 /etc/app" */
+    struct manifest_entries ports;   /* to watch: "8080" */
+    struct manifest_strings argv;
+    struct manifest_strings env;
+};
+
+/*
+ * Parses `size` bytes of records in place: the manifest's strings point into `bytes`, which must
+ * outlive it, and whose records' final newlines become NULs.  Returns 0, or -1 with what is wrong
+ * in *ret_problem (a constant text); *ret is then empty.
+ */
+int manifest_parse(char *bytes, size_t size, struct manifest *ret, const char **ret_problem);
+
+/* Frees the lists. */
+void manifest_release(struct manifest *manifest);
+
+/* A decimal number of at most `most` that takes all of `text`, or -1. */
+long manifest_number(const char *text, long most);
+
+#endif

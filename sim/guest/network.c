@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* network.c: one address, told by the host; no DHCP, which would cost a second. */
+#include "guest.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set_address(struct sockaddr *ret, in_addr_t address)
+{
+    struct sockaddr_in inet = {.sin_family = AF_INET, .sin_addr = {address}};
+
+    memcpy(ret, &inet, sizeof(inet));
+}
+
+static int interface_up(int fd, const char *name)
+{
+    struct ifreq request = {0};
+
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+        return -1;
+    request.ifr_flags |= IFF_UP;
+    return ioctl(fd, SIOCSIFFLAGS, &request);
+}
+
+/* Sets an address "10.0.2.15/24". */
+static int interface_address(int fd, const char *name, const char *text)
+{
+    struct ifreq request = {0};
+    char address[32];
+    const char *slash = strchr(text, '/');
+    long prefix = slash ? manifest_number(slash + 1, 32) : 32;
+    in_addr_t mask = prefix > 0 ? htonl(~0U << (32 - prefix)) : 0;
+
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    snprintf(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text);
+    set_address(&request.ifr_addr, inet_addr(address));
+    if (prefix < 0 || ioctl(fd, SIOCSIFADDR, &request) < 0)
+        return -1;
+    set_address(&request.ifr_netmask, mask);
+    return ioctl(fd, SIOCSIFNETMASK, &request);
+}
+
+static int default_route(int fd, const char *gateway)
+{
+    struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
+
+    set_address(&route.rt_dst, INADDR_ANY);
+    set_address(&route.rt_genmask, INADDR_ANY);
+    set_address(&route.rt_gateway, inet_addr(gateway));
+    return ioctl(fd, SIOCADDRT, &route);
+}
+
+/* Replaces a file of /etc; an image may have a dangling link there.  An /etc that cannot be
+ * written is the image's choice. */
+static void write_file(const char *path, const char *text)
+{
+    int fd;
+
+    if (make_directories("/etc") < 0)
+        return;
+    unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return;
+    dprintf(fd, "%s", text);
+    close(fd);
+}
+
+static void write_names(const struct manifest *manifest)
+{
+    char text[512];
+
+    if (manifest->hostname) {
+        sethostname(manifest->hostname, strlen(manifest->hostname));
+        snprintf(text, sizeof(text), "%s\n", manifest->hostname);
+        write_file("/etc/hostname", text);
+        snprintf(text, sizeof(text), "127.0.0.1\tlocalhost\n::1\tlocalhost\n%.*s\t%s\n",
+                 manifest->address ? (int)strcspn(manifest->address, "/") : 9,
+                 manifest->address ? manifest->address : "127.0.1.1", manifest->hostname);
+        if (access("/etc/hosts", F_OK) < 0)
+            write_file("/etc/hosts", text);
+    }
+    if (manifest->nameserver) {
+        snprintf(text, sizeof(text), "nameserver %s\n", manifest->nameserver);
+        write_file("/etc/resolv.conf", text);
+    }
+}
+
+void network_up(const struct manifest *manifest)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        fail(errno, "this kernel has no network");
+    interface_up(fd, "lo");
+    if (manifest->address) {
+        if (interface_address(fd, "eth0", manifest->address) < 0 || interface_up(fd, "eth0") < 0)
+            fail(errno, "cannot bring the network up (virtio_net)");
+        if (manifest->gateway && default_route(fd, manifest->gateway) < 0)
+            fail(errno, "cannot set the gateway");
+    }
+    close(fd);
+    write_names(manifest);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * root.c: the file system that the app sees.
+ *
+ *     /lower    the root image, EROFS, read-only          (of the initramfs)
+ *     /upper    tmpfs: what the app writes, lost with the VM
+ *     /root     the two as an overlay; becomes /
+ */
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct special {
+    const char *type, *path;
+    unsigned long flags;
+    const char *options;
+};
+
+static const struct special of_initramfs[] = {
+    {"devtmpfs", "/dev", MS_NOSUID, "mode=0755"},
+    {"proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
+    {"sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
+};
+
+/* What the app's root has besides; devtmpfs is the same everywhere. */
+static const struct special of_root[] = {
+    {"proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
+    {"sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
+    {"devtmpfs", "/dev", MS_NOSUID, "mode=0755"},
+    {"devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,gid=5,ptmxmode=0666"},
+    {"tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777"},
+};
+
+struct link {
+    const char *target, *path;
+};
+
+static const struct link links[] = {
+    {"/proc/self/fd", "/dev/fd"},
+    {"/proc/self/fd/0", "/dev/stdin"},
+    {"/proc/self/fd/1", "/dev/stdout"},
+    {"/proc/self/fd/2", "/dev/stderr"},
+};
+
+int make_directories(const char *path)
+{
+    char partial[4096];
+    struct stat status;
+
+    if (strlen(path) >= sizeof(partial)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    for (size_t i = 1; path[i - 1]; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(partial, path, i);
+        partial[i] = '\0';
+        if (mkdir(partial, 0755) < 0 && errno != EEXIST)
+            return -1;
+    }
+    if (stat(path, &status) < 0)
+        return -1;
+    errno = ENOTDIR;
+    return S_ISDIR(status.st_mode) ? 0 : -1;
+}
+
+static void mount_special(const struct special *special)
+{
+    if (make_directories(special->path) < 0)
+        fail(errno, "cannot make %s", special->path);
+    if (mount(special->type, special->path, special->type, special->flags, special->options) < 0)
+        fail(errno, "cannot mount %s on %s", special->type, special->path);
+}
+
+void root_prepare(void)
+{
+    umask(022);
+    for (size_t i = 0; i < sizeof(of_initramfs) / sizeof(of_initramfs[0]); i++)
+        mount_special(&of_initramfs[i]);
+}
+
+/* Does the device begin as an EROFS image does? */
+static bool is_erofs(const char *device)
+{
+    static const unsigned char magic[4] = {0xe2, 0xe1, 0xf5, 0xe0};
+    unsigned char found[4] = {0};
+    int fd = open(device, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : pread(fd, found, sizeof(found), 1024);
+
+    if (fd >= 0)
+        close(fd);
+    return size == sizeof(found) && memcmp(found, magic, sizeof(magic)) == 0;
+}
+
+static void mount_image(const char *device, const char *path)
+{
+    if (mount(device, path, "erofs", MS_RDONLY | MS_NODEV, NULL) == 0)
+        return;
+    if (errno == ENODEV)
+        fail(0, "cannot mount %s -> %s: this kernel has no EROFS", device, path);
+    if (!is_erofs(device))
+        fail(0, "cannot mount %s -> %s: it is not an EROFS image", device, path);
+    fail(errno, "cannot mount %s -> %s", device, path);
+}
+
+static void make_overlay(void)
+{
+    static const char *const directories[] = {"/lower", "/upper", "/root"};
+
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+        if (mkdir(directories[i], 0755) < 0 && errno != EEXIST)
+            fail(errno, "cannot make %s", directories[i]);
+    if (mount("/dev/ukp_rom0", "/lower", "erofs", MS_RDONLY, NULL) < 0)
+        fail(errno, "cannot mount the root image /dev/ukp_rom0");
+    if (mount("tmpfs", "/upper", "tmpfs", 0, "mode=0755") < 0 || mkdir("/upper/data", 0755) < 0 ||
+        mkdir("/upper/work", 0755) < 0)
+        fail(errno, "cannot make the writable layer");
+    if (mount("overlay", "/root", "overlay", 0,
+              "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work") < 0)
+        fail(errno, "cannot mount the root's overlay");
+}
+
+void root_enter(void)
+{
+    make_overlay();
+    if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+        chdir("/") < 0)
+        fail(errno, "cannot enter the root");
+    for (size_t i = 0; i < sizeof(of_root) / sizeof(of_root[0]); i++)
+        mount_special(&of_root[i]);
+    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+        if (symlink(links[i].target, links[i].path) < 0 && errno != EEXIST)
+            fail(errno, "cannot make %s", links[i].path);
+}
+
+void root_mount_roms(const struct manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->mounts.count; i++) {
+        const struct manifest_entry *entry = &manifest->mounts.items[i];
+        char device[64];
+
+        snprintf(device, sizeof(device), "/dev/ukp_rom%u", entry->number);
+        if (make_directories(entry->text) < 0)
+            fail(errno, "cannot mount %s -> %s: the mount point cannot be made", device,
+                 entry->text);
+        mount_image(device, entry->text);
+        console_print("mount %s -> %s\n", device, entry->text);
+    }
+}
