@@ -60,6 +60,7 @@ struct romsim_file {
 struct romsim_rom {
     char *name;                /* NULL: unnamed */
     char *image;               /* a reference, from the string or the object's `url` */
+    char *image_json;          /* the object that the reference came in, for the request; or NULL */
     char *dir;                 /* romsim's own: an inline ROM from a directory (cloud-rules §2) */
     char *at;                  /* mount point, normalised: no trailing or doubled '/' */
     struct romsim_file *files; /* of an inline ROM; also filled from `dir` by the loader */
@@ -77,17 +78,24 @@ enum romsim_handlers {
 struct romsim_service {
     uint16_t port;             /* the public one */
     uint16_t destination_port; /* in the guest; = port when absent */
-    unsigned handlers;         /* of enum romsim_handlers */
-    uint16_t host_port;        /* romsim's own, from -p HOST:GUEST; 0: choose */
+    bool destination_given;
+    unsigned handlers;  /* of enum romsim_handlers */
+    uint16_t host_port; /* romsim's own, from -p HOST:GUEST; 0: choose */
     struct romsim_place place;
 };
 
 enum romsim_restart { ROMSIM_RESTART_NEVER, ROMSIM_RESTART_ALWAYS, ROMSIM_RESTART_ON_FAILURE };
 
+/* Members that have a default and that the input named all the same. */
+enum romsim_given { ROMSIM_GIVEN_MEMORY = 1, ROMSIM_GIVEN_VCPUS = 2, ROMSIM_GIVEN_AUTOSTART = 4 };
+
 struct romsim_instance {
-    char *name;     /* NULL: romsim makes a random one, as the cloud does */
-    char *hostname; /* NULL: the name */
-    char *image;
+    char *name;          /* NULL: romsim makes a random one, as the cloud does */
+    char *hostname;      /* NULL: the name */
+    char *image;         /* NULL only if `image_optional` */
+    char *image_json;    /* the object that the reference came in, for the request; or NULL */
+    bool image_optional; /* it has a `template` or `branch_from` */
+    unsigned given;      /* of enum romsim_given */
     struct romsim_strings args;
     bool has_args; /* an empty list replaces the image's Cmd too */
     struct romsim_env *env;
@@ -105,7 +113,7 @@ struct romsim_instance {
                          object; NULL without.  They pass through to romsim_instance_request(). */
     char *service_group_json; /* the whole service_group as it came, for the request; or NULL */
     char *directory;          /* relative paths in the instance are relative to this; "" = cwd */
-    struct romsim_place place, image_place;
+    struct romsim_place place, name_place, hostname_place, image_place, memory_place;
 };
 
 struct romsim_instances {
@@ -139,8 +147,9 @@ void romsim_instance_free(struct romsim_instance *instance);
 DEFINE_CLEANUP(struct romsim_instance, romsim_instance_free)
 #define CLEANUP_INSTANCE CLEANUP(cleanup_romsim_instance_free)
 
-/* Loads the `dir` of every ROM that has one and whose files are not loaded yet. */
-int romsim_instance_load_dirs(struct romsim_instance *instance,
+/* Loads the `dir` of every ROM that has one and whose files are not loaded yet.  A directory
+ * beyond the limits is an error and is not loaded.  Returns 0 or -1. */
+int romsim_instance_load_dirs(struct romsim_instance *instance, const struct romsim_limits *limits,
                               struct romsim_diagnostics *diagnostics);
 
 /* Checks an instance by all rules and limits that need no look at images.  Called by the loader;
@@ -150,7 +159,11 @@ int romsim_instance_check(const struct romsim_instance *instance,
                           struct romsim_diagnostics *diagnostics);
 
 /* The flags of the cloud's CLI (cloud-rules §2).  Each adds to or overrides the instance.
- * `spec` is the flag's argument.  Return 0 or -1 (EINVAL with what is wrong in it). */
+ * `spec` is the flag's argument; paths in it are relative to the working directory, whatever the
+ * instance's own are relative to.  Return 0 or -1 (EINVAL with what is wrong in it).  When all
+ * flags are in, romsim_instance_load_dirs() and romsim_instance_check() have to see the result. */
+int romsim_instance_set_image(struct romsim_instance *instance, const char *spec,
+                              struct romsim_error *err);
 int romsim_instance_add_rom(struct romsim_instance *instance, const char *spec,
                             struct romsim_error *err); /* name=N,image=REF|dir=PATH,at=PATH */
 int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
@@ -163,6 +176,9 @@ int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
 /* The JSON body for POST /v1/instances that creates this instance: `dir` ROMs become base64
  * files, absent members stay absent.  malloc'ed text, indented, ending in a newline. */
 char *romsim_instance_request(const struct romsim_instance *instance, struct romsim_error *err);
+
+/* The same for a list: one object, or an array of them if there are several. */
+char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err);
 
 /* The name that the cloud's CLI gives to a ROM from its `at` (cloud-rules §2), malloc'ed; "" if
  * nothing is left; NULL without memory. */

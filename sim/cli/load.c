@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* load.c: what every command does that takes an instance file. */
+#include "sim/cli/cli.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_limits(const struct cli_args *args, struct romsim_limits *ret)
+{
+    struct romsim_limits limits = romsim_limits_default;
+    const char *assignment;
+    size_t index = 0;
+
+    while ((assignment = cli_each(args, "limit", &index))) {
+        struct romsim_error error;
+
+        if (romsim_limits_set(&limits, assignment, &error) < 0) {
+            cli_report(&error);
+            return -1;
+        }
+    }
+    *ret = limits;
+    return 0;
+}
+
+int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    struct romsim_limits limits;
+    int status;
+
+    if (cli_limits(args, &limits) < 0)
+        return CLI_USAGE;
+    status = romsim_instances_load(file, &limits, ret, &diagnostics);
+    cli_report_all(&diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return status < 0 ? CLI_FAILED : CLI_OK;
+}
+
+static const struct romsim_instance *pick(const struct romsim_instances *instances,
+                                          const char *wanted)
+{
+    char *end;
+    unsigned long number = strtoul(wanted, &end, 10);
+
+    for (size_t i = 0; i < instances->count; i++)
+        if (instances->items[i]->name && strcmp(instances->items[i]->name, wanted) == 0)
+            return instances->items[i];
+    if (*wanted == '\0' || *end != '\0' || number < 1 || number > instances->count)
+        return NULL;
+    return instances->items[number - 1];
+}
+
+const struct romsim_instance *cli_pick(const struct cli_args *args,
+                                       const struct romsim_instances *instances)
+{
+    const char *wanted = cli_value(args, "instance");
+    const struct romsim_instance *instance = NULL;
+    struct romsim_error error;
+
+    if (wanted)
+        instance = pick(instances, wanted);
+    else if (instances->count == 1)
+        instance = instances->items[0];
+    if (instance)
+        return instance;
+    if (wanted)
+        romsim_error_set(&error, ENOENT, "no instance '%s' in the file", QUOTE(wanted));
+    else
+        romsim_error_set(&error, EINVAL, "the file has %zu instances", instances->count);
+    romsim_error_hint(&error, "pick one with --instance, by its name or a number from 1 to %zu",
+                      instances->count);
+    cli_report(&error);
+    return NULL;
+}

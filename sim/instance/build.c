@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * build.c: from a node to struct romsim_instance.
+ *
+ * The node has been compared with its shape before, and every misfit is already reported; here a
+ * misfit is passed over in silence.  Only a want of memory is remembered, once for all.
+ */
+#include "model.h"
+#include "schema.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct build {
+    const struct document *document;
+    const struct romsim_limits *limits;
+    struct romsim_diagnostics *diagnostics;
+    struct romsim_instance *instance;
+    bool no_memory;
+};
+
+/* Stands for an image reference that was there but no string: the rules must not miss it. */
+static const char unreadable[] = "(unreadable)";
+
+/* A member that is there and not null, or NULL. */
+static const struct node *present(const struct node *object, const char *name)
+{
+    const struct node *value = node_member(object, name);
+
+    return value && value->kind != NODE_NULL ? value : NULL;
+}
+
+static bool is_clean_text(const struct node *node)
+{
+    return node && node_is_text(node) && strlen(node->text) == node->size;
+}
+
+/* The text of a member, malloc'ed; NULL if it is absent or no text. */
+static char *take_text(struct build *build, const struct node *object, const char *name)
+{
+    const struct node *value = present(object, name);
+    char *copy;
+
+    if (!is_clean_text(value))
+        return NULL;
+    copy = strdup(value->text);
+    build->no_memory |= !copy;
+    return copy;
+}
+
+static void take_place(struct build *build, const struct node *object, const char *name,
+                       struct romsim_place *ret)
+{
+    const struct node *value = present(object, name);
+
+    if (value)
+        document_place(build->document, value->offset, ret);
+}
+
+/* A whole number that fits; true if it is there. */
+static bool take_number(const struct node *object, const char *name, uint64_t maximum,
+                        uint64_t *ret)
+{
+    const struct node *value = present(object, name);
+    bool negative = false;
+    uint64_t magnitude = 0;
+
+    if (!value || node_integer(value, &negative, &magnitude) <= 0 || negative ||
+        magnitude > maximum)
+        return false;
+    *ret = magnitude;
+    return true;
+}
+
+static bool is_true(const struct node *node)
+{
+    return node && node->kind == NODE_BOOLEAN && (node->text[0] == 't' || node->text[0] == 'T');
+}
+
+static char *dump_node(struct build *build, const struct node *node, const struct shape *shape)
+{
+    json_t *value = schema_json(node, shape);
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+    json_decref(value);
+    build->no_memory |= !text;
+    return text;
+}
+
+static void report(struct build *build, const struct node *node, enum romsim_cloud_code code,
+                   struct romsim_error *error)
+{
+    error->cloud = code;
+    document_complain(build->document, node->offset, error, build->diagnostics);
+}
+
+/* An image is a string or {url: ...}. */
+static void build_image(struct build *build, const struct node *object, const struct shape *shape,
+                        char **ret_image, char **ret_json)
+{
+    const struct node *value = present(object, "image");
+
+    if (!value)
+        return;
+    if (value->kind == NODE_OBJECT) {
+        *ret_image = take_text(build, value, "url");
+        *ret_json = dump_node(build, value, schema_member(shape, "image")->shape);
+    } else {
+        *ret_image = take_text(build, object, "image");
+    }
+    if (!*ret_image)
+        build->no_memory |= string_set(ret_image, unreadable) < 0;
+}
+
+/* ---- roms --------------------------------------------------------------------------------- */
+
+/* Copies base64 text without the line breaks that YAML's block scalars bring along. */
+static char *without_line_breaks(const struct node *node, size_t *ret_size)
+{
+    char *copy = malloc(node->size + 1);
+    size_t size = 0;
+
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < node->size; i++)
+        if (!node->block || (node->text[i] != '\n' && node->text[i] != ' '))
+            copy[size++] = node->text[i];
+    *ret_size = size;
+    return copy;
+}
+
+static void report_base64(struct build *build, const struct node *node, const char *text,
+                          size_t size, size_t wrong)
+{
+    struct romsim_error error;
+
+    if (wrong < size)
+        romsim_error_set(&error, EINVAL, "Invalid base64 data: '%s' at character %zu",
+                         romsim_text_quote(text + wrong, 1, (char[16]){0}, 16), wrong + 1);
+    else
+        romsim_error_set(&error, EINVAL, "Invalid base64 data: it ends too early");
+    romsim_error_hint(&error, "the standard alphabet, padded with '=' to a multiple of four%s",
+                      size == node->size ? "" : " (line breaks do not count)");
+    report(build, node, ROMSIM_CLOUD_INVALID, &error);
+}
+
+static void build_base64(struct build *build, const struct node *node, struct romsim_file *file)
+{
+    size_t size = 0;
+    CLEANUP_FREE char *text = without_line_breaks(node, &size);
+
+    file->encoding = ROMSIM_ENCODING_BASE64;
+    if (text)
+        file->data = romsim_base64_decode(text, size, &file->size);
+    if (file->data)
+        return;
+    if (!text || file->size == SIZE_MAX)
+        build->no_memory = true;
+    else
+        report_base64(build, node, text, size, file->size);
+    file->size = 0;
+}
+
+static void build_file(struct build *build, const struct node *node, struct romsim_file *file)
+{
+    const struct node *encoding = present(node, "encoding");
+    const struct node *data = present(node, "data");
+    CLEANUP_FREE char *path = take_text(build, node, "path");
+
+    document_place(build->document, node->offset, &file->place);
+    take_place(build, node, "path", &file->place);
+    if (path)
+        build->no_memory |= string_set(&file->path, path + (path[0] == '/')) < 0;
+    if (!data || !node_is_text(data))
+        return;
+    if (is_clean_text(encoding) && strcmp(encoding->text, "base64") == 0) {
+        build_base64(build, data, file);
+        return;
+    }
+    file->data = malloc(data->size + 1);
+    build->no_memory |= !file->data;
+    if (file->data) {
+        memcpy(file->data, data->text, data->size + 1);
+        file->size = data->size;
+    }
+}
+
+static void build_files(struct build *build, const struct node *node, struct romsim_rom *rom)
+{
+    rom->is_inline = true;
+    if (node->kind != NODE_LIST || node->count == 0)
+        return;
+    rom->files = calloc(node->count, sizeof(*rom->files));
+    build->no_memory |= !rom->files;
+    if (!rom->files)
+        return;
+    rom->file_count = node->count;
+    for (size_t i = 0; i < node->count; i++)
+        build_file(build, node->items[i].value, &rom->files[i]);
+}
+
+/* The directory and files of a ROM; both at once cannot be told apart later. */
+static void build_content(struct build *build, const struct node *node, struct romsim_rom *rom)
+{
+    const struct node *files = present(node, "files");
+    const struct node *dir = present(node, "dir");
+    struct romsim_error error;
+
+    if (dir && files) {
+        romsim_error_set(&error, EINVAL, "Cannot specify 'dir' when 'files' is set");
+        report(build, dir, ROMSIM_CLOUD_NOT_BOTH, &error);
+    } else if (dir) {
+        rom->dir = take_text(build, node, "dir");
+        rom->is_inline = true;
+    }
+    if (files)
+        build_files(build, files, rom);
+}
+
+static void build_rom(struct build *build, const struct node *node)
+{
+    const struct shape *shape = schema_member(&schema_instance, "roms")->shape->item;
+    struct romsim_rom *rom = instance_append_rom(build->instance);
+    CLEANUP_FREE char *at = take_text(build, node, "at");
+
+    build->no_memory |= !rom;
+    if (!rom)
+        return;
+    document_place(build->document, node->offset, &rom->place);
+    rom->name_place = rom->image_place = rom->at_place = rom->place;
+    take_place(build, node, "name", &rom->name_place);
+    take_place(build, node, "at", &rom->at_place);
+    take_place(build, node, "files", &rom->image_place);
+    take_place(build, node, "dir", &rom->image_place);
+    take_place(build, node, "image", &rom->image_place);
+    rom->name = take_text(build, node, "name");
+    build_image(build, node, shape, &rom->image, &rom->image_json);
+    build_content(build, node, rom);
+    if (at)
+        rom->at = normalise_at(at);
+    build->no_memory |= at && !rom->at;
+}
+
+/* A ROM takes some memory, with its places; so only as many are made as may be. */
+static void build_roms(struct build *build, const struct node *roms)
+{
+    struct romsim_place place;
+
+    if (roms->count > build->limits->roms) {
+        document_place(build->document, roms->offset, &place);
+        check_rom_count(roms->count, build->limits, &place, build->diagnostics);
+    }
+    for (size_t i = 0; i < roms->count && i < build->limits->roms; i++)
+        build_rom(build, roms->items[i].value);
+}
+
+/* ---- the rest ---------------------------------------------------------------------------- */
+
+static unsigned handler_bits(const struct node *handlers)
+{
+    static const char *const names[] = {"tls", "http", "redirect"};
+    unsigned bits = 0;
+
+    for (size_t i = 0; handlers && i < handlers->count; i++)
+        for (unsigned bit = 0; bit < 3; bit++)
+            if (is_clean_text(handlers->items[i].value) &&
+                strcmp(handlers->items[i].value->text, names[bit]) == 0)
+                bits |= 1U << bit;
+    return bits;
+}
+
+static void build_service(struct build *build, const struct node *node)
+{
+    struct romsim_service *service;
+    uint64_t port;
+    uint64_t destination;
+
+    if (!take_number(node, "port", UINT16_MAX, &port))
+        return;
+    service = instance_append_service(build->instance);
+    build->no_memory |= !service;
+    if (!service)
+        return;
+    destination = port;
+    service->destination_given = take_number(node, "destination_port", UINT16_MAX, &destination);
+    service->port = (uint16_t)port;
+    service->destination_port = (uint16_t)destination;
+    service->handlers = handler_bits(present(node, "handlers"));
+    document_place(build->document, node->offset, &service->place);
+}
+
+static void build_service_group(struct build *build, const struct node *node)
+{
+    const struct node *services = present(node, "services");
+
+    build->instance->service_group_json =
+        dump_node(build, node, schema_member(&schema_instance, "service_group")->shape);
+    for (size_t i = 0; services && services->kind == NODE_LIST && i < services->count; i++)
+        build_service(build, services->items[i].value);
+}
+
+static void build_env(struct build *build, const struct node *node)
+{
+    struct romsim_instance *instance = build->instance;
+
+    if (node->kind != NODE_OBJECT || node->count == 0)
+        return;
+    instance->env = calloc(node->count, sizeof(*instance->env));
+    build->no_memory |= !instance->env;
+    for (size_t i = 0; instance->env && i < node->count; i++) {
+        const struct item *item = &node->items[i];
+        struct romsim_env *env = &instance->env[instance->env_count];
+
+        if (!is_clean_text(item->value))
+            continue;
+        env->name = strdup(item->key->text);
+        env->value = strdup(item->value->text);
+        build->no_memory |= !env->name || !env->value;
+        instance->env_count++;
+    }
+}
+
+static void build_args(struct build *build, const struct node *node)
+{
+    build->instance->has_args = true;
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        if (is_clean_text(node->items[i].value))
+            build->no_memory |=
+                strings_append(&build->instance->args, node->items[i].value->text) < 0;
+}
+
+static void build_numbers(struct build *build, const struct node *node)
+{
+    struct romsim_instance *instance = build->instance;
+    const struct node *restart = present(node, "restart_policy");
+    const struct node *autostart = present(node, "autostart");
+    uint64_t value;
+
+    if (take_number(node, "memory_mb", UINT32_MAX, &instance->memory_mb))
+        instance->given |= ROMSIM_GIVEN_MEMORY;
+    if (take_number(node, "vcpus", UINT32_MAX, &value)) {
+        instance->vcpus = (uint32_t)value;
+        instance->given |= ROMSIM_GIVEN_VCPUS;
+    }
+    if (take_number(node, "replicas", UINT32_MAX, &value))
+        instance->replicas = (uint32_t)value;
+    if (autostart) {
+        instance->autostart = is_true(autostart);
+        instance->given |= ROMSIM_GIVEN_AUTOSTART;
+    }
+    if (is_clean_text(restart))
+        instance->restart = strcmp(restart->text, "always") == 0  ? ROMSIM_RESTART_ALWAYS
+                            : strcmp(restart->text, "never") == 0 ? ROMSIM_RESTART_NEVER
+                                                                  : ROMSIM_RESTART_ON_FAILURE;
+}
+
+/* The members that are idle here go through to the request as they are. */
+static void build_other(struct build *build, const struct node *node)
+{
+    json_t *other = json_object();
+
+    for (size_t i = 0; other && i < node->count; i++) {
+        const struct item *item = &node->items[i];
+        const struct member *member = schema_member(&schema_instance, item->key->text);
+
+        if (member && (member->flags & MEMBER_IDLE) && item->value->kind != NODE_NULL)
+            build->no_memory |= json_object_set_new(other, member->name,
+                                                    schema_json(item->value, member->shape)) < 0;
+    }
+    if (other && json_object_size(other) > 0)
+        build->instance->other_json = json_dumps(other, JSON_COMPACT);
+    build->no_memory |= !other || (json_object_size(other) > 0 && !build->instance->other_json);
+    json_decref(other);
+}
+
+/* What excludes, replaces or counts other members than those of the model. */
+static void check_members(struct build *build, const struct node *node)
+{
+    const struct node *plugins = present(node, "plugins");
+    const struct node *image = present(node, "image");
+    struct romsim_error error;
+
+    build->instance->image_optional = present(node, "template") || present(node, "branch_from");
+    if (image && present(node, "branch_from")) {
+        romsim_error_set(&error, EINVAL, "Cannot specify 'image' when 'branch_from' is set");
+        report(build, image, ROMSIM_CLOUD_NOT_BOTH, &error);
+    }
+    if (plugins && plugins->kind == NODE_LIST && plugins->count > build->limits->plugins) {
+        romsim_error_set(&error, EINVAL, "Too many plugins: %zu, at most %llu", plugins->count,
+                         (unsigned long long)build->limits->plugins);
+        report(build, plugins, ROMSIM_CLOUD_TOO_MANY, &error);
+    }
+}
+
+static void build_members(struct build *build, const struct node *node)
+{
+    struct romsim_instance *instance = build->instance;
+    const struct node *group = present(node, "service_group");
+    const struct node *roms = present(node, "roms");
+    const struct node *args = present(node, "args");
+    const struct node *env = present(node, "env");
+
+    instance->name_place = instance->hostname_place = instance->memory_place =
+        instance->image_place = instance->place;
+    take_place(build, node, "name", &instance->name_place);
+    take_place(build, node, "hostname", &instance->hostname_place);
+    take_place(build, node, "image", &instance->image_place);
+    take_place(build, node, "memory_mb", &instance->memory_place);
+    instance->name = take_text(build, node, "name");
+    instance->hostname = take_text(build, node, "hostname");
+    build_image(build, node, &schema_instance, &instance->image, &instance->image_json);
+    build_numbers(build, node);
+    if (args)
+        build_args(build, args);
+    if (env)
+        build_env(build, env);
+    if (group && group->kind == NODE_OBJECT)
+        build_service_group(build, group);
+    if (roms && roms->kind == NODE_LIST)
+        build_roms(build, roms);
+    build_other(build, node);
+    check_members(build, node);
+}
+
+static void warn_idle(struct build *build, struct schema *schema)
+{
+    struct romsim_error warning;
+
+    if (schema->idle.size == 0 && !schema->idle.failed)
+        return;
+    romsim_error_set(&warning, EINVAL, "accepted, but not simulated: %s%s",
+                     schema->idle.data ? schema->idle.data : "",
+                     schema->idle.failed ? ", and more" : "");
+    document_place(build->document, schema->idle_offset, &warning.place);
+    romsim_diagnostics_add(build->diagnostics, &warning, 1);
+}
+
+struct romsim_instance *instance_build(const struct document *document, const struct node *node,
+                                       const char *directory, const struct romsim_limits *limits,
+                                       struct romsim_diagnostics *diagnostics)
+{
+    struct build build = {.document = document, .limits = limits, .diagnostics = diagnostics};
+    struct schema schema = {.document = document, .diagnostics = diagnostics};
+    CLEANUP_INSTANCE struct romsim_instance *instance = romsim_instance_new();
+
+    if (!instance || string_set(&instance->directory, directory) < 0)
+        return NULL;
+    build.instance = instance;
+    document_place(document, node->offset, &instance->place);
+    schema_check(&schema, node, &schema_instance);
+    build_members(&build, node);
+    warn_idle(&build, &schema);
+    romsim_buffer_reset(&schema.idle);
+    return build.no_memory ? NULL : STEAL_POINTER(&instance);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * flags.c: the flags of the cloud's CLI (cloud-rules §2), applied to an instance.
+ *
+ * A path in a flag is relative to the working directory, one in the file to the file's directory.
+ * Where the two differ, the flag's path is made absolute.
+ */
+#include "model.h"
+
+#include <romsim/buffer.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORD_MAX_SIZE = 131072 /* of one argument, as Linux has it (MAX_ARG_STRLEN) */ };
+
+/* Sets *ret to a path of the working directory, as the instance has to name it. */
+static int set_path(const struct romsim_instance *instance, const char *path, char **ret,
+                    struct romsim_error *err)
+{
+    CLEANUP_FREE char *here = NULL;
+    char *whole;
+
+    if (instance->directory[0] == '\0' || path[0] == '/')
+        return string_set(ret, path) < 0 ? romsim_error_nomem(err) : 0;
+    here = getcwd(NULL, 0);
+    if (!here)
+        return romsim_error_system(err, errno, "the working directory is unknown");
+    whole = romsim_path_join(here, path);
+    if (!whole)
+        return romsim_error_nomem(err);
+    free(*ret);
+    *ret = whole;
+    return 0;
+}
+
+/* The same for an image, which is a path only if there is such a file, or it looks like one. */
+static int set_reference(const struct romsim_instance *instance, const char *image, char **ret,
+                         struct romsim_error *err)
+{
+    if (image[0] == '.' || access(image, F_OK) == 0)
+        return set_path(instance, image, ret, err);
+    return string_set(ret, image) < 0 ? romsim_error_nomem(err) : 0;
+}
+
+int romsim_instance_set_image(struct romsim_instance *instance, const char *spec,
+                              struct romsim_error *err)
+{
+    if (spec[0] == '\0')
+        return romsim_error_set(err, EINVAL, "the image is empty");
+    return set_reference(instance, spec, &instance->image, err);
+}
+
+/* ---- --rom ------------------------------------------------------------------------------- */
+
+/* The value of KEY in "KEY=VALUE,KEY=VALUE", malloc'ed into *ret; the key must be new. */
+struct rom_key {
+    const char *name;
+    char *value;
+};
+
+enum { KEY_NAME, KEY_IMAGE, KEY_DIR, KEY_AT, KEY_COUNT };
+
+static int read_pair(struct rom_key *keys, const char *pair, size_t size, struct romsim_error *err)
+{
+    const char *equals = memchr(pair, '=', size);
+    size_t name_size = equals ? (size_t)(equals - pair) : size;
+
+    for (int i = 0; equals && i < KEY_COUNT; i++) {
+        if (strlen(keys[i].name) != name_size || memcmp(keys[i].name, pair, name_size) != 0)
+            continue;
+        if (keys[i].value)
+            return romsim_error_set(err, EINVAL, "--rom has '%s' twice", keys[i].name);
+        keys[i].value = strndup(equals + 1, size - name_size - 1);
+        return keys[i].value ? 0 : romsim_error_nomem(err);
+    }
+    romsim_error_set(err, EINVAL, "--rom does not know '%s'",
+                     romsim_text_quote(pair, name_size, (char[128]){0}, 128));
+    return romsim_error_hint(err, "name=NAME,image=REFERENCE|dir=PATH,at=PATH");
+}
+
+static int read_pairs(struct rom_key *keys, const char *spec, struct romsim_error *err)
+{
+    for (;;) {
+        size_t size = strcspn(spec, ",");
+
+        if (read_pair(keys, spec, size, err) < 0)
+            return -1;
+        if (spec[size] == '\0')
+            return 0;
+        spec += size + 1;
+    }
+}
+
+static int fill_rom(struct romsim_instance *instance, struct romsim_rom *rom, struct rom_key *keys,
+                    struct romsim_error *err)
+{
+    const char *at = keys[KEY_AT].value;
+
+    rom->name = STEAL_POINTER(&keys[KEY_NAME].value);
+    if (at) {
+        rom->at = normalise_at(at);
+        if (!rom->at)
+            return romsim_error_nomem(err);
+        if (!rom->name)
+            rom->name = romsim_rom_name_from_at(at);
+        if (!rom->name)
+            return romsim_error_nomem(err);
+        if (!rom->name[0]) { /* nothing of the path is left: unnamed */
+            free(rom->name);
+            rom->name = NULL;
+        }
+    }
+    rom->is_inline = keys[KEY_DIR].value;
+    if (rom->is_inline)
+        return set_path(instance, keys[KEY_DIR].value, &rom->dir, err);
+    return set_reference(instance, keys[KEY_IMAGE].value, &rom->image, err);
+}
+
+static int add_rom(struct romsim_instance *instance, const char *spec, struct rom_key *keys,
+                   struct romsim_error *err)
+{
+    struct romsim_rom *rom;
+
+    if (read_pairs(keys, spec, err) < 0)
+        return -1;
+    if (!keys[KEY_IMAGE].value == !keys[KEY_DIR].value) {
+        romsim_error_set(err, EINVAL, "--rom needs %s of image and dir",
+                         keys[KEY_IMAGE].value ? "only one" : "one");
+        return romsim_error_hint(err, "name=NAME,image=REFERENCE|dir=PATH,at=PATH");
+    }
+    rom = instance_append_rom(instance);
+    if (!rom)
+        return romsim_error_nomem(err);
+    if (fill_rom(instance, rom, keys, err) == 0)
+        return 0;
+    free(rom->name);
+    free(rom->at);
+    instance->rom_count--;
+    return -1;
+}
+
+int romsim_instance_add_rom(struct romsim_instance *instance, const char *spec,
+                            struct romsim_error *err)
+{
+    struct rom_key keys[KEY_COUNT] = {
+        [KEY_NAME] = {"name", NULL},
+        [KEY_IMAGE] = {"image", NULL},
+        [KEY_DIR] = {"dir", NULL},
+        [KEY_AT] = {"at", NULL},
+    };
+    int status = add_rom(instance, spec, keys, err);
+
+    for (int i = 0; i < KEY_COUNT; i++)
+        free(keys[i].value);
+    return status;
+}
+
+/* ---- -p, -e ------------------------------------------------------------------------------ */
+
+/* A port at *text, which is moved behind it; 0 if there is none. */
+static uint16_t read_port(const char **text)
+{
+    uint32_t value = 0;
+
+    while (**text >= '0' && **text <= '9' && value <= UINT16_MAX)
+        value = value * 10 + (uint32_t)(*(*text)++ - '0');
+    return value <= UINT16_MAX ? (uint16_t)value : 0;
+}
+
+/* "tls+http" as bits; 0 if a word is unknown. */
+static unsigned read_handlers(const char *text)
+{
+    static const char *const names[] = {"tls", "http", "redirect"};
+    unsigned bits = 0;
+
+    for (;;) {
+        size_t size = strcspn(text, "+");
+        unsigned bit = 0;
+
+        while (bit < 3 && (strlen(names[bit]) != size || memcmp(names[bit], text, size) != 0))
+            bit++;
+        if (bit == 3)
+            return 0;
+        bits |= 1U << bit;
+        if (text[size] == '\0')
+            return bits;
+        text += size + 1;
+    }
+}
+
+/* The service of a public port; a new one if there is none. */
+static struct romsim_service *service_of(struct romsim_instance *instance, uint16_t port)
+{
+    for (size_t i = 0; i < instance->service_count; i++)
+        if (instance->services[i].port == port)
+            return &instance->services[i];
+    return instance_append_service(instance);
+}
+
+int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
+                             struct romsim_error *err)
+{
+    const char *text = spec;
+    uint16_t host = read_port(&text);
+    bool has_colon = *text == ':';
+    uint16_t guest = has_colon && text++ ? read_port(&text) : 0;
+    unsigned handlers = *text == '/' ? read_handlers(text + 1) : 0;
+    struct romsim_service *service;
+
+    if (!host || !guest || (*text && !handlers)) {
+        romsim_error_set(err, EINVAL, "no port in '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "HOST:GUEST[/HANDLER[+HANDLER]], e.g. 8080:80 or "
+                                      "443:8080/tls+http");
+    }
+    service = service_of(instance, host);
+    if (!service)
+        return romsim_error_nomem(err);
+    service->port = service->host_port = host;
+    service->destination_port = guest;
+    service->destination_given = true;
+    service->handlers = handlers;
+    return 0;
+}
+
+int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
+                            struct romsim_error *err)
+{
+    const char *equals = strchr(spec, '=');
+    CLEANUP_FREE char *name = equals ? strndup(spec, (size_t)(equals - spec)) : NULL;
+    CLEANUP_FREE char *value = equals ? strdup(equals + 1) : NULL;
+    struct romsim_env *env;
+
+    if (!equals || equals == spec) {
+        romsim_error_set(err, EINVAL, "no variable in '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "NAME=VALUE");
+    }
+    if (!name || !value)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; i < instance->env_count; i++)
+        if (strcmp(instance->env[i].name, name) == 0)
+            return string_set(&instance->env[i].value, value) < 0 ? romsim_error_nomem(err) : 0;
+    env = reallocarray(instance->env, instance->env_count + 1, sizeof(*env));
+    if (!env)
+        return romsim_error_nomem(err);
+    instance->env = env;
+    env += instance->env_count++;
+    *env = (struct romsim_env){STEAL_POINTER(&name), STEAL_POINTER(&value)};
+    return 0;
+}
+
+/* ---- --args ------------------------------------------------------------------------------ */
+
+/* Takes what stands in quotes at `text` into the word; returns where it ends, or NULL. */
+static const char *read_quoted(const char *text, struct romsim_buffer *word)
+{
+    char quote = *text++;
+
+    for (; *text && *text != quote; text++) {
+        if (quote == '"' && *text == '\\' && text[1] && strchr("\"\\$`", text[1]))
+            text++;
+        romsim_buffer_append(word, text, 1);
+    }
+    return *text ? text + 1 : NULL;
+}
+
+/* Takes a word as a POSIX shell would cut it, without any expansion; returns where it ends, or
+ * NULL if a quote is not closed. */
+static const char *read_word(const char *text, struct romsim_buffer *word)
+{
+    while (text && *text && !strchr(" \t\n", *text)) {
+        if (*text == '\'' || *text == '"') {
+            text = read_quoted(text, word);
+            continue;
+        }
+        if (*text == '\\' && text[1])
+            text++;
+        romsim_buffer_append(word, text++, 1);
+    }
+    return text;
+}
+
+static int read_words(const char *text, struct romsim_strings *ret, struct romsim_error *err)
+{
+    for (text += strspn(text, " \t\n"); *text; text += strspn(text, " \t\n")) {
+        CLEANUP_BUFFER struct romsim_buffer word = ROMSIM_BUFFER_INIT(WORD_MAX_SIZE);
+
+        text = read_word(text, &word);
+        if (!text)
+            return romsim_error_set(err, EINVAL, "a quote in the arguments is not closed");
+        if (word.failed)
+            return romsim_error_set(err, EINVAL, "an argument is too long");
+        if (strings_append(ret, word.data ? word.data : "") < 0)
+            return romsim_error_nomem(err);
+    }
+    return 0;
+}
+
+int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
+                             struct romsim_error *err)
+{
+    struct romsim_strings args = {0};
+
+    if (read_words(spec, &args, err) < 0) {
+        strings_clear(&args);
+        return -1;
+    }
+    strings_clear(&instance->args);
+    instance->args = args;
+    instance->has_args = true;
+    return 0;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* instance.c: the model's memory, and the small things that its makers share. */
+#include "model.h"
+
+#include <romsim/text.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEMORY_MB_DEFAULT = 128 };
+
+struct romsim_instance *romsim_instance_new(void)
+{
+    struct romsim_instance *instance = calloc(1, sizeof(*instance));
+
+    if (!instance)
+        return NULL;
+    instance->memory_mb = MEMORY_MB_DEFAULT;
+    instance->vcpus = 1;
+    instance->directory = strdup("");
+    if (!instance->directory) {
+        free(instance);
+        return NULL;
+    }
+    return instance;
+}
+
+void strings_clear(struct romsim_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+    *strings = (struct romsim_strings){0};
+}
+
+static void rom_clear(struct romsim_rom *rom)
+{
+    for (size_t i = 0; i < rom->file_count; i++) {
+        free(rom->files[i].path);
+        free(rom->files[i].data);
+    }
+    free(rom->files);
+    free(rom->name);
+    free(rom->image);
+    free(rom->image_json);
+    free(rom->dir);
+    free(rom->at);
+}
+
+void romsim_instance_free(struct romsim_instance *instance)
+{
+    if (!instance)
+        return;
+    for (size_t i = 0; i < instance->rom_count; i++)
+        rom_clear(&instance->roms[i]);
+    for (size_t i = 0; i < instance->env_count; i++) {
+        free(instance->env[i].name);
+        free(instance->env[i].value);
+    }
+    strings_clear(&instance->args);
+    free(instance->roms);
+    free(instance->env);
+    free(instance->services);
+    free(instance->name);
+    free(instance->hostname);
+    free(instance->image);
+    free(instance->image_json);
+    free(instance->other_json);
+    free(instance->service_group_json);
+    free(instance->directory);
+    free(instance);
+}
+
+void romsim_instances_clear(struct romsim_instances *instances)
+{
+    for (size_t i = 0; i < instances->count; i++)
+        romsim_instance_free(instances->items[i]);
+    free(instances->items);
+    *instances = (struct romsim_instances){0};
+}
+
+int string_set(char **string, const char *value)
+{
+    char *copy = strdup(value);
+
+    if (!copy)
+        return -1;
+    free(*string);
+    *string = copy;
+    return 0;
+}
+
+int strings_append(struct romsim_strings *strings, const char *item)
+{
+    char **items = reallocarray(strings->items, strings->count + 1, sizeof(*items));
+    char *copy = strdup(item);
+
+    if (items)
+        strings->items = items;
+    if (!items || !copy) {
+        free(copy);
+        return -1;
+    }
+    items[strings->count++] = copy;
+    return 0;
+}
+
+struct romsim_rom *instance_append_rom(struct romsim_instance *instance)
+{
+    struct romsim_rom *roms = reallocarray(instance->roms, instance->rom_count + 1, sizeof(*roms));
+
+    if (!roms)
+        return NULL;
+    instance->roms = roms;
+    roms[instance->rom_count] = (struct romsim_rom){0};
+    return &roms[instance->rom_count++];
+}
+
+struct romsim_service *instance_append_service(struct romsim_instance *instance)
+{
+    struct romsim_service *services =
+        reallocarray(instance->services, instance->service_count + 1, sizeof(*services));
+
+    if (!services)
+        return NULL;
+    instance->services = services;
+    services[instance->service_count] = (struct romsim_service){0};
+    return &services[instance->service_count++];
+}
+
+char *normalise_at(const char *at)
+{
+    char *normal = malloc(strlen(at) + 1);
+    size_t size = 0;
+
+    if (!normal)
+        return NULL;
+    for (; *at; at++)
+        if (*at != '/' || size == 0 || normal[size - 1] != '/')
+            normal[size++] = *at;
+    if (size > 1 && normal[size - 1] == '/')
+        size--;
+    normal[size] = '\0';
+    return normal;
+}
+
+char *romsim_rom_name_from_at(const char *at)
+{
+    char *name = malloc(strlen(at) + 1);
+    size_t size = 0;
+
+    if (!name)
+        return NULL;
+    for (at += *at == '/'; *at; at++) {
+        bool is_letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+
+        if (*at == '/')
+            name[size++] = '-';
+        else if (is_letter || (*at >= '0' && *at <= '9') || *at == '-')
+            name[size++] = *at;
+    }
+    name[size] = '\0';
+    return name;
+}
+
+void complain_at(struct romsim_diagnostics *diagnostics, const struct romsim_place *place,
+                 enum romsim_cloud_code code, struct romsim_error *error)
+{
+    error->cloud = code;
+    if (place)
+        error->place = *place;
+    romsim_diagnostics_add(diagnostics, error, 0);
+}
+
+const char *rom_label(const struct romsim_instance *instance, const struct romsim_rom *rom,
+                      char ret[ROM_LABEL_SIZE])
+{
+    if (rom->name)
+        snprintf(ret, ROM_LABEL_SIZE, "ROM '%s'", QUOTE(rom->name));
+    else
+        snprintf(ret, ROM_LABEL_SIZE, "ROM %zu", (size_t)(rom - instance->roms) + 1);
+    return ret;
+}

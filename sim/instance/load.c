@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* load.c: from a file or a text to checked instances. */
+#include "model.h"
+
+#include <romsim/buffer.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A body has its limit, and YAML takes more room than the JSON that it becomes. */
+enum { TEXT_BODIES_MAX = 2, INSTANCES_MAX = 1000 };
+
+struct load {
+    const struct document *document;
+    const char *directory;
+    const struct romsim_limits *limits;
+    struct romsim_diagnostics *diagnostics;
+    struct romsim_instances instances;
+};
+
+static int complain_nomem(struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+
+    romsim_error_nomem(&error);
+    romsim_diagnostics_add(diagnostics, &error, 0);
+    return -1;
+}
+
+static int complain_size(struct romsim_diagnostics *diagnostics, const char *name,
+                         const struct romsim_limits *limits)
+{
+    struct romsim_error error;
+
+    romsim_error_set(&error, EFBIG, "the text is larger than %llu bytes",
+                     (unsigned long long)limits->body_bytes * TEXT_BODIES_MAX);
+    romsim_error_hint(&error, "a request can have %llu; large content goes into an image ROM",
+                      (unsigned long long)limits->body_bytes);
+    snprintf(error.place.file, sizeof(error.place.file), "%s", name);
+    error.cloud = ROMSIM_CLOUD_TOO_LONG;
+    romsim_diagnostics_add(diagnostics, &error, 0);
+    return -1;
+}
+
+/* ---- the instances of a document --------------------------------------------------------- */
+
+static int append(struct load *load, struct romsim_instance *instance)
+{
+    struct romsim_instances *list = &load->instances;
+    struct romsim_instance **items =
+        instance ? reallocarray(list->items, list->count + 1, sizeof(*items)) : NULL;
+
+    if (!items) {
+        romsim_instance_free(instance);
+        return complain_nomem(load->diagnostics);
+    }
+    list->items = items;
+    items[list->count++] = instance;
+    return 0;
+}
+
+static int load_instance(struct load *load, const struct node *node)
+{
+    struct romsim_error error;
+    struct romsim_instance *instance;
+
+    if (node->kind != NODE_OBJECT) {
+        romsim_error_set(&error, EINVAL, "An instance must be an object, not %s",
+                         node_kind_name(node));
+        romsim_error_hint(&error, "it has at least image: REFERENCE");
+        error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
+        document_complain(load->document, node->offset, &error, load->diagnostics);
+        return 0;
+    }
+    if (load->instances.count == INSTANCES_MAX) {
+        romsim_error_set(&error, EINVAL, "Too many instances: at most %d in a file", INSTANCES_MAX);
+        error.cloud = ROMSIM_CLOUD_TOO_MANY;
+        document_complain(load->document, node->offset, &error, load->diagnostics);
+        return -1;
+    }
+    instance =
+        instance_build(load->document, node, load->directory, load->limits, load->diagnostics);
+    if (append(load, instance) < 0)
+        return -1;
+    romsim_instance_load_dirs(instance, load->limits, load->diagnostics);
+    check_rules(instance, load->limits, load->diagnostics);
+    return 0;
+}
+
+static int load_root(struct load *load, const struct node *node)
+{
+    if (node->kind == NODE_NULL) /* an empty document between two lines of --- */
+        return 0;
+    if (node->kind != NODE_LIST)
+        return load_instance(load, node);
+    for (size_t i = 0; i < node->count; i++)
+        if (load_instance(load, node->items[i].value) < 0)
+            return -1;
+    return 0;
+}
+
+static void load_roots(struct load *load)
+{
+    size_t errors = load->diagnostics->errors;
+    struct romsim_error error;
+
+    for (size_t i = 0; i < document_root_count(load->document); i++)
+        if (load_root(load, document_root(load->document, i)) < 0)
+            return;
+    if (load->instances.count > 0 || load->diagnostics->errors > errors)
+        return;
+    romsim_error_set(&error, EINVAL, "there is no instance in the file");
+    romsim_error_hint(&error, "it has at least image: REFERENCE");
+    error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
+    document_complain(load->document, 0, &error, load->diagnostics);
+}
+
+/* ---- what concerns all of them ----------------------------------------------------------- */
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct romsim_instance *a = *(struct romsim_instance *const *)left;
+    const struct romsim_instance *b = *(struct romsim_instance *const *)right;
+    int difference = strcmp(a->name, b->name);
+
+    if (difference != 0)
+        return difference;
+    return a->name_place.line < b->name_place.line ? -1 : a->name_place.line > b->name_place.line;
+}
+
+static void check_names(struct load *load)
+{
+    CLEANUP_FREE const struct romsim_instance **named =
+        calloc(load->instances.count + 1, sizeof(const struct romsim_instance *));
+    struct romsim_error error;
+    size_t count = 0;
+
+    if (!named) {
+        complain_nomem(load->diagnostics);
+        return;
+    }
+    for (size_t i = 0; i < load->instances.count; i++)
+        if (load->instances.items[i]->name)
+            named[count++] = load->instances.items[i];
+    qsort(named, count, sizeof(*named), compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(named[i]->name, named[i - 1]->name) != 0)
+            continue;
+        romsim_error_set(&error, EINVAL, "Duplicate instance name '%s'", QUOTE(named[i]->name));
+        romsim_error_hint(&error, "the first one is in line %u", named[i - 1]->name_place.line);
+        complain_at(load->diagnostics, &named[i]->name_place, ROMSIM_CLOUD_ALREADY_EXISTS, &error);
+    }
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const struct romsim_place *a = &((const struct romsim_diagnostic *)left)->error.place;
+    const struct romsim_place *b = &((const struct romsim_diagnostic *)right)->error.place;
+
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* Shape, rules and limits are looked at in turn; the user reads the file from top to bottom.
+ * glibc's qsort() is a merge sort when it has the memory, and so keeps the order of equals. */
+static void sort_diagnostics(struct romsim_diagnostics *diagnostics, size_t first)
+{
+    if (diagnostics->count > first)
+        qsort(diagnostics->entries + first, diagnostics->count - first,
+              sizeof(*diagnostics->entries), compare_places);
+}
+
+static int parse_document(struct load *load, struct document *document, size_t errors_before)
+{
+    struct romsim_diagnostics *diagnostics = load->diagnostics;
+
+    document_read(document, diagnostics);
+    if (diagnostics->errors == errors_before || document_root_count(document) > 0)
+        load_roots(load);
+    check_names(load);
+    if (diagnostics->errors == errors_before)
+        check_body(&load->instances, load->limits, diagnostics);
+    return diagnostics->errors == errors_before ? 0 : -1;
+}
+
+int romsim_instances_parse(const char *text, size_t size, const char *name, const char *directory,
+                           const struct romsim_limits *limits, struct romsim_instances *ret,
+                           struct romsim_diagnostics *diagnostics)
+{
+    size_t first = diagnostics->count;
+    size_t errors = diagnostics->errors;
+    CLEANUP(cleanup_document_free) struct document *document = NULL;
+    struct load load = {.directory = directory ? directory : "",
+                        .limits = limits ? limits : &romsim_limits_default,
+                        .diagnostics = diagnostics};
+    int status;
+
+    *ret = (struct romsim_instances){0};
+    if (size / TEXT_BODIES_MAX > load.limits->body_bytes || size >= UINT32_MAX)
+        return complain_size(diagnostics, name, load.limits);
+    document = document_new(name, text, size);
+    if (!document)
+        return complain_nomem(diagnostics);
+    load.document = document;
+    status = parse_document(&load, document, errors);
+    sort_diagnostics(diagnostics, first);
+    if (status < 0)
+        romsim_instances_clear(&load.instances);
+    *ret = load.instances;
+    return status;
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+static int complain_file(struct romsim_diagnostics *diagnostics, const char *name, int errnum)
+{
+    struct romsim_error error;
+
+    romsim_error_system(&error, errnum, "'%s' cannot be read", QUOTE(name));
+    romsim_diagnostics_add(diagnostics, &error, 0);
+    return -1;
+}
+
+/* The directory of a path, malloc'ed; "" for the working directory. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return strdup("");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+int romsim_instances_load(const char *path, const struct romsim_limits *limits,
+                          struct romsim_instances *ret, struct romsim_diagnostics *diagnostics)
+{
+    const struct romsim_limits *bounds = limits ? limits : &romsim_limits_default;
+    CLEANUP_BUFFER struct romsim_buffer text =
+        ROMSIM_BUFFER_INIT(bounds->body_bytes * TEXT_BODIES_MAX);
+    bool is_stdin = strcmp(path, "-") == 0;
+    CLEANUP_FREE char *directory = is_stdin ? strdup("") : directory_of(path);
+    CLEANUP_FD int fd =
+        is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+
+    *ret = (struct romsim_instances){0};
+    if (!directory)
+        return complain_nomem(diagnostics);
+    if (fd < 0)
+        return complain_file(diagnostics, path, errno);
+    if (romsim_buffer_read_fd(&text, fd) < 0)
+        return text.failed == EFBIG ? complain_size(diagnostics, path, bounds)
+                                    : complain_file(diagnostics, path, text.failed);
+    return romsim_instances_parse(text.data ? text.data : "", text.size, is_stdin ? "stdin" : path,
+                                  directory, bounds, ret, diagnostics);
+}

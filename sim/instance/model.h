@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* model.h: what the files of this room share about struct romsim_instance. */
+#ifndef ROMSIM_INSTANCE_MODEL_H
+#define ROMSIM_INSTANCE_MODEL_H
+
+#include "document.h"
+
+#include <romsim/instance.h>
+
+#include <jansson.h>
+
+/*
+ * An instance from a node, with all that is wrong with it among the diagnostics.  What does not
+ * fit its shape is left out, so that the rest can still be checked.  NULL without memory.
+ */
+struct romsim_instance *instance_build(const struct document *document, const struct node *node,
+                                       const char *directory, const struct romsim_limits *limits,
+                                       struct romsim_diagnostics *diagnostics);
+
+/* The instance as the request's JSON object.  NULL without memory. */
+json_t *instance_json(const struct romsim_instance *instance);
+
+/* Adds an error with a place and one of the cloud's codes. */
+void complain_at(struct romsim_diagnostics *diagnostics, const struct romsim_place *place,
+                 enum romsim_cloud_code code, struct romsim_error *error);
+
+/* "ROM 'config'", or "ROM 2" for an unnamed one (its number, from 1).  Returns ret. */
+enum { ROM_LABEL_SIZE = 300 };
+const char *rom_label(const struct romsim_instance *instance, const struct romsim_rom *rom,
+                      char ret[ROM_LABEL_SIZE]);
+
+/* Appends an empty ROM or service.  NULL without memory. */
+struct romsim_rom *instance_append_rom(struct romsim_instance *instance);
+struct romsim_service *instance_append_service(struct romsim_instance *instance);
+
+/* A mount point without doubled and trailing '/' ("/" stays), malloc'ed; NULL without memory. */
+char *normalise_at(const char *at);
+
+/* Sets a string that the model owns to a copy.  Returns 0, or -1 without memory. */
+int string_set(char **string, const char *value);
+
+void strings_clear(struct romsim_strings *strings);
+int strings_append(struct romsim_strings *strings, const char *item);
+
+/* All rules and limits, but that on the request's size. */
+void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
+                 struct romsim_diagnostics *diagnostics);
+
+/* Complains about more ROMs than the limit. */
+void check_rom_count(size_t count, const struct romsim_limits *limits,
+                     const struct romsim_place *place, struct romsim_diagnostics *diagnostics);
+
+/* Complains about a request whose body is too large.  Returns 0 or -1. */
+int check_body(const struct romsim_instances *instances, const struct romsim_limits *limits,
+               struct romsim_diagnostics *diagnostics);
+
+#endif

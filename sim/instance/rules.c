@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rules.c: the cloud's rules and limits on a finished instance, wherever it came from.
+ *
+ * The wording is the cloud's where it is known ("Missing member image"), and in its tone
+ * elsewhere; the codes of ROM violations are our choice (docs/parity.md).
+ */
+#include "model.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NAME_MAX_SIZE = 63,
+    COMPONENT_MAX = 255, /* NAME_MAX of Linux */
+    PATH_MAX_SIZE = 4095 /* PATH_MAX of Linux, less the NUL */
+};
+
+struct check {
+    const struct romsim_instance *instance;
+    const struct romsim_limits *limits;
+    struct romsim_diagnostics *diagnostics;
+};
+
+static void report(struct check *check, const struct romsim_place *place,
+                   enum romsim_cloud_code code, struct romsim_error *error)
+{
+    complain_at(check->diagnostics, place, code, error);
+}
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+}
+
+/* 1 to 63 of [A-Za-z0-9._-], not "." or "..". */
+static bool is_name(const char *name)
+{
+    size_t size = strlen(name);
+
+    if (size == 0 || size > NAME_MAX_SIZE || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (!is_name_character(name[i]))
+            return false;
+    return true;
+}
+
+static void check_name(struct check *check, const char *what, const char *name,
+                       const struct romsim_place *place)
+{
+    struct romsim_error error;
+
+    if (!name || is_name(name))
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid %s '%s'", what, QUOTE(name));
+    romsim_error_hint(&error, "1 to %d of the characters A-Z a-z 0-9 . _ -", NAME_MAX_SIZE);
+    report(check, place, ROMSIM_CLOUD_INVALID, &error);
+}
+
+static void check_hostname(struct check *check)
+{
+    const char *name = check->instance->hostname;
+    struct romsim_error error;
+
+    if (!name || (is_name(name) && !strchr(name, '_') && name[0] != '-' && name[0] != '.'))
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid hostname '%s'", QUOTE(name));
+    romsim_error_hint(&error, "1 to %d of the characters A-Z a-z 0-9 . -", NAME_MAX_SIZE);
+    report(check, &check->instance->hostname_place, ROMSIM_CLOUD_INVALID, &error);
+}
+
+/* ---- image, memory, environment ---------------------------------------------------------- */
+
+static void check_image(struct check *check)
+{
+    const struct romsim_instance *instance = check->instance;
+    struct romsim_error error;
+
+    if (instance->image && instance->image[0])
+        return;
+    if (instance->image) {
+        romsim_error_set(&error, EINVAL, "Invalid image ''");
+        report(check, &instance->image_place, ROMSIM_CLOUD_INVALID, &error);
+    } else if (!instance->image_optional) {
+        romsim_error_set(&error, EINVAL, "Missing member image");
+        report(check, &instance->place, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
+    }
+}
+
+static void check_memory(struct check *check)
+{
+    const struct romsim_limits *limits = check->limits;
+    uint64_t memory = check->instance->memory_mb;
+    struct romsim_error error;
+
+    if (memory >= limits->memory_min_mb && memory <= limits->memory_max_mb)
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid memory_mb %llu", (unsigned long long)memory);
+    romsim_error_hint(&error, "from %llu to %llu", (unsigned long long)limits->memory_min_mb,
+                      (unsigned long long)limits->memory_max_mb);
+    report(check, &check->instance->memory_place,
+           memory < limits->memory_min_mb ? ROMSIM_CLOUD_INVALID : ROMSIM_CLOUD_QUOTA, &error);
+}
+
+static void check_env(struct check *check)
+{
+    for (size_t i = 0; i < check->instance->env_count; i++) {
+        const char *name = check->instance->env[i].name;
+        struct romsim_error error;
+
+        if (name[0] && !strchr(name, '='))
+            continue;
+        romsim_error_set(&error, EINVAL, "Invalid environment variable '%s'", QUOTE(name));
+        romsim_error_hint(&error, "a name is not empty and has no '='");
+        report(check, &check->instance->place, ROMSIM_CLOUD_INVALID, &error);
+    }
+}
+
+static void check_services(struct check *check)
+{
+    CLEANUP_FREE uint8_t *seen = calloc(1, UINT16_MAX + 1);
+    struct romsim_error error;
+
+    for (size_t i = 0; seen && i < check->instance->service_count; i++) {
+        const struct romsim_service *service = &check->instance->services[i];
+
+        if (!seen[service->port]++)
+            continue;
+        seen[service->port] = 1;
+        romsim_error_set(&error, EINVAL, "Duplicate service port %u", service->port);
+        report(check, &service->place, ROMSIM_CLOUD_ALREADY_EXISTS, &error);
+    }
+}
+
+/* ---- paths ------------------------------------------------------------------------------- */
+
+/* What is wrong with the components of a relative path ("a/b"), or NULL. */
+static const char *wrong_component(const char *path)
+{
+    if (strlen(path) > PATH_MAX_SIZE)
+        return "it is longer than 4095 bytes";
+    for (;;) {
+        size_t size = strcspn(path, "/");
+
+        if (size == 0)
+            return "a part of it between slashes is empty";
+        if (strncmp(path, "..", size) == 0 && size <= 2)
+            return "'.' and '..' cannot be parts of it";
+        if (size > COMPONENT_MAX)
+            return "a part of it is longer than 255 bytes";
+        if (path[size] == '\0')
+            return NULL;
+        path += size + 1;
+    }
+}
+
+static bool has_control_character(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+/* Where a mount would hide what the guest itself lives on. */
+static bool is_system_path(const char *at)
+{
+    static const char *const paths[] = {"/dev", "/proc", "/sys", NULL};
+
+    for (size_t i = 0; paths[i]; i++) {
+        size_t size = strlen(paths[i]);
+
+        if (strncmp(at, paths[i], size) == 0 && (at[size] == '\0' || at[size] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static const char *wrong_at(const char *at)
+{
+    if (at[0] != '/')
+        return "an absolute path is needed";
+    if (at[1] == '\0')
+        return "the root file system cannot be replaced by a ROM";
+    if (is_system_path(at))
+        return "/dev, /proc and /sys belong to the guest";
+    if (has_control_character(at))
+        return "it has a control character in it";
+    return wrong_component(at + 1);
+}
+
+static void check_at(struct check *check, const struct romsim_rom *rom)
+{
+    const char *wrong = rom->at ? wrong_at(rom->at) : NULL;
+    struct romsim_error error;
+
+    if (!wrong)
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid mount point '%s'", QUOTE(rom->at));
+    romsim_error_hint(&error, "%s", wrong);
+    report(check, &rom->at_place, ROMSIM_CLOUD_INVALID, &error);
+}
+
+static void check_file_path(struct check *check, const struct romsim_file *file)
+{
+    const char *wrong = !file->path             ? NULL
+                        : file->path[0] == '\0' ? "it is empty"
+                                                : wrong_component(file->path);
+    struct romsim_error error;
+
+    if (!wrong)
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid file path '%s'", QUOTE(file->path));
+    romsim_error_hint(&error, "%s", wrong);
+    report(check, &file->place, ROMSIM_CLOUD_INVALID, &error);
+}
+
+/* ---- what must be unique ----------------------------------------------------------------- */
+
+/* A name or path and where it stood; paths sort '/' before all else, so that what is beneath a
+ * directory follows it at once. */
+struct entry {
+    const char *text;
+    const struct romsim_place *place;
+    size_t index;
+};
+
+static int path_rank(char c)
+{
+    return c == '\0' ? 0 : c == '/' ? 1 : (unsigned char)c + 2;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct entry *a = left;
+    const struct entry *b = right;
+    size_t i = 0;
+
+    while (a->text[i] && a->text[i] == b->text[i])
+        i++;
+    if (a->text[i] != b->text[i])
+        return path_rank(a->text[i]) - path_rank(b->text[i]);
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void complain_duplicate(struct check *check, const char *what, const struct entry *first,
+                               const struct entry *second)
+{
+    struct romsim_error error;
+
+    romsim_error_set(&error, EINVAL, "Duplicate %s '%s'", what, QUOTE(second->text));
+    if (first->place->line > 0)
+        romsim_error_hint(&error, "the first one is in line %u", first->place->line);
+    report(check, second->place, ROMSIM_CLOUD_ALREADY_EXISTS, &error);
+}
+
+static void complain_nested(struct check *check, const struct entry *file,
+                            const struct entry *inner)
+{
+    struct romsim_error error;
+
+    romsim_error_set(&error, EINVAL, "Invalid file path '%s'", QUOTE(inner->text));
+    romsim_error_hint(&error, "'%s' is a file, it cannot be a directory too", QUOTE(file->text));
+    report(check, inner->place, ROMSIM_CLOUD_INVALID, &error);
+}
+
+/* Complains about entries with the same text, and with `nesting` about one that is a directory of
+ * another. */
+static void check_unique(struct check *check, const char *what, struct entry *entries, size_t count,
+                         bool nesting)
+{
+    qsort(entries, count, sizeof(*entries), compare_entries);
+    for (size_t i = 1; i < count; i++) {
+        const struct entry *previous = &entries[i - 1];
+        size_t size = strlen(previous->text);
+
+        if (strcmp(previous->text, entries[i].text) == 0)
+            complain_duplicate(check, what, previous, &entries[i]);
+        else if (nesting && strncmp(previous->text, entries[i].text, size) == 0 &&
+                 entries[i].text[size] == '/')
+            complain_nested(check, previous, &entries[i]);
+    }
+}
+
+static void check_unique_roms(struct check *check)
+{
+    const struct romsim_instance *instance = check->instance;
+    CLEANUP_FREE struct entry *names = calloc(instance->rom_count + 1, sizeof(*names));
+    CLEANUP_FREE struct entry *ats = calloc(instance->rom_count + 1, sizeof(*ats));
+    size_t name_count = 0;
+    size_t at_count = 0;
+
+    for (size_t i = 0; names && ats && i < instance->rom_count; i++) {
+        const struct romsim_rom *rom = &instance->roms[i];
+
+        if (rom->name)
+            names[name_count++] = (struct entry){rom->name, &rom->name_place, i};
+        if (rom->at)
+            ats[at_count++] = (struct entry){rom->at, &rom->at_place, i};
+    }
+    if (names && ats) {
+        check_unique(check, "ROM name", names, name_count, false);
+        check_unique(check, "mount point", ats, at_count, false);
+    }
+}
+
+static void check_unique_files(struct check *check, const struct romsim_rom *rom)
+{
+    CLEANUP_FREE struct entry *entries = calloc(rom->file_count + 1, sizeof(*entries));
+    size_t count = 0;
+
+    for (size_t i = 0; entries && i < rom->file_count; i++)
+        if (rom->files[i].path)
+            entries[count++] = (struct entry){rom->files[i].path, &rom->files[i].place, i};
+    if (entries)
+        check_unique(check, "file path", entries, count, true);
+}
+
+/* ---- ROMs -------------------------------------------------------------------------------- */
+
+static void check_content(struct check *check, const struct romsim_rom *rom)
+{
+    char label[ROM_LABEL_SIZE];
+    struct romsim_error error;
+
+    if (rom->image && rom->is_inline) {
+        romsim_error_set(&error, EINVAL, "Cannot specify '%s' when 'image' is set",
+                         rom->dir ? "dir" : "files");
+        report(check, &rom->image_place, ROMSIM_CLOUD_NOT_BOTH, &error);
+    } else if (!rom->image && !rom->is_inline) {
+        romsim_error_set(&error, EINVAL, "Missing member image");
+        romsim_error_hint(&error, "a ROM has one of image, files and dir");
+        report(check, &rom->place, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
+    } else if (rom->image && !rom->image[0]) {
+        romsim_error_set(&error, EINVAL, "Invalid image ''");
+        report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
+    } else if (rom->is_inline && !rom->dir && rom->file_count == 0) {
+        romsim_error_set(&error, EINVAL, "%s has no files", rom_label(check->instance, rom, label));
+        report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
+    }
+}
+
+static void check_amount(struct check *check, const struct romsim_rom *rom)
+{
+    char label[ROM_LABEL_SIZE];
+    struct romsim_error error;
+    uint64_t bytes = 0;
+
+    rom_label(check->instance, rom, label);
+    for (size_t i = 0; i < rom->file_count; i++)
+        bytes += rom->files[i].size;
+    if (rom->file_count > check->limits->files) {
+        romsim_error_set(&error, EINVAL, "Too many files in %s: %zu, at most %llu", label,
+                         rom->file_count, (unsigned long long)check->limits->files);
+        romsim_error_hint(&error, "an image ROM may have any number");
+        report(check, &rom->image_place, ROMSIM_CLOUD_TOO_MANY, &error);
+    }
+    if (bytes > check->limits->rom_bytes) {
+        romsim_error_set(&error, EINVAL, "%s is too large: %llu bytes, at most %llu", label,
+                         (unsigned long long)bytes, (unsigned long long)check->limits->rom_bytes);
+        romsim_error_hint(&error, "an image ROM may be larger");
+        report(check, &rom->image_place, ROMSIM_CLOUD_TOO_LONG, &error);
+    }
+}
+
+static void check_rom(struct check *check, const struct romsim_rom *rom)
+{
+    check_name(check, "ROM name", rom->name, &rom->name_place);
+    check_content(check, rom);
+    check_at(check, rom);
+    check_amount(check, rom);
+    for (size_t i = 0; i < rom->file_count; i++)
+        check_file_path(check, &rom->files[i]);
+    check_unique_files(check, rom);
+}
+
+void check_rom_count(size_t count, const struct romsim_limits *limits,
+                     const struct romsim_place *place, struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+
+    if (count <= limits->roms)
+        return;
+    romsim_error_set(&error, EINVAL, "Too many ROMs: %zu, at most %llu", count,
+                     (unsigned long long)limits->roms);
+    complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_MANY, &error);
+}
+
+int check_body(const struct romsim_instances *instances, const struct romsim_limits *limits,
+               struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+    CLEANUP_FREE char *body = romsim_instances_request(instances, &error);
+    size_t size = body ? strlen(body) : 0;
+
+    if (body && size <= limits->body_bytes)
+        return 0;
+    if (body)
+        romsim_error_set(&error, EINVAL, "The request is too large: %zu bytes, at most %llu", size,
+                         (unsigned long long)limits->body_bytes);
+    complain_at(diagnostics, instances->count ? &instances->items[0]->place : NULL,
+                body ? ROMSIM_CLOUD_TOO_LONG : ROMSIM_CLOUD_UNKNOWN_ERROR, &error);
+    return -1;
+}
+
+void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
+                 struct romsim_diagnostics *diagnostics)
+{
+    struct check check = {instance, limits, diagnostics};
+
+    check_name(&check, "name", instance->name, &instance->name_place);
+    check_hostname(&check);
+    check_image(&check);
+    check_memory(&check);
+    check_env(&check);
+    check_services(&check);
+    check_rom_count(instance->rom_count, limits, &instance->place, diagnostics);
+    for (size_t i = 0; i < instance->rom_count; i++)
+        check_rom(&check, &instance->roms[i]);
+    check_unique_roms(&check);
+}
+
+int romsim_instance_check(const struct romsim_instance *instance,
+                          const struct romsim_limits *limits,
+                          struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_instance *only[] = {(struct romsim_instance *)instance};
+    size_t errors = diagnostics->errors;
+
+    limits = limits ? limits : &romsim_limits_default;
+    check_rules(instance, limits, diagnostics);
+    if (diagnostics->errors == errors)
+        check_body(&(struct romsim_instances){only, 1}, limits, diagnostics);
+    return diagnostics->errors == errors ? 0 : -1;
+}
