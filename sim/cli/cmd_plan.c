@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_plan.c: `romsim plan FILE [--json]`: what the cloud would make of an instance. */
+#include "sim/cli/cli.h"
+
+#include <stdio.h>
+
+/* The layout of one instance; its errors and warnings are reported.  NULL after an error. */
+static struct romsim_layout *make_layout(const struct romsim_instance *instance)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    struct romsim_layout *layout = romsim_layout_new(instance, &diagnostics);
+
+    cli_report_all(&diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return layout;
+}
+
+static int plan_text(const struct romsim_instance *instance, bool is_first)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instance);
+    struct romsim_error error;
+    CLEANUP_FREE char *text = layout ? romsim_layout_text(layout, &error) : NULL;
+
+    if (!layout)
+        return CLI_FAILED;
+    if (!text)
+        return cli_report(&error);
+    printf("%s%s", is_first ? "" : "\n", text);
+    return CLI_OK;
+}
+
+/* The layout as a JSON value, NULL after a report. */
+static json_t *plan_json(const struct romsim_instance *instance)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instance);
+    struct romsim_error error;
+    CLEANUP_FREE char *text = layout ? romsim_layout_json(layout, &error) : NULL;
+
+    if (layout && !text)
+        cli_report(&error);
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+static int print_texts(const struct romsim_instances *instances)
+{
+    int worst = CLI_OK;
+
+    for (size_t i = 0; i < instances->count; i++)
+        if (plan_text(instances->items[i], i == 0) != CLI_OK)
+            worst = CLI_FAILED;
+    return worst;
+}
+
+/* One object, or an array if the file has several instances. */
+static int print_json(const struct romsim_instances *instances)
+{
+    json_t *list;
+
+    if (instances->count == 1) {
+        json_t *plan = plan_json(instances->items[0]);
+
+        return plan ? cli_print_json(plan) : CLI_FAILED;
+    }
+    list = json_array();
+    for (size_t i = 0; i < instances->count; i++)
+        if (json_array_append_new(list, plan_json(instances->items[i])) < 0) {
+            json_decref(list);
+            return CLI_FAILED;
+        }
+    return cli_print_json(list);
+}
+
+static int run_plan(const struct cli_args *args)
+{
+    struct romsim_instances instances;
+    int status = cli_load(args, args->operands[0], &instances);
+
+    if (status != CLI_OK)
+        return status;
+    status = cli_has(args, "json") ? print_json(&instances) : print_texts(&instances);
+    romsim_instances_clear(&instances);
+    return status;
+}
+
+static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_LIMIT, CLI_OPTION_END};
+
+const struct cli_command cli_command_plan = {
+    .name = "plan",
+    .operands = "FILE",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "show devices, mounts, command and ports as the cloud would make them",
+    .description = "Builds or finds every image, and starts nothing.\n",
+    .options = options,
+    .run = run_plan,
+};

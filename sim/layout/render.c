@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * render.c: a layout for people and for programs: what `romsim plan` prints.
+ *
+ * It reads like the boot: the instance, its devices, the mounts in their order, the app, its
+ * ports.  Whatever came from a file or an image is quoted for the terminal.
+ */
+#include <romsim/buffer.h>
+#include <romsim/layout.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 16 << 20, DIGEST_SHOWN = 12 };
+
+static const char *const handler_names[] = {"tls", "http", "redirect"};
+
+static const char *restart_name(enum romsim_restart restart)
+{
+    switch (restart) {
+    case ROMSIM_RESTART_ALWAYS:
+        return "always";
+    case ROMSIM_RESTART_ON_FAILURE:
+        return "on-failure";
+    case ROMSIM_RESTART_NEVER:
+        break;
+    }
+    return "never";
+}
+
+/* Where a device is mounted, or NULL. */
+static const char *mount_of(const struct romsim_layout *layout, unsigned device)
+{
+    for (size_t i = 0; i < layout->mount_count; i++)
+        if (layout->mounts[i].device == device)
+            return layout->mounts[i].path;
+    return NULL;
+}
+
+/* ---- JSON -------------------------------------------------------------------------------- */
+
+static int set(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value);
+}
+
+/* Text that may be foreign and no UTF-8: then as it is quoted for people. */
+static json_t *text_json(const char *text)
+{
+    return romsim_utf8_is_valid(text, strlen(text)) ? json_string(text) : json_string(QUOTE(text));
+}
+
+static int set_text(json_t *object, const char *name, const char *text)
+{
+    return set(object, name, text ? text_json(text) : json_null());
+}
+
+static int set_device_node(json_t *object, const char *name, const char *node)
+{
+    char path[ROMSIM_DEVICE_NAME_SIZE + 8];
+
+    snprintf(path, sizeof(path), "/dev/%s", node);
+    return set(object, name, node[0] ? json_string(path) : json_null());
+}
+
+static json_t *device_json(const struct romsim_layout *layout, const struct romsim_device *device)
+{
+    json_t *object = json_object();
+    int failed = set_device_node(object, "device", device->indexed_name);
+
+    failed |= set_device_node(object, "named_device", device->named_name);
+    failed |= set_text(object, "at", device->index ? mount_of(layout, device->index) : "/");
+    failed |= set_text(object, "format", romsim_image_kind_name(device->kind));
+    failed |= set_text(object, "source", device->source);
+    failed |= set(object, "inline", json_boolean(device->is_inline));
+    failed |= set(object, "size", json_integer((json_int_t)romsim_blob_size(device->blob)));
+    failed |= set_text(object, "sha256", romsim_blob_sha256_hex(device->blob));
+    if (device->index > 0 && device->kind == ROMSIM_IMAGE_EROFS)
+        failed |= set(object, "files", json_integer((json_int_t)device->files));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *roms_json(const struct romsim_layout *layout)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 1; i < layout->device_count; i++)
+        if (json_array_append_new(list, device_json(layout, &layout->devices[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+static json_t *mounts_json(const struct romsim_layout *layout)
+{
+    json_t *list = json_array();
+    int failed = 0;
+
+    for (size_t i = 0; i < layout->mount_count; i++) {
+        const struct romsim_mount *mount = &layout->mounts[i];
+        json_t *object = json_object();
+
+        failed |= set_device_node(object, "device", layout->devices[mount->device].indexed_name);
+        failed |= set_text(object, "at", mount->path);
+        failed |= json_array_append_new(list, object);
+    }
+    if (!failed)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+static json_t *strings_json(const struct romsim_strings *strings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < strings->count; i++)
+        if (json_array_append_new(list, text_json(strings->items[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+/* "K=V" entries as an object. */
+static json_t *env_json(const struct romsim_strings *env)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < env->count; i++) {
+        const char *equals = strchrnul(env->items[i], '=');
+        CLEANUP_FREE char *name = strndup(env->items[i], (size_t)(equals - env->items[i]));
+        const char *key = name && romsim_utf8_is_valid(name, strlen(name)) ? name : NULL;
+
+        if (!name || set_text(object, key ? key : QUOTE(name), *equals ? equals + 1 : "") < 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static json_t *port_json(const struct romsim_port *port)
+{
+    json_t *object = json_object();
+    json_t *handlers = json_array();
+    int failed = set(object, "port", json_integer(port->port));
+
+    failed |= set(object, "destination_port", json_integer(port->destination_port));
+    if (port->host_port)
+        failed |= set(object, "host_port", json_integer(port->host_port));
+    for (unsigned bit = 0; bit < 3; bit++)
+        if (port->handlers & 1U << bit)
+            failed |= json_array_append_new(handlers, json_string(handler_names[bit]));
+    failed |= set(object, "handlers", handlers);
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *ports_json(const struct romsim_layout *layout)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < layout->port_count; i++)
+        if (json_array_append_new(list, port_json(&layout->ports[i])) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+static json_t *layout_json(const struct romsim_layout *layout)
+{
+    json_t *object = json_object();
+    int failed =
+        set(object, "name", layout->name_is_random ? json_null() : text_json(layout->name));
+
+    failed |= set(object, "hostname",
+                  layout->name_is_random && strcmp(layout->name, layout->hostname) == 0
+                      ? json_null()
+                      : text_json(layout->hostname));
+    failed |= set(object, "memory_mb", json_integer((json_int_t)layout->memory_mb));
+    failed |= set(object, "vcpus", json_integer(layout->vcpus));
+    failed |= set_text(object, "restart_policy", restart_name(layout->restart));
+    failed |= set(object, "root", device_json(layout, &layout->devices[0]));
+    failed |= set(object, "roms", roms_json(layout));
+    failed |= set(object, "mounts", mounts_json(layout));
+    failed |= set(object, "command", strings_json(&layout->argv));
+    failed |= set(object, "env", env_json(&layout->env));
+    failed |= set_text(object, "working_dir", layout->working_dir);
+    failed |= set(object, "ports", ports_json(layout));
+    failed |= set(object, "image_kernel", json_boolean(layout->image_kernel));
+    if (!failed)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err)
+{
+    json_t *value = layout_json(layout);
+    CLEANUP_FREE char *dump = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
+    char *text = NULL;
+
+    json_decref(value);
+    if (!dump || asprintf(&text, "%s\n", dump) < 0) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    return text;
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+
+/* The columns of the table of devices. */
+enum {
+    COLUMN_DEVICE,
+    COLUMN_NAME,
+    COLUMN_AT,
+    COLUMN_FORMAT,
+    COLUMN_SIZE,
+    COLUMN_FILES,
+    COLUMN_DIGEST,
+    COLUMN_SOURCE,
+    COLUMN_COUNT
+};
+
+static const char *const headings[COLUMN_COUNT] = {"DEVICE", "NAME",  "AT",      "FORMAT",
+                                                   "SIZE",   "FILES", "SHA-256", "FROM"};
+
+struct row {
+    char *cells[COLUMN_COUNT];
+};
+
+/* Columns on a terminal, with one for each character. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static bool is_right(int column)
+{
+    return column == COLUMN_SIZE || column == COLUMN_FILES;
+}
+
+static char *format_cell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *format_cell(const char *format, ...)
+{
+    va_list arguments;
+    char *cell = NULL;
+    int length;
+
+    va_start(arguments, format);
+    length = vasprintf(&cell, format, arguments);
+    va_end(arguments);
+    return length < 0 ? NULL : cell;
+}
+
+static void row_free(struct row *row)
+{
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        free(row->cells[i]);
+}
+
+/* Returns 0, or -1 without memory. */
+static int row_fill(const struct romsim_layout *layout, const struct romsim_device *device,
+                    struct row *row)
+{
+    const char *at = device->index ? mount_of(layout, device->index) : "/";
+    bool counts = device->index && device->kind == ROMSIM_IMAGE_EROFS;
+    char **cells = row->cells;
+
+    cells[COLUMN_DEVICE] = format_cell("/dev/%s", device->indexed_name);
+    cells[COLUMN_NAME] = device->named_name[0] ? format_cell("/dev/%s", device->named_name)
+                                               : strdup(device->index ? "-" : "(root)");
+    cells[COLUMN_AT] = strdup(at ? QUOTE(at) : "-");
+    cells[COLUMN_FORMAT] = strdup(romsim_image_kind_name(device->kind));
+    cells[COLUMN_SIZE] = strdup(SIZE_TEXT(romsim_blob_size(device->blob)));
+    cells[COLUMN_FILES] = counts ? format_cell("%" PRIu64, device->files) : strdup("-");
+    cells[COLUMN_DIGEST] = format_cell("%.*s", DIGEST_SHOWN, romsim_blob_sha256_hex(device->blob));
+    cells[COLUMN_SOURCE] = strdup(device->source ? QUOTE(device->source) : "-");
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        if (!cells[i])
+            return -1;
+    return 0;
+}
+
+static void print_row(struct romsim_buffer *text, const char *const *cells, const size_t *widths)
+{
+    romsim_buffer_puts(text, " ");
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        int padding = (int)(widths[i] - width_of(cells[i]));
+
+        if (i == COLUMN_COUNT - 1)
+            romsim_buffer_printf(text, " %s\n", cells[i]);
+        else if (is_right(i))
+            romsim_buffer_printf(text, " %*s%s ", padding, "", cells[i]);
+        else
+            romsim_buffer_printf(text, " %s%*s ", cells[i], padding, "");
+    }
+}
+
+static void print_rows(struct romsim_buffer *text, const struct row *rows, size_t count)
+{
+    size_t widths[COLUMN_COUNT];
+
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        widths[i] = strlen(headings[i]);
+        for (size_t j = 0; j < count; j++)
+            if (width_of(rows[j].cells[i]) > widths[i])
+                widths[i] = width_of(rows[j].cells[i]);
+    }
+    print_row(text, headings, widths);
+    for (size_t j = 0; j < count; j++)
+        print_row(text, (const char *const *)rows[j].cells, widths);
+}
+
+static int print_devices(struct romsim_buffer *text, const struct romsim_layout *layout)
+{
+    CLEANUP_FREE struct row *rows = calloc(layout->device_count, sizeof(*rows));
+    int failed = rows ? 0 : -1;
+
+    for (size_t i = 0; !failed && i < layout->device_count; i++)
+        failed = row_fill(layout, &layout->devices[i], &rows[i]);
+    romsim_buffer_puts(text, "\nDevices, in the order of the request\n");
+    if (!failed)
+        print_rows(text, rows, layout->device_count);
+    for (size_t i = 0; rows && i < layout->device_count; i++)
+        row_free(&rows[i]);
+    return failed;
+}
+
+static void print_mounts(struct romsim_buffer *text, const struct romsim_layout *layout)
+{
+    int width = 1;
+
+    for (size_t i = 0; i < layout->mount_count; i++)
+        if ((int)width_of(QUOTE(layout->mounts[i].path)) > width)
+            width = (int)width_of(QUOTE(layout->mounts[i].path));
+    romsim_buffer_printf(text,
+                         "\nMounts, in their order, before the app starts\n"
+                         "  /dev/ukp_rom0 -> /%*s  overlay in memory: writable, lost at a cold "
+                         "boot\n",
+                         width - 1, "");
+    for (size_t i = 0; i < layout->mount_count; i++) {
+        const struct romsim_device *device = &layout->devices[layout->mounts[i].device];
+        const char *path = QUOTE(layout->mounts[i].path);
+
+        romsim_buffer_printf(text, "  /dev/%s -> %s%*s  %s\n", device->indexed_name, path,
+                             width - (int)width_of(path), "",
+                             device->kind == ROMSIM_IMAGE_EROFS ? "erofs, read-only"
+                                                                : "fails: this is no erofs image");
+    }
+}
+
+/* An argument as one would type it: in quotes where a shell would cut or change it. */
+static void print_argument(struct romsim_buffer *text, const char *argument)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "%+,-./:=@_";
+    size_t size = strlen(argument);
+    CLEANUP_FREE char *quoted = malloc(4 * size + 16);
+
+    if (!quoted)
+        return;
+    romsim_text_quote(argument, size, quoted, 4 * size + 16);
+    if (size > 0 && strspn(argument, plain) == size) {
+        romsim_buffer_printf(text, " %s", quoted);
+        return;
+    }
+    romsim_buffer_puts(text, " '");
+    for (const char *c = quoted; *c; c++)
+        romsim_buffer_printf(text, *c == '\'' ? "'\\''" : "%c", *c);
+    romsim_buffer_puts(text, "'");
+}
+
+static void print_app(struct romsim_buffer *text, const struct romsim_layout *layout)
+{
+    romsim_buffer_puts(text, "\nApp\n  command     ");
+    for (size_t i = 0; i < layout->argv.count; i++)
+        print_argument(text, layout->argv.items[i]);
+    romsim_buffer_printf(text, "\n  directory    %s\n", QUOTE(layout->working_dir));
+    for (size_t i = 0; i < layout->env.count; i++)
+        romsim_buffer_printf(text, "  %-12s %s\n", i ? "" : "environment",
+                             QUOTE(layout->env.items[i]));
+    if (layout->image_kernel)
+        romsim_buffer_puts(text, "  kernel       the image has one (--image-kernel boots it)\n");
+}
+
+static void print_ports(struct romsim_buffer *text, const struct romsim_layout *layout)
+{
+    if (layout->port_count > 0)
+        romsim_buffer_puts(text, "\nPorts\n");
+    for (size_t i = 0; i < layout->port_count; i++) {
+        const struct romsim_port *port = &layout->ports[i];
+        const char *divider = " (";
+
+        romsim_buffer_printf(text, "  %u", port->port);
+        for (unsigned bit = 0; bit < 3; bit++) {
+            if (!(port->handlers & 1U << bit))
+                continue;
+            romsim_buffer_printf(text, "%s%s", divider, handler_names[bit]);
+            divider = ", ";
+        }
+        romsim_buffer_printf(text, "%s -> %u in the guest\n", port->handlers ? ")" : "",
+                             port->destination_port);
+    }
+}
+
+char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(TEXT_MAX);
+    char *result;
+    int failed;
+
+    romsim_buffer_printf(&text, "Instance %s%s\n",
+                         layout->name_is_random ? "without a name" : QUOTE(layout->name),
+                         layout->name_is_random ? " (each run makes one up)" : "");
+    romsim_buffer_printf(&text, "  %" PRIu64 " MB of memory, %u vCPU%s, restart policy %s",
+                         layout->memory_mb, layout->vcpus, layout->vcpus == 1 ? "" : "s",
+                         restart_name(layout->restart));
+    if (strcmp(layout->hostname, layout->name) != 0)
+        romsim_buffer_printf(&text, ", hostname %s", QUOTE(layout->hostname));
+    romsim_buffer_puts(&text, "\n");
+    failed = print_devices(&text, layout);
+    print_mounts(&text, layout);
+    print_app(&text, layout);
+    print_ports(&text, layout);
+    result = failed ? NULL : romsim_buffer_steal(&text);
+    if (!result)
+        romsim_error_nomem(err);
+    return result;
+}
