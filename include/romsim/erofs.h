@@ -94,6 +94,7 @@ struct romsim_erofs_inode {
     uint32_t chunk_format; /* of a chunk-based file */
     enum romsim_erofs_layout layout;
     bool extended;       /* a 64-byte inode */
+    bool dot_omitted;    /* a directory without an entry "." (48-bit layout) */
     uint64_t offset;     /* of the inode in the image's metadata, bytes */
     uint64_t data_start; /* where what follows inode and xattrs begins (inline data, indexes) */
 };

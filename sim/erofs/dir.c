@@ -194,8 +194,7 @@ int romsim_erofs_lookup(struct romsim_erofs *erofs, const struct romsim_erofs_in
         return -1;
     if (!directory->size || !name_size || name_size > EROFS_NAME_LEN)
         return 0;
-    if (erofs_is_compressed(directory) || directory->layout == ROMSIM_EROFS_CHUNK_BASED ||
-        erofs_nid_in_metabox(directory->nid)) {
+    if (erofs_dir_needs_scratch(directory)) {
         scratch = malloc(erofs_block_size(erofs));
         if (!scratch)
             return romsim_error_nomem(err);

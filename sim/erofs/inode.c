@@ -115,6 +115,7 @@ static int decode_type(const struct romsim_erofs *erofs, const struct raw_inode 
     case S_IFREG:
     case S_IFDIR:
     case S_IFLNK:
+        inode->dot_omitted = S_ISDIR(inode->mode) && (raw->format >> EROFS_I_DOT_OMITTED_BIT & 1);
         return decode_data(erofs, raw, inode, err);
     case S_IFCHR:
     case S_IFBLK:

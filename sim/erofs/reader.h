@@ -155,6 +155,10 @@ void erofs_zcache_remember(struct erofs_zcache *cache, uint64_t nid, uint64_t in
 int erofs_xattr_load_prefixes(struct romsim_erofs *erofs, const struct erofs_super_block *disk,
                               struct romsim_error *err);
 
+/* Are all xattrs of an inode there, with good names? */
+int erofs_xattr_check(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      struct romsim_error *err);
+
 /* ---- dir.c -------------------------------------------------------------------------------- */
 
 /* A block of a directory, its header checked. */
@@ -174,6 +178,20 @@ int erofs_dir_block(struct romsim_erofs *erofs, const struct romsim_erofs_inode 
 int erofs_dir_entry(const struct erofs_dir_block *block, uint32_t index,
                     const struct romsim_erofs_inode *directory, struct romsim_erofs_dirent *ret,
                     struct romsim_error *err);
+
+/* May the blocks of this directory stand elsewhere than in the image as they are? */
+static inline bool erofs_dir_needs_scratch(const struct romsim_erofs_inode *directory)
+{
+    return erofs_is_compressed(directory) || directory->layout == ROMSIM_EROFS_CHUNK_BASED ||
+           erofs_nid_in_metabox(directory->nid);
+}
+
+/* "." or ".."? */
+static inline bool erofs_is_dot(const struct romsim_erofs_dirent *entry)
+{
+    return entry->name[0] == '.' &&
+           (entry->name_size == 1 || (entry->name_size == 2 && entry->name[1] == '.'));
+}
 
 /* ---- nidset.c ----------------------------------------------------------------------------- */
 

@@ -68,12 +68,6 @@ static int enter(struct walk *walk, const struct romsim_erofs_inode *directory,
     return 0;
 }
 
-static bool is_dot(const struct romsim_erofs_dirent *entry)
-{
-    return entry->name[0] == '.' &&
-           (entry->name_size == 1 || (entry->name_size == 2 && entry->name[1] == '.'));
-}
-
 static void cut_path(struct romsim_buffer *path, size_t size)
 {
     path->size = size;
@@ -114,7 +108,7 @@ static int step(struct walk *walk, struct romsim_error *err)
         walk->levels.count--;
         return 0;
     }
-    return is_dot(&entry) ? 0 : visit_entry(walk, &entry, err);
+    return erofs_is_dot(&entry) ? 0 : visit_entry(walk, &entry, err);
 }
 
 static int run(struct walk *walk, struct romsim_error *err)

@@ -259,6 +259,47 @@ int romsim_erofs_xattr(struct romsim_erofs *erofs, const struct romsim_erofs_ino
     return 0;
 }
 
+/* Is the entry there to its end?  Names are read, values are not. */
+static int check_entry(struct romsim_erofs *erofs, const struct xattr_place *place,
+                       struct romsim_error *err)
+{
+    uint64_t offset = place->offset + sizeof(place->entry);
+    size_t value_size = le16_get(place->entry.e_value_size);
+    char name[UINT8_MAX + 1];
+    uint8_t last;
+
+    if (erofs_meta_read(erofs, place->in_metabox, offset, name, place->entry.e_name_len,
+                        "xattr's name", err) < 0)
+        return -1;
+    if (memchr(name, 0, place->entry.e_name_len))
+        return romsim_error_set(err, EUCLEAN, "an xattr's name with a NUL in it");
+    if (!value_size)
+        return 0;
+    return erofs_meta_read(erofs, place->in_metabox,
+                           offset + place->entry.e_name_len + value_size - 1, &last, 1,
+                           "xattr's value", err);
+}
+
+int erofs_xattr_check(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      struct romsim_error *err)
+{
+    struct xattr_area area;
+    struct xattr_place place = {0};
+    uint32_t position;
+    int found;
+
+    if (open_area(erofs, inode, &area, err) < 0)
+        return -1;
+    position = area.inline_start;
+    while ((found = next_inline(&area, &position, &place, err)) > 0)
+        if (check_entry(erofs, &place, err) < 0)
+            return -1;
+    for (uint32_t i = 0; i < area.shared_count && found == 0; i++)
+        if (shared_place(&area, i, &place, err) < 0 || check_entry(erofs, &place, err) < 0)
+            return -1;
+    return found;
+}
+
 void romsim_xattr_release(struct romsim_xattr *xattr)
 {
     free(xattr->name);
