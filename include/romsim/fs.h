@@ -16,27 +16,45 @@
 
 struct romsim_fs;
 
+struct romsim_fs_options {
+    bool drives_only; /* dev/ alone: what QEMU needs; never fails for what an `at` says */
+    bool allow_other; /* other users may look, and the modes and owners count for them */
+};
+
 /*
- * Mounts a layout at an existing, empty directory.  When this returns, the mount is there and
- * answers as soon as romsim_fs_serve() runs.  The layout must outlive the file system.
- * ENODEV/EACCES when FUSE is not usable here.
+ * Mounts a layout at an existing directory, and covers what it holds.  When this returns, the mount
+ * is there and answers as soon as romsim_fs_serve() runs; until then whoever touches it waits, so
+ * a process must not touch its own mount before it serves.  Keeps references to what it needs of
+ * the layout.  `options` NULL: none.  romsim_state_set_mount() comes first, so that a mount is
+ * never left behind.
+ * ENODEV or EACCES when FUSE is not usable here, with the remedy as hint.
  */
 struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char *directory,
+                                  const struct romsim_fs_options *options,
                                   struct romsim_error *err);
 
-/* Answers requests, with several threads, until the file system is unmounted or
- * romsim_fs_stop() is called.  Returns 0 or -1. */
+/*
+ * Answers requests, with several threads, until the file system is unmounted and its last user
+ * gone, or romsim_fs_stop() is called.  The threads block all signals.  The caller may be a thread
+ * of its own in a process that uses the mount itself.  Returns 0 or -1.
+ */
 int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err);
 
-/* Makes romsim_fs_serve() return soon.  Safe from another thread and from a signal handler. */
+/* Makes romsim_fs_serve() return soon, also when it has not begun yet.  Safe from another thread
+ * and from a signal handler. */
 void romsim_fs_stop(struct romsim_fs *fs);
 
-/* Unmounts (lazily if it is in use) and frees.  Accepts NULL. */
+/* Unmounts (lazily if it is in use) and frees; romsim_fs_serve() must have returned.  Who still
+ * has a file open gets ENOTCONN.  Accepts NULL. */
 void romsim_fs_free(struct romsim_fs *fs);
 
-/* Unmounts a romsim mount at `directory`: as root directly, else with fusermount3; also one whose
- * server was killed.  Another file system than romsim's is refused (EINVAL).  Returns 0 or -1. */
-int romsim_fs_unmount(const char *directory, struct romsim_error *err);
+/*
+ * Unmounts a romsim mount at `directory`: as root directly, else with fusermount3; also one whose
+ * server was killed.  One that is in use is detached: it is gone from the directory at once, and
+ * its server ends with the last user; *ret_was_busy (may be NULL) tells.
+ * Another file system than romsim's is refused (EINVAL).  Returns 0 or -1.
+ */
+int romsim_fs_unmount(const char *directory, bool *ret_was_busy, struct romsim_error *err);
 
 /* Is `directory` a romsim mount?  1, 0; and 2 if it is one whose server is gone (ENOTCONN). */
 int romsim_fs_is_mounted(const char *directory);

@@ -11,6 +11,7 @@
 #include <romsim/error.h>
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define ROMSIM_MOUNT_TYPE "fuse.romsim"
 
@@ -20,9 +21,10 @@ enum romsim_mount_kind {
     ROMSIM_MOUNT_FOREIGN /* another file system */
 };
 
-/* What is mounted at `point`, a path as romsim_mount_point() gives it.  Returns -1 if mountinfo
- * cannot be read. */
-int romsim_mount_find(const char *point, struct romsim_error *err);
+/* What is mounted at `point`, a path as romsim_mount_point() gives it; of a mount *ret_device (may
+ * be NULL) becomes the number, which no other mount has while this one lives.  Returns -1 if
+ * mountinfo cannot be read. */
+int romsim_mount_find(const char *point, dev_t *ret_device, struct romsim_error *err);
 
 /* Is the server of the romsim mount at `point` gone?  Asks the mount, so that a server which lives
  * but does not answer blocks this call. */

@@ -18,12 +18,20 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
 extern char **environ;
 
-enum { FIELD_POINT = 4 };
+/* The fields in front of the tags, as far as they are of use here. */
+enum { FIELD_DEVICE = 2, FIELD_POINT = 4, FIELDS };
+
+struct mount_line {
+    const char *point;
+    const char *type;
+    dev_t device;
+};
 
 /* Undoes mountinfo's \ooo in place. */
 static void unescape_octal(char *text)
@@ -43,11 +51,12 @@ static void unescape_octal(char *text)
 }
 
 /* Takes a line of mountinfo apart.  False if it is not one. */
-static bool parse_line(char *line, char **ret_point, char **ret_type)
+static bool parse_line(char *line, struct mount_line *ret)
 {
     char *separator = strstr(line, " - ");
-    char *rest = NULL;
-    char *field;
+    char *fields[FIELDS];
+    unsigned major, minor;
+    char *rest = line;
     char *type;
 
     if (!separator)
@@ -55,31 +64,34 @@ static bool parse_line(char *line, char **ret_point, char **ret_type)
     *separator = '\0';
     type = separator + strlen(" - ");
     type[strcspn(type, " \n")] = '\0';
-    field = strtok_r(line, " ", &rest);
-    for (int i = 0; field && i < FIELD_POINT; i++)
-        field = strtok_r(NULL, " ", &rest);
-    if (!field)
+    for (int i = 0; i < FIELDS; i++)
+        if (!(fields[i] = strsep(&rest, " ")))
+            return false;
+    if (sscanf(fields[FIELD_DEVICE], "%u:%u", &major, &minor) != 2)
         return false;
-    unescape_octal(field);
-    *ret_point = field;
-    *ret_type = type;
+    unescape_octal(fields[FIELD_POINT]);
+    *ret = (struct mount_line){fields[FIELD_POINT], type, makedev(major, minor)};
     return true;
 }
 
-int romsim_mount_find(const char *point, struct romsim_error *err)
+int romsim_mount_find(const char *point, dev_t *ret_device, struct romsim_error *err)
 {
     CLEANUP_FILE FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
     CLEANUP_FREE char *line = NULL;
     int found = ROMSIM_MOUNT_NONE;
     size_t capacity = 0;
-    char *line_point, *type;
+    struct mount_line mount;
 
     if (!mountinfo)
         return romsim_error_system(err, errno, "cannot read /proc/self/mountinfo");
     /* The last line of a point is the topmost mount there. */
     while (getline(&line, &capacity, mountinfo) >= 0) {
-        if (parse_line(line, &line_point, &type) && strcmp(line_point, point) == 0)
-            found = strcmp(type, ROMSIM_MOUNT_TYPE) == 0 ? ROMSIM_MOUNT_OURS : ROMSIM_MOUNT_FOREIGN;
+        if (!parse_line(line, &mount) || strcmp(mount.point, point) != 0)
+            continue;
+        found =
+            strcmp(mount.type, ROMSIM_MOUNT_TYPE) == 0 ? ROMSIM_MOUNT_OURS : ROMSIM_MOUNT_FOREIGN;
+        if (ret_device)
+            *ret_device = mount.device;
     }
     return found;
 }
@@ -157,7 +169,7 @@ static int unmount(const char *point, bool lazily)
 
 int romsim_mount_detach(const char *point, bool *ret_was_busy, struct romsim_error *err)
 {
-    int kind = romsim_mount_find(point, err);
+    int kind = romsim_mount_find(point, NULL, err);
     bool busy = false;
     int error;
 

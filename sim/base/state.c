@@ -189,7 +189,7 @@ static void clean_up_after(const struct state_record *record)
 {
     for (size_t i = 0; i < record->processes.count; i++)
         kill_process(&record->processes.items[i]);
-    if (record->mount_point && romsim_mount_find(record->mount_point, NULL) == ROMSIM_MOUNT_OURS &&
+    if (record->mount_point && romsim_mount_find(record->mount_point, NULL, NULL) == ROMSIM_MOUNT_OURS &&
         romsim_mount_is_dead(record->mount_point))
         romsim_mount_detach(record->mount_point, NULL, NULL);
 }

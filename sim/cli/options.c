@@ -9,6 +9,7 @@
 #include "sim/cli/cli.h"
 
 #include <romsim/checked.h>
+#include <romsim/state.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -199,6 +200,8 @@ static int run_command(struct cli_args *args, int argc, char **argv)
     status = parse(args, argc, argv);
     if (status != CLI_OK)
         return status < 0 ? CLI_OK : status;
+    if (!args->command->sweeps_itself)
+        romsim_state_sweep();
     return args->command->run(args);
 }
 

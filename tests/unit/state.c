@@ -305,7 +305,7 @@ START_TEST(a_recorded_mount_point_that_is_not_ours_is_left_alone)
     ck_assert_int_eq(state_record_save(&record, directory, NULL), 0);
     state_record_clear(&record);
     ck_assert_uint_eq(romsim_state_sweep(), 1);
-    ck_assert_int_eq(romsim_mount_find("/proc", NULL), ROMSIM_MOUNT_FOREIGN);
+    ck_assert_int_eq(romsim_mount_find("/proc", NULL, NULL), ROMSIM_MOUNT_FOREIGN);
     tear_down();
 }
 END_TEST
@@ -348,8 +348,8 @@ START_TEST(mounts_are_found_and_foreign_ones_refused)
     CLEANUP_FREE char *point = NULL;
     struct romsim_error err;
 
-    ck_assert_int_eq(romsim_mount_find("/proc", NULL), ROMSIM_MOUNT_FOREIGN);
-    ck_assert_int_eq(romsim_mount_find("/proc/self", NULL), ROMSIM_MOUNT_NONE);
+    ck_assert_int_eq(romsim_mount_find("/proc", NULL, NULL), ROMSIM_MOUNT_FOREIGN);
+    ck_assert_int_eq(romsim_mount_find("/proc/self", NULL, NULL), ROMSIM_MOUNT_NONE);
     ck_assert_int_eq(romsim_mount_detach("/proc", NULL, &err), -1);
     ck_assert_int_eq(err.errnum, EINVAL);
     ck_assert_str_eq(err.message, "'/proc' is not a romsim mount");

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fs.c: the life of a mount: mount, serve, stop, unmount.
+ *
+ * Threads: serving threads each read a request and answer it; the kernel wakes one at a time.  The
+ * thread in romsim_fs_serve() waits on an eventfd, which says that it is time to end: written by
+ * romsim_fs_stop(), or by a serving thread that found the file system unmounted.  A thread that
+ * still waits for a request is cancelled there and only there, as libfuse's own loop does it.  Our
+ * own loop, because libfuse 3.14's cannot be woken from another thread, and makes and ends threads
+ * with the load, which costs more than it saves.
+ */
+#include "ll.h"
+#include "mount.h"
+
+#include <romsim/fs.h>
+#include <romsim/mounts.h>
+#include <romsim/text.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* More threads than processors, since one that waits for the disk (a page of an image that is not
+ * in memory) serves nobody meanwhile. */
+enum { THREADS_MIN = 4, THREADS_MAX = 16 };
+
+struct romsim_fs {
+    struct view *view;
+    struct fuse_session *session;
+    char *point;
+    dev_t device; /* of our mount */
+    int stop;     /* an eventfd: readable when it is time to end */
+};
+
+struct server {
+    pthread_t thread;
+    struct romsim_fs *fs;
+    struct fuse_buf request;
+    int error; /* what ended it, an errno, or 0 */
+};
+
+/* ---- mounting --------------------------------------------------------------------------- */
+
+/* A mount whose server was killed goes away, one that lives stays. */
+static int make_room(const char *point, struct romsim_error *err)
+{
+    int kind = romsim_mount_find(point, NULL, err);
+
+    if (kind < 0)
+        return -1;
+    if (kind != ROMSIM_MOUNT_OURS)
+        return 0;
+    if (romsim_mount_is_dead(point))
+        return romsim_mount_detach(point, NULL, err);
+    romsim_error_set(err, EBUSY, "'%s' is a romsim mount already", QUOTE(point));
+    return romsim_error_hint(err, "'romsim umount %s' ends it", QUOTE(point));
+}
+
+/* The instance's name, for df and mountinfo, with '_' for what could need quoting there. */
+static void safe_name(const char *name, char *ret, size_t size)
+{
+    size_t length = 0;
+
+    for (; name && *name && length + 1 < size; name++)
+        ret[length++] = isalnum((unsigned char)*name) || strchr("._-", *name) ? *name : '_';
+    ret[length] = '\0';
+}
+
+static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
+                      struct romsim_error *err)
+{
+    char source[64];
+    int fd;
+
+    safe_name(name, source, sizeof(source));
+    if (make_room(fs->point, err) < 0)
+        return -1;
+    fd = fuse_mount(fs->point, source, allow_other, err);
+    if (fd < 0)
+        return -1;
+    fs->session = ll_session_new(fs->view, fd, err);
+    if (romsim_mount_find(fs->point, &fs->device, NULL) == ROMSIM_MOUNT_OURS && fs->session)
+        return 0;
+    if (fs->session)
+        romsim_error_set(err, EIO, "the mount at '%s' went away", QUOTE(fs->point));
+    else
+        romsim_mount_detach(fs->point, NULL, NULL);
+    return -1;
+}
+
+struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char *directory,
+                                  const struct romsim_fs_options *options, struct romsim_error *err)
+{
+    const struct romsim_fs_options chosen =
+        options ? *options : (struct romsim_fs_options){.drives_only = false};
+    struct romsim_fs *fs = calloc(1, sizeof(*fs));
+
+    if (!fs) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    fs->stop = eventfd(0, EFD_CLOEXEC);
+    fs->point = romsim_mount_point(directory, err);
+    fs->view = fs->point ? view_new(layout, chosen.drives_only, err) : NULL;
+    if (fs->view && fs->stop < 0)
+        romsim_error_system(err, errno, "cannot make an eventfd");
+    if (fs->view && fs->stop >= 0 && mount_view(fs, layout->name, chosen.allow_other, err) == 0)
+        return fs;
+    romsim_fs_free(fs);
+    return NULL;
+}
+
+/* Detaches our mount, and no other that may be there by now: while the session lives, no other
+ * mount has its device number; when the session has ended, it was unmounted by somebody. */
+static void unmount_own(struct romsim_fs *fs)
+{
+    dev_t device;
+
+    if (fuse_session_exited(fs->session))
+        return;
+    if (romsim_mount_find(fs->point, &device, NULL) == ROMSIM_MOUNT_OURS && device == fs->device)
+        romsim_mount_detach(fs->point, NULL, NULL);
+}
+
+void romsim_fs_free(struct romsim_fs *fs)
+{
+    if (!fs)
+        return;
+    if (fs->session) {
+        unmount_own(fs);
+        fuse_session_destroy(fs->session);
+    }
+    view_free(fs->view);
+    if (fs->stop >= 0)
+        close(fs->stop);
+    free(fs->point);
+    free(fs);
+}
+
+/* ---- serving ---------------------------------------------------------------------------- */
+
+void romsim_fs_stop(struct romsim_fs *fs)
+{
+    const uint64_t one = 1;
+    int saved = errno;
+    ssize_t ignored = write(fs->stop, &one, sizeof(one)); /* cannot fail before 2^64 of them */
+
+    (void)ignored;
+    errno = saved;
+}
+
+static void *serve_requests(void *argument)
+{
+    struct server *server = argument;
+    struct fuse_session *session = server->fs->session;
+
+    while (!fuse_session_exited(session)) {
+        int received;
+
+        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+        received = fuse_session_receive_buf(session, &server->request);
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+        if (received > 0)
+            fuse_session_process_buf(session, &server->request);
+        else if (received < 0 && received != -EINTR && received != -EAGAIN) {
+            server->error = -received;
+            break;
+        }
+    }
+    romsim_fs_stop(server->fs);
+    return NULL;
+}
+
+static size_t count_threads(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (processors < THREADS_MIN)
+        return THREADS_MIN;
+    return processors > THREADS_MAX ? THREADS_MAX : (size_t)processors;
+}
+
+/* Starts the threads, with all signals blocked in them: those are for the caller.  Returns how many
+ * run. */
+static size_t start_servers(struct romsim_fs *fs, struct server *servers, size_t count)
+{
+    sigset_t all, before;
+    size_t started = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (started < count) {
+        servers[started].fs = fs;
+        if (pthread_create(&servers[started].thread, NULL, serve_requests, &servers[started]) != 0)
+            break;
+        started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+/* Ends the threads.  Returns the errno of one that failed, or 0. */
+static int end_servers(struct server *servers, size_t count)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < count; i++)
+        pthread_cancel(servers[i].thread);
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(servers[i].thread, NULL);
+        free(servers[i].request.mem);
+        if (servers[i].error != 0)
+            error = servers[i].error;
+    }
+    return error;
+}
+
+int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err)
+{
+    struct server servers[THREADS_MAX] = {0};
+    size_t count = start_servers(fs, servers, count_threads());
+    struct pollfd stop = {.fd = fs->stop, .events = POLLIN};
+    int error;
+
+    if (count == 0)
+        return romsim_error_set(err, EAGAIN, "cannot start a thread");
+    while (poll(&stop, 1, -1) < 0 && errno == EINTR)
+        ;
+    error = end_servers(servers, count);
+    if (error != 0)
+        return romsim_error_system(err, error, "cannot answer the kernel for '%s'",
+                                   QUOTE(fs->point));
+    return 0;
+}
+
+/* ---- other mounts ----------------------------------------------------------------------- */
+
+int romsim_fs_unmount(const char *directory, bool *ret_was_busy, struct romsim_error *err)
+{
+    CLEANUP_FREE char *point = romsim_mount_point(directory, err);
+
+    return point ? romsim_mount_detach(point, ret_was_busy, err) : -1;
+}
+
+int romsim_fs_is_mounted(const char *directory)
+{
+    CLEANUP_FREE char *point = romsim_mount_point(directory, NULL);
+
+    if (!point || romsim_mount_find(point, NULL, NULL) != ROMSIM_MOUNT_OURS)
+        return 0;
+    return romsim_mount_is_dead(point) ? 2 : 1;
+}

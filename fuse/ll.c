@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ll.c: the thin skin between a view and libfuse's low-level API.
+ *
+ * The content never changes, so the kernel may keep all that it is told: names (missing ones,
+ * too), attributes, link targets, directories and data.  Opening needs nothing from us; the answer
+ * ENOSYS tells the kernel not to ask again for the life of the mount, and to keep its caches.
+ * Every handler replies exactly once.
+ */
+#include "ll.h"
+
+#include <romsim/buffer.h>
+#include <romsim/cleanup.h>
+
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seconds for which the kernel may keep what it is told: 30 years. */
+#define FOR_EVER 1e9
+
+enum { NAME_SIZE = ROMSIM_NAME_MAX + 1 };
+
+static struct view *view_of(fuse_req_t req)
+{
+    return fuse_req_userdata(req);
+}
+
+/* Replies with the errno of a failure; EIO for one without. */
+static void reply_failure(fuse_req_t req, const struct romsim_error *err)
+{
+    fuse_reply_err(req, err->errnum > 0 ? err->errnum : EIO);
+}
+
+static void ll_init(void *userdata, struct fuse_conn_info *conn)
+{
+    (void)userdata;
+    conn->want |= conn->capable & (FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_READDIRPLUS);
+    /* Directories are mostly read to look at the files (find, ls -l, tar), and what is learnt is
+     * kept: always readdirplus, no guessing.  Nothing changes, so there is nothing to invalidate.
+     */
+    conn->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_AUTO_INVAL_DATA);
+}
+
+/* ---- names and attributes --------------------------------------------------------------- */
+
+static int fill_entry(struct view *view, uint64_t node, struct fuse_entry_param *ret,
+                      struct romsim_error *err)
+{
+    *ret = (struct fuse_entry_param){
+        .ino = node,
+        .attr_timeout = FOR_EVER,
+        .entry_timeout = FOR_EVER,
+    };
+    return view_stat(view, node, &ret->attr, err);
+}
+
+static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct fuse_entry_param entry = {.entry_timeout = FOR_EVER}; /* ino 0: there is no such name */
+    struct romsim_error err;
+    uint64_t node;
+    int found;
+
+    err.errnum = 0;
+    found = view_lookup(view_of(req), parent, name, &node, &err);
+    if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0))
+        reply_failure(req, &err);
+    else
+        fuse_reply_entry(req, &entry);
+}
+
+/* Nothing is kept about a node, so there is nothing to forget. */
+static void ll_forget(fuse_req_t req, fuse_ino_t node, uint64_t lookups)
+{
+    (void)node;
+    (void)lookups;
+    fuse_reply_none(req);
+}
+
+static void ll_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+    (void)count;
+    (void)forgets;
+    fuse_reply_none(req);
+}
+
+static void ll_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *file)
+{
+    struct romsim_error err;
+    struct stat stat;
+
+    (void)file;
+    err.errnum = 0;
+    if (view_stat(view_of(req), node, &stat, &err) < 0)
+        reply_failure(req, &err);
+    else
+        fuse_reply_attr(req, &stat, FOR_EVER);
+}
+
+static void ll_readlink(fuse_req_t req, fuse_ino_t node)
+{
+    struct romsim_error err;
+    char *target;
+
+    err.errnum = 0;
+    target = view_readlink(view_of(req), node, &err);
+    if (target)
+        fuse_reply_readlink(req, target);
+    else
+        reply_failure(req, &err);
+    free(target);
+}
+
+static void ll_statfs(fuse_req_t req, fuse_ino_t node)
+{
+    struct romsim_error err;
+    struct statvfs statvfs;
+
+    err.errnum = 0;
+    if (view_statfs(view_of(req), node, &statvfs, &err) < 0)
+        reply_failure(req, &err);
+    else
+        fuse_reply_statfs(req, &statvfs);
+}
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+/* Files and directories alike.  NULL handlers would not do: libfuse answers those with success,
+ * and the kernel goes on asking. */
+static void ll_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *file)
+{
+    (void)node;
+    (void)file;
+    fuse_reply_err(req, ENOSYS);
+}
+
+static void ll_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
+                    struct fuse_file_info *file)
+{
+    struct romsim_error err;
+    struct view_data data;
+
+    (void)file;
+    err.errnum = 0;
+    if (view_read(view_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
+        reply_failure(req, &err);
+        return;
+    }
+    fuse_reply_iov(req, data.pieces, data.count);
+    view_data_release(&data);
+}
+
+/* ---- directories ------------------------------------------------------------------------ */
+
+/* A directory's answer while it is being filled. */
+struct listing {
+    fuse_req_t req;
+    bool plus; /* with the attributes of every entry */
+    char *buffer;
+    size_t size, used;
+};
+
+/* Adds an entry; false if it does not fit any more. */
+static bool listing_add(struct listing *listing, const struct view_entry *entry, uint64_t next)
+{
+    char *at = listing->buffer + listing->used;
+    size_t left = listing->size - listing->used;
+    struct fuse_entry_param param;
+    char name[NAME_SIZE];
+    size_t size;
+
+    memcpy(name, entry->name, entry->name_size);
+    name[entry->name_size] = '\0';
+    /* Without attributes (of dots, of an inode that cannot be read) a lookup has to tell. */
+    if (!listing->plus || entry->is_dot ||
+        fill_entry(view_of(listing->req), entry->node, &param, NULL) < 0)
+        param = (struct fuse_entry_param){
+            .attr = {.st_ino = entry->node, .st_mode = entry->type},
+        };
+    size = listing->plus
+               ? fuse_add_direntry_plus(listing->req, at, left, name, &param, (off_t)next)
+               : fuse_add_direntry(listing->req, at, left, name, &param.attr, (off_t)next);
+    if (size > left)
+        return false;
+    listing->used += size;
+    return true;
+}
+
+/* Fills the listing from `cursor` on.  Returns 0, or -1 if not even one entry could be read: what
+ * goes wrong later is for the next call, from there. */
+static int listing_fill(struct listing *listing, uint64_t directory, uint64_t cursor, void *scratch,
+                        struct romsim_error *err)
+{
+    struct view_entry entry;
+    uint64_t next;
+    int found;
+
+    for (;;) {
+        found = view_readdir(view_of(listing->req), directory, cursor, &next, &entry, scratch, err);
+        if (found <= 0 || !listing_add(listing, &entry, next))
+            break;
+        cursor = next;
+    }
+    return found < 0 && listing->used == 0 ? -1 : 0;
+}
+
+static void reply_listing(fuse_req_t req, fuse_ino_t directory, size_t size, off_t offset,
+                          bool plus)
+{
+    struct listing listing = {.req = req, .plus = plus, .size = size};
+    struct romsim_error err;
+    char *memory = malloc(size + ROMSIM_EROFS_BLOCK_MAX);
+
+    if (!memory) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    err.errnum = 0;
+    listing.buffer = memory + ROMSIM_EROFS_BLOCK_MAX;
+    if (listing_fill(&listing, directory, (uint64_t)offset, memory, &err) < 0)
+        reply_failure(req, &err);
+    else
+        fuse_reply_buf(req, listing.buffer, listing.used);
+    free(memory);
+}
+
+static void ll_readdir(fuse_req_t req, fuse_ino_t directory, size_t size, off_t offset,
+                       struct fuse_file_info *file)
+{
+    (void)file;
+    reply_listing(req, directory, size, offset, false);
+}
+
+static void ll_readdirplus(fuse_req_t req, fuse_ino_t directory, size_t size, off_t offset,
+                           struct fuse_file_info *file)
+{
+    (void)file;
+    reply_listing(req, directory, size, offset, true);
+}
+
+/* ---- xattrs ----------------------------------------------------------------------------- */
+
+/* The kernel keeps "trusted." from all but the administrator when one is read; the list is ours to
+ * filter. */
+static bool may_see(fuse_req_t req, const char *name)
+{
+    return fuse_req_ctx(req)->uid == 0 || strncmp(name, "trusted.", strlen("trusted.")) != 0;
+}
+
+/* Sums up what the kernel takes: beyond this many bytes of names, nobody can list them. */
+static bool count_name(const char *name, size_t *total)
+{
+    *total += strlen(name) + 1;
+    return *total <= XATTR_LIST_MAX;
+}
+
+/* Finds an xattr by name.  Returns 1, 0 or -1. */
+static int find_xattr(fuse_req_t req, uint64_t node, const char *name, struct romsim_xattr *ret,
+                      struct romsim_error *err)
+{
+    struct romsim_xattr xattr;
+    size_t total = 0;
+    int found;
+
+    for (size_t i = 0; (found = view_xattr(view_of(req), node, i, &xattr, err)) == 1; i++) {
+        if (strcmp(xattr.name, name) == 0) {
+            *ret = xattr;
+            return 1;
+        }
+        if (!count_name(xattr.name, &total))
+            found = romsim_error_set(err, E2BIG, "too many xattrs");
+        romsim_xattr_release(&xattr);
+        if (found < 0)
+            break;
+    }
+    return found;
+}
+
+/* Replies with bytes, or with their number if the caller asks for that with size 0. */
+static void reply_sized(fuse_req_t req, const void *bytes, size_t count, size_t size)
+{
+    if (size == 0)
+        fuse_reply_xattr(req, count);
+    else if (count > size)
+        fuse_reply_err(req, ERANGE);
+    else
+        fuse_reply_buf(req, bytes, count);
+}
+
+static void ll_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_t size)
+{
+    struct romsim_xattr xattr;
+    struct romsim_error err;
+    int found;
+
+    err.errnum = 0;
+    found = find_xattr(req, node, name, &xattr, &err);
+    if (found < 0) {
+        reply_failure(req, &err);
+    } else if (found == 0) {
+        fuse_reply_err(req, ENODATA);
+    } else {
+        reply_sized(req, xattr.value, xattr.value_size, size);
+        romsim_xattr_release(&xattr);
+    }
+}
+
+static void ll_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
+{
+    CLEANUP_BUFFER struct romsim_buffer names = ROMSIM_BUFFER_INIT(XATTR_LIST_MAX);
+    struct romsim_xattr xattr;
+    struct romsim_error err;
+    int found;
+
+    err.errnum = 0;
+    for (size_t i = 0; (found = view_xattr(view_of(req), node, i, &xattr, &err)) == 1; i++) {
+        if (may_see(req, xattr.name))
+            romsim_buffer_append(&names, xattr.name, strlen(xattr.name) + 1);
+        romsim_xattr_release(&xattr);
+        if (names.failed)
+            break;
+    }
+    if (found < 0)
+        reply_failure(req, &err);
+    else if (names.failed)
+        fuse_reply_err(req, names.failed == EFBIG ? E2BIG : names.failed);
+    else
+        reply_sized(req, names.data, names.size, size);
+}
+
+/* ---- the session ------------------------------------------------------------------------ */
+
+/* What is missing here libfuse answers with ENOSYS; the kernel refuses to write by itself (ro). */
+static const struct fuse_lowlevel_ops operations = {
+    .init = ll_init,
+    .lookup = ll_lookup,
+    .forget = ll_forget,
+    .forget_multi = ll_forget_multi,
+    .getattr = ll_getattr,
+    .readlink = ll_readlink,
+    .open = ll_open,
+    .read = ll_read,
+    .opendir = ll_open,
+    .readdir = ll_readdir,
+    .readdirplus = ll_readdirplus,
+    .statfs = ll_statfs,
+    .getxattr = ll_getxattr,
+    .listxattr = ll_listxattr,
+};
+
+/* libfuse's own words go nowhere: only sim/cli prints. */
+static void drop_message(enum fuse_log_level level, const char *format, va_list args)
+{
+    (void)level;
+    (void)format;
+    (void)args;
+}
+
+struct fuse_session *ll_session_new(struct view *view, int fd, struct romsim_error *err)
+{
+    char program[] = "romsim";
+    char *argv[] = {program, NULL};
+    struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+    struct fuse_session *session;
+    char path[32];
+
+    fuse_set_log_func(drop_message);
+    session = fuse_session_new(&args, &operations, sizeof(operations), view);
+    fuse_opt_free_args(&args);
+    /* libfuse takes a mounted descriptor by this name (fuse_session_mount()'s documentation). */
+    snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+    if (!session || fuse_session_mount(session, path) != 0) {
+        romsim_error_set(err, ENOMEM, "libfuse cannot make a session");
+        if (session)
+            fuse_session_destroy(session);
+        close(fd);
+        return NULL;
+    }
+    return session;
+}

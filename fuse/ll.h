@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ll.h: a view through libfuse's low-level API. */
+#ifndef ROMSIM_FUSE_LL_H
+#define ROMSIM_FUSE_LL_H
+
+#include "view.h"
+
+#include <fuse_lowlevel.h>
+
+/* A session that answers from `view` (which must outlive it) on `fd`, a mounted /dev/fuse
+ * descriptor, which it owns from then on.  NULL on failure. */
+struct fuse_session *ll_session_new(struct view *view, int fd, struct romsim_error *err);
+
+#endif

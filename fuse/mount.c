@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mount.c: making a FUSE mount.
+ *
+ * Not by libfuse, which prints what goes wrong and tells the program nothing.  Who may mount does
+ * it with mount(2) (root, or the root of a user namespace); others ask fusermount3, which is
+ * set-uid: it opens /dev/fuse, mounts, and sends the descriptor back through the socket whose
+ * number is in _FUSE_COMMFD (util/fusermount.c of libfuse).
+ */
+#include "mount.h"
+
+#include <romsim/buffer.h>
+#include <romsim/cleanup.h>
+#include <romsim/fs.h>
+#include <romsim/mounts.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+#define FUSE_DEVICE "/dev/fuse"
+#define FUSERMOUNT  "fusermount3"
+
+enum { OPTIONS_SIZE = 256, OUTPUT_MAX = 4096 };
+
+/* With other users let in, the kernel has to check modes and owners.  Without, only the user who
+ * mounts gets in, and the images are that user's own to read: to check would hide, say, a private
+ * file (which the image has as root's) from the one who put it there. */
+static const char *access_options(bool allow_other)
+{
+    return allow_other ? ",allow_other,default_permissions" : "";
+}
+
+/* ---- mount(2) --------------------------------------------------------------------------- */
+
+static int open_device(struct romsim_error *err)
+{
+    int fd = open(FUSE_DEVICE, O_RDWR | O_CLOEXEC);
+    int error = errno;
+
+    if (fd >= 0)
+        return fd;
+    romsim_error_system(err, error, "cannot open " FUSE_DEVICE);
+    if (error == ENOENT || error == ENODEV || error == ENXIO)
+        romsim_error_hint(err, "load the kernel module 'fuse'; in a container, start it with "
+                               "--device " FUSE_DEVICE);
+    else if (error == EACCES || error == EPERM)
+        romsim_error_hint(err, "an administrator can let users in: chmod 666 " FUSE_DEVICE);
+    return -1;
+}
+
+/* Returns the descriptor, or -1: EPERM means that fusermount3 has to do it. */
+static int mount_directly(const char *point, const char *source, bool allow_other,
+                          struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open_device(err);
+    char options[OPTIONS_SIZE];
+
+    if (fd < 0)
+        return -1;
+    snprintf(options, sizeof(options), "fd=%d,rootmode=%o,user_id=%u,group_id=%u%s", fd,
+             (unsigned)S_IFDIR, (unsigned)getuid(), (unsigned)getgid(),
+             access_options(allow_other));
+    if (mount(source, point, ROMSIM_MOUNT_TYPE, MS_RDONLY | MS_NOSUID | MS_NODEV, options) < 0)
+        return romsim_error_system(err, errno, "cannot mount at '%s'", QUOTE(point));
+    return steal_fd(&fd);
+}
+
+/* ---- fusermount3 ------------------------------------------------------------------------ */
+
+/* The environment with _FUSE_COMMFD, which the caller frees (the strings stay where they are). */
+static char **environment_with(char *setting)
+{
+    size_t count = 0;
+    char **copy;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 2, sizeof(*copy));
+    if (!copy)
+        return NULL;
+    copy[0] = setting;
+    memcpy(copy + 1, environ, count * sizeof(*copy));
+    return copy;
+}
+
+/* Starts fusermount3 with `socket` to answer on and `output` as its stderr.  Returns 0 or an
+ * errno. */
+static int start_fusermount(const char *const *argv, int socket, int output, pid_t *ret)
+{
+    posix_spawn_file_actions_t actions;
+    char setting[32];
+    CLEANUP_FREE char **environment = NULL;
+    int error;
+
+    snprintf(setting, sizeof(setting), "_FUSE_COMMFD=%d", socket);
+    environment = environment_with(setting);
+    if (!environment || posix_spawn_file_actions_init(&actions) != 0)
+        return ENOMEM;
+    error = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+    if (error == 0) /* onto itself: it stays open */
+        error = posix_spawn_file_actions_adddup2(&actions, socket, socket);
+    if (error == 0)
+        error = posix_spawnp(ret, argv[0], &actions, NULL, (char *const *)argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+/* The descriptor that comes through the socket, or -1 at its end. */
+static int receive_descriptor(int socket)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte;
+    struct iovec data = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    struct cmsghdr *header;
+    ssize_t received;
+    int fd = -1;
+
+    do
+        received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (received < 0 && errno == EINTR);
+    header = received > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    return fd;
+}
+
+/* fusermount3's last words become the error's. */
+static int report_fusermount(const char *output, struct romsim_error *err)
+{
+    const char *words = output ? output : "";
+    size_t size = strlen(words);
+
+    while (size > 0 && words[size - 1] == '\n')
+        size--;
+    if (strncmp(words, FUSERMOUNT ": ", strlen(FUSERMOUNT ": ")) == 0) {
+        words += strlen(FUSERMOUNT ": ");
+        size -= strlen(FUSERMOUNT ": ");
+    }
+    romsim_error_set(err, EACCES, FUSERMOUNT ": %s",
+                     size > 0 ? romsim_text_quote(words, size, (char[512]){0}, 512) : "it failed");
+    if (strstr(words, "user_allow_other"))
+        romsim_error_hint(err, "an administrator can add 'user_allow_other' to /etc/fuse.conf");
+    return -1;
+}
+
+static int mount_by_fusermount(const char *point, const char *source, bool allow_other,
+                               struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer words = ROMSIM_BUFFER_INIT(OUTPUT_MAX);
+    CLEANUP_FD int ours = -1, theirs = -1, output = -1, output_write = -1, fd = -1;
+    char options[OPTIONS_SIZE];
+    const char *argv[] = {FUSERMOUNT, "-o", options, "--", point, NULL};
+    int sockets[2], pipes[2], error;
+    pid_t pid;
+
+    snprintf(options, sizeof(options), "ro,nosuid,nodev,fsname=%s,subtype=romsim%s", source,
+             access_options(allow_other));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
+        return romsim_error_system(err, errno, "cannot make a socket");
+    ours = sockets[0];
+    theirs = sockets[1];
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return romsim_error_system(err, errno, "cannot make a pipe");
+    output = pipes[0];
+    output_write = pipes[1];
+    if ((error = start_fusermount(argv, theirs, output_write, &pid)) != 0) {
+        romsim_error_system(err, error, "cannot run " FUSERMOUNT);
+        return romsim_error_hint(err, "it is in the package 'fuse3'");
+    }
+    close(steal_fd(&theirs));
+    close(steal_fd(&output_write));
+    fd = receive_descriptor(ours);
+    romsim_buffer_read_fd(&words, output);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return fd >= 0 ? steal_fd(&fd) : report_fusermount(words.data, err);
+}
+
+/* ---- both ------------------------------------------------------------------------------- */
+
+int fuse_mount(const char *point, const char *name, bool allow_other, struct romsim_error *err)
+{
+    struct romsim_error direct;
+    char source[96];
+    int fd;
+
+    snprintf(source, sizeof(source), "romsim%s%.64s", name[0] ? ":" : "", name);
+    fd = mount_directly(point, source, allow_other, &direct);
+    if (fd >= 0)
+        return fd;
+    if (direct.errnum == EPERM)
+        return mount_by_fusermount(point, source, allow_other, err);
+    if (err)
+        *err = direct;
+    return -1;
+}
+
+/* Is the set-uid helper on the PATH? */
+static bool has_fusermount(void)
+{
+    const char *path = getenv("PATH");
+    CLEANUP_FREE char *copy = strdup(path ? path : "/usr/bin:/bin");
+    char *rest = copy;
+    char *folder;
+
+    while (rest && (folder = strsep(&rest, ":"))) {
+        CLEANUP_FREE char *file = NULL;
+
+        if (asprintf(&file, "%s/" FUSERMOUNT, folder) >= 0 && access(file, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+int romsim_fs_probe(struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open_device(err);
+
+    if (fd < 0)
+        return -1;
+    if (geteuid() == 0 || has_fusermount())
+        return 0;
+    romsim_error_set(err, ENOENT, "there is no " FUSERMOUNT ", which mounts for users");
+    return romsim_error_hint(err, "it is in the package 'fuse3'");
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd_mount.c: `romsim mount FILE DIR`: an instance's file system on the host, through FUSE.
+ *
+ * In the background the command returns when the mount answers: the child that will serve it mounts
+ * it and says so on a pipe, the parent then asks the mount itself.  Until then the child has the
+ * terminal, so that its errors are seen.
+ */
+#include "sim/cli/cli.h"
+
+#include <romsim/fs.h>
+#include <romsim/mounts.h>
+#include <romsim/state.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+
+struct job {
+    const struct romsim_layout *layout;
+    const char *point;
+    struct romsim_fs_options options;
+};
+
+/* ---- the server ------------------------------------------------------------------------- */
+
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+static void fill_ending_signals(sigset_t *ret)
+{
+    sigemptyset(ret);
+    for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
+        sigaddset(ret, ending_signals[i]);
+}
+
+/* Waits for a signal that ends the mount; they are blocked in all threads. */
+static void *watch_signals(void *fs)
+{
+    sigset_t ending;
+    int number;
+
+    fill_ending_signals(&ending);
+    while (sigwait(&ending, &number) == 0)
+        romsim_fs_stop(fs);
+    return NULL;
+}
+
+static int serve_until_signal(struct romsim_fs *fs, struct romsim_error *err)
+{
+    pthread_t watcher;
+    int error = pthread_create(&watcher, NULL, watch_signals, fs);
+    int served;
+
+    if (error != 0)
+        return romsim_error_system(err, error, "cannot start a thread");
+    served = romsim_fs_serve(fs, err);
+    pthread_cancel(watcher);
+    pthread_join(watcher, NULL);
+    return served;
+}
+
+/* The terminal and the working directory are the user's again. */
+static void let_go(void)
+{
+    CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    if (chdir("/") < 0)
+        return; /* then it stays where it is, which is no harm */
+}
+
+/* Tells the parent that the mount is there.  False if the parent is gone: then nobody wants it. */
+static bool announce(int ready)
+{
+    bool told;
+
+    if (ready < 0)
+        return true;
+    told = write(ready, "", 1) == 1;
+    close(ready);
+    if (told)
+        let_go();
+    return told;
+}
+
+/* Mounts, serves and unmounts.  `ready` is the pipe to the parent, -1 in the foreground. */
+static int serve(const struct job *job, int ready, struct romsim_error *err)
+{
+    char id[ROMSIM_MOUNT_ID_SIZE];
+    struct romsim_state *state;
+    struct romsim_fs *fs = NULL;
+    int result = -1;
+
+    romsim_state_mount_id(job->point, id);
+    state = romsim_state_new(ROMSIM_STATE_MOUNT, id, err);
+    if (state && romsim_state_set_mount(state, job->point, err) == 0)
+        fs = romsim_fs_mount(job->layout, job->point, &job->options, err);
+    if (fs && ready < 0)
+        cli_note("'%s' shows the instance '%s' until ctrl-C", QUOTE(job->point),
+                 QUOTE(job->layout->name));
+    if (fs)
+        result = announce(ready) ? serve_until_signal(fs, err) : 0;
+    romsim_fs_free(fs);
+    romsim_state_free(state);
+    return result;
+}
+
+static int run_server(const struct job *job, int ready)
+{
+    struct romsim_error error;
+    sigset_t ending;
+
+    fill_ending_signals(&ending);
+    sigprocmask(SIG_BLOCK, &ending, NULL);
+    return serve(job, ready, &error) < 0 ? cli_report(&error) : CLI_OK;
+}
+
+/* ---- the command ------------------------------------------------------------------------ */
+
+/* The child said that it mounted; now the mount itself has to answer. */
+static int await_answer(const char *point)
+{
+    struct romsim_error error;
+    struct statfs ignored;
+
+    if (statfs(point, &ignored) == 0)
+        return CLI_OK;
+    romsim_error_system(&error, errno, "the mount at '%s' does not answer", QUOTE(point));
+    return cli_report(&error);
+}
+
+static int run_in_background(const struct job *job)
+{
+    struct romsim_error error;
+    int ready[2], status;
+    char byte;
+    pid_t pid;
+
+    if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+        romsim_error_system(&error, errno, "cannot start a process");
+        return cli_report(&error);
+    }
+    if (pid == 0) {
+        close(ready[0]);
+        setsid();
+        signal(SIGPIPE, SIG_IGN);
+        _exit(run_server(job, ready[1]));
+    }
+    close(ready[1]);
+    if (TEMP_FAILURE_RETRY(read(ready[0], &byte, 1)) == 1)
+        return await_answer(job->point);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) != CLI_OK ? WEXITSTATUS(status) : CLI_FAILED;
+}
+
+/* The mount point's absolute path; it has to be a directory.  NULL after a report. */
+static char *find_point(const char *directory)
+{
+    struct romsim_error error;
+    CLEANUP_FREE char *point = romsim_mount_point(directory, &error);
+    struct stat stat;
+
+    if (!point) {
+        if (error.errnum == ENOENT)
+            romsim_error_hint(&error, "make it: mkdir -p '%s'", QUOTE(directory));
+        cli_report(&error);
+        return NULL;
+    }
+    if (lstat(point, &stat) == 0 && !S_ISDIR(stat.st_mode)) {
+        romsim_error_set(&error, ENOTDIR, "'%s' is not a directory", QUOTE(directory));
+        cli_report(&error);
+        return NULL;
+    }
+    return STEAL_POINTER(&point);
+}
+
+static struct romsim_layout *make_layout(const struct cli_args *args,
+                                         const struct romsim_instances *instances)
+{
+    const struct romsim_instance *instance = cli_pick(args, instances);
+    struct romsim_diagnostics diagnostics = {0};
+    struct romsim_layout *layout;
+
+    if (!instance)
+        return NULL;
+    layout = romsim_layout_new(instance, &diagnostics);
+    cli_report_all(&diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return layout;
+}
+
+static int mount_instance(const struct cli_args *args, const struct romsim_instances *instances,
+                          const char *point)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(args, instances);
+    struct job job = {.layout = layout,
+                      .point = point,
+                      .options = {.drives_only = cli_has(args, "devices"),
+                                  .allow_other = cli_has(args, "allow-other")}};
+
+    if (!layout)
+        return CLI_FAILED;
+    return cli_has(args, "foreground") ? run_server(&job, -1) : run_in_background(&job);
+}
+
+static int run_mount(const struct cli_args *args)
+{
+    CLEANUP_FREE char *point = NULL;
+    struct romsim_instances instances;
+    struct romsim_error error;
+    int status;
+
+    /* Before the images are built: that may take a while. */
+    if (romsim_fs_probe(&error) < 0)
+        return cli_report(&error);
+    point = find_point(args->operands[1]);
+    if (!point)
+        return CLI_FAILED;
+    status = cli_load(args, args->operands[0], &instances);
+    if (status != CLI_OK)
+        return status;
+    status = mount_instance(args, &instances, point);
+    romsim_instances_clear(&instances);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {"foreground", 'f', NULL, "stay in the foreground until ctrl-C"},
+    {"devices", 0, NULL, "show dev/ only: the ROMs' images, not their files"},
+    {"allow-other", 0, NULL, "let other users in, by the files' modes and owners"},
+    CLI_OPTION_INSTANCE,
+    CLI_OPTION_LIMIT,
+    CLI_OPTION_END};
+
+const struct cli_command cli_command_mount = {
+    .name = "mount",
+    .operands = "FILE DIR",
+    .operands_min = 2,
+    .operands_max = 2,
+    .summary = "show an instance's file system in a directory",
+    .description = "DIR shows, read-only, what the instance's app will see: the root image, each\n"
+                   "ROM at its 'at', and the ROMs' images as files: dev/ukp_rom<N> and\n"
+                   "dev/ukp_rom_<name>.  The command returns when the mount is ready.  It ends\n"
+                   "with 'romsim umount DIR', or when its process gets SIGTERM.\n",
+    .options = options,
+    .run = run_mount,
+};
