@@ -132,10 +132,12 @@ void control_send(const char *format, ...)
 {
     char line[MANIFEST_LINE_MAX];
     va_list arguments;
+    size_t size;
 
     va_start(arguments, format);
-    send_line(line, format_line(line, format, arguments));
+    size = format_line(line, format, arguments);
     va_end(arguments);
+    send_line(line, size);
 }
 
 /* The host sends whole lines, two words in all; what comes together is obeyed together. */

@@ -14,11 +14,11 @@ LINT_PAGES = $(shell git ls-files 'docs/*.1' 'docs/*.5')
 LINT_CPPCHECK := --enable=warning,performance,portability --inline-suppr \
 	--suppress=memleak --suppress=resourceLeak --suppress=uninitdata --suppress=internalAstError \
 	--suppress=readdirCalled --suppress=getpwuidCalled --suppress=memleakOnRealloc
-LINT_TIDY := -*,clang-analyzer-deadcode.*,clang-analyzer-unix.API,$\
+LINT_TIDY := -*,clang-analyzer-unix.API,$\
 	bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,$\
 	-bugprone-assignment-in-if-condition,-bugprone-narrowing-conversions,$\
 	-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,$\
-	-bugprone-macro-parentheses,-bugprone-suspicious-include
+	-bugprone-macro-parentheses,-bugprone-sizeof-expression,-bugprone-suspicious-include
 
 .PHONY: lint lint-format lint-rooms lint-words lint-cppcheck lint-tidy lint-pages lint-lengths
 lint: lint-format lint-rooms lint-words lint-pages lint-cppcheck lint-tidy lint-lengths

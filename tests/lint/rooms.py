@@ -51,6 +51,8 @@ def room_of(path):
     part = path.split("/")
     if path.startswith("include/romsim/"):
         return HEADER_ROOMS.get(part[2], "base")
+    if path.startswith("sim/guest/host/"):
+        return "vm"  # tools that make the guest bundle: they run on the host
     if part[0] == "sim" and len(part) > 2:
         return part[1]
     return "fuse" if part[0] == "fuse" else None
