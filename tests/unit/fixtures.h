@@ -15,7 +15,7 @@
 
 #define FIXTURES "tests/data/erofs-images/"
 
-enum { FIXTURE_MAX = 64 };
+enum { FIXTURE_COUNT = 29 };
 
 struct fixture {
     char name[64]; /* without ".erofs" */
@@ -24,7 +24,7 @@ struct fixture {
 };
 
 struct fixtures {
-    struct fixture items[FIXTURE_MAX];
+    struct fixture items[FIXTURE_COUNT];
     size_t count;
 };
 
@@ -53,11 +53,11 @@ static inline void fixtures_load(struct fixtures *ret)
     ck_assert_int_eq(archive_read_open_filename(archive, FIXTURES "images.tar.xz", 65536),
                      ARCHIVE_OK);
     while (archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
-        ck_assert_uint_lt(ret->count, FIXTURE_MAX);
+        ck_assert_uint_lt(ret->count, FIXTURE_COUNT);
         fixture_load(archive, entry, &ret->items[ret->count++]);
     }
     archive_read_free(archive);
-    ck_assert_uint_eq(ret->count, 29);
+    ck_assert_uint_eq(ret->count, FIXTURE_COUNT);
 }
 
 static inline void fixtures_free(struct fixtures *fixtures)

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * exercise.h: asks an image, however damaged, for everything that the reader and the checker can
+ * tell of it.  Used by the mutation test and the fuzzer.  What is read is bounded, so that the
+ * time is the reader's and not ours.
+ */
+#ifndef ROMSIM_TESTS_EXERCISE_H
+#define ROMSIM_TESTS_EXERCISE_H
+
+#include <romsim/blob.h>
+#include <romsim/erofs.h>
+#include <romsim/erofs_check.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { EXERCISE_READ = 65536, EXERCISE_TOTAL = 8 << 20, EXERCISE_XATTRS = 50 };
+
+struct exercise {
+    struct romsim_erofs *erofs;
+    uint8_t *buffer;  /* EXERCISE_READ bytes */
+    uint8_t *scratch; /* a block */
+    uint64_t budget;
+};
+
+static inline void exercise_read(struct exercise *exercise, const struct romsim_erofs_inode *inode,
+                                 uint64_t offset, size_t size)
+{
+    size_t got;
+
+    if (exercise->budget < size)
+        size = 1;
+    else
+        exercise->budget -= size;
+    if (romsim_erofs_read(exercise->erofs, inode, offset, exercise->buffer, size, &got, NULL) ==
+            0 &&
+        got > size)
+        abort();
+}
+
+static inline void exercise_map(struct exercise *exercise, const struct romsim_erofs_inode *inode)
+{
+    struct romsim_blob *blob = romsim_erofs_blob(exercise->erofs);
+    uint64_t size, position;
+    const uint8_t *bytes;
+
+    if (romsim_erofs_map(exercise->erofs, inode, inode->size / 2, 4096, &bytes, &size, &position,
+                         NULL) <= 0)
+        return;
+    if (!size || size > 4096 || position + size > romsim_blob_size(blob) ||
+        bytes != romsim_blob_bytes(blob) + position)
+        abort();
+}
+
+static inline void exercise_directory(struct exercise *exercise,
+                                      const struct romsim_erofs_inode *inode)
+{
+    struct romsim_erofs_dirent entry;
+    uint64_t cursor = inode->size / 3, next, nid;
+
+    romsim_erofs_lookup(exercise->erofs, inode, "mixed", 5, &nid, NULL);
+    romsim_erofs_lookup(exercise->erofs, inode, "\xff\xff", 2, &nid, NULL);
+    for (int i = 0; i < 20; i++, cursor = next) {
+        if (romsim_erofs_readdir(exercise->erofs, inode, cursor, &next, &entry, exercise->scratch,
+                                 NULL) <= 0)
+            return;
+        if (next <= cursor || !entry.name_size || entry.name_size > 255)
+            abort();
+    }
+}
+
+static inline void exercise_xattrs(struct exercise *exercise,
+                                   const struct romsim_erofs_inode *inode)
+{
+    struct romsim_xattr xattr;
+
+    for (size_t i = 0;
+         i < EXERCISE_XATTRS && romsim_erofs_xattr(exercise->erofs, inode, i, &xattr, NULL) > 0;
+         i++)
+        romsim_xattr_release(&xattr);
+}
+
+static inline int exercise_inode(void *context, const char *path,
+                                 const struct romsim_erofs_inode *inode)
+{
+    struct exercise *exercise = context;
+
+    if (path[0] != '/')
+        abort();
+    exercise_read(exercise, inode, 0, EXERCISE_READ);
+    exercise_read(exercise, inode, inode->size > 5000 ? inode->size - 5000 : 1, 4999);
+    exercise_read(exercise, inode, inode->size / 2, 100);
+    exercise_map(exercise, inode);
+    exercise_xattrs(exercise, inode);
+    if (S_ISLNK(inode->mode))
+        free(romsim_erofs_readlink(exercise->erofs, inode, NULL));
+    if (S_ISDIR(inode->mode))
+        exercise_directory(exercise, inode);
+    return 0;
+}
+
+/* Returns what romsim_erofs_check() returned. */
+static inline int exercise_image(const void *bytes, size_t size)
+{
+    struct romsim_blob *blob = romsim_blob_from_bytes(bytes, size, NULL);
+    struct exercise exercise = {
+        .erofs = blob ? romsim_erofs_open(blob, NULL) : NULL,
+        .buffer = malloc(EXERCISE_READ),
+        .scratch = malloc(ROMSIM_EROFS_BLOCK_MAX),
+        .budget = EXERCISE_TOTAL,
+    };
+    int result;
+
+    if (!blob || !exercise.buffer || !exercise.scratch)
+        abort();
+    if (exercise.erofs)
+        romsim_erofs_walk(exercise.erofs, exercise_inode, &exercise, NULL);
+    result = romsim_erofs_check(blob, NULL, NULL, NULL, NULL);
+    romsim_erofs_close(exercise.erofs);
+    romsim_blob_unref(blob);
+    free(exercise.buffer);
+    free(exercise.scratch);
+    return result;
+}
+
+#endif
