@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* newfile.c: files that are there as a whole or not at all. */
+#include "sim/image/newfile.h"
+
+#include <romsim/checked.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { NEWFILE_MODE = 0666, NEWFILE_TRIES = 1000, NEWFILE_STEP = 1 << 20 };
+
+static void temporary_name(char ret[40], unsigned number)
+{
+    snprintf(ret, 40, ".new-%d-%u", (int)getpid(), number);
+}
+
+/* Makes a file with a name that is not there yet. */
+static int open_named(struct newfile *file)
+{
+    for (unsigned i = 0; i < NEWFILE_TRIES; i++) {
+        temporary_name(file->temporary, i);
+        file->fd = openat(file->folder, file->temporary,
+                          O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, NEWFILE_MODE);
+        if (file->fd >= 0 || errno != EEXIST)
+            break;
+    }
+    return file->fd < 0 ? -1 : 0;
+}
+
+int newfile_open(int folder, const char *folder_name, struct newfile *ret, struct romsim_error *err)
+{
+    struct newfile file = {.folder = folder};
+
+    file.fd = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, NEWFILE_MODE);
+    if (file.fd < 0 && open_named(&file) < 0)
+        return romsim_error_system(err, errno, "cannot write to '%s'", QUOTE(folder_name));
+    *ret = file;
+    return 0;
+}
+
+/* link() does not replace, rename() does: so the file gets a name for a moment. */
+static int give_temporary_name(struct newfile *file)
+{
+    char source[40];
+
+    snprintf(source, sizeof(source), "/proc/self/fd/%d", file->fd);
+    for (unsigned i = 0; i < NEWFILE_TRIES; i++) {
+        temporary_name(file->temporary, i);
+        if (linkat(AT_FDCWD, source, file->folder, file->temporary, AT_SYMLINK_FOLLOW) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+    }
+    file->temporary[0] = '\0';
+    return -1;
+}
+
+int newfile_keep(struct newfile *file, const char *name, struct romsim_error *err)
+{
+    if ((!file->temporary[0] && give_temporary_name(file) < 0) ||
+        renameat(file->folder, file->temporary, file->folder, name) < 0)
+        return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(name));
+    file->temporary[0] = '\0';
+    return 0;
+}
+
+void newfile_close(struct newfile *file)
+{
+    if (file->fd < 0)
+        return;
+    if (file->temporary[0])
+        unlinkat(file->folder, file->temporary, 0);
+    close(file->fd);
+    *file = NEWFILE_NONE;
+}
+
+int newfile_write(const struct newfile *file, const void *bytes, size_t size, uint64_t offset,
+                  struct romsim_error *err)
+{
+    const char *left = bytes;
+
+    while (size > 0) {
+        ssize_t written = pwrite(file->fd, left, size, (off_t)offset);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return romsim_error_system(err, written < 0 ? errno : ENOSPC, "cannot write");
+        left += written;
+        size -= (size_t)written;
+        offset += (uint64_t)written;
+    }
+    return 0;
+}
+
+/* Inside the kernel where it can, which shares the blocks where the file system can. */
+int newfile_write_blob(const struct newfile *file, const struct romsim_blob *blob, uint64_t offset,
+                       struct romsim_error *err)
+{
+    uint64_t size = romsim_blob_size(blob), done = 0, start;
+    int from = romsim_blob_fd(blob, &start);
+
+    while (from >= 0 && done < size) {
+        loff_t in = (loff_t)(start + done), out = (loff_t)(offset + done);
+        ssize_t copied = copy_file_range(from, &in, file->fd, &out, size - done, 0);
+
+        if (copied <= 0)
+            break; /* not between these two: what is left is written */
+        done += (uint64_t)copied;
+    }
+    while (done < size) {
+        size_t step = (size_t)min_u64(NEWFILE_STEP, size - done);
+
+        if (newfile_write(file, romsim_blob_bytes(blob) + done, step, offset + done, err) < 0)
+            return -1;
+        done += step;
+    }
+    return 0;
+}
