@@ -284,7 +284,7 @@ static const char *read_word(const char *text, struct romsim_buffer *word)
     return text;
 }
 
-static int read_words(const char *text, struct romsim_strings *ret, struct romsim_error *err)
+int words_read(const char *text, struct romsim_strings *ret, struct romsim_error *err)
 {
     for (text += strspn(text, " \t\n"); *text; text += strspn(text, " \t\n")) {
         CLEANUP_BUFFER struct romsim_buffer word = ROMSIM_BUFFER_INIT(WORD_MAX_SIZE);
@@ -305,7 +305,7 @@ int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
 {
     struct romsim_strings args = {0};
 
-    if (read_words(spec, &args, err) < 0) {
+    if (words_read(spec, &args, err) < 0) {
         strings_clear(&args);
         return -1;
     }

@@ -168,7 +168,7 @@ static int compare_places(const void *left, const void *right)
 
 /* Shape, rules and limits are looked at in turn; the user reads the file from top to bottom.
  * glibc's qsort() is a merge sort when it has the memory, and so keeps the order of equals. */
-static void sort_diagnostics(struct romsim_diagnostics *diagnostics, size_t first)
+void diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first)
 {
     if (diagnostics->count > first)
         qsort(diagnostics->entries + first, diagnostics->count - first,
@@ -208,7 +208,7 @@ int romsim_instances_parse(const char *text, size_t size, const char *name, cons
         return complain_nomem(diagnostics);
     load.document = document;
     status = parse_document(&load, document, errors);
-    sort_diagnostics(diagnostics, first);
+    diagnostics_sort(diagnostics, first);
     if (status < 0)
         romsim_instances_clear(&load.instances);
     *ret = load.instances;

@@ -54,4 +54,11 @@ void check_rom_count(size_t count, const struct romsim_limits *limits,
 int check_body(const struct romsim_instances *instances, const struct romsim_limits *limits,
                struct romsim_diagnostics *diagnostics);
 
+/* Cuts a text into words as a POSIX shell would, without any expansion, and appends them; what was
+ * appended before a mistake (a quote that is not closed) stays. */
+int words_read(const char *text, struct romsim_strings *ret, struct romsim_error *err);
+
+/* Puts the entries from `first` on into the order of their places. */
+void diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first);
+
 #endif

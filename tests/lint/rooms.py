@@ -18,7 +18,8 @@ LIBRARIES = {
 }
 # The rooms whose header is not named after them; all other headers of include/romsim are base's.
 HEADER_ROOMS = {"fs.h": "fuse", "vm.h": "vm", "erofs.h": "erofs", "image.h": "image",
-                "instance.h": "instance", "layout.h": "layout"}
+                "instance.h": "instance", "kraftfile.h": "instance",
+                "layout.h": "layout"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 

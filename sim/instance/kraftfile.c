@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * kraftfile.c: from a document to struct romsim_kraftfile.
+ *
+ * The shape is compared by schema.c, as an instance's is; what may have several shapes (a command
+ * as a text or a list, variables as a list or a map) is looked at here, where it is read.
+ */
+#include "kraftfile.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS(...)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Of a list or map of variables, labels, options. */
+enum { PAIRS_MAX = 4096 };
+
+/* ---- the shape --------------------------------------------------------------------------- */
+
+static const struct shape any = {.kind = SHAPE_ANY};
+static const struct shape string = {.kind = SHAPE_STRING};
+
+/* In the order of enum romsim_source_type and enum romsim_pack_format, from 1. */
+static const char *const type_words[] = {"dir",   "file", "tarball",    "cpio",
+                                         "erofs", "oci",  "dockerfile", NULL};
+static const char *const format_words[] = {"erofs", "cpio", NULL};
+static const struct shape type = {.kind = SHAPE_WORD, .words = type_words};
+static const struct shape format = {.kind = SHAPE_WORD, .words = format_words};
+
+static const struct member path_members[] = {
+    {"path", &string, MEMBER_REQUIRED, NULL},
+    {"type", &type, 0, NULL},
+    {"dockerfile", &string, 0, NULL},
+    END,
+};
+static const struct shape source = {
+    .kind = SHAPE_EITHER, .members = path_members, .hint = "a path, or {path: ..., type: ...}"};
+static const struct member fs_members[] = {
+    {"source", &source, MEMBER_REQUIRED, NULL},
+    {"format", &format, 0, NULL},
+    {"type", &type, 0, NULL},
+    END,
+};
+static const struct shape fs = {
+    .kind = SHAPE_EITHER, .members = fs_members, .hint = "a path, or {source: ..., format: ...}"};
+static const struct shape roms = {
+    .kind = SHAPE_LIST, .item = &fs, .hint = "one item for each ROM: a path, or {source: ...}"};
+
+static const struct member target_members[] = {
+    {"plat", &string, 0, NULL},
+    {"arch", &string, 0, NULL},
+    {"platform", &string, 0, NULL},
+    {"architecture", &string, 0, NULL},
+    {"kconfig", &any, 0, NULL},
+    {"name", &string, 0, NULL},
+    END,
+};
+static const struct shape target = {.kind = SHAPE_EITHER,
+                                    .members = target_members,
+                                    .hint = "kraftcloud/x86_64, or {plat: ..., arch: ...}"};
+static const struct shape targets = {
+    .kind = SHAPE_LIST, .item = &target, .hint = "one item for each: - kraftcloud/x86_64"};
+
+static const struct member kraftfile_members[] = {
+    {"spec", &string, 0, NULL},
+    {"specification", &string, 0, NULL},
+    {"name", &string, 0, NULL},
+    {"cmd", &any, 0, NULL},
+    {"env", &any, 0, NULL},
+    {"labels", &any, 0, NULL},
+    {"rootfs", &fs, 0, NULL},
+    {"roms", &roms, 0, NULL},
+    {"targets", &targets, 0, NULL},
+    {"runtime", &string, MEMBER_IDLE, NULL},
+    {"template", &any, MEMBER_IDLE, NULL},
+    {"unikraft", &any, MEMBER_IDLE, NULL},
+    {"libraries", &any, MEMBER_IDLE, NULL},
+    {"volumes", &any, MEMBER_IDLE, NULL},
+    {"outdir", &any, MEMBER_IDLE, NULL},
+    END,
+};
+static const struct shape kraftfile = {.kind = SHAPE_OBJECT, .members = kraftfile_members};
+
+const char *romsim_source_type_name(enum romsim_source_type value)
+{
+    return value == ROMSIM_SOURCE_ANY ? "" : type_words[value - 1];
+}
+
+const char *romsim_pack_format_name(enum romsim_pack_format value)
+{
+    return value == ROMSIM_PACK_ANY ? "" : format_words[value - 1];
+}
+
+const char *romsim_architecture(const char *name)
+{
+    static const char *const names[][2] = {
+        {"x86_64", "x86_64"}, {"x86-64", "x86_64"}, {"amd64", "x86_64"},
+        {"arm64", "arm64"},   {"aarch64", "arm64"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcasecmp(names[i][0], name) == 0)
+            return names[i][1];
+    return NULL;
+}
+
+/* ---- small things ------------------------------------------------------------------------ */
+
+/* A member that is there and not null, or NULL. */
+static const struct node *present(const struct node *object, const char *name)
+{
+    const struct node *value = node_member(object, name);
+
+    return value && value->kind != NODE_NULL ? value : NULL;
+}
+
+static bool is_clean_text(const struct node *node)
+{
+    return node && node_is_text(node) && strlen(node->text) == node->size;
+}
+
+static void complain(struct kraft_build *build, const struct node *node,
+                     enum romsim_cloud_code code, struct romsim_error *error)
+{
+    error->cloud = code;
+    document_complain(build->document, node->offset, error, build->diagnostics);
+}
+
+static void complain_shape(struct kraft_build *build, const struct node *node, const char *name,
+                           const char *wanted, const char *hint)
+{
+    struct romsim_error error;
+
+    if (is_clean_text(node) || node->kind == NODE_LIST || node->kind == NODE_OBJECT ||
+        node->kind == NODE_NULL)
+        romsim_error_set(&error, EINVAL, "Member '%s' must be %s, not %s", name, wanted,
+                         node_kind_name(node));
+    else
+        romsim_error_set(&error, EINVAL, "Invalid %s: it has a NUL character in it", name);
+    romsim_error_hint(&error, "%s", hint);
+    complain(build, node, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
+}
+
+static char *copy_text(struct kraft_build *build, const char *text)
+{
+    char *copy = strdup(text);
+
+    build->no_memory |= !copy;
+    return copy;
+}
+
+/* The text of a member, malloc'ed; NULL if it is absent or no text. */
+static char *take_text(struct kraft_build *build, const struct node *object, const char *name)
+{
+    const struct node *value = present(object, name);
+
+    return is_clean_text(value) ? copy_text(build, value->text) : NULL;
+}
+
+/* The number of a word in a list, from 1; 0 if it is absent or none of them. */
+static unsigned take_word(const struct node *object, const char *name, const char *const *words)
+{
+    const struct node *value = present(object, name);
+
+    for (unsigned i = 0; is_clean_text(value) && words[i]; i++)
+        if (strcmp(words[i], value->text) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* ---- cmd --------------------------------------------------------------------------------- */
+
+/* A text is cut as a shell would.  The cloud's packer expands variables, all of them to nothing:
+ * nobody can want that. */
+static void build_cmd_text(struct kraft_build *build, const struct node *node)
+{
+    struct romsim_error error;
+
+    if (strpbrk(node->text, "$`")) {
+        romsim_error_set(&error, EINVAL, "Invalid cmd: a '$' or '`' in it would be expanded");
+        romsim_error_hint(&error, "write it as a list: cmd: [\"/bin/sh\", \"-c\", \"...\"]");
+        complain(build, node, ROMSIM_CLOUD_INVALID, &error);
+        return;
+    }
+    if (words_read(node->text, &build->kraftfile->cmd, &error) < 0)
+        complain(build, node, ROMSIM_CLOUD_INVALID, &error);
+}
+
+static void build_cmd(struct kraft_build *build, const struct node *node)
+{
+    static const char hint[] = "[\"/usr/bin/app\", \"--port\", \"8080\"]";
+    struct romsim_kraftfile *model = build->kraftfile;
+
+    model->has_cmd = true;
+    if (is_clean_text(node)) {
+        build_cmd_text(build, node);
+        return;
+    }
+    if (node->kind != NODE_LIST) {
+        complain_shape(build, node, "cmd", "a list of strings", hint);
+        return;
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *item = node->items[i].value;
+
+        if (!is_clean_text(item) || item->kind != NODE_STRING)
+            complain_shape(build, item, "cmd", "a list of strings",
+                           is_clean_text(item) ? "put it in double quotes" : hint);
+        else
+            build->no_memory |= strings_append(&model->cmd, item->text) < 0;
+    }
+}
+
+/* ---- env, labels, kconfig ---------------------------------------------------------------- */
+
+static int compare_pairs(const void *left, const void *right)
+{
+    return strcmp(((const struct romsim_env *)left)->name,
+                  ((const struct romsim_env *)right)->name);
+}
+
+/* Sets one pair; the last of several with the same name counts. */
+static void set_pair(struct kraft_build *build, struct pairs *pairs, const char *name,
+                     size_t name_size, const char *value)
+{
+    struct romsim_env pair = {.name = strndup(name, name_size), .value = strdup(value)};
+
+    for (size_t i = 0; pair.name && pair.value && i < pairs->count; i++) {
+        if (strcmp(pairs->items[i].name, pair.name) != 0)
+            continue;
+        free(pairs->items[i].value);
+        pairs->items[i].value = pair.value;
+        free(pair.name);
+        return;
+    }
+    if (!pair.name || !pair.value || pairs_append(pairs, pair) < 0) {
+        build->no_memory = true;
+        free(pair.name);
+        free(pair.value);
+    }
+}
+
+static void pairs_from_list(struct kraft_build *build, const struct node *node, const char *name,
+                            struct pairs *ret)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *item = node->items[i].value;
+        size_t size = is_clean_text(item) ? strcspn(item->text, "=") : 0;
+
+        if (size == 0)
+            complain_shape(build, item, name, "a list of NAME=VALUE", "- NAME=VALUE");
+        else
+            set_pair(build, ret, item->text, size, item->text + size + (item->text[size] == '='));
+    }
+}
+
+static void pairs_from_map(struct kraft_build *build, const struct node *node, const char *name,
+                           struct pairs *ret)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *key = node->items[i].key, *value = node->items[i].value;
+        bool is_null = value->kind == NODE_NULL;
+
+        if (!is_clean_text(key) || !*key->text || strchr(key->text, '='))
+            complain_shape(build, key, name, "a map of names to values", "NAME: VALUE");
+        else if (!is_null && !is_clean_text(value))
+            complain_shape(build, value, name, "a map of names to values", "NAME: VALUE");
+        else
+            set_pair(build, ret, key->text, key->size, is_null ? "" : value->text);
+    }
+    if (ret->count > 1)
+        qsort(ret->items, ret->count, sizeof(*ret->items), compare_pairs);
+}
+
+/* Both forms: a list of NAME=VALUE, or a map.  A map's names are sorted, as the packer does. */
+static void read_pairs(struct kraft_build *build, const struct node *node, const char *name,
+                       struct pairs *ret)
+{
+    struct romsim_error error;
+
+    if (node->count > PAIRS_MAX) {
+        romsim_error_set(&error, EINVAL, "Too many values in %s: %zu, at most %d", name,
+                         node->count, PAIRS_MAX);
+        complain(build, node, ROMSIM_CLOUD_TOO_MANY, &error);
+    } else if (node->kind == NODE_LIST) {
+        pairs_from_list(build, node, name, ret);
+    } else if (node->kind == NODE_OBJECT) {
+        pairs_from_map(build, node, name, ret);
+    } else {
+        complain_shape(build, node, name, "a map or a list", "NAME: VALUE, or - NAME=VALUE");
+    }
+}
+
+static void build_pairs(struct kraft_build *build, const struct node *node, const char *name,
+                        struct romsim_env **ret, size_t *ret_count)
+{
+    struct pairs pairs = {0};
+
+    read_pairs(build, node, name, &pairs);
+    *ret = pairs.items;
+    *ret_count = pairs.count;
+}
+
+/* Labels are names of a registry's own alphabet (the schema's pattern). */
+static void check_labels(struct kraft_build *build, const struct node *node)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
+    struct romsim_error error;
+
+    for (size_t i = 0; i < build->kraftfile->label_count; i++) {
+        const char *name = build->kraftfile->labels[i].name;
+
+        if (!name[strspn(name, allowed)])
+            continue;
+        romsim_error_set(&error, EINVAL, "Invalid label '%s'", QUOTE(name));
+        romsim_error_hint(&error, "letters, digits, '.', '_', '/' and '-'");
+        complain(build, node, ROMSIM_CLOUD_INVALID, &error);
+    }
+}
+
+/* ---- rootfs and roms --------------------------------------------------------------------- */
+
+static void complain_both_types(struct kraft_build *build, const struct node *node)
+{
+    struct romsim_error error;
+
+    romsim_error_set(&error, EINVAL, "Cannot specify 'type' when the source has a 'type'");
+    complain(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
+}
+
+/* `source: {path, type, dockerfile}`. */
+static void build_path(struct kraft_build *build, const struct node *node,
+                       struct romsim_source *ret)
+{
+    const struct node *dockerfile = present(node, "dockerfile");
+    struct romsim_error error;
+
+    ret->path = take_text(build, node, "path");
+    ret->dockerfile = take_text(build, node, "dockerfile");
+    ret->type = (enum romsim_source_type)take_word(node, "type", type_words);
+    if (!dockerfile)
+        return;
+    if (ret->type != ROMSIM_SOURCE_ANY && ret->type != ROMSIM_SOURCE_DOCKERFILE) {
+        romsim_error_set(&error, EINVAL, "Cannot specify 'dockerfile' when 'type' is '%s'",
+                         romsim_source_type_name(ret->type));
+        complain(build, dockerfile, ROMSIM_CLOUD_NOT_BOTH, &error);
+    }
+    ret->type = ROMSIM_SOURCE_DOCKERFILE;
+}
+
+static void check_path(struct kraft_build *build, const struct node *node,
+                       const struct romsim_source *read)
+{
+    struct romsim_error error;
+
+    if (!read->path || *read->path)
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid source: the path is empty");
+    complain(build, node, ROMSIM_CLOUD_INVALID, &error);
+}
+
+/* A path, or {source: path | {path, type, dockerfile}, format, type}. */
+static void build_fs(struct kraft_build *build, const struct node *node, struct romsim_source *ret)
+{
+    const struct node *from = node->kind == NODE_OBJECT ? present(node, "source") : node;
+    const struct node *its_format = present(node, "format"), *its_type = present(node, "type");
+
+    document_place(build->document, (from ? from : node)->offset, &ret->place);
+    document_place(build->document, (its_format ? its_format : node)->offset, &ret->format_place);
+    ret->format = (enum romsim_pack_format)take_word(node, "format", format_words);
+    if (!from)
+        return;
+    if (from->kind == NODE_OBJECT)
+        build_path(build, from, ret);
+    else if (is_clean_text(from))
+        ret->path = copy_text(build, from->text);
+    check_path(build, from, ret);
+    if (!its_type)
+        return;
+    if (ret->type != ROMSIM_SOURCE_ANY)
+        complain_both_types(build, its_type);
+    ret->type = (enum romsim_source_type)take_word(node, "type", type_words);
+}
+
+static void build_roms(struct kraft_build *build, const struct node *node)
+{
+    struct romsim_kraftfile *model = build->kraftfile;
+
+    if (node->kind != NODE_LIST || node->count == 0)
+        return;
+    model->roms = calloc(node->count, sizeof(*model->roms));
+    build->no_memory |= !model->roms;
+    for (size_t i = 0; model->roms && i < node->count; i++)
+        build_fs(build, node->items[i].value, &model->roms[model->rom_count++]);
+}
+
+/* ---- targets ----------------------------------------------------------------------------- */
+
+static void complain_target(struct kraft_build *build, const struct node *node)
+{
+    struct romsim_error error;
+
+    if (is_clean_text(node))
+        romsim_error_set(&error, EINVAL, "Invalid target '%s'", QUOTE(node->text));
+    else
+        romsim_error_set(&error, EINVAL, "Invalid target: it needs 'plat' and 'arch'");
+    romsim_error_hint(&error, "PLATFORM/ARCHITECTURE, e.g. kraftcloud/x86_64");
+    complain(build, node, ROMSIM_CLOUD_INVALID, &error);
+}
+
+static void build_features(struct kraft_build *build, const struct node *node,
+                           struct romsim_strings *ret)
+{
+    struct pairs pairs = {0};
+
+    read_pairs(build, node, "kconfig", &pairs);
+    for (size_t i = 0; i < pairs.count; i++) {
+        CLEANUP_FREE char *line = NULL;
+
+        if (asprintf(&line, "%s=%s", pairs.items[i].name, pairs.items[i].value) < 0)
+            line = NULL;
+        build->no_memory |= !line || strings_append(ret, line) < 0;
+    }
+    pairs_clear(&pairs);
+}
+
+/* Reads "plat/arch", or {plat|platform, arch|architecture, kconfig}. */
+static void read_target(struct kraft_build *build, const struct node *node,
+                        struct romsim_target *ret, char **ret_architecture)
+{
+    const struct node *kconfig = present(node, "kconfig");
+    const char *slash = is_clean_text(node) ? strchr(node->text, '/') : NULL;
+
+    if (slash) {
+        ret->platform = strndup(node->text, (size_t)(slash - node->text));
+        *ret_architecture = copy_text(build, slash + 1);
+        build->no_memory |= !ret->platform;
+    }
+    if (node->kind != NODE_OBJECT)
+        return;
+    ret->platform = take_text(build, node, present(node, "plat") ? "plat" : "platform");
+    *ret_architecture = take_text(build, node, present(node, "arch") ? "arch" : "architecture");
+    if (kconfig)
+        build_features(build, kconfig, &ret->features);
+}
+
+static void build_target(struct kraft_build *build, const struct node *node,
+                         struct romsim_target *ret)
+{
+    CLEANUP_FREE char *architecture = NULL;
+    struct romsim_error error;
+
+    document_place(build->document, node->offset, &ret->place);
+    read_target(build, node, ret, &architecture);
+    if (!ret->platform || !*ret->platform || !architecture) {
+        complain_target(build, node);
+        return;
+    }
+    if (!romsim_architecture(architecture)) {
+        romsim_error_set(&error, EINVAL, "Unsupported architecture '%s'", QUOTE(architecture));
+        romsim_error_hint(&error, "it is one of x86_64 or arm64");
+        complain(build, node, ROMSIM_CLOUD_NOT_SUPPORTED, &error);
+        return;
+    }
+    ret->architecture = copy_text(build, romsim_architecture(architecture));
+}
+
+static void build_targets(struct kraft_build *build, const struct node *node)
+{
+    struct romsim_kraftfile *model = build->kraftfile;
+
+    if (node->kind != NODE_LIST || node->count == 0)
+        return;
+    model->targets = calloc(node->count, sizeof(*model->targets));
+    build->no_memory |= !model->targets;
+    for (size_t i = 0; model->targets && i < node->count; i++)
+        build_target(build, node->items[i].value, &model->targets[model->target_count++]);
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
+
+/* v0.7, with or without the v and a final .0; another version is read as well as can be. */
+static void check_spec(struct kraft_build *build, const struct node *root)
+{
+    const struct node *spec = present(root, "spec");
+    const struct node *other = present(root, "specification");
+    struct romsim_error error;
+    const char *version;
+
+    if (spec && other) {
+        romsim_error_set(&error, EINVAL, "Cannot specify 'specification' when 'spec' is set");
+        complain(build, other, ROMSIM_CLOUD_NOT_BOTH, &error);
+    }
+    spec = spec ? spec : other;
+    if (!spec) {
+        romsim_error_set(&error, EINVAL, "Missing member spec");
+        romsim_error_hint(&error, "spec: v0.7");
+        complain(build, root, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
+        return;
+    }
+    version = spec->text ? spec->text + (spec->text[0] == 'v') : "";
+    if (strcmp(version, "0.7") == 0 || strcmp(version, "0.7.0") == 0)
+        return;
+    romsim_error_set(&error, EINVAL, "Unsupported spec version '%s'", QUOTE(spec->text ?: ""));
+    romsim_error_hint(&error, "romsim knows v0.7");
+    complain(build, spec, ROMSIM_CLOUD_NOT_SUPPORTED, &error);
+}
+
+static void warn_idle(struct kraft_build *build, struct schema *schema)
+{
+    struct romsim_error warning;
+
+    if (schema->idle.size == 0)
+        return;
+    romsim_error_set(&warning, EINVAL, "accepted, but not used: %s%s", schema->idle.data,
+                     schema->idle.failed ? ", and more" : "");
+    document_place(build->document, schema->idle_offset, &warning.place);
+    romsim_diagnostics_add(build->diagnostics, &warning, 1);
+}
+
+void kraft_build_members(struct kraft_build *build, const struct node *root)
+{
+    struct schema schema = {.document = build->document, .diagnostics = build->diagnostics};
+    struct romsim_kraftfile *model = build->kraftfile;
+    const struct node *node;
+
+    schema_check(&schema, root, &kraftfile);
+    check_spec(build, root);
+    document_place(build->document, root->offset, &model->place);
+    model->name = take_text(build, root, "name");
+    model->has_runtime = present(root, "runtime") != NULL;
+    if ((node = present(root, "cmd")))
+        build_cmd(build, node);
+    if ((node = present(root, "env")))
+        build_pairs(build, node, "env", &model->env, &model->env_count);
+    if ((node = present(root, "labels"))) {
+        build_pairs(build, node, "labels", &model->labels, &model->label_count);
+        check_labels(build, node);
+    }
+    if ((node = present(root, "rootfs")))
+        build_fs(build, node, &model->rootfs);
+    if ((node = present(root, "roms")))
+        build_roms(build, node);
+    if ((node = present(root, "targets")))
+        build_targets(build, node);
+    warn_idle(build, &schema);
+    romsim_buffer_reset(&schema.idle);
+}
