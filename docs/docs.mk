@@ -4,7 +4,7 @@
 # bundle, under DESTDIR and PREFIX.  What they do not find built they build first.
 
 INSTALL_PAGES := $(sort $(wildcard docs/*.1 docs/*.5))
-INSTALL_GUEST = $(wildcard build/guest/kernel build/guest/initrd build/guest/release)
+INSTALL_GUEST = $(addprefix build/guest/,vmlinux initrd info)
 INSTALL_ROOT = $(DESTDIR)$(PREFIX)
 COMPLETIONS = share/bash-completion/completions
 INSTALLED = bin/romsim $(COMPLETIONS)/romsim lib/romsim/guest \

@@ -234,7 +234,7 @@ static int run_mount(const struct cli_args *args)
 static const struct cli_option options[] = {
     {"foreground", 'f', NULL, "stay in the foreground until ctrl-C"},
     {"devices", 0, NULL, "show dev/ only: the ROMs' images, not their files"},
-    {"allow-other", 0, NULL, "let other users in, by the files' modes and owners"},
+    {"allow-other", 0, NULL, "let other users in, as the files' modes allow"},
     CLI_OPTION_INSTANCE,
     CLI_OPTION_LIMIT,
     CLI_OPTION_END};

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# help: the help of every command fits a screen, and romsim(1) and the completion know each command
+# and each option.
+. "$(dirname "$0")/../lib.sh"
+page=$ROOT/docs/romsim.1
+PATH=$(dirname "$ROMSIM"):$PATH
+. "$ROOT/docs/romsim.bash"
+
+# complete_line WORD...: what the completion offers for the last word.
+complete_line() {
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    COMPREPLY=()
+    _romsim
+    printf '%s\n' "${COMPREPLY[@]-}"
+}
+
+# has_line TEXT LINE WHAT
+has_line() {
+    if grep -qxF -e "$2" <<<"$1"; then pass "$3"; else fail "$3" "no line '$2' in:" "$1"; fi
+}
+
+# fits TEXT WHAT: it fits a screen of 24 lines and 80 columns.
+fits() {
+    local tall wide
+    tall=$(wc -l <<<"$1") wide=$(awk '{ if (length > w) w = length } END { print w }' <<<"$1")
+    if [ "$tall" -le 24 ] && [ "$wide" -le 80 ]; then pass "$2 fits a screen"
+    else fail "$2 fits a screen" "$tall lines, $wide columns" "$1"; fi
+}
+
+# check_command WORD...: one command's help against its page and its completion.
+check_command() {
+    local option missing=
+    ok "$* --help succeeds" romsim "$@" --help
+    fits "$out" "$* --help"
+    if grep -qE "^\.It Cm $*( |\$)" "$page"; then pass "$* stands in romsim(1)"
+    else fail "$* stands in romsim(1)"; fi
+    for option in $(_romsim_options romsim "$@"); do
+        [ "$option" = --help ] || grep -qE -e "Fl -${option#--}( |\$)" "$page" || missing+=" $option"
+    done
+    is "$missing" "" "romsim(1) has the options of $*"
+    has_line "$(complete_line romsim "$@" --)" --help "the completion knows the options of $*"
+}
+
+ok "the program's help succeeds" romsim --help
+fits "$out" "the program's help"
+commands=$(_romsim_commands romsim)
+like " ${commands//$'\n'/ } " " plan " "the help lists the commands"
+is "$(complete_line romsim "")" "$(printf '%s\n' $commands help --help --version)" \
+    "the completion offers every command"
+for command in $commands; do
+    case $command in
+    rom | image)
+        ok "$command --help succeeds" romsim "$command" --help
+        fits "$out" "$command --help"
+        is "$(complete_line romsim "$command" "")" "$(_romsim_commands romsim "$command")" \
+            "the completion offers every command of $command"
+        for subcommand in $(_romsim_commands romsim "$command"); do
+            check_command "$command" "$subcommand"
+        done ;;
+    *) check_command "$command" ;;
+    esac
+done
+is "$(complete_line romsim pl)" plan "the completion ends a command's name"
+
+fails 2 "no command is a usage error" romsim
+fails 2 "an unknown command is a usage error" romsim paln
+like "$out" "did you mean 'plan'" "it names the nearest command"
+fails 2 "an unknown option is a usage error" romsim plan --jsno x
+done_testing
