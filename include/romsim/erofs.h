@@ -57,6 +57,12 @@ struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
                                        const struct romsim_erofs_options *options,
                                        struct romsim_erofs_result *ret, struct romsim_error *err);
 
+/* The same with an empty file that the caller made; takes ownership of `fd`, on failure too. */
+struct romsim_blob *romsim_erofs_build_fd(struct romsim_tree *tree,
+                                          const struct romsim_erofs_options *options, int fd,
+                                          struct romsim_erofs_result *ret,
+                                          struct romsim_error *err);
+
 /*
  * Reads the image back with the reader and compares all of it with the tree: names, types, modes,
  * owners, times, link counts, xattrs and every byte of data (hostile-input, promise 2).

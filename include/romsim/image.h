@@ -81,4 +81,47 @@ struct romsim_tree *romsim_tree_from_files(const struct romsim_file *files, size
 int romsim_tree_add_archive(struct romsim_tree *tree, struct romsim_blob *archive, bool layer,
                             const char *name, struct romsim_error *err);
 
+/* ---- packing ROMs ----------------------------------------------------------------------- */
+
+/*
+ * Writes a tree as a cpio archive (newc) into `fd` from offset 0, padded to a multiple of 4096
+ * bytes as the cloud's packer does: names sorted byte-wise and relative, "." first, the data of a
+ * hard link with its last name.  cpio has no place for xattrs and sub-second times: *ret_lost is
+ * the number of inodes that lost xattrs.  A file of 4 GiB or more is EFBIG.  Uses the inodes'
+ * cookies.  Returns 0 or -1.
+ */
+int romsim_cpio_write(struct romsim_tree *tree, int fd, uint64_t *ret_lost,
+                      struct romsim_error *err);
+
+enum romsim_pack_format {
+    ROMSIM_PACK_AUTO, /* a directory or tar archive: EROFS; else what the file is already */
+    ROMSIM_PACK_EROFS,
+    ROMSIM_PACK_CPIO,
+    ROMSIM_PACK_RAW
+};
+
+struct romsim_pack_options {
+    enum romsim_pack_format format;
+    struct romsim_erofs_options erofs;
+};
+
+struct romsim_pack_result {
+    enum romsim_image_kind kind;
+    uint64_t files;        /* regular ones, when a tree was packed */
+    uint64_t data_bytes;   /* of the source's files, or the source's size */
+    uint64_t stored_bytes; /* what they take in the ROM */
+    uint64_t lost_xattrs;  /* inodes whose xattrs cpio could not keep */
+};
+
+/*
+ * Makes a ROM from a directory, an archive, an EROFS image or any other file, all told by magic,
+ * as the cloud's packer does: root:root, modes and times kept, a multiple of 4096 bytes; EROFS
+ * images are verified.  Any other file becomes, as EROFS or cpio, the only file of the ROM.  The
+ * ROM is written into the empty file `fd`, which the returned blob takes (on failure too); -1: a
+ * scratch file.
+ */
+struct romsim_blob *romsim_image_pack(const char *source, const struct romsim_pack_options *options,
+                                      int fd, struct romsim_pack_result *ret,
+                                      struct romsim_error *err);
+
 #endif

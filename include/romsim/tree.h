@@ -170,6 +170,10 @@ int romsim_tree_walk(struct romsim_tree *tree, const char *path, unsigned flags,
  * nothing. */
 struct romsim_inode *romsim_tree_lookup(struct romsim_tree *tree, const char *path);
 
+/* The name after `dentry` in a walk over all names, a directory's before those in it.  The walk
+ * begins with the root's first child and ends with NULL. */
+const struct romsim_dentry *romsim_dentry_next(const struct romsim_dentry *dentry);
+
 /* Sorts every directory's children by name, byte-wise (the cloud packer's order). */
 int romsim_tree_sort(struct romsim_tree *tree, struct romsim_error *err);
 
@@ -200,6 +204,10 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
 /* Reads `size` bytes of a regular file's data at `offset` (inside the file, else EINVAL). */
 int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *buffer, size_t size,
                       struct romsim_error *err);
+
+/* How many bytes of a regular file's data from `offset` on are known to be a hole, without reading
+ * them; 0 where there is data. */
+uint64_t romsim_inode_hole(const struct romsim_inode *inode, uint64_t offset);
 
 /*
  * Copies all of a regular file's data into `fd` at `offset`, inside the kernel where it can

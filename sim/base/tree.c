@@ -440,6 +440,15 @@ int romsim_tree_sort(struct romsim_tree *tree, struct romsim_error *err)
     return 0;
 }
 
+const struct romsim_dentry *romsim_dentry_next(const struct romsim_dentry *dentry)
+{
+    if (S_ISDIR(dentry->inode->mode) && dentry->inode->children)
+        return dentry->inode->children;
+    while (dentry && !dentry->next)
+        dentry = dentry->parent->dentry;
+    return dentry ? dentry->next : NULL;
+}
+
 char *romsim_dentry_path(const struct romsim_dentry *dentry)
 {
     size_t size = 1;

@@ -240,6 +240,38 @@ int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *b
     return romsim_error_set(err, EINVAL, "unknown kind of data");
 }
 
+/* Asking costs as much as reading a small file. */
+enum { HOLES_WORTH_ASKING = 1 << 20 };
+
+/* What cannot be asked is no hole; a file that changed is found out by whoever reads it. */
+static uint64_t host_hole(const struct romsim_inode *inode, uint64_t offset)
+{
+    CLEANUP_FD int fd = -1;
+    off_t data;
+
+    if (inode->size - offset < HOLES_WORTH_ASKING || (fd = open_host_file(inode, NULL)) < 0)
+        return 0;
+    data = lseek(fd, (off_t)offset, SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO ? inode->size - offset : 0;
+    return min_u64((uint64_t)data, inode->size) - offset;
+}
+
+uint64_t romsim_inode_hole(const struct romsim_inode *inode, uint64_t offset)
+{
+    const struct romsim_data *data = &inode->data;
+    size_t next;
+
+    if (offset >= inode->size || data->kind == ROMSIM_DATA_ZERO)
+        return inode->size - min_u64(offset, inode->size);
+    if (data->kind == ROMSIM_DATA_HOST)
+        return host_hole(inode, offset);
+    next = find_extent(data, offset);
+    if (next == data->extent_count)
+        return inode->size - offset;
+    return max_u64(data->extents[next].file_offset, offset) - offset;
+}
+
 /* Copies what is not a hole. */
 static int copy_host_file(const struct romsim_inode *inode, int to, uint64_t to_offset,
                           struct romsim_error *err)

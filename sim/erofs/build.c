@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* build.c: romsim_erofs_build(): from a tree to an image that has been read back. */
+/* build.c: from a tree to an image that has been read back. */
 #include <romsim/checked.h>
 #include <romsim/erofs.h>
 
@@ -20,16 +20,15 @@ static bool is_small(const struct romsim_tree *tree)
     return sum <= MEMFD_MAX;
 }
 
-struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
-                                       const struct romsim_erofs_options *options,
-                                       struct romsim_erofs_result *ret, struct romsim_error *err)
+struct romsim_blob *romsim_erofs_build_fd(struct romsim_tree *tree,
+                                          const struct romsim_erofs_options *options, int taken_fd,
+                                          struct romsim_erofs_result *ret, struct romsim_error *err)
 {
-    CLEANUP_FD int fd =
-        is_small(tree) ? romsim_blob_scratch_memfd(err) : romsim_blob_scratch_file(err);
+    CLEANUP_FD int fd = taken_fd;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     struct romsim_erofs_result result;
 
-    if (fd < 0 || romsim_erofs_write(tree, options, fd, &result, err) < 0)
+    if (romsim_erofs_write(tree, options, fd, &result, err) < 0)
         return NULL;
     blob = romsim_blob_take_fd(steal_fd(&fd), err);
     if (!blob)
@@ -39,4 +38,13 @@ struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
     if (ret)
         *ret = result;
     return STEAL_POINTER(&blob);
+}
+
+struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
+                                       const struct romsim_erofs_options *options,
+                                       struct romsim_erofs_result *ret, struct romsim_error *err)
+{
+    int fd = is_small(tree) ? romsim_blob_scratch_memfd(err) : romsim_blob_scratch_file(err);
+
+    return fd < 0 ? NULL : romsim_erofs_build_fd(tree, options, fd, ret, err);
 }

@@ -86,9 +86,9 @@ static int compare_chunk(struct verifier *verifier, const struct romsim_inode *i
 
 /* The size of a hole at `offset` that the tree and the image's file agree on. */
 static uint64_t common_hole(struct verifier *verifier, const struct romsim_inode *inode,
-                            const struct romsim_erofs_inode *disk, uint64_t offset, size_t *extent)
+                            const struct romsim_erofs_inode *disk, uint64_t offset)
 {
-    uint64_t size = erofs_hole_at(inode, offset, extent);
+    uint64_t size = romsim_inode_hole(inode, offset);
     uint64_t length, position;
     const uint8_t *bytes;
 
@@ -102,10 +102,9 @@ static int compare_data(struct verifier *verifier, const struct romsim_inode *in
                         const struct romsim_erofs_inode *disk, struct romsim_error *err)
 {
     uint64_t offset = 0;
-    size_t extent = 0;
 
     while (offset < inode->size) {
-        uint64_t hole = common_hole(verifier, inode, disk, offset, &extent);
+        uint64_t hole = common_hole(verifier, inode, disk, offset);
         size_t size = (size_t)min_u64(CHUNK, inode->size - offset);
 
         if (hole > 0) {
@@ -312,7 +311,7 @@ static int compare_all(struct verifier *verifier, struct romsim_error *err)
     if (compare_inode(verifier, root, root->cookie - 1, err) < 0 ||
         compare_directory(verifier, root, err) < 0)
         return blame("/", err);
-    for (const struct romsim_dentry *name = root->children; name; name = erofs_next_name(name)) {
+    for (const struct romsim_dentry *name = root->children; name; name = romsim_dentry_next(name)) {
         if (!S_ISDIR(name->inode->mode) || compare_directory(verifier, name->inode, err) == 0)
             continue;
         CLEANUP_FREE char *path = romsim_dentry_path(name);

@@ -130,17 +130,9 @@ static inline uint64_t erofs_node_blocks(const struct erofs_node *node)
 int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err);
 int erofs_writer_lay_out(struct erofs_writer *writer, struct romsim_error *err);
 
-/* The name after `name` in a walk over all names of a tree, a directory's before those in it; the
- * walk begins with the root's first child and ends with NULL. */
-const struct romsim_dentry *erofs_next_name(const struct romsim_dentry *name);
-
 /* "PATH: " before *err's message.  Returns -1. */
 int erofs_writer_blame(const struct erofs_writer *writer, const struct erofs_node *node,
                        struct romsim_error *err);
-
-/* How many bytes of a regular file from `offset` on are known to be a hole, without reading them.
- * *extent, 0 at first, is where the search goes on for the next, larger offset. */
-uint64_t erofs_hole_at(const struct romsim_inode *inode, uint64_t offset, size_t *extent);
 
 /* A device number as the kernel's new_encode_dev() has it. */
 uint32_t erofs_encode_device(uint32_t major_number, uint32_t minor_number);

@@ -8,31 +8,12 @@
 
 /* ---- data ------------------------------------------------------------------------------- */
 
-uint64_t erofs_hole_at(const struct romsim_inode *inode, uint64_t offset, size_t *extent)
-{
-    const struct romsim_data *data = &inode->data;
-
-    if (data->kind == ROMSIM_DATA_HOST)
-        return 0;
-    if (data->kind == ROMSIM_DATA_ZERO)
-        return inode->size - offset;
-    while (*extent < data->extent_count &&
-           data->extents[*extent].file_offset + data->extents[*extent].length <= offset)
-        ++*extent;
-    if (*extent == data->extent_count)
-        return inode->size - offset;
-    return data->extents[*extent].file_offset > offset ? data->extents[*extent].file_offset - offset
-                                                       : 0;
-}
-
 /* Puts the bytes [offset, end) of a regular file into the sink. */
 static int put_file(struct erofs_sink *sink, const struct romsim_inode *inode, uint64_t offset,
                     uint64_t end, struct romsim_error *err)
 {
-    size_t extent = 0;
-
     while (offset < end) {
-        uint64_t size = min_u64(erofs_hole_at(inode, offset, &extent), end - offset);
+        uint64_t size = min_u64(romsim_inode_hole(inode, offset), end - offset);
         size_t room;
         uint8_t *place = erofs_sink_room(sink, &room);
 

@@ -15,15 +15,6 @@
 
 /* ---- which ------------------------------------------------------------------------------ */
 
-const struct romsim_dentry *erofs_next_name(const struct romsim_dentry *name)
-{
-    if (S_ISDIR(name->inode->mode) && name->inode->children)
-        return name->inode->children;
-    while (name && !name->next)
-        name = name->parent->dentry;
-    return name ? name->next : NULL;
-}
-
 static void add_node(struct erofs_writer *writer, struct romsim_inode *inode)
 {
     writer->nodes[writer->count].inode = inode;
@@ -45,7 +36,7 @@ int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err)
     if (!writer->nodes)
         return romsim_error_nomem(err);
     add_node(writer, root);
-    for (name = root->children; name; name = erofs_next_name(name))
+    for (name = root->children; name; name = romsim_dentry_next(name))
         if (name->inode->cookie == 0)
             add_node(writer, name->inode);
     return 0;
@@ -63,7 +54,7 @@ static const struct romsim_dentry *find_name(const struct erofs_writer *writer,
         return name;
     name = romsim_tree_root(writer->tree)->children;
     while (name && name->inode != inode)
-        name = erofs_next_name(name);
+        name = romsim_dentry_next(name);
     return name;
 }
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* output.c: files that appear whole or not at all. */
+#include "sim/cli/output.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int refuse_special(const char *path, struct romsim_error *err)
+{
+    struct stat st;
+
+    if (lstat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode))
+        return 0;
+    return romsim_error_set(err, EEXIST, "'%s' exists and is no regular file", QUOTE(path));
+}
+
+/* "DIR/.NAME.XXXXXX", and DIR in *ret_folder. */
+static char *temporary_name(const char *path, char **ret_folder)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char *temporary = NULL;
+
+    *ret_folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!*ret_folder ||
+        asprintf(&temporary, "%.*s.%.200s.XXXXXX", (int)(name - path), path, name) < 0)
+        return NULL;
+    return temporary;
+}
+
+static int open_file(struct output *output, const char *folder)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+        return fd;
+    fd = mkostemp(output->temporary, O_CLOEXEC);
+    output->is_named = fd >= 0;
+    return fd;
+}
+
+int output_open(struct output *output, const char *path, struct romsim_error *err)
+{
+    CLEANUP_FREE char *folder = NULL;
+
+    *output = (struct output){.fd = -1};
+    if (refuse_special(path, err) < 0)
+        return -1;
+    output->path = strdup(path);
+    output->temporary = temporary_name(path, &folder);
+    if (!output->path || !output->temporary)
+        return romsim_error_nomem(err);
+    output->fd = open_file(output, folder);
+    if (output->fd < 0)
+        return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(path));
+    return 0;
+}
+
+int output_write_blob(struct output *output, const struct romsim_blob *blob,
+                      struct romsim_error *err)
+{
+    const uint8_t *bytes = romsim_blob_bytes(blob);
+    uint64_t size = romsim_blob_size(blob), done = 0;
+    uint64_t from;
+    int fd = romsim_blob_fd(blob, &from);
+
+    while (done < size) {
+        loff_t source = (loff_t)(from + done), target = (loff_t)done;
+        ssize_t copied = copy_file_range(fd, &source, output->fd, &target, size - done, 0);
+
+        if (copied <= 0)
+            copied = pwrite(output->fd, bytes + done, size - done, (off_t)done);
+        if (copied < 0 && errno != EINTR)
+            return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(output->path));
+        if (copied > 0)
+            done += (uint64_t)copied;
+    }
+    return 0;
+}
+
+/* Gives a file without a name its temporary one; tries again where that exists. */
+static int link_temporary(struct output *output)
+{
+    char *suffix = output->temporary + strlen(output->temporary) - 6;
+    char file[64];
+
+    snprintf(file, sizeof(file), "/proc/self/fd/%d", output->fd);
+    for (unsigned attempt = 0; attempt < 1000; attempt++) {
+        snprintf(suffix, 7, "%06x", ((unsigned)getpid() * 1000 + attempt) & 0xFFFFFF);
+        if (linkat(AT_FDCWD, file, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) == 0) {
+            output->is_named = true;
+            return 0;
+        }
+        if (errno != EEXIST)
+            return -1;
+    }
+    return -1;
+}
+
+int output_commit(struct output *output, struct romsim_error *err)
+{
+    mode_t mask = umask(0);
+
+    umask(mask);
+    if (fchmod(output->fd, 0666 & ~mask) < 0 || (!output->is_named && link_temporary(output) < 0) ||
+        rename(output->temporary, output->path) < 0)
+        return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(output->path));
+    output->is_named = false;
+    return 0;
+}
+
+void output_release(struct output *output)
+{
+    if (output->is_named)
+        unlink(output->temporary);
+    cleanup_close_fd(&output->fd);
+    free(output->path);
+    free(output->temporary);
+    *output = (struct output){.fd = -1};
+}

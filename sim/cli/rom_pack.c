@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rom_pack.c: `romsim rom pack`: a ROM file from a directory, an archive or any file. */
+#include "sim/cli/output.h"
+#include "sim/cli/rom.h"
+
+#include <romsim/image.h>
+#include <romsim/text.h>
+
+#include <fcntl.h>
+#include <string.h>
+
+static const struct cli_option options[] = {
+    {"output", 'o', "FILE", "the ROM to write"},
+    {"format", 0, "FORMAT", "erofs, cpio or raw; else what fits the source"},
+    {"compress", 0, "HOW", "EROFS only: lz4 or lz4hc[:1-12]"},
+    {"inline", 0, NULL, "EROFS only: small data beside the inodes"},
+    {"no-verify", 0, NULL, "do not read the image back"},
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
+};
+
+static const struct {
+    const char *name;
+    enum romsim_pack_format format;
+} formats[] = {
+    {"erofs", ROMSIM_PACK_EROFS},
+    {"cpio", ROMSIM_PACK_CPIO},
+    {"raw", ROMSIM_PACK_RAW},
+};
+
+static int parse_format(const struct cli_args *args, enum romsim_pack_format *ret)
+{
+    const char *value = cli_value(args, "format");
+
+    if (!value)
+        return 0;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (strcmp(value, formats[i].name) == 0) {
+            *ret = formats[i].format;
+            return 0;
+        }
+    cli_usage(args, "unknown format '%s': erofs, cpio or raw", QUOTE(value));
+    return -1;
+}
+
+static void print_ratio(const struct romsim_pack_result *result)
+{
+    if (result->stored_bytes > 0)
+        cli_note("%s of data in %s, ratio %.2f", SIZE_TEXT(result->data_bytes),
+                 SIZE_TEXT(result->stored_bytes),
+                 (double)result->data_bytes / (double)result->stored_bytes);
+}
+
+static int print_json(const char *path, struct romsim_blob *blob,
+                      const struct romsim_pack_result *result)
+{
+    double ratio =
+        result->stored_bytes ? (double)result->data_bytes / (double)result->stored_bytes : 1;
+
+    return cli_print_json(json_pack(
+        "{s:s%, s:s, s:I, s:I, s:I, s:I, s:f, s:s}", "path", path, strlen(path), "format",
+        romsim_image_kind_name(result->kind), "size", (json_int_t)romsim_blob_size(blob), "files",
+        (json_int_t)result->files, "data_bytes", (json_int_t)result->data_bytes, "stored_bytes",
+        (json_int_t)result->stored_bytes, "ratio", ratio, "sha256", romsim_blob_sha256_hex(blob)));
+}
+
+static int print_text(const char *path, struct romsim_blob *blob,
+                      const struct romsim_pack_result *result)
+{
+    printf("%s: %s, %s", QUOTE(path), romsim_image_kind_name(result->kind),
+           SIZE_TEXT(romsim_blob_size(blob)));
+    if (result->files > 0)
+        printf(", %llu file%s", (unsigned long long)result->files, result->files == 1 ? "" : "s");
+    printf(", sha256:%s\n", romsim_blob_sha256_hex(blob));
+    return CLI_OK;
+}
+
+static int pack(const struct cli_args *args, const struct romsim_pack_options *pack_options)
+{
+    const char *path = cli_value(args, "output");
+    CLEANUP_OUTPUT struct output output = {.fd = -1};
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    struct romsim_pack_result result;
+    struct romsim_error err = {0};
+
+    if (output_open(&output, path, &err) < 0)
+        return cli_report(&err);
+    blob = romsim_image_pack(args->operands[0], pack_options, fcntl(output.fd, F_DUPFD_CLOEXEC, 3),
+                             &result, &err);
+    if (!blob || !romsim_blob_sha256(blob) || output_commit(&output, &err) < 0)
+        return cli_report(&err);
+    if (result.lost_xattrs > 0)
+        cli_warn(
+            "cpio has no place for extended attributes: %llu files and directories lost theirs",
+            (unsigned long long)result.lost_xattrs);
+    if (pack_options->erofs.compress)
+        print_ratio(&result);
+    return cli_has(args, "json") ? print_json(path, blob, &result)
+                                 : print_text(path, blob, &result);
+}
+
+static int run(const struct cli_args *args)
+{
+    struct romsim_pack_options pack_options = {
+        .erofs = {.inline_data = cli_has(args, "inline"),
+                  .compress = cli_value(args, "compress"),
+                  .no_verify = cli_has(args, "no-verify")},
+    };
+
+    if (!cli_value(args, "output"))
+        return cli_usage(args, "where to? --output FILE is missing");
+    if (parse_format(args, &pack_options.format) < 0)
+        return CLI_USAGE;
+    return pack(args, &pack_options);
+}
+
+const struct cli_command cli_command_rom_pack = {
+    .name = "pack",
+    .operands = "DIR|FILE",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "make a ROM file from a directory, an archive or a file",
+    .description =
+        "The ROM is what the cloud's packer makes: root:root, modes and times kept, padded to\n"
+        "4096 bytes.  Without --format a directory or tar archive becomes EROFS, anything else\n"
+        "stays what it is.  Compressed and inline images are for your own use: the cloud packs\n"
+        "plain ones.\n",
+    .options = options,
+    .run = run,
+};

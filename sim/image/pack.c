@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pack.c: romsim_image_pack(): ROMs from what people have: directories, archives, files. */
+#include "sim/image/image.h"
+#include "sim/image/probe.h"
+
+#include <romsim/checked.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { ROM_ALIGNMENT = 4096 };
+
+/* ---- sources ---------------------------------------------------------------------------- */
+
+struct source {
+    const char *path;
+    struct stat st;
+    struct romsim_blob *blob; /* NULL for a directory */
+    enum image_form form;
+};
+
+static void source_release(struct source *source)
+{
+    romsim_blob_unref(source->blob);
+}
+
+static int source_open(const char *path, struct source *ret, struct romsim_error *err)
+{
+    ret->path = path;
+    if (stat(path, &ret->st) < 0)
+        return romsim_error_system(err, errno, "cannot pack '%s'", QUOTE(path));
+    if (S_ISDIR(ret->st.st_mode))
+        return 0;
+    ret->blob = romsim_blob_snapshot(path, err);
+    if (!ret->blob)
+        return -1;
+    ret->form = image_form_probe(romsim_blob_bytes(ret->blob), romsim_blob_size(ret->blob));
+    return 0;
+}
+
+static bool is_archive(const struct source *source)
+{
+    return source->form == FORM_TAR || source->form == FORM_CPIO ||
+           image_form_is_compressed(source->form);
+}
+
+/* What a source becomes when nobody says it. */
+static enum romsim_pack_format choose_format(const struct source *source)
+{
+    if (!source->blob || (is_archive(source) && source->form != FORM_CPIO))
+        return ROMSIM_PACK_EROFS;
+    if (source->form == FORM_EROFS)
+        return ROMSIM_PACK_EROFS;
+    return source->form == FORM_CPIO ? ROMSIM_PACK_CPIO : ROMSIM_PACK_RAW;
+}
+
+/* ---- trees ------------------------------------------------------------------------------ */
+
+static struct romsim_tree *tree_of_file(const struct source *source, struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    const char *slash = strrchr(source->path, '/');
+    const char *name = slash ? slash + 1 : source->path;
+    struct romsim_dentry *dentry;
+
+    if (!tree) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    dentry =
+        romsim_tree_add(tree, romsim_tree_root(tree), name, strlen(name), source->st.st_mode, err);
+    if (!dentry || romsim_inode_set_blob(dentry->inode, source->blob, err) < 0)
+        return NULL;
+    dentry->inode->mtime = source->st.st_mtim.tv_sec;
+    dentry->inode->mtime_nsec = (uint32_t)source->st.st_mtim.tv_nsec;
+    return STEAL_POINTER(&tree);
+}
+
+static struct romsim_tree *tree_of_archive(const struct source *source, struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+
+    if (!tree) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (romsim_tree_add_archive(tree, source->blob, false, source->path, err) < 0)
+        return NULL;
+    for (struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
+         inode = romsim_tree_next_inode(tree, inode))
+        inode->uid = inode->gid = 0;
+    return STEAL_POINTER(&tree);
+}
+
+static struct romsim_tree *tree_of(const struct source *source, struct romsim_error *err)
+{
+    if (!source->blob)
+        return romsim_tree_from_directory(source->path, ROMSIM_OWNERS_ROOT, err);
+    return is_archive(source) ? tree_of_archive(source, err) : tree_of_file(source, err);
+}
+
+static void count_files(const struct romsim_tree *tree, struct romsim_pack_result *result)
+{
+    for (const struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
+         inode = romsim_tree_next_inode(tree, inode)) {
+        if (!S_ISREG(inode->mode))
+            continue;
+        result->files++;
+        result->data_bytes += inode->size;
+    }
+    result->stored_bytes = result->data_bytes;
+}
+
+/* ---- results ---------------------------------------------------------------------------- */
+
+static struct romsim_blob *pack_erofs(struct romsim_tree *tree,
+                                      const struct romsim_pack_options *options, int fd,
+                                      struct romsim_pack_result *result, struct romsim_error *err)
+{
+    struct romsim_erofs_result written;
+    struct romsim_blob *blob = romsim_erofs_build_fd(tree, &options->erofs, fd, &written, err);
+
+    if (blob)
+        result->stored_bytes = written.stored_bytes;
+    result->kind = ROMSIM_IMAGE_EROFS;
+    return blob;
+}
+
+static struct romsim_blob *pack_cpio(struct romsim_tree *tree, int taken_fd,
+                                     struct romsim_pack_result *result, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = taken_fd;
+
+    if (romsim_cpio_write(tree, fd, &result->lost_xattrs, err) < 0)
+        return NULL;
+    result->kind = ROMSIM_IMAGE_CPIO;
+    return romsim_blob_take_fd(steal_fd(&fd), err);
+}
+
+static struct romsim_blob *pack_tree(const struct source *source, enum romsim_pack_format format,
+                                     const struct romsim_pack_options *options, int taken_fd,
+                                     struct romsim_pack_result *result, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = taken_fd;
+    CLEANUP_TREE struct romsim_tree *tree = tree_of(source, err);
+
+    if (!tree)
+        return NULL;
+    count_files(tree, result);
+    if (format == ROMSIM_PACK_CPIO)
+        return pack_cpio(tree, steal_fd(&fd), result, err);
+    return pack_erofs(tree, options, steal_fd(&fd), result, err);
+}
+
+static int write_all(int fd, const uint8_t *bytes, uint64_t size, struct romsim_error *err)
+{
+    uint64_t done = 0;
+
+    while (done < size) {
+        ssize_t written = pwrite(fd, bytes + done, size - done, (off_t)done);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return romsim_error_system(err, written < 0 ? errno : EIO, "cannot write the ROM");
+        done += (uint64_t)written;
+    }
+    return 0;
+}
+
+/* The bytes as they are, padded with zeros to a multiple of 4096. */
+static struct romsim_blob *pack_bytes(const struct source *source, int taken_fd,
+                                      struct romsim_pack_result *result, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = taken_fd;
+    uint64_t size = romsim_blob_size(source->blob);
+    uint64_t padded;
+
+    if (size == 0) {
+        romsim_error_set(err, EINVAL, "'%s' is empty, a ROM is not", QUOTE(source->path));
+        return NULL;
+    }
+    if (!checked_align_up(size, ROM_ALIGNMENT, &padded) ||
+        write_all(fd, romsim_blob_bytes(source->blob), size, err) < 0)
+        return NULL;
+    if (ftruncate(fd, (off_t)padded) < 0) {
+        romsim_error_system(err, errno, "cannot pad the ROM");
+        return NULL;
+    }
+    result->kind = romsim_image_probe(source->blob);
+    result->data_bytes = size;
+    result->stored_bytes = padded;
+    return romsim_blob_take_fd(steal_fd(&fd), err);
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+/* Is the source in the wanted format already? */
+static bool is_ready(const struct source *source, enum romsim_pack_format format)
+{
+    return source->blob && (format == ROMSIM_PACK_RAW ||
+                            (format == ROMSIM_PACK_EROFS && source->form == FORM_EROFS) ||
+                            (format == ROMSIM_PACK_CPIO && source->form == FORM_CPIO));
+}
+
+static int check_format(const struct source *source, enum romsim_pack_format format,
+                        const struct romsim_pack_options *options, struct romsim_error *err)
+{
+    bool tuned = options->erofs.inline_data || options->erofs.compress;
+
+    if (!source->blob && format == ROMSIM_PACK_RAW)
+        return romsim_error_set(err, EINVAL, "the directory '%s' cannot become a raw ROM",
+                                QUOTE(source->path));
+    if (source->blob && source->form == FORM_EROFS &&
+        (tuned || (format != ROMSIM_PACK_EROFS && format != ROMSIM_PACK_RAW))) {
+        romsim_error_set(err, EINVAL, "'%s' is an EROFS image already", QUOTE(source->path));
+        return romsim_error_hint(err, "extract it first: romsim rom extract");
+    }
+    if (tuned && format != ROMSIM_PACK_EROFS)
+        return romsim_error_set(err, EINVAL, "only EROFS can be compressed or inline");
+    return 0;
+}
+
+static struct romsim_blob *pack_source(const struct source *source,
+                                       const struct romsim_pack_options *options, int taken_fd,
+                                       struct romsim_pack_result *result, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = taken_fd;
+    enum romsim_pack_format format = options->format;
+
+    if (format == ROMSIM_PACK_AUTO)
+        format = choose_format(source);
+    if (check_format(source, format, options, err) < 0)
+        return NULL;
+    if (fd < 0)
+        fd = romsim_blob_scratch_file(err);
+    if (fd < 0)
+        return NULL;
+    if (is_ready(source, format))
+        return pack_bytes(source, steal_fd(&fd), result, err);
+    return pack_tree(source, format, options, steal_fd(&fd), result, err);
+}
+
+struct romsim_blob *romsim_image_pack(const char *path, const struct romsim_pack_options *options,
+                                      int taken_fd, struct romsim_pack_result *ret,
+                                      struct romsim_error *err)
+{
+    __attribute__((cleanup(source_release))) struct source source = {0};
+    CLEANUP_FD int fd = taken_fd;
+    struct romsim_pack_result result = {0};
+    struct romsim_blob *blob;
+
+    if (source_open(path, &source, err) < 0)
+        return NULL;
+    blob = pack_source(&source, options, steal_fd(&fd), &result, err);
+    if (blob && ret)
+        *ret = result;
+    return blob;
+}
