@@ -28,15 +28,15 @@ enum romsim_source_type {
 const char *romsim_source_type_name(enum romsim_source_type type); /* "dir", ...; "" for ANY */
 
 /* What is made of a source; ANY: the source's own form, or the default of its use. */
-enum romsim_pack_format { ROMSIM_PACK_ANY, ROMSIM_PACK_EROFS, ROMSIM_PACK_CPIO };
-const char *romsim_pack_format_name(enum romsim_pack_format format); /* "erofs", "cpio", "" */
+enum romsim_source_format { ROMSIM_FORMAT_ANY, ROMSIM_FORMAT_EROFS, ROMSIM_FORMAT_CPIO };
+const char *romsim_source_format_name(enum romsim_source_format format); /* "erofs", "cpio", "" */
 
 /* An entry of `roms`, or `rootfs`. */
 struct romsim_source {
     char *path;       /* as written; NULL: there is no such entry */
     char *dockerfile; /* its name inside the folder `path`, or NULL */
     enum romsim_source_type type;
-    enum romsim_pack_format format;
+    enum romsim_source_format format;
     struct romsim_place place, format_place;
 };
 

@@ -140,7 +140,7 @@ static int add_tar_layer(struct oci_bundle *bundle, json_t *layers, json_t *diff
     return add_layer(layers, diff_ids, descriptor, err);
 }
 
-static int add_layers(struct oci_bundle *bundle, const struct oci_image *image, json_t *layers,
+static int add_layers(struct oci_bundle *bundle, const struct oci_recipe *image, json_t *layers,
                       json_t *diff_ids, struct romsim_error *err)
 {
     if (add_tar_layer(bundle, layers, diff_ids, image->kernel, KERNEL_ANNOTATION, KERNEL_PATH,
@@ -185,7 +185,7 @@ static int set_labels(json_t *object, const struct romsim_env *labels, size_t co
     return json_object_set_new(object, "Labels", map);
 }
 
-static json_t *platform_json(const struct oci_image *image)
+static json_t *platform_json(const struct oci_recipe *image)
 {
     json_t *platform =
         json_pack("{s:s, s:s}", "architecture", image->architecture, "os", image->os);
@@ -197,7 +197,7 @@ static json_t *platform_json(const struct oci_image *image)
     return platform;
 }
 
-static json_t *process_json(const struct oci_image *image)
+static json_t *process_json(const struct oci_recipe *image)
 {
     json_t *config = json_object();
 
@@ -214,7 +214,7 @@ static json_t *process_json(const struct oci_image *image)
 }
 
 /* Takes diff_ids. */
-static json_t *config_json(const struct oci_image *image, json_t *diff_ids)
+static json_t *config_json(const struct oci_recipe *image, json_t *diff_ids)
 {
     json_t *config = platform_json(image);
     json_t *rootfs = json_pack("{s:s, s:o}", "type", "layers", "diff_ids", diff_ids);
@@ -229,7 +229,7 @@ static json_t *config_json(const struct oci_image *image, json_t *diff_ids)
 }
 
 /* Adds an image and returns its manifest's descriptor. */
-static json_t *describe_image(struct oci_bundle *bundle, const struct oci_image *image,
+static json_t *describe_image(struct oci_bundle *bundle, const struct oci_recipe *image,
                               struct romsim_error *err)
 {
     json_t *layers = json_array(), *diff_ids = json_array();
@@ -269,7 +269,7 @@ static json_t *describe_index(struct oci_bundle *bundle, json_t *manifests,
                          err);
 }
 
-int oci_bundle_make(const struct oci_image *images, size_t count, struct oci_bundle *ret,
+int oci_bundle_make(const struct oci_recipe *images, size_t count, struct oci_bundle *ret,
                     struct romsim_error *err)
 {
     CLEANUP_BUNDLE struct oci_bundle bundle = {0};

@@ -20,7 +20,7 @@
 #include <jansson.h>
 
 /* What an image for one platform is made of.  Everything is borrowed; NULL is absent. */
-struct oci_image {
+struct oci_recipe {
     const char *os, *architecture;
     struct romsim_strings features; /* "CONFIG_X=y" */
     struct romsim_blob *kernel, *root;
@@ -42,7 +42,7 @@ struct oci_bundle {
 };
 
 /* Makes manifests, configs and layers of one image for `count` >= 1 platforms. */
-int oci_bundle_make(const struct oci_image *images, size_t count, struct oci_bundle *ret,
+int oci_bundle_make(const struct oci_recipe *images, size_t count, struct oci_bundle *ret,
                     struct romsim_error *err);
 void oci_bundle_release(struct oci_bundle *bundle);
 

@@ -31,7 +31,7 @@ enum { PAIRS_MAX = 4096 };
 static const struct shape any = {.kind = SHAPE_ANY};
 static const struct shape string = {.kind = SHAPE_STRING};
 
-/* In the order of enum romsim_source_type and enum romsim_pack_format, from 1. */
+/* In the order of enum romsim_source_type and enum romsim_source_format, from 1. */
 static const char *const type_words[] = {"dir",   "file", "tarball",    "cpio",
                                          "erofs", "oci",  "dockerfile", NULL};
 static const char *const format_words[] = {"erofs", "cpio", NULL};
@@ -97,9 +97,9 @@ const char *romsim_source_type_name(enum romsim_source_type value)
     return value == ROMSIM_SOURCE_ANY ? "" : type_words[value - 1];
 }
 
-const char *romsim_pack_format_name(enum romsim_pack_format value)
+const char *romsim_source_format_name(enum romsim_source_format value)
 {
-    return value == ROMSIM_PACK_ANY ? "" : format_words[value - 1];
+    return value == ROMSIM_FORMAT_ANY ? "" : format_words[value - 1];
 }
 
 const char *romsim_architecture(const char *name)
@@ -379,7 +379,7 @@ static void build_fs(struct kraft_build *build, const struct node *node, struct 
 
     document_place(build->document, (from ? from : node)->offset, &ret->place);
     document_place(build->document, (its_format ? its_format : node)->offset, &ret->format_place);
-    ret->format = (enum romsim_pack_format)take_word(node, "format", format_words);
+    ret->format = (enum romsim_source_format)take_word(node, "format", format_words);
     if (!from)
         return;
     if (from->kind == NODE_OBJECT)

@@ -33,7 +33,7 @@ START_TEST(the_smallest_rom)
     ck_assert_uint_eq(model.rom_count, 1);
     ck_assert_str_eq(model.roms[0].path, "./data");
     ck_assert_int_eq(model.roms[0].type, ROMSIM_SOURCE_ANY);
-    ck_assert_int_eq(model.roms[0].format, ROMSIM_PACK_ANY);
+    ck_assert_int_eq(model.roms[0].format, ROMSIM_FORMAT_ANY);
     ck_assert_uint_eq(model.roms[0].place.line, 3);
     ck_assert_uint_eq(model.roms[0].place.column, 8);
     ck_assert_str_eq(model.targets[0].platform, "kraftcloud");
@@ -61,10 +61,10 @@ START_TEST(roms_in_every_form)
            "      path: ./f\n"
            "      dockerfile: docker/Dockerfile\n");
     ck_assert_uint_eq(model.rom_count, 6);
-    ck_assert_int_eq(model.roms[2].format, ROMSIM_PACK_CPIO);
+    ck_assert_int_eq(model.roms[2].format, ROMSIM_FORMAT_CPIO);
     ck_assert_int_eq(model.roms[3].type, ROMSIM_SOURCE_TARBALL);
     ck_assert_str_eq(model.roms[3].path, "./d.tar");
-    ck_assert_int_eq(model.roms[3].format, ROMSIM_PACK_EROFS);
+    ck_assert_int_eq(model.roms[3].format, ROMSIM_FORMAT_EROFS);
     ck_assert_int_eq(model.roms[4].type, ROMSIM_SOURCE_FILE);
     ck_assert_int_eq(model.roms[5].type, ROMSIM_SOURCE_DOCKERFILE);
     ck_assert_str_eq(model.roms[5].dockerfile, "docker/Dockerfile");
@@ -94,7 +94,7 @@ START_TEST(rootfs_is_a_path_or_an_object)
     ck_assert_str_eq(model.rootfs.path, "./Dockerfile");
     accept("spec: v0.7\nrootfs:\n  source: ./root\n  format: erofs\n");
     ck_assert_str_eq(model.rootfs.path, "./root");
-    ck_assert_int_eq(model.rootfs.format, ROMSIM_PACK_EROFS);
+    ck_assert_int_eq(model.rootfs.format, ROMSIM_FORMAT_EROFS);
     teardown();
 }
 END_TEST
