@@ -133,17 +133,21 @@ static char *without_line_breaks(const struct node *node, size_t *ret_size)
 }
 
 static void report_base64(struct build *build, const struct node *node, const char *text,
-                          size_t size, size_t wrong)
+                          size_t size)
 {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                   "0123456789+/=";
     struct romsim_error error;
+    size_t wrong = 0;
 
+    while (wrong < size && text[wrong] && strchr(alphabet, text[wrong]))
+        wrong++;
     if (wrong < size)
         romsim_error_set(&error, EINVAL, "Invalid base64 data: '%s' at character %zu",
                          romsim_text_quote(text + wrong, 1, (char[16]){0}, 16), wrong + 1);
     else
-        romsim_error_set(&error, EINVAL, "Invalid base64 data: it ends too early");
-    romsim_error_hint(&error, "the standard alphabet, padded with '=' to a multiple of four%s",
-                      size == node->size ? "" : " (line breaks do not count)");
+        romsim_error_set(&error, EINVAL, "Invalid base64 data: wrong at its end");
+    romsim_error_hint(&error, "the standard alphabet, and '=' up to a multiple of four characters");
     report(build, node, ROMSIM_CLOUD_INVALID, &error);
 }
 
@@ -160,7 +164,7 @@ static void build_base64(struct build *build, const struct node *node, struct ro
     if (!text || file->size == SIZE_MAX)
         build->no_memory = true;
     else
-        report_base64(build, node, text, size, file->size);
+        report_base64(build, node, text, size);
     file->size = 0;
 }
 
@@ -254,7 +258,8 @@ static void build_roms(struct build *build, const struct node *roms)
         check_rom_count(roms->count, build->limits, &place, build->diagnostics);
     }
     for (size_t i = 0; i < roms->count && i < build->limits->roms; i++)
-        build_rom(build, roms->items[i].value);
+        if (roms->items[i].value->kind == NODE_OBJECT)
+            build_rom(build, roms->items[i].value);
 }
 
 /* ---- the rest ---------------------------------------------------------------------------- */

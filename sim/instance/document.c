@@ -391,7 +391,7 @@ static void read_yaml(struct document *document, size_t base, const struct mista
 
     attempt_read(document, yaml_read, base, &attempt);
     if (attempt.result == READING_MISTAKE) {
-        mistake = json && json->offset >= attempt.mistake.offset ? json : &attempt.mistake;
+        mistake = json && json->reached >= attempt.mistake.reached ? json : &attempt.mistake;
         if (json)
             document->root_count = 0;
     }

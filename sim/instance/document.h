@@ -104,6 +104,7 @@ struct builder;
 struct mistake {
     struct romsim_error error;
     size_t offset;
+    size_t reached; /* how far the reader had come when it saw it */
 };
 
 enum reading {

@@ -41,6 +41,7 @@ static enum reading json_mistake(struct json *json, size_t at, const char *messa
         romsim_error_hint(&json->mistake->error, "%s", hint);
     json->mistake->error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     json->mistake->offset = json->base + at;
+    json->mistake->reached = json->base + json->at;
     return READING_MISTAKE;
 }
 

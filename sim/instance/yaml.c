@@ -245,7 +245,7 @@ static enum reading syntax_mistake(struct yaml *yaml, const yaml_parser_t *parse
     struct mistake *mistake = yaml->mistake;
     char character;
 
-    mistake->offset = mistake_offset(yaml, parser);
+    mistake->offset = mistake->reached = mistake_offset(yaml, parser);
     character =
         mistake->offset < yaml->base + yaml->size ? yaml->text[mistake->offset - yaml->base] : '\0';
     romsim_error_set(&mistake->error, EINVAL, "%s%s%s", parser->context ? parser->context : "",
