@@ -28,6 +28,7 @@ struct romsim_rom_image {
     struct romsim_blob *blob; /* owned: a reference */
     enum romsim_image_kind kind;
     uint64_t files; /* regular files inside, 0 for cpio and raw */
+    char *warning;  /* what the user should know about it, or NULL; owned */
 };
 void romsim_rom_image_release(struct romsim_rom_image *rom);
 
@@ -38,6 +39,7 @@ struct romsim_base_image {
     struct romsim_strings entrypoint, cmd, env; /* env: "K=V" */
     char *working_dir;                          /* or NULL */
     bool from_cache;                            /* the root was not built anew */
+    char *warning; /* what the user should know about it, or NULL; owned */
 };
 void romsim_base_image_release(struct romsim_base_image *base);
 

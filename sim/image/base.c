@@ -4,6 +4,7 @@
 #include "sim/image/cache.h"
 #include "sim/image/directory.h"
 #include "sim/image/image.h"
+#include "sim/image/oci.h"
 #include "sim/image/probe.h"
 
 #include <romsim/image.h>
@@ -135,6 +136,14 @@ static int base_from_blob(struct romsim_blob *blob, const char *name, struct cac
     return unusable_base(form, name, err);
 }
 
+int image_base_from_blob(struct romsim_blob *blob, const char *name, struct romsim_base_image *ret,
+                         struct romsim_error *err)
+{
+    struct cache_key key;
+
+    return base_from_blob(blob, name, &key, ret, err);
+}
+
 /* What stat() says of a file leads to its root without reading the file. */
 static int base_from_file(const char *path, struct romsim_base_image *ret, struct romsim_error *err)
 {
@@ -165,13 +174,31 @@ static int base_from_file(const char *path, struct romsim_base_image *ret, struc
 
 /* ---- all of them ---------------------------------------------------------------------- */
 
+/* Does the reference lead to an image of layers?  1 and *ret, 0 if it is a path, or -1. */
+static int base_from_oci(const struct reference *reference, struct romsim_base_image *ret,
+                         struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+    int found = oci_open(reference, &source, &image, err);
+
+    if (found > 0 && oci_base(source, &image, ret, err) < 0)
+        return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
+    return found;
+}
+
 static int base_from_reference(const struct reference *reference, struct romsim_base_image *ret,
                                struct romsim_error *err)
 {
+    int found = reference->kind == REFERENCE_PATH ? 0 : base_from_oci(reference, ret, err);
     struct stat st;
 
+    if (found != 0)
+        return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0)
-        return romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
+        return reference->kind == REFERENCE_NAME && errno == ENOENT
+                   ? oci_not_found(reference, err)
+                   : romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
     if (S_ISDIR(st.st_mode))
         return base_from_directory(reference->path, ret, err);
     return base_from_file(reference->path, ret, err);
@@ -207,5 +234,6 @@ void romsim_base_image_release(struct romsim_base_image *base)
     release_strings(&base->cmd);
     release_strings(&base->env);
     free(base->working_dir);
+    free(base->warning);
     *base = (struct romsim_base_image){0};
 }

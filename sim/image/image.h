@@ -18,4 +18,8 @@ int image_check_alignment(const struct romsim_blob *blob, const char *name,
 int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
                         struct romsim_error *err);
 
+/* A base image's root from an EROFS image or an archive, which is built or found in the cache. */
+int image_base_from_blob(struct romsim_blob *blob, const char *name, struct romsim_base_image *ret,
+                         struct romsim_error *err);
+
 #endif

@@ -38,14 +38,32 @@ static enum reference_kind kind_of(const char *text, const char **ret_rest)
     return looks_like_a_path(text) ? REFERENCE_PATH : REFERENCE_NAME;
 }
 
-/* PATH:TAG is cut at the last colon, unless all of it names a file (a path may have colons) or
- * the colon stands in a folder's name. */
+/* PATH:TAG is cut at the first colon that has an existing file before it (a path may have colons,
+ * and so may a tag), else at the last one that does not stand in a folder's name. */
+static char *find_tag(char *path)
+{
+    char *colon;
+    struct stat st;
+    bool exists;
+
+    if (stat(path, &st) == 0)
+        return NULL;
+    for (colon = strchr(path, ':'); colon; colon = strchr(colon + 1, ':')) {
+        *colon = '\0';
+        exists = stat(path, &st) == 0;
+        *colon = ':';
+        if (exists)
+            return colon;
+    }
+    colon = strrchr(path, ':');
+    return colon && !strchr(colon, '/') ? colon : NULL;
+}
+
 static int split_tag(struct reference *reference)
 {
-    char *colon = strrchr(reference->path, ':');
-    struct stat st;
+    char *colon = find_tag(reference->path);
 
-    if (!colon || strchr(colon, '/') || stat(reference->path, &st) == 0)
+    if (!colon)
         return 0;
     reference->tag = strdup(colon + 1);
     *colon = '\0';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* rom.c: the ROMs of an instance: inline files, a directory, a file, or a reference. */
 #include "sim/image/image.h"
+#include "sim/image/oci.h"
 
 #include <romsim/image.h>
 #include <romsim/text.h>
@@ -105,13 +106,31 @@ static int rom_from_file(const char *path, struct romsim_rom_image *ret, struct 
     return blob ? image_rom_from_blob(blob, path, ret, err) : -1;
 }
 
+/* As base_from_oci(). */
+static int rom_from_oci(const struct reference *reference, struct romsim_rom_image *ret,
+                        struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+    int found = oci_open(reference, &source, &image, err);
+
+    if (found > 0 && oci_rom(source, &image, reference->text, ret, err) < 0)
+        return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
+    return found;
+}
+
 static int rom_from_reference(const struct reference *reference, struct romsim_rom_image *ret,
                               struct romsim_error *err)
 {
+    int found = reference->kind == REFERENCE_PATH ? 0 : rom_from_oci(reference, ret, err);
     struct stat st;
 
+    if (found != 0)
+        return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0)
-        return romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
+        return reference->kind == REFERENCE_NAME && errno == ENOENT
+                   ? oci_not_found(reference, err)
+                   : romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
     if (S_ISDIR(st.st_mode))
         return build(romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err), ret,
                      err);
@@ -137,5 +156,6 @@ int romsim_image_rom(const struct romsim_instance *instance, const struct romsim
 void romsim_rom_image_release(struct romsim_rom_image *rom)
 {
     romsim_blob_unref(rom->blob);
+    free(rom->warning);
     *rom = (struct romsim_rom_image){0};
 }

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * oci.h: OCI images: where their blobs lie, what their manifest and config say.
+ *
+ * The documents: OCI image-spec 1.1 (image-layout.md, image-index.md, manifest.md, config.md,
+ * layer.md); for docker-archive the `docker save` format; for ROMs cloud-rules §3.
+ *
+ * Everything is verified on the way: a descriptor's size before a byte is read, the SHA-256 before
+ * a byte is used.
+ */
+#ifndef ROMSIM_IMAGE_OCI_H
+#define ROMSIM_IMAGE_OCI_H
+
+#include "sim/image/reference.h"
+
+#include <romsim/blob.h>
+#include <romsim/digest.h>
+#include <romsim/image.h>
+#include <romsim/store.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum {
+    OCI_JSON_MAX = 1 << 20, /* bytes of an index, manifest or config */
+    OCI_LAYERS_MAX = 512,
+    OCI_MANIFESTS_MAX = 1000,
+    OCI_NESTING_MAX = 8 /* of indexes */
+};
+
+#define OCI_MEDIA_INDEX       "application/vnd.oci.image.index.v1+json"
+#define OCI_MEDIA_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
+#define OCI_MEDIA_CONFIG      "application/vnd.oci.image.config.v1+json"
+#define OCI_MEDIA_TAR         "application/vnd.oci.image.layer.v1.tar"
+#define OCI_MEDIA_ROM         "application/vnd.unikraft.rom.v1"
+#define OCI_ANNOTATION_NAME   "org.opencontainers.image.ref.name"
+#define OCI_ANNOTATION_KERNEL "org.unikraft.kernel.image"
+#define OCI_ANNOTATION_INITRD "org.unikraft.kernel.initrd"
+
+static inline void cleanup_json(json_t **json)
+{
+    json_decref(*json);
+}
+#define CLEANUP_JSON CLEANUP(cleanup_json)
+
+/* ---- where blobs lie (oci_source.c) ----------------------------------------------------- */
+
+struct oci_source; /* a layout's directory, or an archive with the same files */
+
+struct oci_source *oci_source_directory(const char *path, struct romsim_error *err);
+/* Of romsim's own store: files are used in place, without a private copy, and gc waits until the
+ * source is freed. */
+struct oci_source *oci_source_store(const struct romsim_store *store, struct romsim_error *err);
+struct oci_source *oci_source_archive(const char *path, struct romsim_error *err);
+void oci_source_free(struct oci_source *source);
+
+DEFINE_CLEANUP(struct oci_source, oci_source_free)
+#define CLEANUP_OCI_SOURCE CLEANUP(cleanup_oci_source_free)
+
+/* Is there such a file? */
+bool oci_source_has(struct oci_source *source, const char *path);
+
+/* The bytes of a file of the layout.  `size` (UINT64_MAX: any) is compared before they are read;
+ * `sha256` (hexadecimal, or NULL) after. */
+struct romsim_blob *oci_source_file(struct oci_source *source, const char *path, uint64_t size,
+                                    const char *sha256, struct romsim_error *err);
+
+/* A file of the layout as JSON. */
+json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
+                        const char *sha256, struct romsim_error *err);
+
+/* ---- descriptors (oci_descriptor.c) ----------------------------------------------------- */
+
+struct oci_descriptor {
+    char media_type[128];
+    char sha256[ROMSIM_SHA256_HEX_SIZE];
+    uint64_t size;
+};
+
+/* Reads a descriptor; `what` ("layer 3") is for messages. */
+int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descriptor *ret,
+                         struct romsim_error *err);
+
+/* "sha256:<64 hexadecimal digits>"; other algorithms are refused. */
+int oci_digest_parse(const char *text, char ret[ROMSIM_SHA256_HEX_SIZE], struct romsim_error *err);
+
+/* The blob that a descriptor names, verified; the same as JSON. */
+struct romsim_blob *oci_blob(struct oci_source *source, const struct oci_descriptor *descriptor,
+                             struct romsim_error *err);
+json_t *oci_json(struct oci_source *source, const struct oci_descriptor *descriptor,
+                 struct romsim_error *err);
+
+/* An annotation of an object that may have some, or NULL. */
+const char *oci_annotation(const json_t *object, const char *name);
+
+/* ---- an image (oci_image.c) ------------------------------------------------------------- */
+
+enum oci_role { OCI_ROLE_LAYER, OCI_ROLE_ROM, OCI_ROLE_KERNEL, OCI_ROLE_INITRD };
+
+struct oci_layer {
+    enum oci_role role;
+    struct oci_descriptor descriptor;
+    char diff_id[ROMSIM_SHA256_HEX_SIZE]; /* of the plain bytes; "" if the config does not say */
+    char *path; /* of a docker-archive's layer, which is named by a path; or NULL */
+};
+
+struct oci_image {
+    struct oci_descriptor manifest; /* of a docker-archive: of its config */
+    struct oci_descriptor config;
+    char os[32], architecture[32];
+    struct oci_layer *layers;
+    size_t layer_count;
+    struct romsim_strings entrypoint, cmd, env;
+    char *working_dir;
+};
+
+void oci_image_release(struct oci_image *image);
+#define CLEANUP_OCI_IMAGE CLEANUP(oci_image_release)
+
+/* Reads what manifest and config say. */
+int oci_image_load(struct oci_source *source, const struct oci_descriptor *manifest,
+                   struct oci_image *ret, struct romsim_error *err);
+
+/* Fills what the config says: platform, command, environment, the layers' diff_ids. */
+int oci_image_read_config(struct oci_image *image, const json_t *config, struct romsim_error *err);
+
+/* The plain bytes of a layer. */
+struct romsim_blob *oci_layer_blob(struct oci_source *source, const struct oci_layer *layer,
+                                   struct romsim_error *err);
+
+/* How many layers have the role. */
+size_t oci_image_count(const struct oci_image *image, enum oci_role role);
+
+/* ---- choosing one (oci_index.c, docker_archive.c) --------------------------------------- */
+
+/* How well a platform fits: 3 kraftcloud/x86_64, 2 linux/amd64, 1 unknown, 0 not at all. */
+int oci_platform_rank(const char *os, const char *architecture);
+
+/* Finds the manifest of `tag` (NULL: the only one, or "latest") for this machine in index.json. */
+int oci_index_find(struct oci_source *source, const char *tag, struct oci_descriptor *ret,
+                   struct romsim_error *err);
+
+/* From a descriptor of an index or a manifest to the manifest for this machine. */
+int oci_index_resolve(struct oci_source *source, const struct oci_descriptor *start,
+                      struct oci_descriptor *ret, struct romsim_error *err);
+
+/* The image of `tag` (NULL: the only one) in what `docker save` wrote. */
+int docker_archive_load(struct oci_source *source, const char *tag, struct oci_image *ret,
+                        struct romsim_error *err);
+
+/* ---- all together ----------------------------------------------------------------------- */
+
+/* Opens what a reference with a transport names, or a name of the store.  Returns 1, 0 if it is a
+ * name that the store does not have, or -1. */
+int oci_open(const struct reference *reference, struct oci_source **ret_source,
+             struct oci_image *ret, struct romsim_error *err);
+
+/* The error for a name that is nowhere: close names, and the command that would bring it. */
+int oci_not_found(const struct reference *reference, struct romsim_error *err);
+
+/* A base image: its root from the cache or built, command and environment from the config. */
+int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_base_image *ret,
+             struct romsim_error *err);
+
+/* A ROM: the bytes of its last ROM layer. */
+int oci_rom(struct oci_source *source, const struct oci_image *image, const char *name,
+            struct romsim_rom_image *ret, struct romsim_error *err);
+
+#endif

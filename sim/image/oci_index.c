@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* oci_index.c: from index.json to the manifest that fits: by name, then by platform. */
+#include "sim/image/oci.h"
+
+#include <romsim/buffer.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_x86_64(const char *architecture)
+{
+    return strcmp(architecture, "x86_64") == 0 || strcmp(architecture, "amd64") == 0;
+}
+
+int oci_platform_rank(const char *os, const char *architecture)
+{
+    if (!*os && !*architecture)
+        return 1;
+    if (*architecture && !is_x86_64(architecture))
+        return 0;
+    if (strcmp(os, "kraftcloud") == 0)
+        return 3;
+    return strcmp(os, "linux") == 0 ? 2 : !*os;
+}
+
+static const char *platform_field(const json_t *entry, const char *field)
+{
+    const char *value =
+        json_string_value(json_object_get(json_object_get(entry, "platform"), field));
+
+    return value ? value : "";
+}
+
+/* BuildKit's attestations stand among the manifests, as images for an unknown platform. */
+static bool is_attestation(const json_t *entry)
+{
+    return strcmp(platform_field(entry, "os"), "unknown") == 0 ||
+           oci_annotation(entry, "vnd.docker.reference.type") != NULL;
+}
+
+static bool is_index(const char *media_type)
+{
+    return strcmp(media_type, OCI_MEDIA_INDEX) == 0 ||
+           strcmp(media_type, "application/vnd.docker.distribution.manifest.list.v2+json") == 0;
+}
+
+static const json_t *manifests_of(const json_t *index, struct romsim_error *err)
+{
+    const json_t *manifests = json_object_get(index, "manifests");
+
+    if (!json_is_array(manifests)) {
+        romsim_error_set(err, EUCLEAN, "the image index has no list of manifests");
+        return NULL;
+    }
+    if (json_array_size(manifests) > OCI_MANIFESTS_MAX) {
+        romsim_error_set(err, EUCLEAN, "the image index has %zu manifests, more than %d",
+                         json_array_size(manifests), OCI_MANIFESTS_MAX);
+        return NULL;
+    }
+    return manifests;
+}
+
+/* ---- by name ---------------------------------------------------------------------------- */
+
+/* Docker and containerd put the whole name into another annotation. */
+static bool has_name(const json_t *entry, const char *tag)
+{
+    const char *name = oci_annotation(entry, OCI_ANNOTATION_NAME);
+    const char *full = oci_annotation(entry, "io.containerd.image.name");
+
+    return (name && strcmp(name, tag) == 0) || (full && strcmp(full, tag) == 0);
+}
+
+static int no_such_name(const json_t *manifests, const char *tag, struct romsim_error *err)
+{
+    struct romsim_buffer names = ROMSIM_BUFFER_INIT(300);
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(manifests, i, entry)
+    {
+        const char *name = oci_annotation(entry, OCI_ANNOTATION_NAME);
+
+        if (name)
+            romsim_buffer_printf(&names, "%s%s", names.size ? ", " : "", QUOTE(name));
+    }
+    if (tag)
+        romsim_error_set(err, ENOENT, "no image is tagged '%s'", QUOTE(tag));
+    else
+        romsim_error_set(err, EINVAL, "there are several images, and the reference names none");
+    if (names.size)
+        romsim_error_hint(err, "the tags are: %.300s", names.data);
+    romsim_buffer_reset(&names);
+    return -1;
+}
+
+/* Without a tag: "latest" if there is one, else the name that all entries share (or have not). */
+static const char *default_name(const json_t *manifests, bool *ret_is_clear)
+{
+    const char *name = NULL;
+    const json_t *entry;
+    size_t i;
+
+    *ret_is_clear = true;
+    json_array_foreach(manifests, i, entry)
+    {
+        const char *this = oci_annotation(entry, OCI_ANNOTATION_NAME);
+
+        if (has_name(entry, "latest")) {
+            *ret_is_clear = true;
+            return "latest";
+        }
+        if (is_attestation(entry))
+            continue;
+        if (this && name && strcmp(this, name) != 0)
+            *ret_is_clear = false;
+        name = this ? this : name;
+    }
+    return name;
+}
+
+/* ---- by platform ------------------------------------------------------------------------ */
+
+static int no_platform(const json_t *manifests, struct romsim_error *err)
+{
+    struct romsim_buffer platforms = ROMSIM_BUFFER_INIT(300);
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(manifests, i, entry)
+    {
+        if (!is_attestation(entry))
+            romsim_buffer_printf(&platforms, "%s%s/%s", platforms.size ? ", " : "",
+                                 QUOTE(platform_field(entry, "os")),
+                                 QUOTE(platform_field(entry, "architecture")));
+    }
+    romsim_error_set(err, EINVAL, "the image is for %s only",
+                     platforms.size ? platforms.data : "no platform");
+    romsim_buffer_reset(&platforms);
+    return romsim_error_hint(err, "romsim runs kraftcloud/x86_64 and linux/amd64");
+}
+
+/* The best entry among those with the name (NULL: any); the first of equals. */
+static const json_t *best_entry(const json_t *manifests, const char *name, bool *ret_any)
+{
+    const json_t *entry, *best = NULL;
+    int best_rank = 0;
+    size_t i;
+
+    *ret_any = false;
+    json_array_foreach(manifests, i, entry)
+    {
+        int rank =
+            oci_platform_rank(platform_field(entry, "os"), platform_field(entry, "architecture"));
+
+        if (is_attestation(entry) || (name && !has_name(entry, name)))
+            continue;
+        *ret_any = true;
+        if (rank > best_rank) {
+            best_rank = rank;
+            best = entry;
+        }
+    }
+    return best;
+}
+
+static int choose(const json_t *manifests, const char *name, struct oci_descriptor *ret,
+                  struct romsim_error *err)
+{
+    bool any;
+    const json_t *best = best_entry(manifests, name, &any);
+
+    if (!any && name)
+        return no_such_name(manifests, name, err);
+    if (!any)
+        return romsim_error_set(err, EUCLEAN, "there is no image in it");
+    if (!best)
+        return no_platform(manifests, err);
+    return oci_descriptor_parse(best, "the image's manifest", ret, err);
+}
+
+int oci_index_resolve(struct oci_source *source, const struct oci_descriptor *start,
+                      struct oci_descriptor *ret, struct romsim_error *err)
+{
+    struct oci_descriptor at = *start;
+
+    for (int depth = 0; is_index(at.media_type); depth++) {
+        CLEANUP_JSON json_t *index = NULL;
+        const json_t *manifests;
+
+        if (depth == OCI_NESTING_MAX)
+            return romsim_error_set(err, EUCLEAN, "image indexes are nested more than %d deep",
+                                    OCI_NESTING_MAX);
+        index = oci_json(source, &at, err);
+        manifests = index ? manifests_of(index, err) : NULL;
+        if (!manifests || choose(manifests, NULL, &at, err) < 0)
+            return -1;
+    }
+    *ret = at;
+    return 0;
+}
+
+int oci_index_find(struct oci_source *source, const char *tag, struct oci_descriptor *ret,
+                   struct romsim_error *err)
+{
+    CLEANUP_JSON json_t *index = NULL;
+    const json_t *manifests;
+    struct oci_descriptor start;
+    const char *name = tag;
+    bool is_clear = true;
+
+    if (!oci_source_has(source, "oci-layout")) {
+        romsim_error_set(err, ENOENT,
+                         "it is no OCI image layout: the file 'oci-layout' is missing");
+        return -1;
+    }
+    index = oci_source_json(source, "index.json", UINT64_MAX, NULL, err);
+    manifests = index ? manifests_of(index, err) : NULL;
+    if (!manifests)
+        return -1;
+    if (!name)
+        name = default_name(manifests, &is_clear);
+    if (!is_clear)
+        return no_such_name(manifests, NULL, err);
+    if (choose(manifests, name, &start, err) < 0)
+        return -1;
+    return oci_index_resolve(source, &start, ret, err);
+}

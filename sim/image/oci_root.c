@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * oci_root.c: an image's layers become a root or a ROM.
+ *
+ * A container image's layers are put over each other in one tree; a Unikraft image has one tar
+ * layer with its root as a single file, EROFS or cpio (cloud-rules §3).  A root is found in the
+ * cache by the digests of the plain layers, so the same image has one root however it came.
+ */
+#include "sim/image/cache.h"
+#include "sim/image/image.h"
+#include "sim/image/oci.h"
+#include "sim/image/probe.h"
+
+#include <romsim/buffer.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct oci_layer *last_layer(const struct oci_image *image, enum oci_role role)
+{
+    for (size_t i = image->layer_count; i-- > 0;) {
+        if (image->layers[i].role == role)
+            return &image->layers[i];
+    }
+    return NULL;
+}
+
+/* ---- the one file of a Unikraft layer --------------------------------------------------- */
+
+static struct romsim_inode *only_file(const struct romsim_tree *tree)
+{
+    struct romsim_inode *inode = NULL, *file = NULL;
+
+    while ((inode = romsim_tree_next_inode(tree, inode))) {
+        if (S_ISDIR(inode->mode))
+            continue;
+        if (file || !S_ISREG(inode->mode))
+            return NULL;
+        file = inode;
+    }
+    return file;
+}
+
+/* The bytes of the one file in a layer: a kernel or a root. */
+static struct romsim_blob *layer_file(struct oci_source *source, const struct oci_layer *layer,
+                                      const char *what, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = oci_layer_blob(source, layer, err);
+    CLEANUP_TREE struct romsim_tree *tree = blob ? romsim_tree_new(NULL) : NULL;
+    const struct romsim_inode *file;
+
+    if (!tree || romsim_tree_add_archive(tree, blob, false, what, err) < 0)
+        return NULL;
+    file = only_file(tree);
+    if (!file || file->size == 0 || file->data.extent_count != 1 ||
+        file->data.extents[0].length != file->size) {
+        romsim_error_set(err, EUCLEAN, "the %s's layer is not a tar of one file", what);
+        return NULL;
+    }
+    return romsim_blob_slice(blob, file->data.extents[0].source_offset, file->size, err);
+}
+
+/* ---- a root ----------------------------------------------------------------------------- */
+
+static struct romsim_tree *merge_layers(struct oci_source *source, const struct oci_image *image,
+                                        struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    char name[32];
+
+    if (!tree) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < image->layer_count; i++) {
+        CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+        if (image->layers[i].role != OCI_ROLE_LAYER)
+            continue;
+        snprintf(name, sizeof(name), "layer %zu", i + 1);
+        blob = oci_layer_blob(source, &image->layers[i], err);
+        if (!blob || romsim_tree_add_archive(tree, blob, true, name, err) < 0)
+            return NULL;
+    }
+    return STEAL_POINTER(&tree);
+}
+
+/* What identifies the layers' content: their plain digests, in order. */
+static int layers_key(const struct oci_image *image, struct cache_key *ret,
+                      struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(OCI_LAYERS_MAX * 80);
+
+    for (size_t i = 0; i < image->layer_count; i++) {
+        if (image->layers[i].role == OCI_ROLE_LAYER)
+            romsim_buffer_printf(&text, "%s\n", image->layers[i].diff_id);
+    }
+    if (text.failed)
+        return romsim_error_nomem(err);
+    return cache_key_make("layers", text.data, text.size, ret, err);
+}
+
+static int root_from_layers(struct oci_source *source, const struct oci_image *image,
+                            struct romsim_base_image *ret, struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = NULL;
+    CLEANUP_FD int lock = -1;
+    struct cache_key key;
+    int found;
+
+    if (layers_key(image, &key, err) < 0)
+        return -1;
+    lock = cache_lock(&key, err);
+    found = lock < 0 ? -1 : cache_find(&key, &ret->root, err);
+    if (found != 0) {
+        ret->from_cache = found > 0;
+        return found < 0 ? -1 : 0;
+    }
+    tree = merge_layers(source, image, err);
+    if (!tree)
+        return -1;
+    ret->root = cache_build(&key, tree, NULL, NULL, err);
+    return ret->root ? 0 : -1;
+}
+
+static int root_from_initrd(struct oci_source *source, const struct oci_layer *layer,
+                            struct romsim_base_image *ret, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = layer_file(source, layer, "root", err);
+
+    return blob ? image_base_from_blob(blob, "the image's root", ret, err) : -1;
+}
+
+static int make_root(struct oci_source *source, const struct oci_image *image,
+                     struct romsim_base_image *ret, struct romsim_error *err)
+{
+    const struct oci_layer *initrd = last_layer(image, OCI_ROLE_INITRD);
+
+    if (initrd)
+        return root_from_initrd(source, initrd, ret, err);
+    if (oci_image_count(image, OCI_ROLE_LAYER) > 0)
+        return root_from_layers(source, image, ret, err);
+    if (oci_image_count(image, OCI_ROLE_ROM) > 0) {
+        romsim_error_set(err, EINVAL, "it is a ROM, which cannot be a base image");
+        return romsim_error_hint(err, "name it under 'roms'");
+    }
+    return romsim_error_set(err, EINVAL, "it has no root file system");
+}
+
+int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_base_image *ret,
+             struct romsim_error *err)
+{
+    const struct oci_layer *kernel = last_layer(image, OCI_ROLE_KERNEL);
+
+    if (make_root(source, image, ret, err) < 0)
+        return -1;
+    if (kernel) {
+        ret->kernel = layer_file(source, kernel, "kernel", err);
+        if (!ret->kernel)
+            return -1;
+    }
+    ret->entrypoint = image->entrypoint;
+    ret->cmd = image->cmd;
+    ret->env = image->env;
+    ret->working_dir = image->working_dir;
+    image->entrypoint = image->cmd = image->env = (struct romsim_strings){0};
+    image->working_dir = NULL;
+    return 0;
+}
+
+/* ---- a ROM ------------------------------------------------------------------------------ */
+
+int oci_rom(struct oci_source *source, const struct oci_image *image, const char *name,
+            struct romsim_rom_image *ret, struct romsim_error *err)
+{
+    const struct oci_layer *layer = last_layer(image, OCI_ROLE_ROM);
+    size_t count = oci_image_count(image, OCI_ROLE_ROM);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+    if (count < image->layer_count || !layer) {
+        romsim_error_set(err, EINVAL,
+                         layer ? "it is a bootable image with ROMs, not a ROM"
+                               : "it is a bootable image, not a ROM");
+        return romsim_error_hint(err, "a ROM's layers have the media type '%s'", OCI_MEDIA_ROM);
+    }
+    blob = oci_layer_blob(source, layer, err);
+    if (!blob || image_rom_from_blob(blob, name, ret, err) < 0)
+        return -1;
+    if (count > 1 && asprintf(&ret->warning, "image '%s' has %zu ROM layers; the last one is used",
+                              QUOTE(name), count) < 0)
+        ret->warning = NULL;
+    return 0;
+}

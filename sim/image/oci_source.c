@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * oci_source.c: the files of an image layout, in a directory or in an archive.
+ *
+ * A directory's files are opened beneath it, whatever links it has, and copied before use, because
+ * whoever owns them may change them.  An archive becomes a tree in memory (archive.c), whose files
+ * are parts of one blob.
+ */
+#include "sim/image/oci.h"
+
+#include <romsim/paths.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+enum { LINKS_MAX = 40 };
+
+struct oci_source {
+    int folder; /* -1: an archive */
+    bool is_own;
+    int lock; /* of the store, or -1 */
+    struct romsim_tree *tree;
+};
+
+static struct oci_source *new_source(struct romsim_error *err)
+{
+    struct oci_source *source = calloc(1, sizeof(*source));
+
+    if (!source) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    source->folder = source->lock = -1;
+    return source;
+}
+
+struct oci_source *oci_source_directory(const char *path, struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = new_source(err);
+
+    if (!source)
+        return NULL;
+    source->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (source->folder < 0) {
+        romsim_error_system(err, errno, "cannot open the image layout '%s'", QUOTE(path));
+        return NULL;
+    }
+    return STEAL_POINTER(&source);
+}
+
+struct oci_source *oci_source_store(const struct romsim_store *store, struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = new_source(err);
+
+    if (!source)
+        return NULL;
+    source->is_own = true;
+    if (romsim_store_share(store, &source->folder, &source->lock, err) < 0)
+        return NULL;
+    return STEAL_POINTER(&source);
+}
+
+struct oci_source *oci_source_archive(const char *path, struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = new_source(err);
+    CLEANUP_BLOB struct romsim_blob *blob = source ? romsim_blob_snapshot(path, err) : NULL;
+
+    if (!blob)
+        return NULL;
+    source->tree = romsim_tree_new(NULL);
+    if (!source->tree) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (romsim_tree_add_archive(source->tree, blob, false, path, err) < 0)
+        return NULL;
+    return STEAL_POINTER(&source);
+}
+
+void oci_source_free(struct oci_source *source)
+{
+    if (!source)
+        return;
+    if (source->folder >= 0)
+        close(source->folder);
+    if (source->lock >= 0)
+        close(source->lock);
+    romsim_tree_free(source->tree);
+    free(source);
+}
+
+/* ---- a directory's files ---------------------------------------------------------------- */
+
+static int open_file(const struct oci_source *source, const char *path)
+{
+    struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH,
+    };
+    int fd = (int)syscall(SYS_openat2, source->folder, path, &how, sizeof(how));
+
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        fd = openat(source->folder, path, (int)how.flags | O_NOFOLLOW);
+    return fd;
+}
+
+static int wrong_size(const char *path, uint64_t size, uint64_t expected, struct romsim_error *err)
+{
+    return romsim_error_set(err, EUCLEAN,
+                            "'%s' has %llu bytes, not the %llu that its descriptor "
+                            "says",
+                            QUOTE(path), (unsigned long long)size, (unsigned long long)expected);
+}
+
+static struct romsim_blob *folder_file(const struct oci_source *source, const char *path,
+                                       uint64_t size, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open_file(source, path);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        romsim_error_system(err, errno, "cannot open '%s' in the image layout", QUOTE(path));
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        romsim_error_set(err, EUCLEAN, "'%s' in the image layout is no regular file", QUOTE(path));
+        return NULL;
+    }
+    if (size != UINT64_MAX && (uint64_t)st.st_size != size) {
+        wrong_size(path, (uint64_t)st.st_size, size, err);
+        return NULL;
+    }
+    return source->is_own ? romsim_blob_take_fd(steal_fd(&fd), err)
+                          : romsim_blob_snapshot_fd(fd, path, err);
+}
+
+/* ---- an archive's files ----------------------------------------------------------------- */
+
+/* The path of a link's target; a relative one starts where the link stands. */
+static char *link_target(const char *path, const char *target)
+{
+    const char *slash = strrchr(path, '/');
+    char *result;
+
+    if (target[0] == '/' || !slash)
+        return strdup(target);
+    return asprintf(&result, "%.*s/%s", (int)(slash - path), path, target) < 0 ? NULL : result;
+}
+
+/* Old `docker save` has links where two images share a layer. */
+static struct romsim_inode *find_file(const struct oci_source *source, const char *path)
+{
+    struct romsim_inode *inode = romsim_tree_lookup(source->tree, path);
+    CLEANUP_FREE char *at = strdup(path);
+
+    for (int links = 0; at && inode && S_ISLNK(inode->mode) && links < LINKS_MAX; links++) {
+        char *next = link_target(at, inode->target);
+
+        free(at);
+        at = next;
+        inode = at ? romsim_tree_lookup(source->tree, at) : NULL;
+    }
+    return inode && S_ISREG(inode->mode) ? inode : NULL;
+}
+
+/* A file of one piece is a part of the archive's blob; one with holes is put together. */
+static struct romsim_blob *inode_blob(const struct romsim_inode *inode, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (inode->size == 0)
+        return romsim_blob_from_bytes("", 0, err);
+    if (inode->data.kind == ROMSIM_DATA_BLOB && inode->data.extent_count == 1 &&
+        inode->data.extents[0].length == inode->size)
+        return romsim_blob_slice(inode->data.blob, inode->data.extents[0].source_offset,
+                                 inode->size, err);
+    fd = romsim_blob_scratch_file(err);
+    if (fd < 0)
+        return NULL;
+    if (ftruncate(fd, (off_t)inode->size) < 0) {
+        romsim_error_system(err, errno, "cannot copy a sparse file");
+        return NULL;
+    }
+    if (romsim_inode_copy(inode, fd, 0, err) < 0)
+        return NULL;
+    return romsim_blob_take_fd(steal_fd(&fd), err);
+}
+
+static struct romsim_blob *archive_file(const struct oci_source *source, const char *path,
+                                        uint64_t size, struct romsim_error *err)
+{
+    const struct romsim_inode *inode = find_file(source, path);
+
+    if (!inode) {
+        romsim_error_set(err, ENOENT, "there is no file '%s' in the archive", QUOTE(path));
+        return NULL;
+    }
+    if (size != UINT64_MAX && inode->size != size) {
+        wrong_size(path, inode->size, size, err);
+        return NULL;
+    }
+    return inode_blob(inode, err);
+}
+
+/* ---- both ------------------------------------------------------------------------------- */
+
+bool oci_source_has(struct oci_source *source, const char *path)
+{
+    CLEANUP_FD int fd = -1;
+
+    if (source->tree)
+        return find_file(source, path) != NULL;
+    fd = open_file(source, path);
+    return fd >= 0;
+}
+
+struct romsim_blob *oci_source_file(struct oci_source *source, const char *path, uint64_t size,
+                                    const char *sha256, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob =
+        source->tree ? archive_file(source, path, size, err) : folder_file(source, path, size, err);
+
+    if (!blob)
+        return NULL;
+    if (sha256 && strcmp(romsim_blob_sha256_hex(blob), sha256) != 0) {
+        romsim_error_set(err, EUCLEAN, "'%s' is damaged: its SHA-256 is %s", QUOTE(path),
+                         romsim_blob_sha256_hex(blob));
+        return NULL;
+    }
+    return STEAL_POINTER(&blob);
+}
+
+json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
+                        const char *sha256, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    json_error_t error;
+    json_t *json;
+
+    if (size != UINT64_MAX && size > OCI_JSON_MAX) {
+        romsim_error_set(err, EFBIG, "'%s' would have %s, more than %s of JSON", QUOTE(path),
+                         SIZE_TEXT(size), SIZE_TEXT(OCI_JSON_MAX));
+        return NULL;
+    }
+    blob = oci_source_file(source, path, size, sha256, err);
+    if (!blob)
+        return NULL;
+    if (romsim_blob_size(blob) > OCI_JSON_MAX) {
+        romsim_error_set(err, EFBIG, "'%s' has %s, more than %s of JSON", QUOTE(path),
+                         SIZE_TEXT(romsim_blob_size(blob)), SIZE_TEXT(OCI_JSON_MAX));
+        return NULL;
+    }
+    json = json_loadb((const char *)romsim_blob_bytes(blob), romsim_blob_size(blob),
+                      JSON_REJECT_DUPLICATES, &error);
+    if (!json)
+        romsim_error_set(err, EUCLEAN, "'%s' is no valid JSON: line %d, column %d: %s", QUOTE(path),
+                         error.line, error.column, QUOTE(error.text));
+    return json;
+}

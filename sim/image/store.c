@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* store.c: the store's folder, its locks and its blobs; see store.h for the theory of operation. */
+#include "sim/image/store.h"
+
+#include <romsim/paths.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
+
+static int lock_file(int folder, const char *name, int how, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    while (fd >= 0 && flock(fd, how) < 0) {
+        if (errno != EINTR)
+            return romsim_error_system(err, errno, "cannot lock the image store");
+    }
+    return fd < 0 ? romsim_error_system(err, errno, "cannot lock the image store") : steal_fd(&fd);
+}
+
+int store_lock_index(const struct romsim_store *store, struct romsim_error *err)
+{
+    return lock_file(store->folder, "lock-index", LOCK_EX, err);
+}
+
+int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,
+                  struct romsim_error *err)
+{
+    CLEANUP_FD int fd = -1;
+    char temporary[64];
+
+    /* Under the index's lock nobody else uses this name; what a killed command left is replaced. */
+    snprintf(temporary, sizeof(temporary), "%s.new", name);
+    fd = openat(store->folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                0600);
+    if (fd < 0 || write(fd, text, size) != (ssize_t)size || fdatasync(fd) < 0 ||
+        renameat(store->folder, temporary, store->folder, name) < 0)
+        return romsim_error_system(err, errno, "cannot write '%s' of the image store", name);
+    return 0;
+}
+
+static int prepare(struct romsim_store *store, struct romsim_error *err)
+{
+    CLEANUP_FD int lock = -1;
+
+    if (faccessat(store->folder, "oci-layout", F_OK, 0) == 0)
+        return 0;
+    lock = store_lock_index(store, err);
+    if (lock < 0)
+        return -1;
+    return store_replace(store, "oci-layout", layout_text, strlen(layout_text), err);
+}
+
+struct romsim_store *romsim_store_open(int alone, struct romsim_error *err)
+{
+    CLEANUP_FREE char *blobs = romsim_path_data("oci/blobs/sha256", err);
+    CLEANUP_STORE struct romsim_store *store = NULL;
+
+    if (!blobs)
+        return NULL;
+    store = calloc(1, sizeof(*store));
+    if (!store) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    store->folder = store->blobs = store->lock = -1;
+    store->path = romsim_path_data("oci", err);
+    if (!store->path)
+        return NULL;
+    store->folder = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    store->blobs = open(blobs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->folder < 0 || store->blobs < 0) {
+        romsim_error_system(err, errno, "cannot open the image store '%s'", QUOTE(store->path));
+        return NULL;
+    }
+    store->lock = lock_file(store->folder, "lock-use", alone ? LOCK_EX : LOCK_SH, err);
+    if (store->lock < 0 || prepare(store, err) < 0)
+        return NULL;
+    return STEAL_POINTER(&store);
+}
+
+void romsim_store_close(struct romsim_store *store)
+{
+    if (!store)
+        return;
+    cleanup_close_fd(&store->folder);
+    cleanup_close_fd(&store->blobs);
+    cleanup_close_fd(&store->lock);
+    free(store->path);
+    free(store);
+}
+
+const char *romsim_store_path(const struct romsim_store *store)
+{
+    return store->path;
+}
+
+int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *ret_lock,
+                       struct romsim_error *err)
+{
+    CLEANUP_FD int folder = fcntl(store->folder, F_DUPFD_CLOEXEC, 3);
+    CLEANUP_FD int lock = fcntl(store->lock, F_DUPFD_CLOEXEC, 3);
+
+    if (folder < 0 || lock < 0)
+        return romsim_error_system(err, errno, "cannot use the image store");
+    *ret_folder = steal_fd(&folder);
+    *ret_lock = steal_fd(&lock);
+    return 0;
+}
+
+/* ---- blobs ------------------------------------------------------------------------------ */
+
+static bool has_blob(const struct romsim_store *store, struct romsim_blob *blob)
+{
+    struct stat st;
+
+    return fstatat(store->blobs, romsim_blob_sha256_hex(blob), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode) && (uint64_t)st.st_size == romsim_blob_size(blob);
+}
+
+/* A nameless file or, where the file system has none, one whose name says that it is not whole;
+ * gc removes what is left of those. */
+static int open_new(const struct romsim_store *store, char ret_name[32], struct romsim_error *err)
+{
+    int fd = openat(store->blobs, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    ret_name[0] = '\0';
+    for (unsigned i = 0; fd < 0 && i < 1000; i++) {
+        snprintf(ret_name, 32, ".new-%d-%u", (int)getpid(), i);
+        fd = openat(store->blobs, ret_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    return fd < 0 ? romsim_error_system(err, errno, "cannot write to the image store") : fd;
+}
+
+static int name_blob(const struct romsim_store *store, int fd, const char *temporary,
+                     const char *hex, struct romsim_error *err)
+{
+    char source[40];
+
+    if (*temporary) {
+        if (renameat(store->blobs, temporary, store->blobs, hex) < 0)
+            return romsim_error_system(err, errno, "cannot write to the image store");
+        return 0;
+    }
+    snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
+    if (linkat(AT_FDCWD, source, store->blobs, hex, AT_SYMLINK_FOLLOW) == 0)
+        return 0;
+    /* Somebody was quicker, or the old one is not whole. */
+    if (errno != EEXIST || unlinkat(store->blobs, hex, 0) < 0 ||
+        linkat(AT_FDCWD, source, store->blobs, hex, AT_SYMLINK_FOLLOW) < 0) {
+        if (errno != EEXIST && errno != ENOENT)
+            return romsim_error_system(err, errno, "cannot write to the image store");
+    }
+    return 0;
+}
+
+/* A blob as a file's data is copied by the tree's means: inside the kernel, with its holes. */
+static int copy_blob(struct romsim_blob *blob, int fd, struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    struct romsim_dentry *dentry;
+
+    if (!tree)
+        return romsim_error_nomem(err);
+    dentry = romsim_tree_add(tree, romsim_tree_root(tree), "blob", 4, S_IFREG | 0600, err);
+    if (!dentry || romsim_inode_set_blob(dentry->inode, blob, err) < 0)
+        return -1;
+    if (ftruncate(fd, (off_t)romsim_blob_size(blob)) < 0)
+        return romsim_error_system(err, errno, "cannot write to the image store");
+    return romsim_inode_copy(dentry->inode, fd, 0, err);
+}
+
+int romsim_store_add(struct romsim_store *store, struct romsim_blob *blob, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = -1;
+    char temporary[32];
+    int status;
+
+    if (has_blob(store, blob))
+        return 0;
+    fd = open_new(store, temporary, err);
+    if (fd < 0)
+        return -1;
+    status = copy_blob(blob, fd, err);
+    if (status == 0)
+        status = name_blob(store, fd, temporary, romsim_blob_sha256_hex(blob), err);
+    if (status < 0 && *temporary)
+        unlinkat(store->blobs, temporary, 0);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* store.h: what the store's files share. */
+#ifndef ROMSIM_IMAGE_STORE_H
+#define ROMSIM_IMAGE_STORE_H
+
+#include <romsim/store.h>
+#include <romsim/tree.h>
+
+struct romsim_store {
+    char *path;
+    int folder;
+    int blobs; /* the folder of blobs */
+    int lock;
+};
+
+/* Holds the index alone until the descriptor is closed. */
+int store_lock_index(const struct romsim_store *store, struct romsim_error *err);
+
+/* Replaces a small file of the store's folder by renaming; under the index's lock. */
+int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,
+                  struct romsim_error *err);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* store_names.c: the store's index.json: names and the manifests that they lead to. */
+#include "sim/image/oci.h"
+#include "sim/image/store.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { NAME_SIZE_MAX = 512, INDEX_SIZE_MAX = 16 << 20 };
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+static bool is_name_text(const char *text)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "._-/:@";
+
+    return strspn(text, allowed) == strlen(text) && text[0] != '/' && text[0] != '.' &&
+           text[0] != ':' && text[0] != '@' && text[strlen(text) - 1] != '/' && !strstr(text, "//");
+}
+
+static bool has_tag(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return strchr(slash ? slash : name, ':') != NULL;
+}
+
+char *romsim_store_normalize(const char *reference, struct romsim_error *err)
+{
+    char *name = NULL;
+
+    if (!*reference || strlen(reference) > NAME_SIZE_MAX || !is_name_text(reference)) {
+        romsim_error_set(err, EINVAL, "Invalid image name '%s'", QUOTE(reference));
+        romsim_error_hint(err, "a name is [registry/]org/name[:tag]");
+        return NULL;
+    }
+    if (asprintf(&name, "%s%s", reference,
+                 has_tag(reference) || strchr(reference, '@') ? "" : ":latest") < 0) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    return name;
+}
+
+/* What is behind the registry: a first component with a dot, a port, or "localhost". */
+static const char *without_registry(const char *name)
+{
+    size_t size = strcspn(name, "/");
+
+    if (name[size] == '\0')
+        return name;
+    if (memchr(name, '.', size) || memchr(name, ':', size) ||
+        (size == 9 && memcmp(name, "localhost", 9) == 0))
+        return name + size + 1;
+    return name;
+}
+
+void romsim_store_name_release(struct romsim_store_name *name)
+{
+    free(name->name);
+    free(name->media_type);
+    *name = (struct romsim_store_name){0};
+}
+
+void romsim_store_names_release(struct romsim_store_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        romsim_store_name_release(&names->items[i]);
+    free(names->items);
+    *names = (struct romsim_store_names){0};
+}
+
+/* ---- the index -------------------------------------------------------------------------- */
+
+static json_t *new_index(void)
+{
+    return json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", OCI_MEDIA_INDEX,
+                     "manifests");
+}
+
+static json_t *read_index(const struct romsim_store *store, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = openat(store->folder, "index.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    json_error_t error;
+    struct stat st;
+    json_t *index;
+
+    if (fd < 0 && errno == ENOENT) {
+        index = new_index();
+        if (!index)
+            romsim_error_nomem(err);
+        return index;
+    }
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        romsim_error_system(err, errno, "cannot read the image store's index.json");
+        return NULL;
+    }
+    index = st.st_size > INDEX_SIZE_MAX ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
+    if (!index || !json_is_array(json_object_get(index, "manifests"))) {
+        json_decref(index);
+        romsim_error_set(err, EUCLEAN, "the image store's index.json is damaged");
+        romsim_error_hint(err, "it is '%s/index.json'; without it the store is empty",
+                          QUOTE(store->path));
+        return NULL;
+    }
+    return index;
+}
+
+static int write_index(const struct romsim_store *store, const json_t *index,
+                       struct romsim_error *err)
+{
+    CLEANUP_FREE char *text = json_dumps(index, JSON_INDENT(2));
+
+    if (!text)
+        return romsim_error_nomem(err);
+    return store_replace(store, "index.json", text, strlen(text), err);
+}
+
+static int read_entry(const json_t *entry, struct romsim_store_name *ret, struct romsim_error *err)
+{
+    const char *name = oci_annotation(entry, OCI_ANNOTATION_NAME);
+    struct oci_descriptor descriptor;
+
+    if (!name)
+        return 0;
+    if (oci_descriptor_parse(entry, "an entry of the image store", &descriptor, err) < 0)
+        return -1;
+    ret->name = strdup(name);
+    ret->media_type = strdup(descriptor.media_type);
+    if (!ret->name || !ret->media_type) {
+        romsim_store_name_release(ret);
+        return romsim_error_nomem(err);
+    }
+    memcpy(ret->sha256, descriptor.sha256, sizeof(ret->sha256));
+    ret->size = descriptor.size;
+    return 1;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct romsim_store_name *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+int romsim_store_list(struct romsim_store *store, struct romsim_store_names *ret,
+                      struct romsim_error *err)
+{
+    CLEANUP_JSON json_t *index = read_index(store, err);
+    const json_t *manifests = json_object_get(index, "manifests"), *entry;
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+    size_t i;
+
+    if (!index)
+        return -1;
+    names.items = calloc(json_array_size(manifests) + 1, sizeof(*names.items));
+    if (!names.items)
+        return romsim_error_nomem(err);
+    json_array_foreach(manifests, i, entry)
+    {
+        int found = read_entry(entry, &names.items[names.count], err);
+
+        if (found < 0)
+            return -1;
+        names.count += (size_t)found;
+    }
+    qsort(names.items, names.count, sizeof(*names.items), compare_names);
+    *ret = names;
+    names = (struct romsim_store_names){0};
+    return 0;
+}
+
+/* ---- finding ---------------------------------------------------------------------------- */
+
+/* Splits NAME@sha256:HEX; a tag before the digest says nothing more. */
+static int split_digest(char *name, const char **ret_hex, struct romsim_error *err)
+{
+    char *at = strchr(name, '@');
+    char hex[ROMSIM_SHA256_HEX_SIZE];
+    char *colon;
+
+    *ret_hex = NULL;
+    if (!at)
+        return 0;
+    if (oci_digest_parse(at + 1, hex, err) < 0)
+        return -1;
+    *at = '\0';
+    *ret_hex = at + 1 + strlen("sha256:");
+    colon = strrchr(name, ':');
+    if (colon && !strchr(colon, '/'))
+        *colon = '\0';
+    return 0;
+}
+
+static bool fits(const struct romsim_store_name *item, const char *name, const char *hex)
+{
+    size_t size = strlen(name);
+
+    if (hex)
+        return strcmp(item->sha256, hex) == 0 && strncmp(item->name, name, size) == 0 &&
+               (item->name[size] == ':' || item->name[size] == '\0');
+    return strcmp(item->name, name) == 0;
+}
+
+static bool fits_without_registry(const struct romsim_store_name *item, const char *name,
+                                  const char *hex)
+{
+    struct romsim_store_name bare = *item;
+
+    bare.name = (char *)(uintptr_t)without_registry(item->name);
+    /* One of the two may leave its registry out; two different ones are two images. */
+    if (bare.name != item->name && without_registry(name) != name)
+        return false;
+    return fits(&bare, without_registry(name), hex);
+}
+
+static struct romsim_store_name *find(const struct romsim_store_names *names, const char *name,
+                                      const char *hex)
+{
+    struct romsim_store_name *found = NULL;
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (fits(&names->items[i], name, hex))
+            return &names->items[i];
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        if (!fits_without_registry(&names->items[i], name, hex))
+            continue;
+        if (found)
+            return NULL;
+        found = &names->items[i];
+    }
+    return found;
+}
+
+int romsim_store_find(struct romsim_store *store, const char *reference,
+                      struct romsim_store_name *ret, struct romsim_error *err)
+{
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+    CLEANUP_FREE char *name = romsim_store_normalize(reference, NULL);
+    struct romsim_store_name *found;
+    const char *hex;
+
+    if (!name)
+        return 0;
+    if (split_digest(name, &hex, err) < 0 || romsim_store_list(store, &names, err) < 0)
+        return -1;
+    found = find(&names, name, hex);
+    if (!found)
+        return 0;
+    *ret = *found;
+    *found = (struct romsim_store_name){0};
+    return 1;
+}
+
+/* ---- changing --------------------------------------------------------------------------- */
+
+static bool remove_name(json_t *index, const char *name)
+{
+    json_t *manifests = json_object_get(index, "manifests");
+    bool found = false;
+
+    for (size_t i = json_array_size(manifests); i-- > 0;) {
+        const char *this = oci_annotation(json_array_get(manifests, i), OCI_ANNOTATION_NAME);
+
+        if (this && strcmp(this, name) == 0) {
+            json_array_remove(manifests, i);
+            found = true;
+        }
+    }
+    return found;
+}
+
+int romsim_store_tag(struct romsim_store *store, const char *name, const char *media_type,
+                     const char *sha256, uint64_t size, struct romsim_error *err)
+{
+    CLEANUP_FREE char *full = romsim_store_normalize(name, err);
+    CLEANUP_FD int lock = full ? store_lock_index(store, err) : -1;
+    CLEANUP_JSON json_t *index = lock < 0 ? NULL : read_index(store, err);
+    CLEANUP_FREE char *digest = NULL;
+    json_t *entry;
+
+    if (!index)
+        return -1;
+    if (strchr(full, '@'))
+        return romsim_error_set(err, EINVAL, "Invalid image name '%s': a name has no digest",
+                                QUOTE(full));
+    if (asprintf(&digest, "sha256:%s", sha256) < 0)
+        return romsim_error_nomem(err);
+    remove_name(index, full);
+    entry = json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType", media_type, "digest", digest, "size",
+                      (json_int_t)size, "annotations", OCI_ANNOTATION_NAME, full);
+    if (!entry || json_array_append_new(json_object_get(index, "manifests"), entry) < 0)
+        return romsim_error_nomem(err);
+    return write_index(store, index, err);
+}
+
+int romsim_store_untag(struct romsim_store *store, const char *name, struct romsim_error *err)
+{
+    CLEANUP_FREE char *full = romsim_store_normalize(name, err);
+    CLEANUP_FD int lock = full ? store_lock_index(store, err) : -1;
+    CLEANUP_JSON json_t *index = lock < 0 ? NULL : read_index(store, err);
+
+    if (!index)
+        return -1;
+    if (!remove_name(index, full))
+        return romsim_error_set(err, ENOENT, "No image with name '%s'", QUOTE(full));
+    return write_index(store, index, err);
+}
