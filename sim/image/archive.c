@@ -28,7 +28,7 @@
 #include <sys/stat.h>
 
 /* Bytes of the archive after which the pages that were looked at are let go. */
-enum { FORGET_STEP = 32 << 20 };
+enum { FORGET_STEP = 32 << 20, TAR_BLOCK = 512 };
 
 DEFINE_VECTOR(extents, struct romsim_extent)
 
@@ -38,6 +38,7 @@ struct import {
     const char *name;
     bool layer;
     struct archive *archive;
+    int blocks_read;        /* by libarchive: the blob, then its padding */
     uint64_t forgotten;     /* the archive's bytes up to here have been let go */
     struct extents extents; /* of the file at hand, kept to be used again */
 };
@@ -46,6 +47,7 @@ static void import_close(struct import *import)
 {
     archive_read_free(import->archive);
     import->archive = NULL;
+    import->blocks_read = 0;
     import->forgotten = 0;
 }
 
@@ -66,6 +68,27 @@ static int archive_failed(const struct import *import, struct romsim_error *err)
                             QUOTE(why ? why : "damaged archive"));
 }
 
+/* The blob in one piece and, because some writers (umoci 0.4) leave the last block of a tar short,
+ * the zeros that are missing. */
+static la_ssize_t read_block(struct archive *archive, void *context, const void **ret)
+{
+    static const uint8_t zeros[TAR_BLOCK];
+    struct import *import = context;
+    uint64_t size = romsim_blob_size(import->blob);
+
+    (void)archive;
+    switch (import->blocks_read++) {
+    case 0:
+        *ret = romsim_blob_bytes(import->blob);
+        return (la_ssize_t)size;
+    case 1:
+        *ret = zeros;
+        return (la_ssize_t)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK);
+    default:
+        return 0;
+    }
+}
+
 static int import_open(struct import *import, struct romsim_error *err)
 {
     struct archive *archive = archive_read_new();
@@ -75,8 +98,7 @@ static int import_open(struct import *import, struct romsim_error *err)
     import->archive = archive;
     if (archive_read_support_format_tar(archive) != ARCHIVE_OK ||
         archive_read_support_format_cpio(archive) != ARCHIVE_OK ||
-        archive_read_open_memory(archive, romsim_blob_bytes(import->blob),
-                                 romsim_blob_size(import->blob)) != ARCHIVE_OK)
+        archive_read_open(archive, import, NULL, read_block, NULL) != ARCHIVE_OK)
         return archive_failed(import, err);
     return 0;
 }

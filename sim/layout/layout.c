@@ -30,6 +30,19 @@ static bool out_of_memory(struct romsim_diagnostics *diagnostics)
     return complain(diagnostics, &error);
 }
 
+/* What the image room had to say about an image that it could make. */
+static void warn(struct romsim_diagnostics *diagnostics, const char *text,
+                 const struct romsim_place *place)
+{
+    struct romsim_error warning;
+
+    if (!text)
+        return;
+    romsim_error_set(&warning, 0, "%s", text);
+    warning.place = *place;
+    romsim_diagnostics_add(diagnostics, &warning, 1);
+}
+
 /* ---- lists of strings ------------------------------------------------------------------- */
 
 static int append_string(struct romsim_strings *strings, char *taken)
@@ -142,6 +155,7 @@ static bool add_root(struct romsim_layout *layout, const struct romsim_instance 
     device->blob = romsim_blob_ref(base.root);
     device->kind = ROMSIM_IMAGE_EROFS;
     device->source = strdup(instance->image);
+    warn(diagnostics, base.warning, &instance->image_place);
     layout->image_kernel = base.kernel ? romsim_blob_ref(base.kernel) : NULL;
     good =
         device->source ? add_app(layout, instance, &base, diagnostics) : out_of_memory(diagnostics);
@@ -207,6 +221,7 @@ static bool add_rom(struct romsim_layout *layout, const struct romsim_instance *
     device->blob = romsim_blob_ref(image.blob);
     device->kind = image.kind;
     device->files = image.files;
+    warn(diagnostics, image.warning, &rom->image_place);
     romsim_rom_image_release(&image);
     return true;
 }

@@ -174,6 +174,33 @@ START_TEST(a_sparse_file_has_its_holes)
 }
 END_TEST
 
+START_TEST(a_last_block_may_be_short)
+{
+    NEW_TREE(tree);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+    tar_file(&tar, "a", "abc");
+    blob = romsim_blob_from_bytes(tar.bytes.data, 512 + 3, NULL);
+    ck_assert_int_eq(romsim_tree_add_archive(tree, blob, false, "x", NULL), 0);
+    ASSERT_TREE(tree, "/a=abc ");
+    romsim_buffer_reset(&tar.bytes);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(data_that_is_cut_short_is_not_made_up)
+{
+    NEW_TREE(tree);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+    tar_file(&tar, "a", "abc");
+    blob = romsim_blob_from_bytes(tar.bytes.data, 512 + 2, NULL);
+    ck_assert_int_lt(romsim_tree_add_archive(tree, blob, false, "x", NULL), 0);
+    romsim_buffer_reset(&tar.bytes);
+    tars_leave();
+}
+END_TEST
+
 /* ---- layers ----------------------------------------------------------------------------- */
 
 START_TEST(whiteouts_hide_what_is_below)
@@ -595,6 +622,7 @@ UNIT_MAIN("image", an_archive_becomes_a_tree, data_stays_in_the_archive,
           dot_dot_and_absolute_names_stay_inside, a_write_through_a_symlink_stays_inside,
           the_last_of_two_equal_names_wins, a_file_becomes_a_directory_and_the_reverse,
           pax_names_times_and_xattrs_are_kept, a_sparse_file_has_its_holes,
+          a_last_block_may_be_short, data_that_is_cut_short_is_not_made_up,
           whiteouts_hide_what_is_below, a_whiteout_spares_its_own_layer,
           a_whiteout_does_not_follow_a_link, a_whiteout_may_be_a_hard_link,
           whiteout_names_are_plain_in_a_plain_archive, hard_links_go_across_layers,
