@@ -71,13 +71,14 @@ static uint64_t count_tree_files(const struct romsim_tree *tree)
 }
 
 /* Takes the tree. */
-static int build(struct romsim_tree *built_tree, struct romsim_rom_image *ret,
-                 struct romsim_error *err)
+static int build(const struct romsim_instance *instance, struct romsim_tree *built_tree,
+                 struct romsim_rom_image *ret, struct romsim_error *err)
 {
+    const struct romsim_erofs_options options = {.no_verify = instance->no_verify};
     CLEANUP_TREE struct romsim_tree *tree = built_tree;
     struct romsim_blob *blob;
 
-    blob = tree ? romsim_erofs_build(tree, NULL, NULL, err) : NULL;
+    blob = tree ? romsim_erofs_build(tree, &options, NULL, err) : NULL;
     if (!blob)
         return -1;
     *ret = (struct romsim_rom_image){
@@ -119,7 +120,8 @@ static int rom_from_oci(const struct reference *reference, struct romsim_rom_ima
     return found;
 }
 
-static int rom_from_reference(const struct reference *reference, struct romsim_rom_image *ret,
+static int rom_from_reference(const struct romsim_instance *instance,
+                              const struct reference *reference, struct romsim_rom_image *ret,
                               struct romsim_error *err)
 {
     int found = reference->kind == REFERENCE_PATH ? 0 : rom_from_oci(reference, ret, err);
@@ -132,8 +134,8 @@ static int rom_from_reference(const struct reference *reference, struct romsim_r
                    ? oci_not_found(reference, err)
                    : romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
     if (S_ISDIR(st.st_mode))
-        return build(romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err), ret,
-                     err);
+        return build(instance, romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err),
+                     ret, err);
     return rom_from_file(reference->path, ret, err);
 }
 
@@ -143,12 +145,12 @@ int romsim_image_rom(const struct romsim_instance *instance, const struct romsim
     CLEANUP_REFERENCE struct reference reference = {0};
 
     if (rom->is_inline) {
-        if (build(romsim_tree_from_files(rom->files, rom->file_count, err), ret, err) < 0)
+        if (build(instance, romsim_tree_from_files(rom->files, rom->file_count, err), ret, err) < 0)
             return image_error_at(err, &rom->place);
         return 0;
     }
     if (reference_parse(rom->image, instance->directory, &reference, err) < 0 ||
-        rom_from_reference(&reference, ret, err) < 0)
+        rom_from_reference(instance, &reference, ret, err) < 0)
         return image_error_at(err, &rom->image_place);
     return 0;
 }
