@@ -237,21 +237,3 @@ int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err)
                                    QUOTE(fs->point));
     return 0;
 }
-
-/* ---- other mounts ----------------------------------------------------------------------- */
-
-int romsim_fs_unmount(const char *directory, bool *ret_was_busy, struct romsim_error *err)
-{
-    CLEANUP_FREE char *point = romsim_mount_point(directory, err);
-
-    return point ? romsim_mount_detach(point, ret_was_busy, err) : -1;
-}
-
-int romsim_fs_is_mounted(const char *directory)
-{
-    CLEANUP_FREE char *point = romsim_mount_point(directory, NULL);
-
-    if (!point || romsim_mount_find(point, NULL, NULL) != ROMSIM_MOUNT_OURS)
-        return 0;
-    return romsim_mount_is_dead(point) ? 2 : 1;
-}

@@ -48,17 +48,6 @@ void romsim_fs_stop(struct romsim_fs *fs);
  * has a file open gets ENOTCONN.  Accepts NULL. */
 void romsim_fs_free(struct romsim_fs *fs);
 
-/*
- * Unmounts a romsim mount at `directory`: as root directly, else with fusermount3; also one whose
- * server was killed.  One that is in use is detached: it is gone from the directory at once, and
- * its server ends with the last user; *ret_was_busy (may be NULL) tells.
- * Another file system than romsim's is refused (EINVAL).  Returns 0 or -1.
- */
-int romsim_fs_unmount(const char *directory, bool *ret_was_busy, struct romsim_error *err);
-
-/* Is `directory` a romsim mount?  1, 0; and 2 if it is one whose server is gone (ENOTCONN). */
-int romsim_fs_is_mounted(const char *directory);
-
 /* Can this process mount FUSE file systems?  0, or -1 with the reason and the remedy as hint. */
 int romsim_fs_probe(struct romsim_error *err);
 

@@ -52,6 +52,11 @@ void romsim_state_forget(struct romsim_state *state);
  * errors (somebody else may be cleaning at the same time). */
 size_t romsim_state_sweep(void);
 
+/* A pidfd of the process that serves the mount at `mount_point`, by the records (the newest: an
+ * older one may still serve users of a mount that was detached there).  The caller closes it; -1 if
+ * none is known. */
+int romsim_state_mount_server(const char *mount_point);
+
 /* A folder name for a mount that this process is about to make at `directory` (an absolute path): a
  * short hash of both.  A server that was detached while in use keeps its folder until its last
  * user is gone, and a new one may already serve the same directory. */

@@ -189,7 +189,8 @@ static void clean_up_after(const struct state_record *record)
 {
     for (size_t i = 0; i < record->processes.count; i++)
         kill_process(&record->processes.items[i]);
-    if (record->mount_point && romsim_mount_find(record->mount_point, NULL, NULL) == ROMSIM_MOUNT_OURS &&
+    if (record->mount_point &&
+        romsim_mount_find(record->mount_point, NULL, NULL) == ROMSIM_MOUNT_OURS &&
         romsim_mount_is_dead(record->mount_point))
         romsim_mount_detach(record->mount_point, NULL, NULL);
 }
@@ -209,34 +210,75 @@ static bool sweep_folder(const char *directory)
     return romsim_path_remove_tree(directory, NULL) == 0;
 }
 
-static size_t sweep_kind(enum romsim_state_kind kind)
+/* Calls `visit` with each folder of a kind. */
+static void each_folder(enum romsim_state_kind kind,
+                        void (*visit)(void *context, const char *directory), void *context)
 {
     CLEANUP_FREE char *folder = romsim_path_state(kind_folders[kind], NULL);
     DIR *entries = folder ? opendir(folder) : NULL;
     const struct dirent *entry;
-    size_t removed = 0;
 
     if (!entries)
-        return 0;
+        return;
     while ((entry = readdir(entries))) {
         CLEANUP_FREE char *directory = NULL;
 
         if (!is_file_name(entry->d_name))
             continue;
         directory = romsim_path_join(folder, entry->d_name);
-        removed += directory && sweep_folder(directory);
+        if (directory)
+            visit(context, directory);
     }
     closedir(entries);
-    return removed;
+}
+
+static void sweep_visit(void *removed, const char *directory)
+{
+    *(size_t *)removed += sweep_folder(directory);
 }
 
 size_t romsim_state_sweep(void)
 {
     CLEANUP_FD int house = lock_house(NULL);
+    size_t removed = 0;
 
     if (house < 0)
         return 0;
-    return sweep_kind(ROMSIM_STATE_INSTANCE) + sweep_kind(ROMSIM_STATE_MOUNT);
+    each_folder(ROMSIM_STATE_INSTANCE, sweep_visit, &removed);
+    each_folder(ROMSIM_STATE_MOUNT, sweep_visit, &removed);
+    return removed;
+}
+
+/* The search for the newest owner of a mount point. */
+struct search {
+    const char *mount_point;
+    struct state_process found; /* pid 0: nobody yet */
+};
+
+static void search_visit(void *context, const char *directory)
+{
+    CLEANUP(state_record_clear) struct state_record record = {0};
+    struct search *search = context;
+
+    if (state_record_load(&record, directory, NULL) == 0 && record.mount_point &&
+        strcmp(record.mount_point, search->mount_point) == 0 &&
+        record.owner.start >= search->found.start)
+        search->found = record.owner;
+}
+
+int romsim_state_mount_server(const char *mount_point)
+{
+    struct search search = {.mount_point = mount_point};
+    CLEANUP_FD int pidfd = -1;
+    uint64_t start;
+
+    each_folder(ROMSIM_STATE_MOUNT, search_visit, &search);
+    if (search.found.pid <= 0)
+        return -1;
+    pidfd = pidfd_open(search.found.pid, 0);
+    if (pidfd < 0 || !state_process_start(search.found.pid, &start) || start != search.found.start)
+        return -1;
+    return steal_fd(&pidfd);
 }
 
 void romsim_state_mount_id(const char *directory, char ret[ROMSIM_MOUNT_ID_SIZE])

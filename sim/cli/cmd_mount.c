@@ -12,7 +12,9 @@
 #include <romsim/mounts.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
+#include <romsim/vector.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,10 +23,13 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
+DEFINE_VECTOR(descriptors, int);
+
 struct job {
     const struct romsim_layout *layout;
     const char *point;
     struct romsim_fs_options options;
+    struct descriptors inherited; /* open since before the command, beyond the standard three */
 };
 
 /* ---- the server ------------------------------------------------------------------------- */
@@ -62,6 +67,26 @@ static int serve_until_signal(struct romsim_fs *fs, struct romsim_error *err)
     pthread_cancel(watcher);
     pthread_join(watcher, NULL);
     return served;
+}
+
+/* What of the user's is open: a server that kept it would keep, say, another mount busy.  Without
+ * /proc the list is empty. */
+static struct descriptors list_inherited(void)
+{
+    struct descriptors inherited = {0};
+    DIR *entries = opendir("/proc/self/fd");
+    const struct dirent *entry;
+
+    if (!entries)
+        return inherited;
+    while ((entry = readdir(entries))) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+
+        if (fd > STDERR_FILENO && fd != dirfd(entries))
+            descriptors_append(&inherited, fd); /* without memory it stays open */
+    }
+    closedir(entries);
+    return inherited;
 }
 
 /* The terminal and the working directory are the user's again. */
@@ -148,6 +173,8 @@ static int run_in_background(const struct job *job)
     }
     if (pid == 0) {
         close(ready[0]);
+        for (size_t i = 0; i < job->inherited.count; i++)
+            close(job->inherited.items[i]);
         setsid();
         signal(SIGPIPE, SIG_IGN);
         _exit(run_server(job, ready[1]));
@@ -197,24 +224,25 @@ static struct romsim_layout *make_layout(const struct cli_args *args,
 }
 
 static int mount_instance(const struct cli_args *args, const struct romsim_instances *instances,
-                          const char *point)
+                          struct job *job)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(args, instances);
-    struct job job = {.layout = layout,
-                      .point = point,
-                      .options = {.drives_only = cli_has(args, "devices"),
-                                  .allow_other = cli_has(args, "allow-other")}};
 
     if (!layout)
         return CLI_FAILED;
-    return cli_has(args, "foreground") ? run_server(&job, -1) : run_in_background(&job);
+    job->layout = layout;
+    job->options.drives_only = cli_has(args, "devices");
+    job->options.allow_other = cli_has(args, "allow-other");
+    return cli_has(args, "foreground") ? run_server(job, -1) : run_in_background(job);
 }
 
 static int run_mount(const struct cli_args *args)
 {
+    CLEANUP(descriptors_reset) struct descriptors inherited = list_inherited();
     CLEANUP_FREE char *point = NULL;
     struct romsim_instances instances;
     struct romsim_error error;
+    struct job job;
     int status;
 
     /* Before the images are built: that may take a while. */
@@ -226,7 +254,8 @@ static int run_mount(const struct cli_args *args)
     status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
-    status = mount_instance(args, &instances, point);
+    job = (struct job){.point = point, .inherited = inherited};
+    status = mount_instance(args, &instances, &job);
     romsim_instances_clear(&instances);
     return status;
 }

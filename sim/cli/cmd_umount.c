@@ -2,19 +2,32 @@
 /* cmd_umount.c: `romsim umount DIR...`: ends mounts. */
 #include "sim/cli/cli.h"
 
-#include <romsim/fs.h>
+#include <romsim/mounts.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
 
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+/* How long a server may take to end after its mount. */
+enum { END_TIMEOUT_MS = 5000 };
+
+/* Unmounts and, unless somebody still uses the mount, waits until its server has ended. */
 static int unmount(const char *directory)
 {
     struct romsim_error error;
+    CLEANUP_FREE char *point = romsim_mount_point(directory, &error);
+    CLEANUP_FD int server = point ? romsim_state_mount_server(point) : -1;
+    struct pollfd ended = {.fd = server, .events = POLLIN};
     bool was_busy;
 
-    if (romsim_fs_unmount(directory, &was_busy, &error) < 0)
+    if (!point || romsim_mount_detach(point, &was_busy, &error) < 0)
         return cli_report(&error);
     if (was_busy)
         cli_note("'%s' is in use: it is detached, and ends with its last user", QUOTE(directory));
+    else if (server >= 0)
+        TEMP_FAILURE_RETRY(poll(&ended, 1, END_TIMEOUT_MS));
     return CLI_OK;
 }
 
