@@ -61,6 +61,10 @@ int romsim_image_rom(const struct romsim_instance *instance, const struct romsim
 int romsim_image_base(const struct romsim_instance *instance, struct romsim_base_image *ret,
                       struct romsim_error *err);
 
+/* Removes the cached roots that were not used for `seconds` (negative: 30 days); *ret_bytes is what
+ * that frees. */
+int romsim_image_cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err);
+
 /* ---- sources of trees ------------------------------------------------------------------- */
 
 enum romsim_owners { ROMSIM_OWNERS_KEEP, ROMSIM_OWNERS_ROOT };

@@ -22,6 +22,9 @@
 #include <romsim/digest.h>
 #include <romsim/error.h>
 
+#include <romsim/instance.h>
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -90,5 +93,44 @@ char *romsim_store_normalize(const char *reference, struct romsim_error *err);
 /* Removes every blob that no name leads to.  The store must be open alone. */
 int romsim_store_gc(struct romsim_store *store, uint64_t *ret_blobs, uint64_t *ret_bytes,
                     struct romsim_error *err);
+
+/* ---- images ----------------------------------------------------------------------------- */
+
+struct romsim_image_layer {
+    const char *role; /* "layer", "rom", "kernel", "root" */
+    char media_type[128];
+    char sha256[ROMSIM_SHA256_HEX_SIZE]; /* "" in a docker-archive */
+    uint64_t size;
+};
+
+/* What an image's manifest and config say. */
+struct romsim_image_info {
+    char *name;                          /* the name that was found, or the reference; owned */
+    char sha256[ROMSIM_SHA256_HEX_SIZE]; /* of the manifest (of a docker-archive: the config) */
+    char os[32], architecture[32];
+    bool is_rom;
+    uint64_t size; /* of all layers as they are stored */
+    struct romsim_image_layer *layers;
+    size_t layer_count;
+    struct romsim_strings entrypoint, cmd, env;
+    char *working_dir; /* or NULL */
+};
+
+/* Looks at an image that any reference names, without reading its layers. */
+int romsim_image_info(const char *reference, const char *directory, struct romsim_image_info *ret,
+                      struct romsim_error *err);
+void romsim_image_info_release(struct romsim_image_info *info);
+
+/* Called now and then with how many of how many bytes are done. */
+typedef void romsim_progress(void *context, uint64_t done, uint64_t total);
+
+/*
+ * Copies an image (one platform of it) into the store, every digest verified, and names it `name`;
+ * NULL: as its source calls it (EINVAL if that has no name).  `reference` may also be the path of
+ * a layout or of an archive of one.  `progress` may be NULL.
+ */
+int romsim_store_import(struct romsim_store *store, const char *reference, const char *directory,
+                        const char *name, romsim_progress *progress, void *context,
+                        struct romsim_store_name *ret, struct romsim_error *err);
 
 #endif

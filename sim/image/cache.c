@@ -4,6 +4,7 @@
 
 #include <romsim/checked.h>
 #include <romsim/erofs.h>
+#include <romsim/image.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -275,4 +276,9 @@ int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err)
     if (ret_bytes)
         *ret_bytes = bytes;
     return 0;
+}
+
+int romsim_image_cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err)
+{
+    return cache_sweep(seconds < 0 ? KEEP_SECONDS : seconds, ret_bytes, err);
 }

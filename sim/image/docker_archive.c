@@ -152,6 +152,11 @@ int docker_archive_load(struct oci_source *source, const char *tag, struct oci_i
     config = read_config(source, found, &image.config, err);
     if (!config || oci_image_read_config(&image, config, err) < 0)
         return -1;
+    tag = json_string_value(json_array_get(json_object_get(found, "RepoTags"), 0));
+    image.name = tag ? strdup(tag) : NULL;
+    image.config_path = strdup(json_string_value(json_object_get(found, "Config")));
+    if (!image.config_path)
+        return romsim_error_nomem(err);
     image.manifest = image.config;
     *ret = image;
     image = (struct oci_image){0};

@@ -60,6 +60,9 @@ DEFINE_CLEANUP(struct oci_source, oci_source_free)
 /* Is there such a file? */
 bool oci_source_has(struct oci_source *source, const char *path);
 
+/* The size of a file, 0 if there is none. */
+uint64_t oci_source_size(struct oci_source *source, const char *path);
+
 /* The bytes of a file of the layout.  `size` (UINT64_MAX: any) is compared before they are read;
  * `sha256` (hexadecimal, or NULL) after. */
 struct romsim_blob *oci_source_file(struct oci_source *source, const char *path, uint64_t size,
@@ -112,6 +115,8 @@ struct oci_image {
     size_t layer_count;
     struct romsim_strings entrypoint, cmd, env;
     char *working_dir;
+    char *name;        /* that a docker-archive gives it, or NULL */
+    char *config_path; /* of a docker-archive, or NULL */
 };
 
 void oci_image_release(struct oci_image *image);
@@ -161,6 +166,10 @@ int oci_not_found(const struct reference *reference, struct romsim_error *err);
 /* A base image: its root from the cache or built, command and environment from the config. */
 int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_base_image *ret,
              struct romsim_error *err);
+
+/* The layers of a container image over each other in one tree. */
+struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *image,
+                             struct romsim_error *err);
 
 /* A ROM: the bytes of its last ROM layer. */
 int oci_rom(struct oci_source *source, const struct oci_image *image, const char *name,

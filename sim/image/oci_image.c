@@ -28,6 +28,8 @@ void oci_image_release(struct oci_image *image)
     release_strings(&image->cmd);
     release_strings(&image->env);
     free(image->working_dir);
+    free(image->name);
+    free(image->config_path);
     *image = (struct oci_image){0};
 }
 

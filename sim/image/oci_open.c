@@ -7,13 +7,27 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { CLOSE_NAMES_MAX = 5 };
 
 static struct oci_source *open_source(const struct reference *reference, struct romsim_error *err)
 {
-    return reference->kind == REFERENCE_OCI ? oci_source_directory(reference->path, err)
-                                            : oci_source_archive(reference->path, err);
+    struct stat st;
+
+    if (reference->kind == REFERENCE_OCI ||
+        (reference->kind == REFERENCE_PATH && stat(reference->path, &st) == 0 &&
+         S_ISDIR(st.st_mode)))
+        return oci_source_directory(reference->path, err);
+    return oci_source_archive(reference->path, err);
+}
+
+/* What `docker save` writes nowadays is a layout as well; a path is taken for that first. */
+static bool is_docker_archive(struct oci_source *source, const struct reference *reference)
+{
+    return reference->kind == REFERENCE_DOCKER_ARCHIVE ||
+           (reference->kind == REFERENCE_PATH && !oci_source_has(source, "oci-layout") &&
+            oci_source_has(source, "manifest.json"));
 }
 
 static int load(struct oci_source *source, const struct reference *reference, struct oci_image *ret,
@@ -21,7 +35,7 @@ static int load(struct oci_source *source, const struct reference *reference, st
 {
     struct oci_descriptor manifest;
 
-    if (reference->kind == REFERENCE_DOCKER_ARCHIVE)
+    if (is_docker_archive(source, reference))
         return docker_archive_load(source, reference->tag, ret, err);
     if (oci_index_find(source, reference->tag, &manifest, err) < 0)
         return -1;

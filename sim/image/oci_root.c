@@ -64,8 +64,8 @@ static struct romsim_blob *layer_file(struct oci_source *source, const struct oc
 
 /* ---- a root ----------------------------------------------------------------------------- */
 
-static struct romsim_tree *merge_layers(struct oci_source *source, const struct oci_image *image,
-                                        struct romsim_error *err)
+struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *image,
+                             struct romsim_error *err)
 {
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
     char name[32];
@@ -118,7 +118,7 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
         ret->from_cache = found > 0;
         return found < 0 ? -1 : 0;
     }
-    tree = merge_layers(source, image, err);
+    tree = oci_tree(source, image, err);
     if (!tree)
         return -1;
     ret->root = cache_build(&key, tree, NULL, NULL, err);

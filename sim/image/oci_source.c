@@ -219,6 +219,17 @@ bool oci_source_has(struct oci_source *source, const char *path)
     return fd >= 0;
 }
 
+uint64_t oci_source_size(struct oci_source *source, const char *path)
+{
+    CLEANUP_FD int fd = source->tree ? -1 : open_file(source, path);
+    const struct romsim_inode *inode = source->tree ? find_file(source, path) : NULL;
+    struct stat st;
+
+    if (inode)
+        return inode->size;
+    return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 struct romsim_blob *oci_source_file(struct oci_source *source, const char *path, uint64_t size,
                                     const char *sha256, struct romsim_error *err)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* store.c: the store's folder, its locks and its blobs; see store.h for the theory of operation. */
 #include "sim/image/store.h"
+#include "sim/image/newfile.h"
 
 #include <romsim/paths.h>
 #include <romsim/text.h>
@@ -124,75 +125,14 @@ static bool has_blob(const struct romsim_store *store, struct romsim_blob *blob)
            S_ISREG(st.st_mode) && (uint64_t)st.st_size == romsim_blob_size(blob);
 }
 
-/* A nameless file or, where the file system has none, one whose name says that it is not whole;
- * gc removes what is left of those. */
-static int open_new(const struct romsim_store *store, char ret_name[32], struct romsim_error *err)
-{
-    int fd = openat(store->blobs, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-    ret_name[0] = '\0';
-    for (unsigned i = 0; fd < 0 && i < 1000; i++) {
-        snprintf(ret_name, 32, ".new-%d-%u", (int)getpid(), i);
-        fd = openat(store->blobs, ret_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
-    return fd < 0 ? romsim_error_system(err, errno, "cannot write to the image store") : fd;
-}
-
-static int name_blob(const struct romsim_store *store, int fd, const char *temporary,
-                     const char *hex, struct romsim_error *err)
-{
-    char source[40];
-
-    if (*temporary) {
-        if (renameat(store->blobs, temporary, store->blobs, hex) < 0)
-            return romsim_error_system(err, errno, "cannot write to the image store");
-        return 0;
-    }
-    snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
-    if (linkat(AT_FDCWD, source, store->blobs, hex, AT_SYMLINK_FOLLOW) == 0)
-        return 0;
-    /* Somebody was quicker, or the old one is not whole. */
-    if (errno != EEXIST || unlinkat(store->blobs, hex, 0) < 0 ||
-        linkat(AT_FDCWD, source, store->blobs, hex, AT_SYMLINK_FOLLOW) < 0) {
-        if (errno != EEXIST && errno != ENOENT)
-            return romsim_error_system(err, errno, "cannot write to the image store");
-    }
-    return 0;
-}
-
-/* A blob as a file's data is copied by the tree's means: inside the kernel, with its holes. */
-static int copy_blob(struct romsim_blob *blob, int fd, struct romsim_error *err)
-{
-    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
-    struct romsim_dentry *dentry;
-
-    if (!tree)
-        return romsim_error_nomem(err);
-    dentry = romsim_tree_add(tree, romsim_tree_root(tree), "blob", 4, S_IFREG | 0600, err);
-    if (!dentry || romsim_inode_set_blob(dentry->inode, blob, err) < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)romsim_blob_size(blob)) < 0)
-        return romsim_error_system(err, errno, "cannot write to the image store");
-    return romsim_inode_copy(dentry->inode, fd, 0, err);
-}
-
 int romsim_store_add(struct romsim_store *store, struct romsim_blob *blob, struct romsim_error *err)
 {
-    CLEANUP_FD int fd = -1;
-    char temporary[32];
-    int status;
+    CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
 
     if (has_blob(store, blob))
         return 0;
-    fd = open_new(store, temporary, err);
-    if (fd < 0)
+    if (newfile_open(store->blobs, store->path, &file, err) < 0 ||
+        newfile_write_blob(&file, blob, 0, err) < 0)
         return -1;
-    status = copy_blob(blob, fd, err);
-    if (status == 0)
-        status = name_blob(store, fd, temporary, romsim_blob_sha256_hex(blob), err);
-    if (status < 0 && *temporary)
-        unlinkat(store->blobs, temporary, 0);
-    return status;
+    return newfile_keep(&file, romsim_blob_sha256_hex(blob), err);
 }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image.h: the commands under `romsim image`. */
+#ifndef ROMSIM_CLI_IMAGE_H
+#define ROMSIM_CLI_IMAGE_H
+
+#include "sim/cli/cli.h"
+
+#include <romsim/store.h>
+
+extern const struct cli_command cli_image_ls, cli_image_inspect, cli_image_import, cli_image_tag,
+    cli_image_rm, cli_image_gc;
+
+#define CLEANUP_IMAGE_INFO CLEANUP(romsim_image_info_release)
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image_ls.c: `romsim image ls` and `romsim image inspect`. */
+#include "sim/cli/image.h"
+
+#include <romsim/text.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static json_t *strings_json(const struct romsim_strings *strings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < strings->count; i++)
+        json_array_append_new(list, json_string(strings->items[i]));
+    return list;
+}
+
+static const char *kind_of(const struct romsim_image_info *info)
+{
+    return info->is_rom ? "rom" : "base";
+}
+
+static json_t *summary_json(const char *name, const struct romsim_image_info *info)
+{
+    char digest[ROMSIM_SHA256_HEX_SIZE + 8];
+
+    snprintf(digest, sizeof(digest), "sha256:%s", info->sha256);
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "name", name, "kind", kind_of(info),
+                     "digest", digest, "size", (json_int_t)info->size, "os", info->os,
+                     "architecture", info->architecture);
+}
+
+/* ---- ls --------------------------------------------------------------------------------- */
+
+struct listing {
+    bool as_json;
+    struct cli_table *table;
+    json_t *json;
+};
+
+static void list_image(struct listing *listing, const struct romsim_store_name *name,
+                       const struct romsim_image_info *info)
+{
+    char platform[80], digest[13];
+    const char *cells[] = {name->name, kind_of(info), SIZE_TEXT(info->size), platform, digest};
+
+    if (listing->as_json) {
+        json_array_append_new(listing->json, summary_json(name->name, info));
+        return;
+    }
+    snprintf(platform, sizeof(platform), "%s/%s", info->os, info->architecture);
+    snprintf(digest, sizeof(digest), "%.12s", info->sha256);
+    cli_table_row(listing->table, cells);
+}
+
+/* An image that cannot be read does not hide the others. */
+static int list_all(struct romsim_store *store, struct listing *listing)
+{
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+    struct romsim_error error;
+    int status = CLI_OK;
+
+    if (romsim_store_list(store, &names, &error) < 0)
+        return cli_report(&error);
+    for (size_t i = 0; i < names.count; i++) {
+        CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
+
+        if (romsim_image_info(names.items[i].name, NULL, &info, &error) < 0)
+            status = cli_report(&error);
+        else
+            list_image(listing, &names.items[i], &info);
+    }
+    return status;
+}
+
+static int run_ls(const struct cli_args *args)
+{
+    static const char *const headings[] = {"NAME", "KIND", ">SIZE", "PLATFORM", "DIGEST", NULL};
+    struct romsim_error error;
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, &error);
+    CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
+    struct listing listing = {.as_json = cli_has(args, "json"), .table = table};
+    int status;
+
+    if (!store)
+        return cli_report(&error);
+    listing.json = json_array();
+    status = list_all(store, &listing);
+    if (listing.as_json)
+        return cli_print_json(listing.json) == CLI_OK ? status : CLI_FAILED;
+    json_decref(listing.json);
+    cli_table_print(table);
+    return status;
+}
+
+static const struct cli_option json_option[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+
+const struct cli_command cli_image_ls = {
+    .name = "ls",
+    .operands = "",
+    .summary = "list the images of the store",
+    .options = json_option,
+    .run = run_ls,
+};
+
+/* ---- inspect ---------------------------------------------------------------------------- */
+
+static json_t *inspect_json(const struct romsim_image_info *info)
+{
+    json_t *json = summary_json(info->name, info), *layers = json_array();
+
+    for (size_t i = 0; i < info->layer_count; i++) {
+        const struct romsim_image_layer *layer = &info->layers[i];
+        char digest[ROMSIM_SHA256_HEX_SIZE + 8] = "";
+
+        if (layer->sha256[0])
+            snprintf(digest, sizeof(digest), "sha256:%s", layer->sha256);
+        json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:I}", "role", layer->role,
+                                                "mediaType", layer->media_type, "digest", digest,
+                                                "size", (json_int_t)layer->size));
+    }
+    json_object_set_new(json, "layers", layers);
+    json_object_set_new(json, "entrypoint", strings_json(&info->entrypoint));
+    json_object_set_new(json, "cmd", strings_json(&info->cmd));
+    json_object_set_new(json, "env", strings_json(&info->env));
+    json_object_set_new(json, "working_dir",
+                        info->working_dir ? json_string(info->working_dir) : json_null());
+    return json;
+}
+
+static void print_strings(const char *title, const struct romsim_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        printf("%-12s%s\n", i == 0 ? title : "", QUOTE(strings->items[i]));
+}
+
+static void print_info(const struct romsim_image_info *info)
+{
+    static const char *const headings[] = {"LAYER", ">SIZE", "DIGEST", "MEDIA TYPE", NULL};
+    CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
+
+    printf("%-12s%s\n%-12s%s\n%-12s%s/%s\n%-12ssha256:%s\n%-12s%s\n", "image", QUOTE(info->name),
+           "kind", kind_of(info), "platform", QUOTE(info->os), QUOTE(info->architecture), "digest",
+           info->sha256, "size", SIZE_TEXT(info->size));
+    print_strings("entrypoint", &info->entrypoint);
+    print_strings("cmd", &info->cmd);
+    print_strings("env", &info->env);
+    if (info->working_dir)
+        printf("%-12s%s\n", "directory", QUOTE(info->working_dir));
+    putchar('\n');
+    for (size_t i = 0; i < info->layer_count; i++) {
+        const struct romsim_image_layer *layer = &info->layers[i];
+        char digest[13];
+        const char *cells[] = {layer->role, SIZE_TEXT(layer->size), digest, layer->media_type};
+
+        snprintf(digest, sizeof(digest), "%.12s", layer->sha256);
+        cli_table_row(table, cells);
+    }
+    cli_table_print(table);
+}
+
+static int run_inspect(const struct cli_args *args)
+{
+    CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
+    struct romsim_error error;
+
+    if (romsim_image_info(args->operands[0], NULL, &info, &error) < 0)
+        return cli_report(&error);
+    if (cli_has(args, "json"))
+        return cli_print_json(inspect_json(&info));
+    print_info(&info);
+    return CLI_OK;
+}
+
+const struct cli_command cli_image_inspect = {
+    .name = "inspect",
+    .operands = "IMAGE",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "show what an image's manifest and config say",
+    .description = "IMAGE is a name of the store, oci:DIR[:TAG], oci-archive:FILE[:TAG] or\n"
+                   "docker-archive:FILE.\n",
+    .options = json_option,
+    .run = run_inspect,
+};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * import.c: images from elsewhere into the store.
+ *
+ * An OCI image is copied blob by blob, its manifest last but for the name, so that the store never
+ * has a manifest whose layers are missing.  A docker-archive has no manifest of its own: one is
+ * made, of its config and of its layers as they are.
+ */
+#include "sim/image/oci.h"
+#include "sim/image/probe.h"
+
+#include <romsim/store.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+
+struct import {
+    struct romsim_store *store;
+    struct oci_source *source;
+    struct oci_image image;
+    romsim_progress *progress;
+    void *context;
+    uint64_t done, total;
+    json_t *layers; /* of the manifest that is made for a docker-archive */
+};
+
+static void import_release(struct import *import)
+{
+    oci_source_free(import->source);
+    oci_image_release(&import->image);
+    json_decref(import->layers);
+}
+#define CLEANUP_IMPORT CLEANUP(import_release)
+
+static void report(struct import *import, uint64_t more)
+{
+    import->done += more;
+    if (import->progress)
+        import->progress(import->context, import->done, import->total);
+}
+
+static int copy_blob(struct import *import, const struct oci_descriptor *descriptor,
+                     struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = oci_blob(import->source, descriptor, err);
+
+    if (!blob || romsim_store_add(import->store, blob, err) < 0)
+        return -1;
+    romsim_blob_forget(blob, 0, romsim_blob_size(blob));
+    report(import, descriptor->size);
+    return 0;
+}
+
+static int import_oci(struct import *import, struct romsim_error *err)
+{
+    struct oci_image *image = &import->image;
+
+    for (size_t i = 0; i < image->layer_count; i++)
+        import->total += image->layers[i].descriptor.size;
+    for (size_t i = 0; i < image->layer_count; i++) {
+        if (copy_blob(import, &image->layers[i].descriptor, err) < 0)
+            return romsim_error_context(err, "layer %zu", i + 1);
+    }
+    return copy_blob(import, &image->config, err) < 0 ||
+                   copy_blob(import, &image->manifest, err) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- docker-archive --------------------------------------------------------------------- */
+
+static json_t *make_descriptor(const char *media_type, struct romsim_blob *blob)
+{
+    char digest[ROMSIM_SHA256_HEX_SIZE + 8];
+
+    snprintf(digest, sizeof(digest), "sha256:%s", romsim_blob_sha256_hex(blob));
+    return json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", digest, "size",
+                     (json_int_t)romsim_blob_size(blob));
+}
+
+/* Old archives have plain layers, new ones may have them compressed. */
+static const char *layer_media_type(const struct romsim_blob *blob)
+{
+    switch (image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob))) {
+    case FORM_GZIP:
+        return OCI_MEDIA_TAR "+gzip";
+    case FORM_ZSTD:
+        return OCI_MEDIA_TAR "+zstd";
+    default:
+        return OCI_MEDIA_TAR;
+    }
+}
+
+/* The plain layer is verified against the config; what is kept is the layer as it is stored. */
+static int import_docker_layer(struct import *import, const struct oci_layer *layer,
+                               struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *plain = oci_layer_blob(import->source, layer, err);
+    CLEANUP_BLOB struct romsim_blob *blob =
+        plain ? oci_source_file(import->source, layer->path, UINT64_MAX, NULL, err) : NULL;
+
+    if (!blob || romsim_store_add(import->store, blob, err) < 0)
+        return -1;
+    if (json_array_append_new(import->layers, make_descriptor(layer_media_type(blob), blob)) < 0)
+        return romsim_error_nomem(err);
+    report(import, romsim_blob_size(blob));
+    return 0;
+}
+
+static int add_manifest(struct import *import, struct romsim_error *err)
+{
+    CLEANUP_JSON json_t *manifest = NULL;
+    CLEANUP_FREE char *text = NULL;
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    char digest[ROMSIM_SHA256_HEX_SIZE + 8];
+
+    snprintf(digest, sizeof(digest), "sha256:%s", import->image.config.sha256);
+    manifest =
+        json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "mediaType",
+                  OCI_MEDIA_MANIFEST, "config", "mediaType", OCI_MEDIA_CONFIG, "digest", digest,
+                  "size", (json_int_t)import->image.config.size, "layers", import->layers);
+    text = manifest ? json_dumps(manifest, JSON_COMPACT) : NULL;
+    if (!text)
+        return romsim_error_nomem(err);
+    blob = romsim_blob_from_bytes(text, strlen(text), err);
+    if (!blob || romsim_store_add(import->store, blob, err) < 0)
+        return -1;
+    snprintf(import->image.manifest.sha256, sizeof(import->image.manifest.sha256), "%s",
+             romsim_blob_sha256_hex(blob));
+    import->image.manifest.size = romsim_blob_size(blob);
+    return 0;
+}
+
+static int import_docker(struct import *import, struct romsim_error *err)
+{
+    struct oci_image *image = &import->image;
+    CLEANUP_BLOB struct romsim_blob *config = oci_source_file(
+        import->source, image->config_path, image->config.size, image->config.sha256, err);
+
+    import->layers = json_array();
+    if (!config || !import->layers)
+        return config ? romsim_error_nomem(err) : -1;
+    for (size_t i = 0; i < image->layer_count; i++)
+        import->total += oci_source_size(import->source, image->layers[i].path);
+    for (size_t i = 0; i < image->layer_count; i++) {
+        if (import_docker_layer(import, &image->layers[i], err) < 0)
+            return romsim_error_context(err, "layer %zu", i + 1);
+    }
+    if (romsim_store_add(import->store, config, err) < 0)
+        return -1;
+    return add_manifest(import, err);
+}
+
+/* ---- both ------------------------------------------------------------------------------- */
+
+static int import_image(struct import *import, const char *name, struct romsim_error *err)
+{
+    struct oci_image *image = &import->image;
+    int status = image->config_path ? import_docker(import, err) : import_oci(import, err);
+
+    if (status < 0)
+        return -1;
+    return romsim_store_tag(import->store, name, OCI_MEDIA_MANIFEST, image->manifest.sha256,
+                            image->manifest.size, err);
+}
+
+static const char *choose_name(const struct import *import, const char *name,
+                               struct romsim_error *err)
+{
+    if (name)
+        return name;
+    if (import->image.name)
+        return import->image.name;
+    romsim_error_set(err, EINVAL, "the image has no name of its own");
+    romsim_error_hint(err, "name it with -t org/name:tag");
+    return NULL;
+}
+
+/* A name that the store does not have may be a path, and a path is told by what is there. */
+static int open_any(struct reference *reference, struct import *import, struct romsim_error *err)
+{
+    if (reference->kind == REFERENCE_NAME)
+        reference->kind = REFERENCE_PATH;
+    return oci_open(reference, &import->source, &import->image, err) > 0 ? 0 : -1;
+}
+
+int romsim_store_import(struct romsim_store *store, const char *reference_text,
+                        const char *directory, const char *name, romsim_progress *progress,
+                        void *context, struct romsim_store_name *ret, struct romsim_error *err)
+{
+    CLEANUP_REFERENCE struct reference reference = {0};
+    CLEANUP_IMPORT struct import import = {
+        .store = store, .progress = progress, .context = context};
+    CLEANUP_FREE char *full = NULL;
+
+    if (reference_parse(reference_text, directory, &reference, err) < 0 ||
+        open_any(&reference, &import, err) < 0)
+        return -1;
+    name = choose_name(&import, name, err);
+    full = name ? romsim_store_normalize(name, err) : NULL;
+    if (!full)
+        return -1;
+    if (import_image(&import, full, err) < 0)
+        return romsim_error_context(err, "image '%s'", QUOTE(reference_text));
+    return romsim_store_find(store, full, ret, err) > 0 ? 0 : -1;
+}

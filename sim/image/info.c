@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* info.c: what there is to say of an image without reading its layers. */
+#include "sim/image/oci.h"
+
+#include <romsim/store.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const role_names[] = {
+    [OCI_ROLE_LAYER] = "layer",
+    [OCI_ROLE_ROM] = "rom",
+    [OCI_ROLE_KERNEL] = "kernel",
+    [OCI_ROLE_INITRD] = "root",
+};
+
+static int fill_layers(struct oci_source *source, const struct oci_image *image,
+                       struct romsim_image_info *ret, struct romsim_error *err)
+{
+    ret->layers = calloc(image->layer_count + 1, sizeof(*ret->layers));
+    if (!ret->layers)
+        return romsim_error_nomem(err);
+    ret->layer_count = image->layer_count;
+    for (size_t i = 0; i < image->layer_count; i++) {
+        const struct oci_layer *from = &image->layers[i];
+        struct romsim_image_layer *to = &ret->layers[i];
+
+        to->role = role_names[from->role];
+        memcpy(to->media_type, from->descriptor.media_type, sizeof(to->media_type));
+        memcpy(to->sha256, from->descriptor.sha256, sizeof(to->sha256));
+        to->size = from->path ? oci_source_size(source, from->path) : from->descriptor.size;
+        ret->size += to->size;
+    }
+    return 0;
+}
+
+static void take_config(struct oci_image *image, struct romsim_image_info *ret)
+{
+    memcpy(ret->sha256, image->manifest.sha256, sizeof(ret->sha256));
+    memcpy(ret->os, image->os, sizeof(ret->os));
+    memcpy(ret->architecture, image->architecture, sizeof(ret->architecture));
+    ret->is_rom =
+        image->layer_count > 0 && oci_image_count(image, OCI_ROLE_ROM) == image->layer_count;
+    ret->entrypoint = image->entrypoint;
+    ret->cmd = image->cmd;
+    ret->env = image->env;
+    ret->working_dir = image->working_dir;
+    image->entrypoint = image->cmd = image->env = (struct romsim_strings){0};
+    image->working_dir = NULL;
+}
+
+int romsim_image_info(const char *text, const char *directory, struct romsim_image_info *ret,
+                      struct romsim_error *err)
+{
+    CLEANUP_REFERENCE struct reference reference = {0};
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+    struct romsim_image_info info = {0};
+    int found;
+
+    if (reference_parse(text, directory, &reference, err) < 0)
+        return -1;
+    found = oci_open(&reference, &source, &image, err);
+    if (found <= 0)
+        return found < 0 ? -1 : oci_not_found(&reference, err);
+    info.name = strdup(text);
+    if (!info.name || fill_layers(source, &image, &info, err) < 0) {
+        romsim_image_info_release(&info);
+        return romsim_error_nomem(err);
+    }
+    take_config(&image, &info);
+    *ret = info;
+    return 0;
+}
+
+static void release_strings(struct romsim_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+}
+
+void romsim_image_info_release(struct romsim_image_info *info)
+{
+    free(info->name);
+    free(info->layers);
+    free(info->working_dir);
+    release_strings(&info->entrypoint);
+    release_strings(&info->cmd);
+    release_strings(&info->env);
+    *info = (struct romsim_image_info){0};
+}
