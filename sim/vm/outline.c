@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* outline.c: a layout as the manifest that the guest's init reads (sim/guest/manifest.h). */
+#include "outline.h"
+
+#include "qemu.h"
+#include "sim/guest/manifest.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* What the app finds in its environment where neither the image nor the instance says it. */
+static const char *const default_env[] = {
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME=/root",
+};
+
+static void record(struct romsim_buffer *out, const char *key, const char *value)
+{
+    romsim_buffer_printf(out, "%s %zu\n%s\n", key, strlen(value), value);
+}
+
+static void numbered(struct romsim_buffer *out, const char *key, unsigned number, const char *text)
+{
+    char digits[16];
+    int size = snprintf(digits, sizeof(digits), "%u", number);
+
+    romsim_buffer_printf(out, "%s %zu\n%u %s\n", key, (size_t)size + 1 + strlen(text), number,
+                         text);
+}
+
+/* Does the list have a "NAME=..." of the same name? */
+static bool has_variable(const struct romsim_strings *env, const char *assignment)
+{
+    size_t size = strcspn(assignment, "=") + 1;
+
+    for (size_t i = 0; i < env->count; i++)
+        if (strncmp(env->items[i], assignment, size) == 0)
+            return true;
+    return false;
+}
+
+static void add_app(const struct romsim_layout *layout, struct romsim_buffer *out)
+{
+    record(out, "cwd", layout->working_dir ? layout->working_dir : "/");
+    for (size_t i = 0; i < layout->argv.count; i++)
+        record(out, "arg", layout->argv.items[i]);
+    for (size_t i = 0; i < layout->env.count; i++)
+        record(out, "env", layout->env.items[i]);
+    for (size_t i = 0; i < sizeof(default_env) / sizeof(default_env[0]); i++)
+        if (!has_variable(&layout->env, default_env[i]))
+            record(out, "env", default_env[i]);
+}
+
+static void add_devices(const struct romsim_layout *layout, struct romsim_buffer *out)
+{
+    for (size_t i = 0; i < layout->device_count; i++)
+        numbered(out, "device", layout->devices[i].index, layout->devices[i].named_name);
+    for (size_t i = 0; i < layout->mount_count; i++)
+        numbered(out, "mount", layout->devices[layout->mounts[i].device].index,
+                 layout->mounts[i].path);
+    for (size_t i = 0; i < layout->port_count; i++)
+        numbered(out, "port", layout->ports[i].destination_port, "");
+}
+
+int outline_write(const struct romsim_layout *layout, struct romsim_buffer *ret,
+                  struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer body = ROMSIM_BUFFER_INIT(MANIFEST_MAX);
+
+    record(&body, "hostname", layout->hostname ? layout->hostname : layout->name);
+    record(&body, "address", QEMU_NET_ADDRESS);
+    record(&body, "gateway", QEMU_NET_GATEWAY);
+    record(&body, "nameserver", QEMU_NET_NAMESERVER);
+    add_devices(layout, &body);
+    add_app(layout, &body);
+    if (body.failed == EFBIG)
+        return romsim_error_set(err, E2BIG, "args and env take more than %d MiB together",
+                                MANIFEST_MAX >> 20);
+    if (body.failed || romsim_buffer_printf(ret, MANIFEST_GREETING "%zu\n", body.size) < 0 ||
+        romsim_buffer_append(ret, body.data, body.size) < 0)
+        return romsim_error_nomem(err);
+    return 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * qemu.c: QEMU's command line.
+ *
+ * What stands here was measured (tests/bench/boot.sh), two cores, TCG, from QEMU's start to a file
+ * read from a ROM:
+ *
+ *     Debian's bzImage, -cpu max, pc                          2.0 s
+ *     the kernel unpacked on the host, started by PVH          1.6
+ *     q35 instead of pc (whose PCI interrupt links are slow)   1.4
+ *     -cpu qemu64 (max: 5-level tables, many alternatives)     1.3
+ *     no SATA, USB, SMBus, SMM, keyboard controller; qboot     1.2
+ *     no timer calibration (nolapic_timer), init_on_alloc=0    1.1
+ *
+ * A second CPU costs 0.6 s.  microvm hung in half of the tries under TCG with this kernel.
+ */
+#include "qemu.h"
+
+#include <romsim/cleanup.h>
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
+
+/* The kernel says nothing but errors, runs no self-tests, believes the host's clock, and a panic
+ * ends the VM (with -no-reboot).  The guest is the developer's own: what guards against foreign
+ * programs in it is left out where it costs time. */
+#define KERNEL_ARGUMENTS                                                                           \
+    "console=ttyS0 quiet panic=-1 rdinit=/init printk.devkmsg=on nokaslr tsc=reliable "            \
+    "no_timer_check cryptomgr.notests random.trust_cpu=on init_on_alloc=0 mitigations=off "        \
+    "audit=0 apparmor=0 selinux=0"
+
+/* Under TCG with one CPU the HPET is the timer: the local APIC's takes 0.1 s to calibrate. */
+#define KERNEL_ARGUMENTS_ONE_CPU_TCG KERNEL_ARGUMENTS " nolapic_timer"
+
+/* TCG: x86-64-v2, which distributions' programs need, and random numbers for the kernel's seed.
+ * AVX and later make the boot slower, and hung this kernel. */
+#define CPU_TCG "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"
+
+#define MACHINE "q35,sata=off,usb=off,smbus=off,smm=off,vmport=off,i8042=off,graphics=off"
+#define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+const char *qemu_kernel_arguments(const struct qemu_config *config)
+{
+    return config->accel == ROMSIM_ACCEL_TCG && config->vcpus == 1 ? KERNEL_ARGUMENTS_ONE_CPU_TCG
+                                                                   : KERNEL_ARGUMENTS;
+}
+
+/* Appends a string that the vector is to own; NULL (no memory) is an error. */
+static int add_owned(struct qemu_argv *argv, char *text)
+{
+    if (text && qemu_argv_append(argv, text) == 0)
+        return 0;
+    free(text);
+    return -1;
+}
+
+__attribute__((format(printf, 3, 4))) static int add(struct qemu_argv *argv, const char *option,
+                                                     const char *format, ...)
+{
+    va_list arguments;
+    char *value = NULL;
+    int status;
+
+    va_start(arguments, format);
+    status = vasprintf(&value, format, arguments);
+    va_end(arguments);
+    if (status < 0)
+        return -1;
+    if (add_owned(argv, strdup(option)) < 0) {
+        free(value);
+        return -1;
+    }
+    return add_owned(argv, value);
+}
+
+/* Adds an option whose value is JSON; takes the reference. */
+static int add_json(struct qemu_argv *argv, const char *option, json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+
+    json_decref(value);
+    if (!text)
+        return -1;
+    if (add_owned(argv, strdup(option)) < 0) {
+        free(text);
+        return -1;
+    }
+    return add_owned(argv, text);
+}
+
+static int add_machine(const struct qemu_config *config, struct qemu_argv *argv)
+{
+    bool kvm = config->accel == ROMSIM_ACCEL_KVM;
+
+    if (add_owned(argv, strdup(QEMU_PROGRAM)) < 0 || add_owned(argv, strdup("-nodefaults")) < 0 ||
+        add_owned(argv, strdup("-no-user-config")) < 0 ||
+        add_owned(argv, strdup("-no-reboot")) < 0 ||
+        add(argv, "-name", "romsim,process=romsim-qemu") < 0 ||
+        add(argv, "-sandbox", SANDBOX) < 0 || add(argv, "-display", "none") < 0 ||
+        add(argv, "-machine", MACHINE) < 0 || add(argv, "-accel", kvm ? "kvm" : "tcg") < 0 ||
+        add(argv, "-cpu", kvm ? "host" : CPU_TCG) < 0 ||
+        add(argv, "-m", "%llu", (unsigned long long)config->memory_mb) < 0 ||
+        add(argv, "-smp", "%u", config->vcpus) < 0)
+        return -1;
+    return config->firmware ? add(argv, "-bios", "%s", config->firmware) : 0;
+}
+
+static int add_kernel(const struct qemu_config *config, struct qemu_argv *argv)
+{
+    if (add(argv, "-kernel", "%s", config->kernel) < 0 ||
+        add(argv, "-append", "%s", qemu_kernel_arguments(config)) < 0)
+        return -1;
+    return config->initrd ? add(argv, "-initrd", "%s", config->initrd) : 0;
+}
+
+static int add_lines(const struct qemu_config *config, struct qemu_argv *argv)
+{
+    if (add(argv, "-chardev", "socket,id=log,fd=%d", config->log_fd) < 0 ||
+        add(argv, "-serial", "chardev:log") < 0 ||
+        add(argv, "-chardev", "socket,id=qmp,fd=%d", config->qmp_fd) < 0 ||
+        add(argv, "-mon", "chardev=qmp,mode=control") < 0 ||
+        add(argv, "-device", "virtio-serial-pci,addr=%d", SLOT_SERIAL) < 0 ||
+        add(argv, "-chardev", "socket,id=console,fd=%d", config->console_fd) < 0 ||
+        add(argv, "-device", "virtconsole,chardev=console") < 0 ||
+        add(argv, "-chardev", "socket,id=control,fd=%d", config->control_fd) < 0)
+        return -1;
+    return add(argv, "-device", "virtserialport,chardev=control,name=romsim.control");
+}
+
+static int add_network(struct qemu_argv *argv)
+{
+    if (add(argv, "-netdev", "user,id=" QEMU_NET_ID ",ipv6=off") < 0)
+        return -1;
+    return add(argv, "-device", "virtio-net-pci,netdev=" QEMU_NET_ID ",addr=%d,romfile=,rombar=0",
+               SLOT_NETWORK);
+}
+
+/* The file of a drive as a block node's JSON. */
+static json_t *drive_file(const struct qemu_drive *drive)
+{
+    char set[32];
+
+    snprintf(set, sizeof(set), "/dev/fdset/%u", drive->index);
+    return json_pack("{s:s, s:s, s:b, s:s}", "driver", "file", "filename",
+                     drive->filename ? drive->filename : set, "read-only", 1, "locking", "off");
+}
+
+static int add_drive_node(const struct qemu_drive *drive, struct qemu_argv *argv)
+{
+    char node[32];
+    json_t *raw;
+
+    snprintf(node, sizeof(node), "rom%u", drive->index);
+    if (!drive->filename && add(argv, "-add-fd", "fd=%d,set=%u", drive->fd, drive->index) < 0)
+        return -1;
+    raw = json_pack("{s:s, s:s, s:b, s:o}", "driver", "raw", "node-name", node, "read-only", 1,
+                    "file", drive_file(drive));
+    if (raw && drive->size) {
+        json_object_set_new(raw, "offset", json_integer((json_int_t)drive->offset));
+        json_object_set_new(raw, "size", json_integer((json_int_t)drive->size));
+    }
+    return add_json(argv, "-blockdev", raw);
+}
+
+static int add_drive(const struct qemu_drive *drive, unsigned position, struct qemu_argv *argv)
+{
+    unsigned slot = SLOT_DRIVES + position / FUNCTIONS, function = position % FUNCTIONS;
+
+    if (add_drive_node(drive, argv) < 0)
+        return -1;
+    return add(argv, "-device", "virtio-blk-pci,drive=rom%u,serial=ukp_rom%u,addr=%x.%x%s",
+               drive->index, drive->index, slot, function,
+               function == 0 ? ",multifunction=on" : "");
+}
+
+static int add_all(const struct qemu_config *config, struct qemu_argv *argv)
+{
+    if (add_machine(config, argv) < 0 || add_kernel(config, argv) < 0 ||
+        add_lines(config, argv) < 0 || add_network(argv) < 0)
+        return -1;
+    for (size_t i = 0; i < config->drive_count; i++)
+        if (add_drive(&config->drives[i], (unsigned)i, argv) < 0)
+            return -1;
+    return qemu_argv_append(argv, NULL);
+}
+
+int qemu_command(const struct qemu_config *config, struct qemu_argv *ret, struct romsim_error *err)
+{
+    struct qemu_argv argv = {0};
+
+    if (config->drive_count > QEMU_DRIVES_MAX)
+        return romsim_error_set(err, E2BIG, "%zu drives; a VM has room for %d", config->drive_count,
+                                QEMU_DRIVES_MAX);
+    if (add_all(config, &argv) < 0) {
+        qemu_argv_free(&argv);
+        return romsim_error_nomem(err);
+    }
+    *ret = argv;
+    return 0;
+}
+
+void qemu_argv_free(struct qemu_argv *argv)
+{
+    for (size_t i = 0; i < argv->count; i++)
+        free(argv->items[i]);
+    qemu_argv_reset(argv);
+}

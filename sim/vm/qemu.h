@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * qemu.h: QEMU's command line, made by one function from one struct; no look at the machine, so
+ * that it can be tested as it is, and so that a saved VM is started again with the same one.
+ */
+#ifndef ROMSIM_VM_QEMU_H
+#define ROMSIM_VM_QEMU_H
+
+#include <romsim/error.h>
+#include <romsim/vector.h>
+#include <romsim/vm.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define QEMU_PROGRAM "qemu-system-x86_64"
+
+/* Slots 4 to 30 of the root bus, eight functions each. */
+enum { QEMU_DRIVES_MAX = 27 * 8 };
+
+/* The guest's network: QEMU's user network and its usual addresses. */
+#define QEMU_NET_ADDRESS    "10.0.2.15/24"
+#define QEMU_NET_GATEWAY    "10.0.2.2"
+#define QEMU_NET_NAMESERVER "10.0.2.3"
+#define QEMU_NET_ID         "net0"
+
+/* A read-only drive: a file by its name, or an open one. */
+struct qemu_drive {
+    unsigned index;  /* its virtio-blk serial is ukp_rom<index> */
+    char *filename;  /* or NULL: */
+    int fd;          /* open for reading */
+    uint64_t offset; /* of the drive in the file */
+    uint64_t size;   /* 0: all of the file */
+};
+
+struct qemu_config {
+    enum romsim_accel accel; /* not AUTO */
+    const char *name;
+    const char *firmware; /* a file name, or NULL for QEMU's own choice */
+    const char *kernel, *initrd;
+    uint64_t memory_mb;
+    unsigned vcpus;
+    const struct qemu_drive *drives;
+    size_t drive_count;
+    /* One end of a socket pair each, inherited by QEMU. */
+    int console_fd; /* the app's console: hvc0 */
+    int control_fd; /* the line to init */
+    int log_fd;     /* the kernel's log: ttyS0 */
+    int qmp_fd;
+};
+
+DEFINE_VECTOR(qemu_argv, char *);
+
+/* The arguments, NULL-terminated, to be freed with qemu_argv_free(). */
+int qemu_command(const struct qemu_config *config, struct qemu_argv *ret, struct romsim_error *err);
+void qemu_argv_free(struct qemu_argv *argv);
+
+/* The guest kernel's command line (a part of the above). */
+const char *qemu_kernel_arguments(const struct qemu_config *config);
+
+#endif
