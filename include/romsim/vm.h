@@ -25,13 +25,13 @@ struct romsim_vm_options {
     bool use_image_kernel;   /* --image-kernel */
     bool no_fuse;            /* drives straight from the built files */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
-    bool quiet;
 };
 
 /* What happens to a running instance, in order of appearance. */
 enum romsim_vm_event_kind {
     ROMSIM_VM_NOTE,    /* a sentence for the user: accelerator chosen, no FUSE, ... */
-    ROMSIM_VM_PHASE,   /* a phase was reached: text is its name, micros the time since start */
+    ROMSIM_VM_PHASE,   /* reached: "drives", "qemu", then init's "hello", "devices", "root",
+                          "mounts", "app", and "output", the app's first byte */
     ROMSIM_VM_CONSOLE, /* bytes of the app's console */
     ROMSIM_VM_PORT,    /* a service accepts connections: text is its URL */
     ROMSIM_VM_EXIT,    /* the app ended: status 0-255 (128 + N for a signal) */
@@ -72,9 +72,12 @@ struct romsim_bundle {
 int romsim_bundle_find(struct romsim_bundle *ret, struct romsim_error *err);
 void romsim_bundle_release(struct romsim_bundle *bundle);
 
-/* Finds out which accelerator really runs a guest here: tries KVM with a tiny guest within
- * 3 s, or remembers (the cache folder, by machine and boot).  Sets *ret_reason (malloc'ed) to one
- * plain sentence.  Never fails: TCG is what is left. */
-enum romsim_accel romsim_accel_probe(bool use_memory, char **ret_reason);
+/*
+ * Finds out which accelerator really runs a guest here: tries KVM with a tiny guest within 3 s,
+ * or remembers it (the cache folder, by boot of the machine).  Sets *ret_reason (malloc'ed, may be
+ * NULL without memory) to one plain sentence, and *ret_remembered (may be NULL).  Never fails: TCG
+ * is what is left.
+ */
+enum romsim_accel romsim_accel_probe(bool use_memory, char **ret_reason, bool *ret_remembered);
 
 #endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* drives.c: where QEMU reads a layout's devices. */
+#include "drives.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/paths.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int drives_new(const struct romsim_layout *layout, struct drives *ret,
+                      struct romsim_error *err)
+{
+    struct drives drives = {.count = layout->device_count};
+
+    drives.items = calloc(drives.count ? drives.count : 1, sizeof(*drives.items));
+    if (!drives.items)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; i < drives.count; i++)
+        drives.items[i] = (struct qemu_drive){.index = layout->devices[i].index, .fd = -1};
+    *ret = drives;
+    return 0;
+}
+
+static void *serve(void *fs)
+{
+    romsim_fs_serve(fs, NULL);
+    return NULL;
+}
+
+/* All signals are for the main thread. */
+static int start_server(struct drives *drives, struct romsim_error *err)
+{
+    sigset_t all, before;
+    int problem;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    problem = pthread_create(&drives->server, NULL, serve, drives->fs);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    drives->serving = problem == 0;
+    return problem ? romsim_error_system(err, problem, "cannot start a thread") : 0;
+}
+
+static int name_files(const struct romsim_layout *layout, const char *mount_point,
+                      struct drives *drives, struct romsim_error *err)
+{
+    for (size_t i = 0; i < drives->count; i++)
+        if (asprintf(&drives->items[i].filename, "%s/dev/%s", mount_point,
+                     layout->devices[i].indexed_name) < 0) {
+            drives->items[i].filename = NULL;
+            return romsim_error_nomem(err);
+        }
+    return 0;
+}
+
+int drives_open_view(const struct romsim_layout *layout, struct romsim_state *state,
+                     struct drives *ret, struct romsim_error *err)
+{
+    static const struct romsim_fs_options options = {.drives_only = true};
+    CLEANUP_FREE char *point = romsim_path_join(romsim_state_directory(state), "drives");
+    struct drives drives = {0};
+
+    if (romsim_fs_probe(err) < 0)
+        return -1;
+    if (!point)
+        return romsim_error_nomem(err);
+    if (romsim_path_make(point, 0700, err) < 0 || drives_new(layout, &drives, err) < 0)
+        return -1;
+    if (name_files(layout, point, &drives, err) == 0 &&
+        romsim_state_set_mount(state, point, err) == 0 &&
+        (drives.fs = romsim_fs_mount(layout, point, &options, err)) &&
+        start_server(&drives, err) == 0) {
+        *ret = drives;
+        return 0;
+    }
+    drives_close(&drives);
+    return -1;
+}
+
+/* The descriptor of a blob may be for writing as well (a memfd); QEMU gets one for reading. */
+static int open_for_reading(const struct romsim_blob *blob, struct qemu_drive *drive,
+                            struct romsim_error *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", romsim_blob_fd(blob, &drive->offset));
+    drive->size = romsim_blob_size(blob);
+    drive->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (drive->fd < 0)
+        return romsim_error_system(err, errno, "cannot open the file of ROM %u again",
+                                   drive->index);
+    return 0;
+}
+
+int drives_open_files(const struct romsim_layout *layout, struct drives *ret,
+                      struct romsim_error *err)
+{
+    struct drives drives;
+
+    if (drives_new(layout, &drives, err) < 0)
+        return -1;
+    for (size_t i = 0; i < drives.count; i++)
+        if (open_for_reading(layout->devices[i].blob, &drives.items[i], err) < 0) {
+            drives_close(&drives);
+            return -1;
+        }
+    *ret = drives;
+    return 0;
+}
+
+void drives_inherit(const struct drives *drives, int *list)
+{
+    while (*list >= 0)
+        list++;
+    for (size_t i = 0; i < drives->count; i++)
+        if (drives->items[i].fd >= 0)
+            *list++ = drives->items[i].fd;
+    *list = -1;
+}
+
+void drives_close(struct drives *drives)
+{
+    if (drives->serving) {
+        romsim_fs_stop(drives->fs);
+        pthread_join(drives->server, NULL);
+    }
+    romsim_fs_free(drives->fs);
+    for (size_t i = 0; i < drives->count; i++) {
+        cleanup_close_fd(&drives->items[i].fd);
+        free(drives->items[i].filename);
+    }
+    free(drives->items);
+    *drives = (struct drives){0};
+}

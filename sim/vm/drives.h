@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * drives.h: where QEMU reads a layout's devices.
+ *
+ * Through the FUSE view, so that host and guest read the same bytes by the same way (and tracing
+ * and fault injection have one place); where FUSE is not to be had, straight from the blobs.
+ */
+#ifndef ROMSIM_VM_DRIVES_H
+#define ROMSIM_VM_DRIVES_H
+
+#include "qemu.h"
+
+#include <romsim/fs.h>
+#include <romsim/layout.h>
+#include <romsim/state.h>
+
+#include <pthread.h>
+
+struct drives {
+    struct qemu_drive *items;
+    size_t count;
+    struct romsim_fs *fs; /* NULL without FUSE */
+    pthread_t server;
+    bool serving;
+};
+
+/* Mounts the view in the state folder and serves it from a thread of its own.  -1 if FUSE cannot
+ * be used here: then try drives_open_files(). */
+int drives_open_view(const struct romsim_layout *layout, struct romsim_state *state,
+                     struct drives *ret, struct romsim_error *err);
+
+/* The blobs' own files as drives. */
+int drives_open_files(const struct romsim_layout *layout, struct drives *ret,
+                      struct romsim_error *err);
+
+/* The descriptors that QEMU must inherit, appended to a -1-terminated list with room for them. */
+void drives_inherit(const struct drives *drives, int *list);
+
+/* Unmounts, joins, frees.  After QEMU has ended. */
+void drives_close(struct drives *drives);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* forward.h: ports of the host's loopback that lead to the guest. */
+#ifndef ROMSIM_VM_FORWARD_H
+#define ROMSIM_VM_FORWARD_H
+
+#include "qmp.h"
+
+#include <romsim/layout.h>
+
+/* Is the guest's port already forwarded by an earlier entry of the layout? */
+bool forward_is_repeated(const struct romsim_layout *layout, size_t index);
+
+/*
+ * Opens 127.0.0.1:PORT for a port of the layout, by QEMU: the number asked for with -p, or else
+ * the same number as in the guest, or the next free one.  EADDRINUSE if a number that was asked
+ * for is taken.
+ */
+int forward_open(struct qmp *qmp, const struct romsim_port *port, uint16_t *ret_host_port,
+                 struct romsim_error *err);
+
+/* "http://127.0.0.1:8080" into `ret`; "tcp://..." for a service without http. */
+void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64]);
+
+#endif

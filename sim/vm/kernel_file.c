@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* kernel_file.c: a kernel of the user's or the image's, as a file that QEMU boots quickly. */
+#include "kernel_file.h"
+
+#include "kernel.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/paths.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Writes a file under another name first: what has the right name is whole. */
+static int write_whole(const char *path, const uint8_t *bytes, size_t size,
+                       struct romsim_error *err)
+{
+    CLEANUP_FREE char *draft = NULL;
+    CLEANUP_FILE FILE *file = NULL;
+
+    if (asprintf(&draft, "%s.%d", path, (int)getpid()) < 0)
+        return romsim_error_nomem(err);
+    file = fopen(draft, "we");
+    if (file && fwrite(bytes, 1, size, file) == size && fflush(file) == 0 &&
+        rename(draft, path) == 0)
+        return 0;
+    romsim_error_system(err, errno, "cannot write %s", draft);
+    unlink(draft);
+    return -1;
+}
+
+/* Unpacks what can be unpacked; what cannot is left to its own unpacker in the guest. */
+static int write_kernel(const char *path, struct romsim_blob *kernel, struct romsim_error *err)
+{
+    const uint8_t *bytes = romsim_blob_bytes(kernel);
+    size_t size = romsim_blob_size(kernel), unpacked_size;
+    CLEANUP_FREE uint8_t *unpacked = NULL;
+
+    if (kernel_probe(bytes, size) == KERNEL_ELF && !kernel_has_pvh(bytes, size)) {
+        romsim_error_set(err, EINVAL, "an ELF file, but not a kernel with a PVH entry");
+        return romsim_error_hint(err, "a Linux kernel needs CONFIG_PVH=y, or give its bzImage");
+    }
+    if (kernel_probe(bytes, size) == KERNEL_UNKNOWN)
+        return romsim_error_set(err, EINVAL, "neither a bzImage nor an ELF kernel");
+    if (kernel_probe(bytes, size) == KERNEL_BZIMAGE) {
+        struct romsim_error why = {0};
+
+        if (kernel_unpack(bytes, size, &unpacked, &unpacked_size, &why) == 0 &&
+            kernel_has_pvh(unpacked, unpacked_size))
+            return write_whole(path, unpacked, unpacked_size, err);
+        if (why.errnum && why.errnum != EOPNOTSUPP) {
+            *err = why;
+            return -1;
+        }
+    }
+    return write_whole(path, bytes, size, err);
+}
+
+char *kernel_file(struct romsim_blob *kernel, struct romsim_error *err)
+{
+    CLEANUP_FREE char *folder = romsim_path_cache("kernels", err);
+    CLEANUP_FREE char *path =
+        folder ? romsim_path_join(folder, romsim_blob_sha256_hex(kernel)) : NULL;
+
+    if (!folder)
+        return NULL;
+    if (!path) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (access(path, R_OK) < 0 && write_kernel(path, kernel, err) < 0)
+        return NULL;
+    return STEAL_POINTER(&path);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* machine.c: one running VM: its state folder, drives, QEMU and the four lines to it. */
+#include "machine.h"
+
+#include "forward.h"
+#include "tail.h"
+
+#include <romsim/cleanup.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A small firmware that comes with QEMU, quicker than its SeaBIOS where the kernel is started
+ * directly. */
+static const char *const firmwares[] = {
+    "/usr/share/qemu/qboot.rom",
+    "/usr/share/qboot/bios.bin",
+    "/usr/local/share/qemu/qboot.rom",
+};
+
+/* Below this the kernel has no room to start (tests/vm/memory.sh). */
+enum { MEMORY_MIN_MB = 96 };
+
+void machine_init(struct machine *machine, const struct romsim_layout *layout)
+{
+    *machine = (struct machine){.layout = layout, .qemu = PROCESS_NONE};
+    for (int i = 0; i < LINES; i++)
+        machine->lines[i] = -1;
+}
+
+int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **ret_note,
+                    struct romsim_error *err)
+{
+    struct romsim_error why = {0};
+
+    machine->host_ports = calloc(machine->layout->port_count + 1, sizeof(uint16_t));
+    if (!machine->host_ports)
+        return romsim_error_nomem(err);
+    machine->memory_mb = machine->layout->memory_mb;
+    if (machine->memory_mb < MEMORY_MIN_MB)
+        machine->memory_mb = MEMORY_MIN_MB;
+    machine->state = romsim_state_new(ROMSIM_STATE_INSTANCE, machine->layout->name, err);
+    if (!machine->state)
+        return -1;
+    if (!plan->no_fuse &&
+        drives_open_view(machine->layout, machine->state, &machine->drives, &why) == 0)
+        return 0;
+    if (!plan->no_fuse &&
+        asprintf(ret_note, "no FUSE here (%s): the VM reads the built ROM files directly",
+                 why.message) < 0)
+        *ret_note = NULL;
+    return drives_open_files(machine->layout, &machine->drives, err);
+}
+
+static const char *find_firmware(void)
+{
+    for (size_t i = 0; i < sizeof(firmwares) / sizeof(firmwares[0]); i++)
+        if (access(firmwares[i], R_OK) == 0)
+            return firmwares[i];
+    return NULL;
+}
+
+/* Socket pairs, nothing in the file system: ours in machine->lines, QEMU's in `theirs`. */
+static int open_lines(struct machine *machine, int theirs[LINES], struct romsim_error *err)
+{
+    for (int i = 0; i < LINES; i++) {
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+            return romsim_error_system(err, errno, "cannot make a socket");
+        machine->lines[i] = pair[0];
+        theirs[i] = pair[1];
+    }
+    return 0;
+}
+
+static void close_all(int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cleanup_close_fd(&fds[i]);
+        fds[i] = -1;
+    }
+}
+
+static int start_qemu(struct machine *machine, const struct vm_plan *plan, const int *theirs,
+                      struct romsim_error *err)
+{
+    const struct qemu_config config = {
+        .accel = plan->accel,
+        .name = machine->layout->name,
+        .firmware = find_firmware(),
+        .kernel = plan->kernel,
+        .initrd = plan->initrd,
+        .memory_mb = machine->memory_mb,
+        .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
+        .drives = machine->drives.items,
+        .drive_count = machine->drives.count,
+        .console_fd = theirs[LINE_CONSOLE],
+        .control_fd = theirs[LINE_CONTROL],
+        .log_fd = theirs[LINE_LOG],
+        .qmp_fd = theirs[LINE_QMP],
+    };
+    struct qemu_argv argv = {0};
+    CLEANUP_FREE int *inherited = calloc(LINES + machine->drives.count + 1, sizeof(int));
+    int status;
+
+    if (!inherited)
+        return romsim_error_nomem(err);
+    memcpy(inherited, theirs, LINES * sizeof(int));
+    inherited[LINES] = -1;
+    drives_inherit(&machine->drives, inherited);
+    if (qemu_command(&config, &argv, err) < 0)
+        return -1;
+    status = process_start((const char *const *)argv.items, inherited, &machine->qemu, err);
+    qemu_argv_free(&argv);
+    if (status < 0)
+        return romsim_error_hint(err, "install QEMU (Debian: qemu-system-x86)");
+    return romsim_state_add_process(machine->state, machine->qemu.pid, err);
+}
+
+static int open_ports(struct machine *machine, struct romsim_error *err)
+{
+    const struct romsim_layout *layout = machine->layout;
+
+    for (size_t i = 0; i < layout->port_count; i++)
+        if (!forward_is_repeated(layout, i) &&
+            forward_open(&machine->qmp, &layout->ports[i], &machine->host_ports[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* QEMU's own words, on its standard error, say more than the closed line. */
+static int explain_end(struct machine *machine, struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
+    struct tail tail = {0};
+    int status;
+
+    if (process_wait(&machine->qemu, 2000, &status))
+        romsim_buffer_read_fd(&text, machine->qemu.errors);
+    tail_add(&tail, text.data ? text.data : "", text.size);
+    romsim_buffer_reset(&text);
+    tail_print(&tail, 5, &text);
+    return romsim_error_set(err, EPIPE, "QEMU ended before the guest began%s%s",
+                            text.size ? "; its last words:" : "", text.size ? text.data : "");
+}
+
+int machine_start(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
+{
+    int theirs[LINES] = {-1, -1, -1, -1}, status;
+    struct romsim_error why = {0};
+
+    status = open_lines(machine, theirs, err);
+    if (status == 0)
+        status = start_qemu(machine, plan, theirs, err);
+    close_all(theirs, LINES);
+    if (status < 0)
+        return -1;
+    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], &why) == 0 &&
+        open_ports(machine, &why) == 0)
+        return 0;
+    if (why.errnum == EPIPE)
+        return explain_end(machine, err);
+    if (err)
+        *err = why;
+    return -1;
+}
+
+void machine_stop(struct machine *machine)
+{
+    process_end(&machine->qemu);
+    drives_close(&machine->drives);
+    romsim_state_free(machine->state);
+    machine->state = NULL;
+}
+
+void machine_close(struct machine *machine)
+{
+    close_all(machine->lines, LINES);
+    qmp_close(&machine->qmp);
+    free(machine->host_ports);
+    machine->host_ports = NULL;
+}

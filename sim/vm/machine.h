@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* machine.h: one running VM: its state folder, drives, QEMU and the four lines to it. */
+#ifndef ROMSIM_VM_MACHINE_H
+#define ROMSIM_VM_MACHINE_H
+
+#include "drives.h"
+#include "process.h"
+#include "qmp.h"
+
+#include <romsim/layout.h>
+#include <romsim/state.h>
+#include <romsim/vm.h>
+
+/* What was decided before the instances were started, the same for all of them but the kernel. */
+struct vm_plan {
+    enum romsim_accel accel; /* not AUTO */
+    const char *kernel, *initrd;
+    bool no_fuse;
+    unsigned boot_timeout_s;
+};
+
+enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
+
+struct machine {
+    const struct romsim_layout *layout;
+    struct romsim_state *state;
+    struct drives drives;
+    struct process qemu;
+    int lines[LINES]; /* our ends; -1 when closed */
+    struct qmp qmp;
+    uint16_t *host_ports; /* one for each port of the layout, 0: not forwarded */
+    uint64_t memory_mb;   /* what the VM has */
+};
+
+/* A machine with nothing open yet: machine_stop() may be called at any time after. */
+void machine_init(struct machine *machine, const struct romsim_layout *layout);
+
+/* Takes the state folder and opens the drives.  If FUSE was to be used and cannot be, *ret_note
+ * (malloc'ed) says why, and the drives are the built files. */
+int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **ret_note,
+                    struct romsim_error *err);
+
+/* Starts QEMU.  When this returns, it runs and its ports are bound. */
+int machine_start(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err);
+
+/* Ends QEMU, unmounts, removes the folder.  What QEMU wrote before its end can still be read from
+ * the lines, which machine_close() closes. */
+void machine_stop(struct machine *machine);
+void machine_close(struct machine *machine);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* qmp.h: a client of QEMU's machine protocol, as much of it as is needed. */
+#ifndef ROMSIM_VM_QMP_H
+#define ROMSIM_VM_QMP_H
+
+#include <romsim/buffer.h>
+#include <romsim/error.h>
+
+#include <jansson.h>
+
+struct qmp {
+    int fd; /* borrowed */
+    struct romsim_buffer in;
+};
+
+/* Reads the greeting and leaves the negotiation mode.  Waits at most some seconds. */
+int qmp_open(struct qmp *qmp, int fd, struct romsim_error *err);
+
+/* Runs a command; takes the reference of `arguments` (NULL: none).  What it returns is in *ret
+ * (a reference; NULL if nobody wants it).  EPIPE when QEMU has ended, ETIMEDOUT. */
+int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t **ret,
+                struct romsim_error *err);
+
+/* Throws away what QEMU says unasked (events).  -1 when it has ended. */
+int qmp_drain(struct qmp *qmp);
+
+void qmp_close(struct qmp *qmp);
+
+#endif
