@@ -52,6 +52,9 @@ struct oci_source *oci_source_directory(const char *path, struct romsim_error *e
  * source is freed. */
 struct oci_source *oci_source_store(const struct romsim_store *store, struct romsim_error *err);
 struct oci_source *oci_source_archive(const char *path, struct romsim_error *err);
+/* An archive that is in hand; `name` is for messages. */
+struct oci_source *oci_source_blob(struct romsim_blob *blob, const char *name,
+                                   struct romsim_error *err);
 void oci_source_free(struct oci_source *source);
 
 DEFINE_CLEANUP(struct oci_source, oci_source_free)
@@ -162,6 +165,10 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
 
 /* The error for a name that is nowhere: close names, and the command that would bring it. */
 int oci_not_found(const struct reference *reference, struct romsim_error *err);
+
+/* The layers of a container image over each other in one tree. */
+struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *image,
+                             struct romsim_error *err);
 
 /* A base image: its root from the cache or built, command and environment from the config. */
 int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_base_image *ret,

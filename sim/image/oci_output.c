@@ -248,6 +248,18 @@ static int tar_add_text(struct tar *tar, const char *name, const char *text,
     return 0;
 }
 
+/* Some tools (skopeo 1.9, as an ordinary user) do not get along without the folders' entries. */
+static int tar_add_folder(struct tar *tar, const char *name, struct romsim_error *err)
+{
+    uint8_t header[TAR_BLOCK_SIZE];
+
+    tar_folder_header(name, header);
+    if (newfile_write(&tar->file, header, sizeof(header), tar->offset, err) < 0)
+        return -1;
+    tar->offset += TAR_BLOCK_SIZE;
+    return 0;
+}
+
 static int tar_add_blob(struct tar *tar, struct romsim_blob *blob, struct romsim_error *err)
 {
     char name[TAR_NAME_MAX];
@@ -276,7 +288,8 @@ static int tar_fill(struct tar *tar, const struct oci_bundle *bundle, const char
 
     json_decref(index);
     if (!text || tar_add_text(tar, layout_name, layout_text, err) < 0 ||
-        tar_add_text(tar, index_name, text, err) < 0)
+        tar_add_text(tar, index_name, text, err) < 0 || tar_add_folder(tar, "blobs/", err) < 0 ||
+        tar_add_folder(tar, "blobs/sha256/", err) < 0)
         return -1;
     for (size_t i = 0; i < bundle->blobs.count; i++)
         if (tar_add_blob(tar, bundle->blobs.items[i], err) < 0)

@@ -65,21 +65,28 @@ struct oci_source *oci_source_store(const struct romsim_store *store, struct rom
     return STEAL_POINTER(&source);
 }
 
-struct oci_source *oci_source_archive(const char *path, struct romsim_error *err)
+struct oci_source *oci_source_blob(struct romsim_blob *blob, const char *name,
+                                   struct romsim_error *err)
 {
     CLEANUP_OCI_SOURCE struct oci_source *source = new_source(err);
-    CLEANUP_BLOB struct romsim_blob *blob = source ? romsim_blob_snapshot(path, err) : NULL;
 
-    if (!blob)
+    if (!source)
         return NULL;
     source->tree = romsim_tree_new(NULL);
     if (!source->tree) {
         romsim_error_nomem(err);
         return NULL;
     }
-    if (romsim_tree_add_archive(source->tree, blob, false, path, err) < 0)
+    if (romsim_tree_add_archive(source->tree, blob, false, name, err) < 0)
         return NULL;
     return STEAL_POINTER(&source);
+}
+
+struct oci_source *oci_source_archive(const char *path, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(path, err);
+
+    return blob ? oci_source_blob(blob, path, err) : NULL;
 }
 
 void oci_source_free(struct oci_source *source)

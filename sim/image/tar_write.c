@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tar_write.c: tar headers of regular files. */
+/* tar_write.c: tar headers of regular files and folders. */
 #include "sim/image/tar_write.h"
 
 #include <stdio.h>
@@ -57,14 +57,14 @@ static void set_checksum(struct header *header)
     memcpy(header->checksum, digits, 7); /* six digits, NUL, and the space stays */
 }
 
-void tar_header(const char *name, uint64_t size, uint8_t ret[TAR_BLOCK_SIZE])
+static void make_header(const char *name, char type, const char *mode, uint64_t size,
+                        uint8_t ret[TAR_BLOCK_SIZE])
 {
     struct header header = {
-        .mode = "0000644",
         .uid = "0000000",
         .gid = "0000000",
         .mtime = "00000000000",
-        .type = '0',
+        .type = type,
         .magic = "ustar",
         .version = {'0', '0'},
         .major = "0000000",
@@ -72,9 +72,20 @@ void tar_header(const char *name, uint64_t size, uint8_t ret[TAR_BLOCK_SIZE])
     };
 
     memcpy(header.name, name, strnlen(name, sizeof(header.name)));
+    memcpy(header.mode, mode, strnlen(mode, sizeof(header.mode)));
     set_size(&header, size);
     set_checksum(&header);
     memcpy(ret, &header, sizeof(header));
+}
+
+void tar_header(const char *name, uint64_t size, uint8_t ret[TAR_BLOCK_SIZE])
+{
+    make_header(name, '0', "0000644", size, ret);
+}
+
+void tar_folder_header(const char *name, uint8_t ret[TAR_BLOCK_SIZE])
+{
+    make_header(name, '5', "0000755", 0, ret);
 }
 
 uint64_t tar_padded(uint64_t size)

@@ -18,7 +18,8 @@ LIBRARIES = {
 }
 # The rooms whose header is not named after them; all other headers of include/romsim are base's.
 HEADER_ROOMS = {"fs.h": "fuse", "vm.h": "vm", "erofs.h": "erofs", "image.h": "image",
-                "instance.h": "instance", "kraftfile.h": "instance",
+                "instance.h": "instance", "kraftfile.h": "instance", "build.h": "image", "store.h": "image",
+                "erofs_check.h": "erofs",
                 "layout.h": "layout"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * build.c: from a Kraftfile to an image.
+ *
+ * Theory of operation: for each target every source is packed (packed.c); what does not depend on
+ * the platform is packed once.  Then all becomes one bundle of blobs (oci_write.c), which can be
+ * written to several places.
+ */
+#include <romsim/build.h>
+
+#include "sim/image/image.h"
+#include "sim/image/oci_write.h"
+#include "sim/image/packed.h"
+
+#include <romsim/buffer.h>
+#include <romsim/store.h>
+#include <romsim/text.h>
+#include <romsim/vector.h>
+
+#include <errno.h>
+#include <string.h>
+
+enum { TARGETS_MAX = 64, ENV_TEXT_MAX = 1 << 20 };
+
+/* A platform that is built for. */
+struct platform {
+    const char *os, *architecture;
+    struct romsim_strings features; /* borrowed */
+    const struct romsim_place *place;
+};
+DEFINE_VECTOR(platforms, struct platform)
+
+/* One source, packed for one platform. */
+struct part {
+    const struct romsim_source *source;
+    const struct platform *platform;
+    bool is_rom;
+    struct packed packed;
+};
+
+struct romsim_build {
+    const struct romsim_kraftfile *kraftfile; /* borrowed */
+    struct platforms platforms;
+    struct part *parts; /* by platform, the root first */
+    size_t part_count, parts_each;
+    struct oci_bundle bundle;
+};
+
+static void strings_release(struct romsim_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+    *strings = (struct romsim_strings){0};
+}
+
+void romsim_build_free(struct romsim_build *build)
+{
+    if (!build)
+        return;
+    for (size_t i = 0; i < build->part_count; i++)
+        packed_release(&build->parts[i].packed);
+    free(build->parts);
+    platforms_reset(&build->platforms);
+    oci_bundle_release(&build->bundle);
+    free(build);
+}
+
+/* ---- platforms -------------------------------------------------------------------------- */
+
+static int no_target(const struct romsim_kraftfile *kraftfile, struct romsim_error *err)
+{
+    romsim_error_set(err, EINVAL, "no platform targets specified");
+    romsim_error_hint(err, "add 'targets: [kraftcloud/x86_64]', or use --arch x86_64");
+    return image_error_at(err, &kraftfile->place);
+}
+
+/* The targets do not have the one architecture that is wanted. */
+static int no_such_target(const struct romsim_kraftfile *kraftfile, const char *architecture,
+                          struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer list = ROMSIM_BUFFER_INIT(400);
+
+    for (size_t i = 0; i < kraftfile->target_count; i++)
+        romsim_buffer_printf(&list, "%s%s/%s", i ? ", " : "", QUOTE(kraftfile->targets[i].platform),
+                             kraftfile->targets[i].architecture);
+    romsim_error_set(err, EINVAL, "no target with architecture %s: targets are %s", architecture,
+                     list.data ? list.data : "");
+    return image_error_at(err, &kraftfile->targets[0].place);
+}
+
+static bool has_platform(const struct romsim_build *build, const struct romsim_target *target)
+{
+    for (size_t i = 0; i < build->platforms.count; i++)
+        if (strcmp(build->platforms.items[i].os, target->platform) == 0 &&
+            strcmp(build->platforms.items[i].architecture, target->architecture) == 0)
+            return true;
+    return false;
+}
+
+static int add_target(struct romsim_build *build, const struct romsim_target *target,
+                      struct romsim_error *err)
+{
+    struct platform platform = {.os = target->platform,
+                                .architecture = target->architecture,
+                                .features = target->features,
+                                .place = &target->place};
+
+    if (has_platform(build, target)) {
+        romsim_error_set(err, EEXIST, "Duplicate target %s/%s", QUOTE(target->platform),
+                         target->architecture);
+        return image_error_at(err, &target->place);
+    }
+    if (build->platforms.count == TARGETS_MAX)
+        return romsim_error_set(err, EINVAL, "more than %d targets", TARGETS_MAX);
+    return platforms_append(&build->platforms, platform) < 0 ? romsim_error_nomem(err) : 0;
+}
+
+/* The Kraftfile's targets, of one architecture if it is given.  Without any, the cloud's packer
+ * asks the runtime, which romsim takes for one of x86_64. */
+static int choose_platforms(struct romsim_build *build, const char *architecture,
+                            struct romsim_error *err)
+{
+    const struct romsim_kraftfile *kraftfile = build->kraftfile;
+    struct platform platform = {.os = "kraftcloud",
+                                .architecture = architecture ? architecture : "x86_64",
+                                .place = &kraftfile->place};
+
+    for (size_t i = 0; i < kraftfile->target_count; i++)
+        if ((!architecture || strcmp(architecture, kraftfile->targets[i].architecture) == 0) &&
+            add_target(build, &kraftfile->targets[i], err) < 0)
+            return -1;
+    if (build->platforms.count > 0)
+        return 0;
+    if (kraftfile->target_count > 0)
+        return no_such_target(kraftfile, architecture, err);
+    if (!architecture && !kraftfile->has_runtime)
+        return no_target(kraftfile, err);
+    return platforms_append(&build->platforms, platform) < 0 ? romsim_error_nomem(err) : 0;
+}
+
+static void warn_platforms(const struct romsim_build *build, struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error warning;
+
+    for (size_t i = 0; i < build->platforms.count; i++) {
+        const struct platform *platform = &build->platforms.items[i];
+
+        if (strcmp(platform->os, "kraftcloud") == 0)
+            continue;
+        romsim_error_set(&warning, EINVAL, "the cloud does not run images for '%s'",
+                         QUOTE(platform->os));
+        romsim_error_hint(&warning, "kraftcloud/%s", platform->architecture);
+        warning.place = *platform->place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+    }
+}
+
+/* ---- parts ------------------------------------------------------------------------------ */
+
+static int make_parts(struct romsim_build *build, struct romsim_error *err)
+{
+    const struct romsim_kraftfile *kraftfile = build->kraftfile;
+    size_t roots = kraftfile->rootfs.path != NULL;
+
+    build->parts_each = roots + kraftfile->rom_count;
+    if (build->parts_each == 0) {
+        romsim_error_set(err, EINVAL, "neither 'rootfs' nor 'roms': nothing to build");
+        return image_error_at(err, &kraftfile->place);
+    }
+    build->parts = calloc(build->parts_each * build->platforms.count, sizeof(*build->parts));
+    if (!build->parts)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; i < build->parts_each * build->platforms.count; i++) {
+        size_t own = i % build->parts_each;
+        struct part *part = &build->parts[build->part_count++];
+
+        part->platform = &build->platforms.items[i / build->parts_each];
+        part->is_rom = own >= roots;
+        part->source = part->is_rom ? &kraftfile->roms[own - roots] : &kraftfile->rootfs;
+    }
+    return 0;
+}
+
+static void warn_lost(const struct part *part, struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error warning;
+
+    if (part->packed.lost_xattrs == 0)
+        return;
+    romsim_error_set(&warning, EINVAL,
+                     "cpio has no place for extended attributes: %llu files of '%s' lost theirs",
+                     (unsigned long long)part->packed.lost_xattrs, QUOTE(part->source->path));
+    warning.place = part->source->place;
+    romsim_diagnostics_add(diagnostics, &warning, 1);
+}
+
+/* Packs a part, or takes what was packed for the platform before. */
+static int pack_part(struct romsim_build *build, size_t index, int log_fd,
+                     struct romsim_diagnostics *diagnostics)
+{
+    struct part *part = &build->parts[index];
+    const struct part *before = index >= build->parts_each ? part - build->parts_each : NULL;
+    struct packing packing = {.directory = build->kraftfile->directory,
+                              .architecture = part->platform->architecture,
+                              .log_fd = log_fd};
+    struct romsim_error error = {0};
+
+    if (before && before->packed.blob && !before->packed.is_by_platform) {
+        part->packed = (struct packed){.blob = romsim_blob_ref(before->packed.blob),
+                                       .kind = before->packed.kind,
+                                       .files = before->packed.files};
+        return 0;
+    }
+    if (packed_make(&packing, part->source, part->is_rom, &part->packed, &error) < 0) {
+        romsim_diagnostics_add(diagnostics, &error, 0);
+        return -1;
+    }
+    warn_lost(part, diagnostics);
+    return 0;
+}
+
+static int pack_parts(struct romsim_build *build, int log_fd,
+                      struct romsim_diagnostics *diagnostics)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < build->part_count; i++) {
+        /* What is wrong for the first platform is not tried again for the others. */
+        if (i == build->parts_each && status < 0)
+            return -1;
+        if (pack_part(build, i, log_fd, diagnostics) < 0)
+            status = -1;
+    }
+    return status;
+}
+
+/* ---- the image -------------------------------------------------------------------------- */
+
+/* What a platform's recipe borrows from. */
+struct ingredients {
+    struct romsim_strings env; /* owned */
+    struct romsim_blob **roms; /* owned array of borrowed blobs */
+};
+
+static int append_string(struct romsim_strings *strings, const char *text)
+{
+    char **items = reallocarray(strings->items, strings->count + 1, sizeof(*items));
+    char *copy = strdup(text);
+
+    if (items)
+        strings->items = items;
+    if (!items || !copy) {
+        free(copy);
+        return -1;
+    }
+    items[strings->count++] = copy;
+    return 0;
+}
+
+static bool is_set(const struct romsim_kraftfile *kraftfile, const char *pair)
+{
+    size_t size = strcspn(pair, "=");
+
+    for (size_t i = 0; i < kraftfile->env_count; i++)
+        if (strlen(kraftfile->env[i].name) == size &&
+            memcmp(kraftfile->env[i].name, pair, size) == 0)
+            return true;
+    return false;
+}
+
+/* The Kraftfile's variables, then those of the root's own image that it does not set anew. */
+static int merge_env(const struct romsim_kraftfile *kraftfile, const struct romsim_strings *own,
+                     struct romsim_strings *ret)
+{
+    for (size_t i = 0; i < kraftfile->env_count; i++) {
+        CLEANUP_FREE char *pair = NULL;
+
+        if (asprintf(&pair, "%s=%s", kraftfile->env[i].name, kraftfile->env[i].value) < 0) {
+            pair = NULL;
+            return -1;
+        }
+        if (append_string(ret, pair) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < own->count; i++)
+        if (!is_set(kraftfile, own->items[i]) && append_string(ret, own->items[i]) < 0)
+            return -1;
+    return 0;
+}
+
+static int make_recipe(struct romsim_build *build, size_t index, struct oci_recipe *ret,
+                       struct ingredients *ingredients)
+{
+    const struct romsim_kraftfile *kraftfile = build->kraftfile;
+    const struct platform *platform = &build->platforms.items[index];
+    static const struct packed nothing;
+    const struct packed *root = &nothing;
+
+    ingredients->roms = calloc(build->parts_each, sizeof(struct romsim_blob *));
+    if (!ingredients->roms)
+        return -1;
+    *ret = (struct oci_recipe){.os = platform->os,
+                               .architecture = platform->architecture,
+                               .features = platform->features,
+                               .roms = ingredients->roms};
+    for (size_t i = 0; i < build->parts_each; i++) {
+        const struct part *part = &build->parts[index * build->parts_each + i];
+
+        if (part->is_rom)
+            ingredients->roms[ret->rom_count++] = part->packed.blob;
+        else
+            root = &part->packed;
+    }
+    if (merge_env(kraftfile, &root->env, &ingredients->env) < 0)
+        return -1;
+    ret->root = root->blob;
+    ret->entrypoint = root->entrypoint;
+    ret->cmd = kraftfile->has_cmd ? kraftfile->cmd : root->cmd;
+    ret->env = ingredients->env;
+    ret->working_dir = root->working_dir;
+    ret->labels = kraftfile->labels;
+    ret->label_count = kraftfile->label_count;
+    return 0;
+}
+
+static int make_bundle(struct romsim_build *build, struct romsim_error *err)
+{
+    size_t count = build->platforms.count;
+    CLEANUP_FREE struct oci_recipe *recipes = calloc(count, sizeof(*recipes));
+    CLEANUP_FREE struct ingredients *ingredients = calloc(count, sizeof(*ingredients));
+    int status = recipes && ingredients ? 0 : romsim_error_nomem(err);
+
+    for (size_t i = 0; status == 0 && i < count; i++)
+        if (make_recipe(build, i, &recipes[i], &ingredients[i]) < 0)
+            status = romsim_error_nomem(err);
+    if (status == 0)
+        status = oci_bundle_make(recipes, count, &build->bundle, err);
+    for (size_t i = 0; ingredients && i < count; i++) {
+        strings_release(&ingredients[i].env);
+        free(ingredients[i].roms);
+    }
+    return status;
+}
+
+struct romsim_build *romsim_build_run(const struct romsim_kraftfile *kraftfile,
+                                      const struct romsim_build_options *options,
+                                      struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_BUILD struct romsim_build *build = calloc(1, sizeof(*build));
+    struct romsim_error error = {0};
+    int status = build ? 0 : romsim_error_nomem(&error);
+
+    if (status == 0) {
+        build->kraftfile = kraftfile;
+        status = choose_platforms(build, options->architecture, &error);
+    }
+    if (status == 0) {
+        warn_platforms(build, diagnostics);
+        status = make_parts(build, &error);
+    }
+    if (status == 0 && pack_parts(build, options->log_fd, diagnostics) < 0)
+        return NULL;
+    if (status == 0)
+        status = make_bundle(build, &error);
+    if (status < 0) {
+        romsim_diagnostics_add(diagnostics, &error, 0);
+        return NULL;
+    }
+    return STEAL_POINTER(&build);
+}
+
+/* ---- what came of it -------------------------------------------------------------------- */
+
+const char *romsim_build_digest(const struct romsim_build *build)
+{
+    return oci_bundle_digest(&build->bundle);
+}
+
+size_t romsim_build_part_count(const struct romsim_build *build)
+{
+    return build->part_count;
+}
+
+void romsim_build_part(const struct romsim_build *build, size_t index,
+                       struct romsim_build_part *ret)
+{
+    const struct part *part = &build->parts[index];
+
+    *ret = (struct romsim_build_part){.source = part->source->path,
+                                      .is_rom = part->is_rom,
+                                      .kind = part->packed.kind,
+                                      .architecture = part->platform->architecture,
+                                      .files = part->packed.files,
+                                      .size = romsim_blob_size(part->packed.blob),
+                                      .sha256 = romsim_blob_sha256_hex(part->packed.blob)};
+}
+
+int romsim_build_to_store(const struct romsim_build *build, const char *name,
+                          struct romsim_error *err)
+{
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, err);
+    const json_t *top = build->bundle.top;
+
+    if (!store)
+        return -1;
+    for (size_t i = 0; i < build->bundle.blobs.count; i++)
+        if (romsim_store_add(store, build->bundle.blobs.items[i], err) < 0)
+            return -1;
+    return romsim_store_tag(store, name, json_string_value(json_object_get(top, "mediaType")),
+                            oci_bundle_digest(&build->bundle) + strlen("sha256:"),
+                            (uint64_t)json_integer_value(json_object_get(top, "size")), err);
+}
+
+int romsim_build_to_layout(const struct romsim_build *build, const char *path, const char *tag,
+                           struct romsim_error *err)
+{
+    return oci_bundle_write_layout(&build->bundle, path, tag, err);
+}
+
+int romsim_build_to_archive(const struct romsim_build *build, const char *path, const char *tag,
+                            struct romsim_error *err)
+{
+    return oci_bundle_write_archive(&build->bundle, path, tag, err);
+}
