@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# mount_user.sh: mounts by an ordinary user, through fusermount3.  Root becomes one for it, in a mount
+# namespace of its own where /dev/fuse lets users in: the machine's stays as it is.
+. "$(dirname "$0")/../lib.sh"
+
+# as_user COMMAND...: runs it as the user.
+if [ "$(id -u)" = 0 ]; then
+    need user "mounts by an ordinary user" || done_testing
+    if [ "${IN_NAMESPACE:-}" != 1 ]; then
+        mknod -m 666 "$T/fuse" c 10 229 2>/dev/null && : <>"$T/fuse" 2>/dev/null ||
+            { skip "mounts by an ordinary user" "no device nodes here"; done_testing; }
+        IN_NAMESPACE=1 FUSE_NODE=$T/fuse unshare --mount --propagation private "$BASH" "$ROOT/tests/cli/mount_user.sh"
+        exit
+    fi
+    mount --bind "$FUSE_NODE" /dev/fuse || { fail "a /dev/fuse for users"; done_testing; }
+    cp "$ROMSIM" "$T/romsim"
+    ROMSIM=$T/romsim
+    chmod 755 "$T"
+    chown -R nobody "$T"
+    as_user() { setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups "$@"; }
+else
+    need fuse "mounts by an ordinary user" || done_testing
+    as_user() { "$@"; }
+fi
+need fusermount3 "mounts by an ordinary user" || done_testing
+romsim() { as_user "$ROMSIM" "$@"; }
+mounted() { awk -v t="$T/view" '$5 == t { n++ } END { print n + 0 }' /proc/self/mountinfo; }
+states() { find "$XDG_RUNTIME_DIR"/romsim/mounts -mindepth 1 -maxdepth 1 2>/dev/null; }
+await_end() {
+    python3 -c 'import os, select, sys
+try: select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 20)
+except ProcessLookupError: pass' "$1"
+}
+
+as_user mkdir -p base/etc view
+as_user sh -c 'umask 077; echo private >base/etc/key; umask 022; echo open >base/etc/file'
+cat >web.yaml <<'END'
+name: web
+image: ./base
+args: [/bin/app]
+roms: [{name: a, files: [{path: f, data: "rom\n"}], at: /rom}]
+END
+
+ok "a user mounts" romsim mount web.yaml view
+is "$(as_user cat view/rom/f view/etc/file)" "$(printf 'rom\nopen')" "and reads"
+is "$(as_user cat view/etc/key)" private "a private file of the image, too, which is root's there"
+is "$(as_user stat -c '%U %a' view/etc/key)" "root 600" "and shown as such"
+ok "devices can be read" as_user cmp view/dev/ukp_rom1 view/dev/ukp_rom_a
+options=,$(findmnt -nro OPTIONS "$T/view"),
+for option in ro nosuid nodev; do like "$options" ",$option," "it is $option"; done
+if [ "$(id -u)" = 0 ]; then
+    fails 1 "others cannot look, root neither" cat view/etc/file
+    like "$out" "Permission denied" "as the kernel says"
+fi
+fails 1 "a second mount in the same directory is refused" romsim mount web.yaml view
+ok "the user unmounts" romsim umount view
+is "$(mounted)$(states)" 0 "completely"
+
+romsim mount web.yaml view
+pid=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
+kill -KILL "$pid"
+await_end "$pid"
+is "$(mounted)" 1 "a killed server leaves its mount"
+ok "the next command" romsim check web.yaml
+is "$(mounted)$(states)" 0 "removes it"
+
+romsim mount web.yaml view
+pid=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
+mkfifo words
+as_user sh -c 'exec 8<view/etc/file; echo $$; exec sleep 1000' >words &
+disown
+read -r holder <words
+ok "a mount that is in use is unmounted" romsim umount view
+like "$out" "is in use" "with a note"
+is "$(mounted)" 0 "and gone from the directory"
+kill "$holder"
+await_end "$pid"
+is "$(states)" "" "its server ends with the last user"
+
+if [ "$(id -u)" = 0 ] && ! grep -qs '^user_allow_other' /etc/fuse.conf; then
+    fails 1 "--allow-other needs the administrator's leave" romsim mount --allow-other web.yaml view
+    like "$out" "user_allow_other" "the error says which"
+fi
+as_user mkdir locked
+as_user chmod 500 locked
+fails 1 "a directory that the user cannot write is refused" romsim mount web.yaml locked
+like "$out" "fusermount3: " "by fusermount3, in its words"
+is "$(mounted)$(states)" 0 "and nothing is left"
+done_testing
