@@ -333,9 +333,11 @@ static void attempt_read(struct document *document, reader *read, size_t base,
 static void attempt_report(struct document *document, struct attempt *attempt,
                            const struct mistake *mistake, struct romsim_diagnostics *diagnostics)
 {
-    for (size_t i = 0; i < attempt->diagnostics.count; i++)
-        romsim_diagnostics_add(diagnostics, &attempt->diagnostics.entries[i].error,
-                               attempt->diagnostics.entries[i].is_warning);
+    const struct romsim_diagnostics *found = &attempt->diagnostics;
+
+    for (size_t i = 0; i < found->count; i++)
+        romsim_diagnostics_add(diagnostics, &found->entries[i].error, 0);
+    diagnostics->errors += found->errors - found->count; /* those that were only counted */
     if (mistake) {
         struct romsim_error error = mistake->error;
 

@@ -91,9 +91,18 @@ int string_set(char **string, const char *value)
     return 0;
 }
 
+/* Room for one more item; the array has room for the next power of two of items, so that a long
+ * list is not copied for each of them.  NULL without memory. */
+static void *grow(void *items, size_t count, size_t size)
+{
+    if (items && (count & (count - 1)) != 0)
+        return items;
+    return reallocarray(items, count ? 2 * count : 1, size);
+}
+
 int strings_append(struct romsim_strings *strings, const char *item)
 {
-    char **items = reallocarray(strings->items, strings->count + 1, sizeof(*items));
+    char **items = grow(strings->items, strings->count, sizeof(*items));
     char *copy = strdup(item);
 
     if (items)
@@ -108,7 +117,7 @@ int strings_append(struct romsim_strings *strings, const char *item)
 
 struct romsim_rom *instance_append_rom(struct romsim_instance *instance)
 {
-    struct romsim_rom *roms = reallocarray(instance->roms, instance->rom_count + 1, sizeof(*roms));
+    struct romsim_rom *roms = grow(instance->roms, instance->rom_count, sizeof(*roms));
 
     if (!roms)
         return NULL;
@@ -120,7 +129,7 @@ struct romsim_rom *instance_append_rom(struct romsim_instance *instance)
 struct romsim_service *instance_append_service(struct romsim_instance *instance)
 {
     struct romsim_service *services =
-        reallocarray(instance->services, instance->service_count + 1, sizeof(*services));
+        grow(instance->services, instance->service_count, sizeof(*services));
 
     if (!services)
         return NULL;
