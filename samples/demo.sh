@@ -1,12 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# demo: two instances of one base image with a Python function each as a ROM: starts both, asks
-# each over HTTP, prints the answers and stops them.  `make demo` does the set-up first.
-set -eu
+# demo: the cloud guide's walk-through, two instances of one base image with a Python function each
+# as a ROM: builds the images, starts both instances, asks each over HTTP, prints the answers and
+# stops them.  `make demo` does the set-up first.  The images go into a store of the demo's own.
+set -eu -o pipefail
 cd "$(dirname "$0")/.."
 romsim=${BUILD:-build}/romsim
-instances=samples/python-functions/instance.yaml
+project=samples/python-functions
+instances=$project/instance.yaml
 export no_proxy=127.0.0.1
+export XDG_DATA_HOME=$PWD/build/samples/store
+
+while read -r folder name; do
+    echo "\$ romsim image build $project/$folder -t $name"
+    "$romsim" image build "$project/$folder" -t "$name" | sed 's/^/  /'
+done <<END
+base my-org/http-python:latest
+rom1 my-org/my-rom1:latest
+rom2 my-org/my-rom2:latest
+END
 
 echo "\$ romsim run $instances"
 exec {output}< <(exec "$romsim" run "$instances" 2>&1)

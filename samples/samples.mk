@@ -22,7 +22,7 @@ $(SAMPLES)/.monitoring: samples/busybox-base.sh $(shell find samples/monitoring/
 	@touch $@
 
 $(SAMPLES)/python-base.tar: samples/python-base.sh samples/packages.sh samples/busybox-base.sh \
-		$(wildcard samples/python-functions/base/*)
+		$(wildcard samples/python-functions/base/*.*)
 	samples/python-base.sh $@
 
 # Each step its own make, because the next one looks for what the one before installed.

@@ -58,6 +58,10 @@ Good evening, world!
 key: 00010203ff" "mixed: an executable image ROM, an inline ROM with text and base64"
 
 if need curl "the Python functions answer"; then
+    functions=$SAMPLES/python-functions
+    ok "the base image is built" romsim image build "$functions/base" -t my-org/http-python:latest
+    ok "the first ROM is built" romsim image build "$functions/rom1" -t my-org/my-rom1:latest
+    ok "the second ROM is built" romsim image build "$functions/rom2" -t my-org/my-rom2:latest
     answers instance.yaml "Hi from 1st ROM!" "Hi from 2nd ROM!"
     answers manual.yaml "Hi from 1st ROM!"
     answers inline.yaml "Hi from an inline ROM!"
