@@ -168,6 +168,13 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
                      uint64_t offset, uint64_t size, const uint8_t **ret, uint64_t *ret_size,
                      uint64_t *ret_position, struct romsim_error *err);
 
+/*
+ * Is the data at `offset` (inside the file) a hole?  1 or 0, and in *ret_size how far that goes, or
+ * -1.  Lets big holes be copied as holes.
+ */
+int romsim_erofs_hole(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      uint64_t offset, uint64_t *ret_size, struct romsim_error *err);
+
 /* A symlink's target, malloc'ed and NUL-terminated; over 4,095 bytes or with a NUL: EUCLEAN. */
 char *romsim_erofs_readlink(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
                             struct romsim_error *err);
@@ -206,5 +213,12 @@ typedef int romsim_erofs_visit(void *context, const char *path,
                                const struct romsim_erofs_inode *inode);
 int romsim_erofs_walk(struct romsim_erofs *erofs, romsim_erofs_visit *visit, void *context,
                       struct romsim_error *err);
+
+/* The same from the file `start` on, whose path is `path` ("" for the root: it is visited as "/").
+ * A visit that returns ROMSIM_EROFS_WALK_SKIP for a directory keeps the walk out of it. */
+enum { ROMSIM_EROFS_WALK_SKIP = 0x5c1b };
+int romsim_erofs_walk_from(struct romsim_erofs *erofs, const struct romsim_erofs_inode *start,
+                           const char *path, romsim_erofs_visit *visit, void *context,
+                           struct romsim_error *err);
 
 #endif

@@ -66,15 +66,18 @@ static bool may_share(const struct range *a, const struct range *b)
     return a->use == RANGE_PCLUSTER && b->use == RANGE_PCLUSTER && a->start == b->start;
 }
 
+/* Names what must not be there first: data over metadata, a file over the superblock. */
 static void report_overlap(struct check *check, const struct range *a, const struct range *b)
 {
     bool serious = is_metadata(a->use) || is_metadata(b->use) ||
                    (a->use == RANGE_PCLUSTER) != (b->use == RANGE_PCLUSTER);
+    const struct range *over = a->use > b->use ? a : b, *under = over == a ? b : a;
 
     romsim_buffer_reset(&check->path);
     check_finding(check, serious ? ROMSIM_EROFS_ERROR : ROMSIM_EROFS_WARNING, NULL, b->start,
-                  "%s (nid %llu) overlap %s (nid %llu) by %llu bytes", use_name(b->use),
-                  (unsigned long long)b->nid, use_name(a->use), (unsigned long long)a->nid,
+                  "%s (nid %llu) overlap %s (nid %llu) by %llu bytes", use_name(over->use),
+                  (unsigned long long)over->nid, use_name(under->use),
+                  (unsigned long long)under->nid,
                   (unsigned long long)(min_u64(a->end, b->end) - b->start));
 }
 
@@ -82,6 +85,7 @@ void check_overlaps(struct check *check)
 {
     struct range *ranges = check->ranges.items;
     const struct range *widest = ranges; /* of those before, the one that ends last */
+    const struct range *reported = NULL; /* one finding is enough for what lies over many */
 
     if (check->ranges_full)
         check_finding(check, ROMSIM_EROFS_WARNING, NULL, 0,
@@ -90,8 +94,10 @@ void check_overlaps(struct check *check)
         return;
     qsort(ranges, check->ranges.count, sizeof(*ranges), compare_ranges);
     for (size_t i = 1; i < check->ranges.count; i++) {
-        if (ranges[i].start < widest->end && !may_share(widest, &ranges[i]))
+        if (ranges[i].start < widest->end && !may_share(widest, &ranges[i]) && reported != widest) {
             report_overlap(check, widest, &ranges[i]);
+            reported = widest;
+        }
         if (ranges[i].end > widest->end)
             widest = &ranges[i];
     }

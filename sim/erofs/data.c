@@ -166,6 +166,23 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
     return 1;
 }
 
+int romsim_erofs_hole(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      uint64_t offset, uint64_t *ret_size, struct romsim_error *err)
+{
+    struct erofs_zfile file;
+    struct erofs_extent extent;
+
+    if (!has_data(inode) || offset >= inode->size)
+        return romsim_error_set(err, EINVAL, "nid %llu has no data at %llu",
+                                (unsigned long long)inode->nid, (unsigned long long)offset);
+    if (erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
+        return -1;
+    if (erofs_extent_find(erofs, inode, &file, offset, &extent, err) < 0)
+        return -1;
+    *ret_size = extent.start + extent.length - offset;
+    return extent.kind == EROFS_EXTENT_HOLE;
+}
+
 char *romsim_erofs_readlink(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
                             struct romsim_error *err)
 {

@@ -88,7 +88,7 @@ static int visit_entry(struct walk *walk, const struct romsim_erofs_dirent *entr
         return -1;
     result = walk->visit(walk->context, walk->path.data, &inode);
     if (result)
-        return result;
+        return result == ROMSIM_EROFS_WALK_SKIP ? 0 : result;
     return S_ISDIR(inode.mode) ? enter(walk, &inode, err) : 0;
 }
 
@@ -111,17 +111,18 @@ static int step(struct walk *walk, struct romsim_error *err)
     return erofs_is_dot(&entry) ? 0 : visit_entry(walk, &entry, err);
 }
 
-static int run(struct walk *walk, struct romsim_error *err)
+static int run(struct walk *walk, const struct romsim_erofs_inode *start, const char *path,
+               struct romsim_error *err)
 {
-    struct romsim_erofs_inode root;
-    int result;
+    int result = walk->visit(walk->context, *path ? path : "/", start);
 
-    if (romsim_erofs_inode(walk->erofs, walk->erofs->super.root_nid, &root, err) < 0)
-        return -1;
-    result = walk->visit(walk->context, "/", &root);
     if (result)
-        return result;
-    if (enter(walk, &root, err) < 0)
+        return result == ROMSIM_EROFS_WALK_SKIP ? 0 : result;
+    if (!S_ISDIR(start->mode))
+        return 0;
+    if (romsim_buffer_puts(&walk->path, path) < 0)
+        return romsim_error_nomem(err);
+    if (enter(walk, start, err) < 0)
         return -1;
     while (walk->levels.count) {
         result = step(walk, err);
@@ -131,8 +132,9 @@ static int run(struct walk *walk, struct romsim_error *err)
     return 0;
 }
 
-int romsim_erofs_walk(struct romsim_erofs *erofs, romsim_erofs_visit *visit, void *context,
-                      struct romsim_error *err)
+int romsim_erofs_walk_from(struct romsim_erofs *erofs, const struct romsim_erofs_inode *start,
+                           const char *path, romsim_erofs_visit *visit, void *context,
+                           struct romsim_error *err)
 {
     struct walk walk = {
         .erofs = erofs,
@@ -146,10 +148,20 @@ int romsim_erofs_walk(struct romsim_erofs *erofs, romsim_erofs_visit *visit, voi
 
     if (!walk.scratch)
         return romsim_error_nomem(err);
-    result = run(&walk, err);
+    result = run(&walk, start, path, err);
     levels_reset(&walk.levels);
     erofs_nid_set_reset(&walk.directories);
     romsim_buffer_reset(&walk.path);
     free(walk.scratch);
     return result;
+}
+
+int romsim_erofs_walk(struct romsim_erofs *erofs, romsim_erofs_visit *visit, void *context,
+                      struct romsim_error *err)
+{
+    struct romsim_erofs_inode root;
+
+    if (romsim_erofs_inode(erofs, erofs->super.root_nid, &root, err) < 0)
+        return -1;
+    return romsim_erofs_walk_from(erofs, &root, "", visit, context, err);
 }

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# rom_look.sh: romsim rom ls, tree, cat, stat and info on images that another tool wrote.
+. "$(dirname "$0")/../lib.sh"
+
+tar -xf "$DATA/erofs-images/images.tar.xz"
+image=lz4-everything.erofs
+
+# The listing of `rom ls -R --json` as LISTING.txt has it: path, type, mode, uid, gid, size, links,
+# target, mtime; size and links not of directories.
+listing() {
+    romsim rom ls -R --json "$1" | jq -r '.[] | [(.path | ltrimstr("/")), (.type | .[0:1] |
+        if . == "s" then "l" else . end), (.mode | ltrimstr("0")), .uid, .gid,
+        (if .type == "directory" then "" else .size end),
+        (if .type == "directory" then "" else .links end), (.target // ""), .mtime] |
+        map(tostring) | join("|")' | LC_ALL=C sort
+}
+
+grep -v '^|' "$DATA/erofs-images/LISTING.txt" | LC_ALL=C sort |
+    sed 's/1714979289\.1234567890$/2024-05-06 07:08:09.123456789/' > wanted
+for name in plain inline lz4-legacy lzma-big chunk16k-indexes xattr-prefix; do
+    listing $name.erofs > got
+    same got wanted "ls -R --json of $name is what mkfs.erofs packed"
+done
+# The 48-bit layout keeps whole seconds in its compact inodes.
+listing metabox.erofs | sed 's/\.[0-9]*$//' > got
+sed 's/\.[0-9]*$//' wanted | diff -u - got >&2
+sed -i 's/\.[0-9]*$//' wanted
+same got wanted "ls -R --json of metabox is what mkfs.erofs packed"
+
+is "$(romsim rom ls $image | tr '\n' ' ')" \
+    "dir empty many mixed one random_9000 run.sh sparse_like text_100 text_4096 text_4097 text_60000 twin_shifted zeros_100000 " \
+    "ls lists the root"
+is "$(romsim rom ls $image dir/sub)" "deep" "ls lists a directory"
+is "$(romsim rom ls $image /dir//small)" "/dir/small" "ls of a file names it"
+is "$(romsim rom ls -R $image dir | tr '\n' ' ')" "/dir/hard /dir/link /dir/small /dir/sub /dir/sub/deep " \
+    "ls -R lists what is below"
+out=$(romsim rom ls -l $image dir)
+like "$out" "lrwxrwxrwx      1  0:0          11  2024-05-06 07:08:09  link -> ../text_100" \
+    "ls -l shows a symlink"
+like "$out" "drwxr-x---" "ls -l shows a directory's mode"
+is "$(romsim rom tree $image dir)" "/dir
+├── hard
+├── link -> ../text_100
+├── small
+└── sub/
+    └── deep
+
+1 directories, 4 files" "tree draws the tree"
+
+for name in deflate lzma zstd lz4hc-big two-algs; do
+    romsim rom cat $name.erofs text_60000 dir/sub/deep mixed | sha256sum > got
+    romsim rom cat plain.erofs text_60000 dir/sub/deep mixed | sha256sum > wanted
+    same got wanted "cat of $name gives the bytes"
+done
+is "$(romsim rom cat $image zeros_100000 | sha256sum | cut -c1-64)" \
+    "$(awk '/zeros_100000/ { print $1 }' "$DATA/erofs-images/SHA256SUMS.txt")" "cat of zeros"
+fails 1 "cat of a directory is an error" romsim rom cat $image dir
+like "$out" "dir: it is a directory, not a regular file" "and says what it is"
+fails 1 "cat of nothing is an error" romsim rom cat $image nothing
+like "$out" "$image: error: there is no 'nothing' in it" "and says so"
+
+out=$(romsim rom stat $image one)
+like "$out" "owner: 70000:70001" "stat shows the owner"
+like "$out" "xattr: user.long = vvv" "stat shows xattrs"
+like "$out" "(300 bytes)" "with their sizes"
+is "$(romsim rom stat --json $image text_100 | jq -r '.[0].xattrs["user.color"]')" blue \
+    "stat --json has xattrs"
+
+out=$(romsim rom info $image)
+like "$out" "feature: fragments, dedupe" "info names the features"
+like "$out" "compression: lz4" "info shows the compression"
+like "$out" "warning: it has compressed files" "info says what the cloud would trip on"
+is "$(romsim rom info --json 48bit.erofs | jq -c '[.kind, .["block size"], (.features | map(.name) | index("48bit") != null)]')" \
+    '["erofs",4096,true]' "info --json"
+printf 'text\n' | cpio -o -H newc --quiet >cpio.img 2>/dev/null < <(echo wanted)
+truncate -s %4096 cpio.img
+out=$(romsim rom info cpio.img)
+like "$out" "kind: cpio" "info tells a cpio archive"
+like "$out" "automount: no: \`at\` mounts EROFS only" "and why it cannot be automounted"
+head -c 1000 /dev/zero > raw.img
+out=$(romsim rom info raw.img)
+like "$out" "kind: raw" "info tells a raw file"
+like "$out" "the cloud rejects it" "and that its size is wrong"
+fails 1 "ls of a raw file is an error" romsim rom ls raw.img
+like "$out" "not an EROFS image" "that says so"
+like "$out" "romsim rom info" "and where to look"
+fails 1 "a missing file is an error" romsim rom ls missing.erofs
+fails 2 "ls without a file is a usage error" romsim rom ls
+
+done_testing
