@@ -9,7 +9,8 @@
 #     make lint       format, rooms, analysis   make coverage     lines of sim/erofs covered
 #     make clean
 #
-# SANITIZE=1 builds with ASan and UBSan, in a folder of its own; WERROR=1 makes warnings errors.
+# V=1 shows the commands.  SANITIZE=1 builds with ASan and UBSan, in a folder of its own; WERROR=1
+# makes warnings errors.
 # The parts of the house add their own rules in the *.mk files at the end.
 
 .DELETE_ON_ERROR:
@@ -56,6 +57,11 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(LDOPTIMIZE) -pthread
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES)))$(PKG_LIBS)
 
+# One short line for each step.
+ifneq ($(V),1)
+say = @printf '  %-4s %s\n' '$(1)' '$(2)';
+endif
+
 # ---- the program --------------------------------------------------------------------------
 
 LIBRARY_SOURCES := $(sort $(foreach room,base instance erofs image layout vm,$(wildcard sim/$(room)/*.c)) \
@@ -79,14 +85,14 @@ $(BUILD)/packages-present: Makefile
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/packages-present
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/libromsim.a: $(LIBRARY_OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)ar rcs $@ $^
 
 $(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 -include $(LIBRARY_OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d)
 

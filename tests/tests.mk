@@ -12,11 +12,11 @@ TESTS ?= $(UNIT_SOURCES) $(sort $(wildcard tests/cli/*.sh)) $(sort $(wildcard te
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/packages-present
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libromsim.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(PKG_LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(PKG_LIBS)
 
 -include $(UNIT_SOURCES:%.c=$(BUILD)/obj/%.d)
 .PRECIOUS: $(BUILD)/obj/tests/%.o

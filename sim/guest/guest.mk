@@ -45,17 +45,17 @@ $(GUEST_WORK)/unpacked: $(GUEST_WORK)/kernel.deb
 
 GUEST_UNPACK := $(BUILD)/unpack-kernel
 $(GUEST_UNPACK): $(BUILD)/obj/sim/guest/host/unpack-kernel.o $(BUILD)/libromsim.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(GUEST)/vmlinux: $(GUEST_WORK)/unpacked | $(GUEST_UNPACK)
 	@mkdir -p $(@D)
-	$(GUEST_UNPACK) $</boot/vmlinuz-* $@
+	$(call say,MAKE,$@)$(GUEST_UNPACK) $</boot/vmlinuz-* $@
 
 $(GUEST_WORK)/init: $(GUEST_SOURCES) $(wildcard sim/guest/*.h)
 	@mkdir -p $(@D)
 	@command -v $(GUEST_CC) >/dev/null || { \
 	    echo "the guest's init needs '$(GUEST_CC)': run 'make deps'" >&2; exit 1; }
-	$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $(GUEST_SOURCES)
+	$(call say,CC,$@)$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $(GUEST_SOURCES)
 
 # modules.dep has, behind each module, what it needs, what is needed first last.
 define make_modules
