@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# fuse.sh: the FUSE view against the kernel's EROFS on a loop device and, where there is one,
+# erofsfuse (not in Debian 12: EROFSFUSE=PATH), all on the same image and in the same run.
+#
+# "first" is on a fresh mount, with the image itself in memory; "again" follows at once.  SIZE=N in
+# MiB of the large file, FILES=N of the tree.
+. "$(dirname "$0")/../lib.sh"
+
+FILES=${FILES:-20000}
+SIZE=${SIZE:-1024}
+EROFSFUSE=${EROFSFUSE:-$(command -v erofsfuse)}
+need loop "the FUSE view against the kernel" || exit 0
+need fuse "the FUSE view against the kernel" || exit 0
+
+python3 - "$FILES" "$SIZE" <<'END'
+import os, random, sys
+random.seed(1)
+files, size = int(sys.argv[1]), int(sys.argv[2])
+block = random.randbytes(1 << 20)
+for i in range(files):
+    folder = f"base/tree/{i // 1000}/{i // 50 % 20}"
+    if i % 50 == 0:
+        os.makedirs(folder)
+    with open(f"{folder}/file-{i}", "wb") as file:
+        file.write(block[i : i + min(int(random.lognormvariate(8.2, 1.5)), 500000)])
+with open("base/large", "wb") as file:
+    for i in range(size):
+        file.write(block[i:] + block[:i])
+END
+cat >web.yaml <<'END'
+name: bench
+image: ./base
+args: [/bin/app]
+END
+mkdir -p view mounted
+romsim mount web.yaml view || exit 1
+cp view/dev/ukp_rom0 image.erofs
+romsim umount view
+rm -r base
+
+mount_kernel() { mount -t erofs -o loop,ro image.erofs mounted; at=mounted; end="umount mounted"; }
+mount_romsim() { romsim mount web.yaml view; at=view; end="$ROMSIM umount view"; }
+mount_erofsfuse() {
+    "$EROFSFUSE" image.erofs mounted >/dev/null 2>&1
+    at=mounted end="umount mounted"
+}
+sed -i 's|./base|./image.erofs|' web.yaml
+
+cat >small.py <<'END'
+import os, sys, time
+names = [os.path.join(base, name) for base, _, files in os.walk(sys.argv[1]) for name in files][:5000]
+buffer = bytearray(4096)
+for _ in range(3): # the last time counts
+    start = time.perf_counter()
+    for name in names:
+        fd = os.open(name, os.O_RDONLY)
+        os.readv(fd, [buffer])
+        os.close(fd)
+    seconds = time.perf_counter() - start
+print(seconds)
+END
+
+# Seconds that a command takes.
+seconds() {
+    local TIMEFORMAT=%R
+    { time "$@" >/dev/null 2>&1; } 2>&1
+}
+work_tar() { tar -C "$at" -cf - tree | cat; }
+work_find() { find "$at/tree" -printf '%m %U %G %s %T@ %p\n'; }
+work_large() { dd if="$at/large" bs=1M; }
+
+declare -A took
+measure() {
+    local who=$1 work
+    "mount_$who"
+    for work in find tar large; do
+        $end
+        "mount_$who"
+        took[$who,$work,first]=$(seconds "work_$work")
+        took[$who,$work,again]=$(seconds "work_$work")
+    done
+    took[$who,small,again]=$(python3 small.py "$at/tree")
+    took[$who,small,first]=-
+    $end
+}
+all=(kernel romsim)
+[ -z "$EROFSFUSE" ] || all+=(erofsfuse)
+[ -n "$EROFSFUSE" ] || echo "erofsfuse: none here, skipped"
+cat image.erofs >/dev/null
+for who in "${all[@]}"; do measure "$who"; done
+
+printf '%-44s' "seconds"
+printf '%12s' "${all[@]}"
+echo
+row() {
+    local text=$1 work=$2 when who
+    for when in first again; do
+        [ "${took[kernel,$work,$when]}" != - ] || continue
+        printf '%-44s' "$text, $when"
+        for who in "${all[@]}"; do printf '%12.3f' "${took[$who,$work,$when]}"; done
+        echo
+    done
+}
+row "find -printf, $FILES files" find
+row "tar of $FILES files" tar
+row "$SIZE MiB in one file" large
+row "open, read, close of 5000 small files" small
+
+# ratio TEXT WORK WHEN PEER WANTED
+ratio() {
+    [ -n "${took[$4,$2,$3]:-}" ] || return 0
+    awk -v a="${took[romsim,$2,$3]}" -v b="${took[$4,$2,$3]}" -v text="$1" -v peer="$4" -v w="$5" \
+        'BEGIN { printf "ratio: %s, time of romsim by %s: %.2f (wanted: at most %s)\n", text, peer, a / b, w }'
+}
+ratio "find, first" find first kernel 3
+ratio "tar, first" tar first kernel 4
+ratio "tar, again" tar again kernel 2
+ratio "large file, first" large first kernel 3
+ratio "large file, again" large again kernel 2
+ratio "small files, again" small again kernel 2
+ratio "find, first" find first erofsfuse 1
+ratio "tar, first" tar first erofsfuse 1
+ratio "tar, again" tar again erofsfuse 1
+ratio "large file, first" large first erofsfuse 1
+ratio "small files, again" small again erofsfuse 1
