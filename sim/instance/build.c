@@ -80,21 +80,38 @@ static bool is_true(const struct node *node)
     return node && node->kind == NODE_BOOLEAN && (node->text[0] == 't' || node->text[0] == 'T');
 }
 
-static char *dump_node(struct build *build, const struct node *node, const struct shape *shape)
-{
-    json_t *value = schema_json(node, shape);
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-
-    json_decref(value);
-    build->no_memory |= !text;
-    return text;
-}
-
 static void report(struct build *build, const struct node *node, enum romsim_cloud_code code,
                    struct romsim_error *error)
 {
     error->cloud = code;
     document_complain(build->document, node->offset, error, build->diagnostics);
+}
+
+/* A value as text, which is released.  What alone is more than a request can hold is reported and
+ * left out: its text would only take memory. */
+static char *take_dump(struct build *build, const struct node *node, json_t *value)
+{
+    size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT) : 0;
+    char *text = NULL;
+    struct romsim_error error;
+
+    if (size > build->limits->body_bytes) {
+        romsim_error_set(&error, EINVAL, "The request is too large: at most %llu bytes",
+                         (unsigned long long)build->limits->body_bytes);
+        report(build, node, ROMSIM_CLOUD_TOO_LONG, &error);
+    } else if (size > 0) {
+        text = malloc(size + 1);
+    }
+    build->no_memory |= !value || (size <= build->limits->body_bytes && !text);
+    if (text)
+        text[json_dumpb(value, text, size, JSON_COMPACT)] = '\0';
+    json_decref(value);
+    return text;
+}
+
+static char *dump_node(struct build *build, const struct node *node, const struct shape *shape)
+{
+    return take_dump(build, node, schema_json(node, shape));
 }
 
 /* An image is a string or {url: ...}. */
@@ -375,10 +392,10 @@ static void build_other(struct build *build, const struct node *node)
             build->no_memory |= json_object_set_new(other, member->name,
                                                     schema_json(item->value, member->shape)) < 0;
     }
-    if (other && json_object_size(other) > 0)
-        build->instance->other_json = json_dumps(other, JSON_COMPACT);
-    build->no_memory |= !other || (json_object_size(other) > 0 && !build->instance->other_json);
-    json_decref(other);
+    if (other && json_object_size(other) == 0)
+        json_decref(other);
+    else
+        build->instance->other_json = take_dump(build, node, other);
 }
 
 /* What excludes, replaces or counts other members than those of the model. */

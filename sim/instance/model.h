@@ -7,8 +7,6 @@
 
 #include <romsim/instance.h>
 
-#include <jansson.h>
-
 /*
  * An instance from a node, with all that is wrong with it among the diagnostics.  What does not
  * fit its shape is left out, so that the rest can still be checked.  NULL without memory.
@@ -17,8 +15,8 @@ struct romsim_instance *instance_build(const struct document *document, const st
                                        const char *directory, const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics);
 
-/* The instance as the request's JSON object.  NULL without memory. */
-json_t *instance_json(const struct romsim_instance *instance);
+/* How long romsim_instances_request() would be, without making it.  Returns 0 or -1. */
+int request_size(const struct romsim_instances *instances, size_t *ret_size);
 
 /* Adds an error with a place and one of the cloud's codes. */
 void complain_at(struct romsim_diagnostics *diagnostics, const struct romsim_place *place,

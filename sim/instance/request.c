@@ -10,6 +10,7 @@
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,7 +170,7 @@ static int set_other(json_t *object, const struct romsim_instance *instance)
     return failed;
 }
 
-json_t *instance_json(const struct romsim_instance *instance)
+static json_t *instance_json(const struct romsim_instance *instance)
 {
     json_t *object = json_object();
     int failed = set_string(object, "name", instance->name);
@@ -207,18 +208,42 @@ char *romsim_instance_request(const struct romsim_instance *instance, struct rom
     return take_dump(instance_json(instance), err);
 }
 
-char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err)
+/* The request's value: one object, or an array of them.  NULL without memory. */
+static json_t *instances_json(const struct romsim_instances *instances)
 {
     json_t *list;
 
     if (instances->count == 1)
-        return romsim_instance_request(instances->items[0], err);
+        return instance_json(instances->items[0]);
     list = json_array();
     for (size_t i = 0; i < instances->count; i++)
         if (json_array_append_new(list, instance_json(instances->items[i])) < 0) {
             json_decref(list);
-            list = NULL;
-            break;
+            return NULL;
         }
-    return take_dump(list, err);
+    return list;
+}
+
+char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err)
+{
+    return take_dump(instances_json(instances), err);
+}
+
+static int count_bytes(const char *text, size_t size, void *sum)
+{
+    (void)text;
+    *(size_t *)sum += size;
+    return 0;
+}
+
+int request_size(const struct romsim_instances *instances, size_t *ret_size)
+{
+    json_t *value = instances_json(instances);
+    size_t size = 1; /* the final newline */
+    int status = value ? json_dump_callback(value, count_bytes, &size, JSON_INDENT(2)) : -1;
+
+    json_decref(value);
+    if (status == 0)
+        *ret_size = size;
+    return status;
 }

@@ -396,17 +396,20 @@ void check_rom_count(size_t count, const struct romsim_limits *limits,
 int check_body(const struct romsim_instances *instances, const struct romsim_limits *limits,
                struct romsim_diagnostics *diagnostics)
 {
+    const struct romsim_place *place = instances->count ? &instances->items[0]->place : NULL;
     struct romsim_error error;
-    CLEANUP_FREE char *body = romsim_instances_request(instances, &error);
-    size_t size = body ? strlen(body) : 0;
+    size_t size;
 
-    if (body && size <= limits->body_bytes)
+    if (request_size(instances, &size) < 0) {
+        romsim_error_nomem(&error);
+        complain_at(diagnostics, place, ROMSIM_CLOUD_UNKNOWN_ERROR, &error);
+        return -1;
+    }
+    if (size <= limits->body_bytes)
         return 0;
-    if (body)
-        romsim_error_set(&error, EINVAL, "The request is too large: %zu bytes, at most %llu", size,
-                         (unsigned long long)limits->body_bytes);
-    complain_at(diagnostics, instances->count ? &instances->items[0]->place : NULL,
-                body ? ROMSIM_CLOUD_TOO_LONG : ROMSIM_CLOUD_UNKNOWN_ERROR, &error);
+    romsim_error_set(&error, EINVAL, "The request is too large: %zu bytes, at most %llu", size,
+                     (unsigned long long)limits->body_bytes);
+    complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_LONG, &error);
     return -1;
 }
 
