@@ -142,6 +142,21 @@ static bool add_app(struct romsim_layout *layout, const struct romsim_instance *
 
 /* ---- devices ---------------------------------------------------------------------------- */
 
+/* A template's clone or a branch has its root from there, and that is not simulated. */
+static bool refuse_imageless(const struct romsim_instance *instance,
+                             struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+
+    romsim_error_set(&error, ENOTSUP,
+                     "the instance has no image, and templates and branches are "
+                     "not simulated");
+    romsim_error_hint(&error, "give it the image that the template was made from");
+    error.cloud = ROMSIM_CLOUD_NOT_SUPPORTED;
+    error.place = instance->place;
+    return complain(diagnostics, &error);
+}
+
 static bool add_root(struct romsim_layout *layout, const struct romsim_instance *instance,
                      struct romsim_diagnostics *diagnostics)
 {
@@ -150,6 +165,8 @@ static bool add_root(struct romsim_layout *layout, const struct romsim_instance 
     struct romsim_error error;
     bool good;
 
+    if (!instance->image)
+        return refuse_imageless(instance, diagnostics);
     if (romsim_image_base(instance, &base, &error) < 0)
         return complain(diagnostics, &error);
     device->blob = romsim_blob_ref(base.root);
