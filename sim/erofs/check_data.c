@@ -108,6 +108,7 @@ static int note_range(struct check *check, const struct romsim_erofs_inode *inod
                            extent->position, length, err);
 }
 
+/* 0; 1 if the rest of the file is not worth a look; -1 without memory. */
 static int check_extent(struct check *check, const struct romsim_erofs_inode *inode,
                         const struct erofs_extent *extent, struct romsim_error *err)
 {
@@ -119,7 +120,7 @@ static int check_extent(struct check *check, const struct romsim_erofs_inode *in
                       extent->kind == EROFS_EXTENT_FRAGMENT ? "packed inode"
                       : extent->in_metabox                  ? "metabox"
                                                             : "image");
-        return 0;
+        return 1;
     }
     switch (extent->kind) {
     case EROFS_EXTENT_HOLE:
@@ -145,6 +146,7 @@ static int check_extents(struct check *check, const struct romsim_erofs_inode *i
     struct romsim_error damage = {0};
     struct erofs_zfile file;
     struct erofs_extent extent;
+    int result;
 
     if (erofs_is_compressed(inode) && erofs_zfile_open(check->erofs, inode, &file, &damage) < 0) {
         check_damage(check, inode, inode->data_start, &damage);
@@ -160,8 +162,9 @@ static int check_extents(struct check *check, const struct romsim_erofs_inode *i
             check_damage(check, inode, inode->data_start, &damage);
             return 0;
         }
-        if (check_extent(check, inode, &extent, err) < 0)
-            return -1;
+        result = check_extent(check, inode, &extent, err);
+        if (result)
+            return result < 0 ? -1 : 0;
     }
     return 0;
 }
