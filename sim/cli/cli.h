@@ -138,6 +138,9 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret);
  * CLI_OK, CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret);
 
+/* Is this (or NULL) an image reference that only this machine can follow, and no name? */
+bool cli_is_local(const char *image);
+
 /* The only instance of the list, or the one that --instance (a name, or a number from 1) picks.
  * NULL after a report. */
 const struct romsim_instance *cli_pick(const struct cli_args *args,

@@ -1,14 +1,128 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_check.c: `romsim check FILE...`: would the cloud take these instances? */
+/*
+ * cmd_check.c: `romsim check FILE...`: would the cloud take these instances, and their ROMs?
+ *
+ * An image ROM is looked at if it is to be had here; a name that is not in the local store may
+ * well be in the cloud's registry, so that is nothing to complain about.
+ */
 #include "sim/cli/cli.h"
+
+#include <romsim/erofs_check.h>
+#include <romsim/image.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is being looked at, for the callbacks of the image's checker. */
+struct look {
+    const struct romsim_rom *rom;
+    struct romsim_diagnostics *diagnostics;
+    char first[512]; /* the first thing that is damaged */
+};
+
+static void warn(struct look *look, const struct romsim_place *place, const char *message)
+{
+    struct romsim_error warning;
+
+    romsim_error_set(&warning, EINVAL, "ROM image '%s': %s", QUOTE(look->rom->image), message);
+    warning.place = *place;
+    romsim_diagnostics_add(look->diagnostics, &warning, 1);
+}
+
+static void warn_of_image(void *context, const char *message)
+{
+    struct look *look = context;
+
+    warn(look, &look->rom->image_place, message);
+}
+
+static void note_finding(void *context, const struct romsim_erofs_finding *finding)
+{
+    struct look *look = context;
+
+    if (finding->severity != ROMSIM_EROFS_ERROR || look->first[0])
+        return;
+    snprintf(look->first, sizeof(look->first), "%s%s%s",
+             finding->path[0] ? QUOTE(finding->path) : "", finding->path[0] ? ": " : "",
+             finding->message);
+}
+
+static void complain(struct look *look, struct romsim_error *error)
+{
+    if (error->place.line == 0)
+        error->place = look->rom->image_place;
+    romsim_diagnostics_add(look->diagnostics, error, 0);
+}
+
+/* An EROFS image: is all of it in order, and as the cloud's packer would have made it? */
+static void look_at_erofs(struct look *look, struct romsim_blob *blob)
+{
+    struct romsim_erofs_census census = {0};
+    struct romsim_error error;
+    int result = romsim_erofs_check(blob, note_finding, look, &census, &error);
+
+    if (result > 0) {
+        romsim_error_set(&error, EUCLEAN, "ROM image '%s' is damaged in %llu place%s: %s",
+                         QUOTE(look->rom->image), (unsigned long long)census.errors,
+                         census.errors == 1 ? "" : "s", look->first);
+        romsim_error_hint(&error, "'romsim rom check' lists all of it");
+    }
+    if (result == 0)
+        result = romsim_erofs_cloud_warnings(blob, warn_of_image, look, &error) < 0 ? -1 : 0;
+    if (result != 0)
+        complain(look, &error);
+}
+
+static void look_at_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,
+                        struct romsim_diagnostics *diagnostics)
+{
+    struct look look = {.rom = rom, .diagnostics = diagnostics};
+    struct romsim_rom_image image = {0};
+    struct romsim_error error;
+
+    if (romsim_image_rom(instance, rom, &image, &error) < 0) {
+        if (error.errnum != ENOENT || cli_is_local(rom->image))
+            complain(&look, &error);
+        return;
+    }
+    if (image.warning)
+        warn(&look, &rom->image_place, image.warning);
+    if (image.kind == ROMSIM_IMAGE_EROFS)
+        look_at_erofs(&look, image.blob);
+    else if (rom->at)
+        warn(&look, &rom->at_place,
+             image.kind == ROMSIM_IMAGE_CPIO
+                 ? "a cpio archive cannot be mounted, so 'at' fails at boot"
+                 : "it is no EROFS image and cannot be mounted, so 'at' fails at boot");
+    romsim_rom_image_release(&image);
+}
+
+static int check_roms(const struct romsim_instances *instances)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    int status;
+
+    for (size_t i = 0; i < instances->count; i++)
+        for (size_t j = 0; j < instances->items[i]->rom_count; j++)
+            if (instances->items[i]->roms[j].image)
+                look_at_rom(instances->items[i], &instances->items[i]->roms[j], &diagnostics);
+    status = diagnostics.errors ? CLI_FAILED : CLI_OK;
+    cli_report_all(&diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return status;
+}
 
 static int check_file(const struct cli_args *args, const char *file)
 {
     struct romsim_instances instances;
     int status = cli_load(args, file, &instances);
 
-    if (status == CLI_OK)
-        romsim_instances_clear(&instances);
+    if (status != CLI_OK)
+        return status;
+    status = check_roms(&instances);
+    romsim_instances_clear(&instances);
     return status;
 }
 
@@ -35,7 +149,8 @@ const struct cli_command cli_command_check = {
     .operands_max = CLI_OPERANDS_ANY,
     .summary = "say whether the cloud would take the instances of a file",
     .description = "Silent when all is well.  Else every error of every file is printed, with its\n"
-                   "place, and the exit status is 1.  Warnings do not count.\n",
+                   "place, and the exit status is 1.  ROM images that are to be had here are\n"
+                   "looked at too.  Warnings do not count.\n",
     .options = options,
     .run = run_check,
 };

@@ -5,21 +5,6 @@
 #include <romsim/text.h>
 
 #include <stdio.h>
-#include <string.h>
-
-/* Is this a reference that only this machine can follow? */
-static bool is_local(const char *image)
-{
-    static const char *const beginnings[] = {"/",    "./",           "../",
-                                             "oci:", "oci-archive:", "docker-archive:"};
-
-    if (!image)
-        return false;
-    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
-        if (strncmp(image, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return strcmp(image, ".") == 0 || strcmp(image, "..") == 0;
-}
 
 /* What ran here from a path has to be pushed before the cloud can have it. */
 static void warn_local(const struct romsim_instances *instances)
@@ -27,11 +12,11 @@ static void warn_local(const struct romsim_instances *instances)
     for (size_t i = 0; i < instances->count; i++) {
         const struct romsim_instance *instance = instances->items[i];
 
-        if (is_local(instance->image))
+        if (cli_is_local(instance->image))
             cli_warn("the cloud cannot see the image '%s': push it, and name it here",
                      QUOTE(instance->image));
         for (size_t j = 0; j < instance->rom_count; j++)
-            if (is_local(instance->roms[j].image))
+            if (cli_is_local(instance->roms[j].image))
                 cli_warn("the cloud cannot see the ROM image '%s': push it, and name it here",
                          QUOTE(instance->roms[j].image));
     }

@@ -76,3 +76,16 @@ const struct romsim_instance *cli_pick(const struct cli_args *args,
     cli_report(&error);
     return NULL;
 }
+
+bool cli_is_local(const char *image)
+{
+    static const char *const beginnings[] = {"/",    "./",           "../",
+                                             "oci:", "oci-archive:", "docker-archive:"};
+
+    if (!image)
+        return false;
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (strncmp(image, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return strcmp(image, ".") == 0 || strcmp(image, "..") == 0;
+}
