@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024 };
+enum { CHUNK = 256 * 1024, FORGET = 16 << 20 };
 
 struct verifier {
     struct romsim_tree *tree;
@@ -23,6 +23,7 @@ struct verifier {
     uint8_t *expected; /* CHUNK bytes of the tree's data */
     uint8_t *found;    /* CHUNK bytes of the image's, where they cannot be looked at in place */
     void *scratch;     /* for readdir */
+    uint64_t looked;   /* how far the image's mapped data was looked at and let go again */
 };
 
 static int differs(struct romsim_error *err, const char *what, uint64_t found, uint64_t expected)
@@ -46,6 +47,16 @@ static uint64_t image_hole(const struct verifier *verifier, uint64_t position, u
     return min_u64((uint64_t)data - base - position, size);
 }
 
+/* Data comes in the order of its places in the image: what is far behind is not needed again. */
+static void let_go(struct verifier *verifier, uint64_t position)
+{
+    if (position < verifier->looked || position - verifier->looked < FORGET)
+        return;
+    romsim_blob_forget(romsim_erofs_blob(verifier->image), verifier->looked,
+                       position - verifier->looked);
+    verifier->looked = position;
+}
+
 /* The image's bytes from `offset`, at most *size of them; *size becomes how many there are. */
 static const uint8_t *look(struct verifier *verifier, const struct romsim_erofs_inode *disk,
                            uint64_t offset, size_t *size, struct romsim_error *err)
@@ -58,6 +69,7 @@ static const uint8_t *look(struct verifier *verifier, const struct romsim_erofs_
     if (mapped < 0)
         return NULL;
     if (mapped > 0) {
+        let_go(verifier, position);
         *size = (size_t)length;
         return bytes;
     }

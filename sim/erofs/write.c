@@ -11,8 +11,11 @@
 
 static void writer_reset(struct erofs_writer *writer)
 {
+    for (size_t i = 0; i < writer->count; i++)
+        free(writer->nodes[i].index);
     free(writer->nodes);
     free(writer->shared);
+    erofs_compressor_free(writer->compressor);
     erofs_sink_reset(&writer->sink);
 }
 
@@ -37,6 +40,8 @@ static void make_superblock(const struct erofs_writer *writer, const uint8_t uui
         .blocks_lo = le32_make((uint32_t)(writer->end >> EROFS_WRITE_BLKSZBITS)),
         .meta_blkaddr = le32_make((uint32_t)(writer->meta_start >> EROFS_WRITE_BLKSZBITS)),
     };
+    if (writer->compressor)
+        ret->feature_incompat = le32_make(EROFS_FEATURE_INCOMPAT_ZERO_PADDING);
     if (writer->shared_count > 0)
         ret->xattr_blkaddr = le32_make((uint32_t)(writer->xattr_start >> EROFS_WRITE_BLKSZBITS));
     memcpy(ret->uuid, uuid, sizeof(ret->uuid));
@@ -57,6 +62,23 @@ static void sum_up(const struct erofs_writer *writer, struct romsim_erofs_result
     }
 }
 
+/* Inodes, then data. */
+static int put_as_the_cloud(struct erofs_writer *writer, struct romsim_error *err)
+{
+    if (erofs_writer_lay_out(writer, err) < 0 || erofs_writer_put_inodes(writer, err) < 0)
+        return -1;
+    return erofs_writer_put_data(writer, err);
+}
+
+/* Data, then inodes. */
+static int put_compressed(struct erofs_writer *writer, struct romsim_error *err)
+{
+    if (erofs_writer_put_compressed(writer, err) < 0 ||
+        erofs_writer_lay_out_behind(writer, err) < 0 || erofs_writer_put_data(writer, err) < 0)
+        return -1;
+    return erofs_writer_put_inodes(writer, err);
+}
+
 static int write_image(struct erofs_writer *writer, struct romsim_erofs_result *ret,
                        struct romsim_error *err)
 {
@@ -64,8 +86,8 @@ static int write_image(struct erofs_writer *writer, struct romsim_erofs_result *
     struct erofs_super_block super;
     uint8_t hash[ROMSIM_SHA256_SIZE];
 
-    if (erofs_writer_collect(writer, err) < 0 || erofs_writer_lay_out(writer, err) < 0 ||
-        erofs_writer_put_inodes(writer, err) < 0 || erofs_writer_put_data(writer, err) < 0 ||
+    if (erofs_writer_collect(writer, err) < 0 ||
+        (writer->compressor ? put_compressed : put_as_the_cloud)(writer, err) < 0 ||
         erofs_sink_pad_to(&writer->sink, writer->end, err) < 0 ||
         erofs_sink_finish(&writer->sink, hash, err) < 0)
         return -1;
@@ -79,6 +101,15 @@ static int write_image(struct erofs_writer *writer, struct romsim_erofs_result *
     return 0;
 }
 
+static int prepare(struct erofs_writer *writer, int fd, struct romsim_error *err)
+{
+    const char *compress = writer->options.compress;
+
+    if (compress && erofs_compressor_new(compress, &writer->compressor, err) < 0)
+        return -1;
+    return erofs_sink_init(&writer->sink, fd, err);
+}
+
 int romsim_erofs_write(struct romsim_tree *tree, const struct romsim_erofs_options *options, int fd,
                        struct romsim_erofs_result *ret, struct romsim_error *err)
 {
@@ -87,9 +118,9 @@ int romsim_erofs_write(struct romsim_tree *tree, const struct romsim_erofs_optio
 
     if (options)
         writer.options = *options;
-    if (erofs_sink_init(&writer.sink, fd, err) < 0)
-        return -1;
-    result = write_image(&writer, ret, err);
+    result = prepare(&writer, fd, err);
+    if (result == 0)
+        result = write_image(&writer, ret, err);
     writer_reset(&writer);
     return result;
 }

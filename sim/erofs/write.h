@@ -75,6 +75,13 @@ int erofs_sink_superblock(struct erofs_sink *sink, struct erofs_super_block *sup
 
 /* ---- nodes ------------------------------------------------------------------------------ */
 
+/* Where the pieces of a compressed file are: an entry for each lcluster. */
+struct erofs_index {
+    uint32_t blocks; /* of compressed data */
+    uint64_t count;
+    struct z_erofs_lcluster_index entries[];
+};
+
 struct erofs_node {
     struct romsim_inode *inode;
     uint64_t nid;
@@ -82,6 +89,8 @@ struct erofs_node {
     uint64_t start; /* first block of the data; 0 for what has none */
     uint32_t xattr_size;
     enum romsim_erofs_layout layout;
+    bool written;              /* the data is in the image already */
+    struct erofs_index *index; /* of compressed data, or NULL */
 };
 
 /* A xattr that several inodes have, and its place in the shared area, in units of 4 bytes. */
@@ -99,10 +108,9 @@ struct erofs_writer {
     size_t shared_count;
     uint64_t shared_size;
     uint64_t meta_start; /* offset of the block that nids count from */
-    uint64_t meta_end;   /* offset behind the last inode, counted from meta_start */
     uint64_t xattr_start;
-    uint64_t data_start;
     uint64_t end;
+    struct erofs_compressor *compressor; /* or NULL */
     struct erofs_sink sink;
 };
 
@@ -123,12 +131,18 @@ static inline uint64_t erofs_node_blocks(const struct erofs_node *node)
 {
     uint64_t size = node->size - erofs_node_tail(node);
 
+    if (node->index)
+        return node->index->blocks;
     return size / EROFS_WRITE_BLOCK + (size % EROFS_WRITE_BLOCK != 0);
 }
 
-/* Lists the tree's inodes, and gives every one its size and layout, then its place. */
+/* Lists the tree's inodes and shared xattrs, and gives every inode its size and layout. */
 int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err);
+
+/* Gives all inodes and all data that is not written yet a place: in the cloud's order, or behind
+ * what the sink already has. */
 int erofs_writer_lay_out(struct erofs_writer *writer, struct romsim_error *err);
+int erofs_writer_lay_out_behind(struct erofs_writer *writer, struct romsim_error *err);
 
 /* "PATH: " before *err's message.  Returns -1. */
 int erofs_writer_blame(const struct erofs_writer *writer, const struct erofs_node *node,
@@ -141,9 +155,27 @@ uint32_t erofs_encode_device(uint32_t major_number, uint32_t minor_number);
  * only the directories. */
 uint32_t erofs_link_count(const struct romsim_inode *inode);
 
-/* Writes all inodes with what follows them; all data blocks. */
+/* Writes all inodes with what follows them; all data blocks that are not written yet; the regular
+ * files' data, compressed where that saves something. */
 int erofs_writer_put_inodes(struct erofs_writer *writer, struct romsim_error *err);
 int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err);
+int erofs_writer_put_compressed(struct erofs_writer *writer, struct romsim_error *err);
+
+/* ---- compression ------------------------------------------------------------------------ */
+
+/* From "lz4" or "lz4hc[:LEVEL]". */
+int erofs_compressor_new(const char *how, struct erofs_compressor **ret, struct romsim_error *err);
+void erofs_compressor_free(struct erofs_compressor *compressor);
+
+/* Writes a regular file's data compressed, and sets its index.  Returns 1; 0 if that would save
+ * nothing (then nothing is written); or -1. */
+int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
+                        struct romsim_error *err);
+
+/* Where an index ends whose inode and xattrs end at `offset`. */
+uint64_t erofs_index_end(const struct erofs_index *index, uint64_t offset);
+int erofs_index_put(struct erofs_sink *sink, const struct erofs_index *index,
+                    struct romsim_error *err);
 
 /* ---- directories ------------------------------------------------------------------------ */
 

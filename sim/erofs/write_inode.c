@@ -62,13 +62,42 @@ int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err)
         const struct erofs_node *node = &writer->nodes[i];
         uint64_t blocks = erofs_node_blocks(node);
 
-        if (blocks == 0)
+        if (blocks == 0 || node->written)
             continue;
         if (erofs_sink_pad_to(&writer->sink, node->start << EROFS_WRITE_BLKSZBITS, err) < 0 ||
             put_blocks(writer, node, 0, blocks, err) < 0 ||
             erofs_sink_align(&writer->sink, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+static int put_compressed(struct erofs_writer *writer, struct erofs_node *node,
+                          struct romsim_error *err)
+{
+    int compressed = erofs_compress_file(writer, node, err);
+
+    if (compressed < 0)
+        return erofs_writer_blame(writer, node, err);
+    node->written = true;
+    if (compressed > 0) {
+        node->layout = ROMSIM_EROFS_COMPRESSED_FULL;
+        return 0;
+    }
+    node->start = erofs_sink_offset(&writer->sink) >> EROFS_WRITE_BLKSZBITS;
+    if (put_blocks(writer, node, 0, erofs_node_blocks(node), err) < 0)
+        return -1;
+    return erofs_sink_align(&writer->sink, err);
+}
+
+int erofs_writer_put_compressed(struct erofs_writer *writer, struct romsim_error *err)
+{
+    if (erofs_sink_pad_to(&writer->sink, EROFS_WRITE_BLOCK, err) < 0)
+        return -1;
+    for (size_t i = 0; i < writer->count; i++)
+        if (S_ISREG(writer->nodes[i].inode->mode) &&
+            put_compressed(writer, &writer->nodes[i], err) < 0)
+            return -1;
     return 0;
 }
 
@@ -85,6 +114,8 @@ static le32 encode_i_u(const struct erofs_node *node)
 
     if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
         return le32_make(erofs_encode_device(inode->rdev_major, inode->rdev_minor));
+    if (node->index)
+        return le32_make(node->index->blocks);
     return le32_make((uint32_t)node->start);
 }
 
@@ -134,6 +165,8 @@ static int put_inode(struct erofs_writer *writer, const struct erofs_node *node,
         erofs_sink_append(&writer->sink, &disk, sizeof(disk), err) < 0 ||
         erofs_xattrs_put(writer, node->inode, err) < 0)
         return -1;
+    if (node->index)
+        return erofs_index_put(&writer->sink, node->index, err);
     return erofs_node_tail(node) == 0 ? 0 : put_blocks(writer, node, blocks, blocks + 1, err);
 }
 

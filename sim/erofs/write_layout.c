@@ -21,7 +21,7 @@ static void add_node(struct erofs_writer *writer, struct romsim_inode *inode)
     inode->cookie = ++writer->count;
 }
 
-int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err)
+static int list_inodes(struct erofs_writer *writer, struct romsim_error *err)
 {
     struct romsim_tree *tree = writer->tree;
     struct romsim_inode *root = romsim_tree_root(tree);
@@ -129,7 +129,22 @@ static int measure(struct erofs_writer *writer, struct erofs_node *node, struct 
     return 0;
 }
 
+int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err)
+{
+    if (list_inodes(writer, err) < 0 || erofs_xattrs_collect(writer, err) < 0)
+        return -1;
+    for (size_t i = 0; i < writer->count; i++)
+        if (measure(writer, &writer->nodes[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 /* ---- where ------------------------------------------------------------------------------ */
+
+static uint64_t align_block(uint64_t offset)
+{
+    return (offset + EROFS_WRITE_BLOCK - 1) & ~(uint64_t)(EROFS_WRITE_BLOCK - 1);
+}
 
 /* Gives a node its place at or behind `offset` (from the metadata's start); returns its end. */
 static uint64_t place_inode(struct erofs_node *node, uint64_t offset)
@@ -139,14 +154,22 @@ static uint64_t place_inode(struct erofs_node *node, uint64_t offset)
 
     offset = (offset + EROFS_ISLOT_SIZE - 1) & ~(uint64_t)(EROFS_ISLOT_SIZE - 1);
     if (tail > 0 && offset % EROFS_WRITE_BLOCK + size + tail > EROFS_WRITE_BLOCK)
-        offset = (offset + EROFS_WRITE_BLOCK - 1) & ~(uint64_t)(EROFS_WRITE_BLOCK - 1);
+        offset = align_block(offset);
     node->nid = offset >> EROFS_ISLOTBITS;
-    return offset + size + tail;
+    return node->index ? erofs_index_end(node->index, offset + size) : offset + size + tail;
 }
 
-static uint64_t align_block(uint64_t offset)
+/*
+ * fsck.erofs 1.5 reads a xattr header behind every inode, also one without xattrs, and fails where
+ * the image ends with the inode.  In the cloud's order the data of the root follows.
+ */
+static uint64_t place_inodes(struct erofs_writer *writer, uint64_t offset)
 {
-    return (offset + EROFS_WRITE_BLOCK - 1) & ~(uint64_t)(EROFS_WRITE_BLOCK - 1);
+    for (size_t i = 0; i < writer->count; i++)
+        offset = place_inode(&writer->nodes[i], offset);
+    if (writer->compressor || writer->options.inline_data)
+        offset += sizeof(struct erofs_xattr_ibody_header);
+    return align_block(offset);
 }
 
 static bool has_data(const struct erofs_node *node)
@@ -156,17 +179,16 @@ static bool has_data(const struct erofs_node *node)
     return type == S_IFREG || type == S_IFDIR || type == S_IFLNK;
 }
 
-/* Data blocks one behind the other.  As in the cloud's images an empty file has the address where
- * its data would stand. */
-static int place_data(struct erofs_writer *writer, struct romsim_error *err)
+/* Data blocks one behind the other from `offset`.  As in the cloud's images an empty file has the
+ * address where its data would stand. */
+static int place_data(struct erofs_writer *writer, uint64_t offset, uint64_t *ret_end,
+                      struct romsim_error *err)
 {
-    uint64_t offset = writer->data_start;
-
     for (size_t i = 0; i < writer->count; i++) {
         struct erofs_node *node = &writer->nodes[i];
         uint64_t size = erofs_node_blocks(node) << EROFS_WRITE_BLKSZBITS;
 
-        if (!has_data(node))
+        if (!has_data(node) || node->written)
             continue;
         node->start = offset >> EROFS_WRITE_BLKSZBITS;
         if (!checked_add(offset, size, &offset) || offset >> EROFS_WRITE_BLKSZBITS > UINT32_MAX) {
@@ -174,23 +196,25 @@ static int place_data(struct erofs_writer *writer, struct romsim_error *err)
             return erofs_writer_blame(writer, node, err);
         }
     }
-    writer->end = offset;
+    *ret_end = offset;
     return 0;
 }
 
 int erofs_writer_lay_out(struct erofs_writer *writer, struct romsim_error *err)
 {
-    uint64_t offset = EROFS_WRITE_SUPER_END;
+    writer->xattr_start = place_inodes(writer, EROFS_WRITE_SUPER_END);
+    return place_data(writer, align_block(writer->xattr_start + writer->shared_size), &writer->end,
+                      err);
+}
 
-    if (erofs_xattrs_collect(writer, err) < 0)
+int erofs_writer_lay_out_behind(struct erofs_writer *writer, struct romsim_error *err)
+{
+    /* No inode has the nid 0: it means 'none' in the superblock's other fields. */
+    uint64_t size = place_inodes(writer, EROFS_ISLOT_SIZE);
+
+    if (place_data(writer, erofs_sink_offset(&writer->sink), &writer->meta_start, err) < 0)
         return -1;
-    for (size_t i = 0; i < writer->count; i++) {
-        if (measure(writer, &writer->nodes[i], err) < 0)
-            return -1;
-        offset = place_inode(&writer->nodes[i], offset);
-    }
-    writer->meta_end = offset;
-    writer->xattr_start = align_block(offset);
-    writer->data_start = align_block(writer->xattr_start + writer->shared_size);
-    return place_data(writer, err);
+    writer->xattr_start = writer->meta_start + size;
+    writer->end = align_block(writer->xattr_start + writer->shared_size);
+    return 0;
 }

@@ -17,6 +17,8 @@ make_source() {
     for size in 0 1 4095 4096 4097 65536 100000; do
         head -c "$size" /dev/zero | tr '\0' 'x' >"src/sizes/$size"
     done
+    seq 1 60000 >src/sizes/numbers
+    { seq 1 9000; head -c 300000 /dev/urandom; seq 1 9000; } >src/sizes/mixed
     ln -s ../bin/hi src/odd/link
     ln -s "$(printf 'l%.0s' {1..4095})" src/odd/long-link
     ln -s nowhere "src/odd/dangling"
@@ -64,10 +66,14 @@ make_source
 ok "a directory is packed" romsim rom pack src -o all.erofs
 like "$out" "all.erofs: erofs, " "what was made is said"
 ok "the same with inline data" romsim rom pack src -o inline.erofs --inline
+ok "and compressed" romsim rom pack src -o lz4.erofs --compress lz4
+like "$out" "ratio" "with the ratio"
+ok "and both, harder" romsim rom pack src -o lz4hc.erofs --compress lz4hc:12 --inline
 
 if need fsck.erofs "fsck.erofs finds the images clean"; then
-    ok "fsck.erofs finds the image clean" fsck.erofs --extract all.erofs
-    ok "fsck.erofs finds the inline image clean" fsck.erofs --extract inline.erofs
+    for image in all inline lz4 lz4hc; do
+        ok "fsck.erofs finds the image clean ($image)" fsck.erofs --extract $image.erofs
+    done
     fsck.erofs --extract=extracted all.erofs >/dev/null 2>&1
     for part in sizes bin; do
         ok "fsck.erofs extracts the same files ($part)" diff -r src/$part extracted/$part
@@ -76,7 +82,7 @@ fi
 
 if need loop "the kernel shows the same tree"; then
     listing src >want
-    for image in all inline; do
+    for image in all inline lz4 lz4hc; do
         mount_image $image.erofs
         listing mnt >got
         same want got "the kernel shows the same tree ($image)"

@@ -269,6 +269,82 @@ START_TEST(inline_data_makes_images_of_small_files_small)
 }
 END_TEST
 
+/* ---- compression ------------------------------------------------------------------------ */
+
+/* A file of `size` bytes that compresses well except in its middle third. */
+static void add_mixed_file(struct romsim_tree *tree, const char *path, size_t size)
+{
+    CLEANUP_FREE uint8_t *bytes = malloc(size);
+    struct dice dice = {size};
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(i / (size / 3 + 1) == 1 ? dice_roll(&dice, 256) : i / 1000);
+    tree_add_file(tree, path, bytes, size);
+}
+
+START_TEST(compressed_files_are_read_back)
+{
+    static const char *const ways[] = {"lz4", "lz4hc", "lz4hc:1", "lz4hc:12"};
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+        struct romsim_erofs_result result;
+
+        /* More than the window, and more than what is kept back before the choice is made. */
+        add_mixed_file(tree, "large", 20000001);
+        add_mixed_file(tree, "middle", 300000);
+        add_mixed_file(tree, "small", 5000);
+        CLEANUP_BLOB struct romsim_blob *image = romsim_erofs_build(
+            tree, &(struct romsim_erofs_options){.compress = ways[i]}, &result, NULL);
+        ck_assert_ptr_nonnull(image);
+        ck_assert_uint_eq(le32_get(super_of(image)->feature_incompat),
+                          EROFS_FEATURE_INCOMPAT_ZERO_PADDING);
+        ck_assert_uint_eq(result.data_bytes, 20305001);
+        ck_assert_uint_lt(result.stored_bytes, result.data_bytes / 2);
+        ck_assert_uint_gt(result.stored_bytes, result.data_bytes / 3);
+    }
+}
+END_TEST
+
+START_TEST(what_does_not_compress_is_stored_flat)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    CLEANUP_FREE uint8_t *bytes = malloc(9 << 20);
+    struct dice dice = {1};
+    struct romsim_erofs_result result;
+    struct romsim_erofs_inode inode;
+
+    for (size_t i = 0; i < 9 << 20; i++)
+        bytes[i] = (uint8_t)dice_roll(&dice, 256);
+    tree_add_file(tree, "large", bytes, 9 << 20);
+    tree_add_file(tree, "small", bytes, 4097);
+    CLEANUP_BLOB struct romsim_blob *image =
+        romsim_erofs_build(tree, &(struct romsim_erofs_options){.compress = "lz4"}, &result, NULL);
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(image, NULL);
+    ck_assert_int_eq(romsim_erofs_lookup_path(erofs, "/large", &inode, NULL), 1);
+    ck_assert_int_eq(inode.layout, ROMSIM_EROFS_FLAT_PLAIN);
+    ck_assert_int_eq(romsim_erofs_lookup_path(erofs, "/small", &inode, NULL), 1);
+    ck_assert_int_eq(inode.layout, ROMSIM_EROFS_FLAT_PLAIN);
+    ck_assert_uint_eq(result.stored_bytes, (9 << 20) + 8192);
+}
+END_TEST
+
+START_TEST(an_unknown_compression_is_refused)
+{
+    static const char *const ways[] = {"",         "zip",      "lz4:1",  "lz4hc:0",
+                                       "lz4hc:13", "lz4hc:+1", "lz4hc:", "lz4hc:1x"};
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        struct romsim_error err = {0};
+
+        ck_assert_ptr_null(romsim_erofs_build(
+            tree, &(struct romsim_erofs_options){.compress = ways[i]}, NULL, &err));
+        ck_assert_int_eq(err.errnum, EINVAL);
+    }
+}
+END_TEST
+
 /* ---- what cannot be written ------------------------------------------------------------- */
 
 static struct romsim_error must_fail(struct romsim_tree *tree, int errnum)
@@ -353,13 +429,19 @@ static int run_fsck(struct romsim_blob *image)
 
 START_TEST(random_trees_are_read_back_and_pass_fsck)
 {
-    static const struct romsim_erofs_options options[] = {{0}, {.inline_data = true}};
+    static const struct romsim_erofs_options options[] = {
+        {0},
+        {.inline_data = true},
+        {.compress = "lz4"},
+        {.compress = "lz4hc:12"},
+        {.compress = "lz4", .inline_data = true},
+    };
     char program[] = "fsck.erofs", version[] = "-V";
     bool has_fsck = run((char *const[]){program, version, NULL}) == 0;
 
     if (!has_fsck)
         printf("# SKIP fsck.erofs on random trees: it is not installed\n");
-    for (unsigned seed = 1; seed <= 300; seed++) {
+    for (unsigned seed = 1; seed <= 400; seed++) {
         CLEANUP_TREE struct romsim_tree *tree = tree_random(seed);
         CLEANUP_BLOB struct romsim_blob *image =
             must_build(tree, &options[seed % (sizeof(options) / sizeof(options[0]))]);
@@ -377,5 +459,6 @@ UNIT_MAIN("erofs_write", the_superblock_is_as_the_cloud_packs_it,
           zeros_and_holes_give_the_same_bytes, another_byte_gives_another_uuid,
           a_directory_of_100000_names_is_read_back, a_file_beyond_4_gib_is_read_back,
           verify_finds_what_is_wrong, inline_data_makes_images_of_small_files_small,
-          what_erofs_has_no_place_for_is_refused_by_name, a_source_that_changed_is_said,
-          random_trees_are_read_back_and_pass_fsck)
+          compressed_files_are_read_back, what_does_not_compress_is_stored_flat,
+          an_unknown_compression_is_refused, what_erofs_has_no_place_for_is_refused_by_name,
+          a_source_that_changed_is_said, random_trees_are_read_back_and_pass_fsck)
