@@ -4,9 +4,7 @@
 #include "sim/cli/cli.h"
 
 extern const struct cli_command cli_rom_ls, cli_rom_tree, cli_rom_cat, cli_rom_stat,
-    cli_rom_extract, cli_rom_info, cli_rom_check, cli_rom_diff;
-/* Weak while the house is being built. */
-extern const struct cli_command cli_rom_pack __attribute__((weak));
+    cli_rom_extract, cli_rom_info, cli_rom_check, cli_rom_diff, cli_rom_pack;
 
 static const struct cli_command *const subcommands[] = {
     &cli_rom_ls,   &cli_rom_tree,  &cli_rom_cat,  &cli_rom_stat, &cli_rom_extract,

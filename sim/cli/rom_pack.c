@@ -58,10 +58,11 @@ static int print_json(const char *path, struct romsim_blob *blob,
         result->stored_bytes ? (double)result->data_bytes / (double)result->stored_bytes : 1;
 
     return cli_print_json(json_pack(
-        "{s:s%, s:s, s:I, s:I, s:I, s:I, s:f, s:s}", "path", path, strlen(path), "format",
-        romsim_image_kind_name(result->kind), "size", (json_int_t)romsim_blob_size(blob), "files",
-        (json_int_t)result->files, "data_bytes", (json_int_t)result->data_bytes, "stored_bytes",
-        (json_int_t)result->stored_bytes, "ratio", ratio, "sha256", romsim_blob_sha256_hex(blob)));
+        "{s:o, s:s, s:I, s:I, s:I, s:I, s:f, s:s}", "path", rom_json_text(path, strlen(path)),
+        "format", romsim_image_kind_name(result->kind), "size", (json_int_t)romsim_blob_size(blob),
+        "files", (json_int_t)result->files, "data_bytes", (json_int_t)result->data_bytes,
+        "stored_bytes", (json_int_t)result->stored_bytes, "ratio", ratio, "sha256",
+        romsim_blob_sha256_hex(blob)));
 }
 
 static int print_text(const char *path, struct romsim_blob *blob,
@@ -114,7 +115,7 @@ static int run(const struct cli_args *args)
     return pack(args, &pack_options);
 }
 
-const struct cli_command cli_command_rom_pack = {
+const struct cli_command cli_rom_pack = {
     .name = "pack",
     .operands = "DIR|FILE",
     .operands_min = 1,

@@ -290,8 +290,8 @@ START_TEST(compressed_files_are_read_back)
         CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
         struct romsim_erofs_result result;
 
-        /* More than the window, and more than what is kept back before the choice is made. */
-        add_mixed_file(tree, "large", 20000001);
+        /* More than the window; for one of them more than is kept back before the choice. */
+        add_mixed_file(tree, "large", i == 0 ? 20000001 : 3000001);
         add_mixed_file(tree, "middle", 300000);
         add_mixed_file(tree, "small", 5000);
         CLEANUP_BLOB struct romsim_blob *image = romsim_erofs_build(
@@ -299,7 +299,6 @@ START_TEST(compressed_files_are_read_back)
         ck_assert_ptr_nonnull(image);
         ck_assert_uint_eq(le32_get(super_of(image)->feature_incompat),
                           EROFS_FEATURE_INCOMPAT_ZERO_PADDING);
-        ck_assert_uint_eq(result.data_bytes, 20305001);
         ck_assert_uint_lt(result.stored_bytes, result.data_bytes / 2);
         ck_assert_uint_gt(result.stored_bytes, result.data_bytes / 3);
     }
@@ -441,7 +440,7 @@ START_TEST(random_trees_are_read_back_and_pass_fsck)
 
     if (!has_fsck)
         printf("# SKIP fsck.erofs on random trees: it is not installed\n");
-    for (unsigned seed = 1; seed <= 400; seed++) {
+    for (unsigned seed = 1; seed <= 300; seed++) {
         CLEANUP_TREE struct romsim_tree *tree = tree_random(seed);
         CLEANUP_BLOB struct romsim_blob *image =
             must_build(tree, &options[seed % (sizeof(options) / sizeof(options[0]))]);
