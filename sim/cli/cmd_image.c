@@ -81,7 +81,7 @@ static int run_gc(const struct cli_args *args)
 }
 
 static const struct cli_option gc_options[] = {
-    {"all", 'a', NULL, "remove all cached roots, not only those unused for 30 days"},
+    {"all", 'a', NULL, "all cached roots, not only the old (30 days)"},
     CLI_OPTION_END,
 };
 

@@ -121,11 +121,10 @@ const struct cli_command cli_rom_pack = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "make a ROM file from a directory, an archive or a file",
-    .description =
-        "The ROM is what the cloud's packer makes: root:root, modes and times kept, padded to\n"
-        "4096 bytes.  Without --format a directory or tar archive becomes EROFS, anything else\n"
-        "stays what it is.  Compressed and inline images are for your own use: the cloud packs\n"
-        "plain ones.\n",
+    .description = "The ROM is what the cloud's packer makes: root:root, modes and times kept,\n"
+                   "padded to 4096 bytes.  Without --format a directory or tar archive becomes\n"
+                   "EROFS, anything else stays what it is.  Compressed and inline images are for\n"
+                   "your own use: the cloud packs plain ones.\n",
     .options = options,
     .run = run,
 };

@@ -28,6 +28,10 @@ fits() {
     else fail "$2 fits a screen" "$tall lines, $wide columns" "$1"; fi
 }
 
+# page_item NAME: what romsim(1) says of a command; page_common: of the options that many share.
+page_item() { awk -v item=".It Cm $1 " '/^\.(It Cm|Sh) / { on = index($0 " ", item) == 1 } on' "$page"; }
+page_common() { sed -n '/^\.Sh DESCRIPTION/,/^\.Sh COMMANDS/p' "$page"; }
+
 # check_command WORD...: one command's help against its page and its completion.
 check_command() {
     local option missing=
@@ -36,7 +40,8 @@ check_command() {
     if grep -qE "^\.It Cm $*( |\$)" "$page"; then pass "$* stands in romsim(1)"
     else fail "$* stands in romsim(1)"; fi
     for option in $(_romsim_options romsim "$@"); do
-        [ "$option" = --help ] || grep -qE -e "Fl -${option#--}( |\$)" "$page" || missing+=" $option"
+        { page_item "$*"; page_common; } | grep -qE -e "Fl -${option#--}( |\$)" ||
+            missing+=" $option"
     done
     is "$missing" "" "romsim(1) has the options of $*"
     has_line "$(complete_line romsim "$@" --)" --help "the completion knows the options of $*"

@@ -16,11 +16,11 @@ LIBRARIES = {
     "liblz4": r"lz4.*\.h", "zlib": r"zlib\.h", "liblzma": r"lzma\.h", "libzstd": r"zstd.*\.h",
     "libarchive": r"archive.*\.h", "libfuse3": r"fuse.*\.h",
 }
-# The rooms whose header is not named after them; all other headers of include/romsim are base's.
-HEADER_ROOMS = {"fs.h": "fuse", "vm.h": "vm", "erofs.h": "erofs", "image.h": "image",
-                "instance.h": "instance", "kraftfile.h": "instance", "build.h": "image", "store.h": "image",
-                "erofs_check.h": "erofs",
-                "layout.h": "layout"}
+# Whose a header is, by its first word (erofs.h and erofs_check.h are erofs's); the others are
+# base's.
+HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
+                "instance": "instance", "kraftfile": "instance", "layout": "layout",
+                "build": "image", "store": "image"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 
@@ -52,7 +52,7 @@ def closure(table, room):
 def room_of(path):
     part = path.split("/")
     if path.startswith("include/romsim/"):
-        return HEADER_ROOMS.get(part[2], "base")
+        return HEADER_ROOMS.get(re.split(r"[_.]", part[2])[0], "base")
     if path.startswith("sim/guest/host/"):
         return "vm"  # tools that make the guest bundle: they run on the host
     if part[0] == "sim" and len(part) > 2:

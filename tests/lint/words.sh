@@ -19,7 +19,7 @@ refuse "not used here: see docs/hacking.md" \
     '(^|[^a-zA-Z0-9_])(strcpy|strcat|strncpy|sprintf|vsprintf|gets|atoi|atol|atoll|strtok|system|popen|alloca|tmpnam|mktemp)\(' \
     '*.c' '*.h'
 refuse "only sim/cli prints" \
-    '(^|[^a-zA-Z0-9_])(printf|puts|putchar|perror|vprintf|warnx?|errx?|exit)\(|fprintf\((stderr|stdout)' \
+    '(^|[^a-zA-Z0-9_])(printf|puts|putchar|perror|vprintf|exit)\(|<err\.h>|fprintf\((stderr|stdout)' \
     'sim/base/*.c' 'sim/instance/*.c' 'sim/erofs/*.c' 'sim/image/*.c' 'sim/layout/*.c' \
     'sim/vm/*.c' 'fuse/*.c'
 refuse "a path of one machine" '/[w]ork/(main|shared)|/tmp/[w]t/|/[h]ome/[a-z]+/' .
