@@ -5,7 +5,7 @@
 
 if ! need guest "the samples run"; then done_testing; fi
 
-# prints SAMPLE WANT TEXT: the app ends with 0 and its output is WANT.
+# prints SAMPLE WANT TEXT: the app ends with 0 and the console is WANT.
 prints() {
     local got status
     got=$(romsim run "$SAMPLES/$1/instance.yaml" 2>"$T/stderr"); status=$?
@@ -27,18 +27,21 @@ answers() {
     done
     is "$(printf '%s\n' "${got[@]-}" | sort)" "$(printf '%s\n' "$@")" "$file: each function answers" ||
         sed 's/^/#   /' "$T/$file.log"
-    kill -TERM "$pid"
+    kill -TERM "$pid" 2>/dev/null
     cat <&"$output" >>"$T/$file.log"
     exec {output}<&-
     wait "$pid"
 }
 
 hello=$(romsim run "$SAMPLES/hello/instance.yaml" 2>"$T/stderr")
-is "$(head -1 <<<"$hello")" "Hello from a ROM!" "hello: the app comes from the ROM"
+is "$(head -2 <<<"$hello")" "mount /dev/ukp_rom1 -> /rom
+Hello from a ROM!" "hello: the app comes from the ROM"
 like "$hello" "I am /rom/hello.sh on hello," "hello: the host name is the instance's"
 like "$hello" "/dev/ukp_rom1 /rom erofs ro," "hello: the ROM is mounted read-only at its place"
 
 prints monitoring "\
+mount /dev/ukp_rom1 -> /etc/prometheus
+mount /dev/ukp_rom2 -> /var/lib/grafana/dashboards
 /etc/prometheus:
   alerts.yml
   prometheus.yml
@@ -48,12 +51,15 @@ prints monitoring "\
 targets: [function-1:8080, function-2:8080]" "monitoring: ROMs hide what existing directories held"
 
 prints configmap "\
+mount /dev/ukp_rom1 -> /app
 client.yaml = retries: 3
 timeout: 10s
 greeting = Hello from a ConfigMap
 log-level = debug" "configmap: a ROM on a directory that the root does not have"
 
 prints mixed "\
+mount /dev/ukp_rom1 -> /app
+mount /dev/ukp_rom2 -> /config
 Good evening, world!
 key: 00010203ff" "mixed: an executable image ROM, an inline ROM with text and base64"
 
