@@ -18,11 +18,13 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* More threads than processors, since one that waits for the disk (a page of an image that is not
@@ -71,9 +73,26 @@ static void safe_name(const char *name, char *ret, size_t size)
     ret[length] = '\0';
 }
 
+/*
+ * Two commands may find the same place free at the same time.  So who mounts holds a lock on the
+ * directory meanwhile, and looks under the lock whether it is free.  (One who opens the directory
+ * when the other's mount is on it already locks something else, but then sees that mount.)
+ * Returns the descriptor to close, or -1: a dead mount cannot be opened, and not every file system
+ * has locks; then there is none.
+ */
+static int lock_place(const char *point)
+{
+    int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0)
+        TEMP_FAILURE_RETRY(flock(fd, LOCK_EX));
+    return fd;
+}
+
 static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
                       struct romsim_error *err)
 {
+    CLEANUP_FD int lock = lock_place(fs->point);
     char source[64];
     int fd;
 
@@ -84,13 +103,13 @@ static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
     if (fd < 0)
         return -1;
     fs->session = ll_session_new(fs->view, fd, err);
-    if (romsim_mount_find(fs->point, &fs->device, NULL) == ROMSIM_MOUNT_OURS && fs->session)
-        return 0;
-    if (fs->session)
-        romsim_error_set(err, EIO, "the mount at '%s' went away", QUOTE(fs->point));
-    else
+    if (!fs->session) {
         romsim_mount_detach(fs->point, NULL, NULL);
-    return -1;
+        return -1;
+    }
+    if (romsim_mount_find(fs->point, &fs->device, NULL) == ROMSIM_MOUNT_OURS)
+        return 0;
+    return romsim_error_set(err, EIO, "the mount at '%s' went away", QUOTE(fs->point));
 }
 
 struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char *directory,

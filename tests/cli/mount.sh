@@ -92,8 +92,18 @@ fails 1 "a second mount in the same directory is refused" romsim mount web.yaml 
 like "$out" "'$T/view' is a romsim mount already" "with the reason"
 is "$(mounted view)" 1 "and leaves the first alone"
 ok "a second mount elsewhere is fine" romsim mount web.yaml other
+pid=$(server view)
 same <(hash_all view) <(hash_all other) "and shows the same"
 pid=$(server view)
+sed 's/name: web/name: race/' web.yaml >race.yaml
+mkdir race
+for i in 1 2 3 4 5; do romsim mount race.yaml race 2>"race.$i" & done
+wait
+is "$(mounted race)" 1 "of five mounts at once in one directory, one is made"
+is "$(cat race.[1-5] | grep -c 'is a romsim mount already')" 4 "and four say why not"
+ok "it is unmounted" romsim umount race
+is "$(states | wc -l)" 2 "and nothing is left of the others"
+
 ok "the first is unmounted" romsim umount view
 fails 1 "its process has ended" alive "$pid"
 is "$(mounted view) $(mounted other)" "0 1" "the second stays"
