@@ -64,6 +64,11 @@ void root_mount_roms(const struct manifest *manifest);
 /* Makes a directory and its missing parents.  0, or -1 with errno. */
 int make_directories(const char *path);
 
+/* ---- nest.c ------------------------------------------------------------------------------- */
+
+/* Sees to it that the mount points inside mount `index`, which is mounted, exist. */
+void nest_make_points(const struct manifest *manifest, size_t index, const char *device);
+
 /* ---- network.c ---------------------------------------------------------------------------- */
 
 /* Brings lo and eth0 up; writes resolv.conf, hostname and hosts. */

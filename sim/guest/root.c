@@ -152,6 +152,7 @@ void root_mount_roms(const struct manifest *manifest)
             fail(errno, "cannot mount %s -> %s: the mount point cannot be made", device,
                  entry->text);
         mount_image(device, entry->text);
+        nest_make_points(manifest, i, device);
         console_print("mount %s -> %s\n", device, entry->text);
     }
 }

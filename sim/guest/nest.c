@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nest.c: an `at` inside another ROM.
+ *
+ * Missing mount points are made, but a ROM is read-only.  So a ROM that lacks directories for the
+ * mounts inside it gets a second layer: a read-only overlay of a skeleton, which has nothing but
+ * these directories and their parents, over the ROM.  It stays read-only, and nothing else of it
+ * changes: parents that the ROM has keep its modes, owners and times.
+ */
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WORK     "/dev/.nest"
+#define SKELETON WORK "/skeleton"
+#define ROM      WORK "/rom"
+
+/* Is `path` beneath `parent`? */
+static bool is_beneath(const char *path, const char *parent)
+{
+    size_t size = strlen(parent);
+
+    return strncmp(path, parent, size) == 0 && path[size] == '/';
+}
+
+/* Is mount `inner` beneath `outer`, and no other mount between the two? */
+static bool is_directly_beneath(const struct manifest *manifest, size_t inner, size_t outer)
+{
+    const struct manifest_entry *mounts = manifest->mounts.items;
+
+    if (inner == outer || !is_beneath(mounts[inner].text, mounts[outer].text))
+        return false;
+    for (size_t i = 0; i < manifest->mounts.count; i++)
+        if (i != outer && i != inner && is_beneath(mounts[i].text, mounts[outer].text) &&
+            is_beneath(mounts[inner].text, mounts[i].text))
+            return false;
+    return true;
+}
+
+/* Makes a skeleton directory look like the ROM's own, if the ROM has it. */
+static void imitate(const char *relative)
+{
+    char rom[4200], skeleton[4200];
+    struct stat status;
+
+    snprintf(rom, sizeof(rom), ROM "%s", relative);
+    snprintf(skeleton, sizeof(skeleton), SKELETON "%s", relative);
+    if (lstat(rom, &status) < 0)
+        return;
+    if (!S_ISDIR(status.st_mode))
+        fail(0, "a mount point inside a ROM leads through %s, which is not a directory", relative);
+    if (chown(skeleton, status.st_uid, status.st_gid) < 0 ||
+        chmod(skeleton, status.st_mode & 07777) < 0 ||
+        utimensat(AT_FDCWD, skeleton, (struct timespec[]){status.st_atim, status.st_mtim}, 0) < 0)
+        fail(errno, "cannot prepare %s", skeleton);
+}
+
+/* Calls `imitate` for the directory and all its parents, the deepest first: a new entry changes
+ * its parent's time. */
+static void imitate_upwards(const char *relative)
+{
+    char path[4096];
+    char *slash = path;
+
+    snprintf(path, sizeof(path), "%s", relative);
+    while (slash) {
+        imitate(path);
+        slash = strrchr(path, '/');
+        if (slash)
+            *slash = '\0';
+    }
+}
+
+static void mount_layers(const char *device, const char *path)
+{
+    if (umount(path) < 0 ||
+        mount(device, path, "overlay", MS_RDONLY | MS_NODEV, "lowerdir=" SKELETON ":" ROM) < 0)
+        fail(errno, "cannot make mount points inside %s -> %s", device, path);
+}
+
+void nest_make_points(const struct manifest *manifest, size_t index, const char *device)
+{
+    const struct manifest_entry *mounts = manifest->mounts.items;
+    const char *outer = mounts[index].text;
+    bool missing = false;
+
+    for (size_t i = 0; i < manifest->mounts.count; i++)
+        missing |= is_directly_beneath(manifest, i, index) && access(mounts[i].text, F_OK) < 0;
+    if (!missing)
+        return;
+    if (mkdir(WORK, 0700) < 0 || mount("tmpfs", WORK, "tmpfs", 0, "mode=0700") < 0 ||
+        make_directories(SKELETON) < 0 || make_directories(ROM) < 0 ||
+        mount(device, ROM, "erofs", MS_RDONLY, NULL) < 0)
+        fail(errno, "cannot make mount points inside %s -> %s", device, outer);
+    for (size_t i = 0; i < manifest->mounts.count; i++) {
+        char path[4200];
+
+        if (!is_directly_beneath(manifest, i, index) || access(mounts[i].text, F_OK) == 0)
+            continue;
+        snprintf(path, sizeof(path), SKELETON "%s", mounts[i].text + strlen(outer));
+        if (make_directories(path) < 0)
+            fail(errno, "cannot make the mount point %s", mounts[i].text);
+    }
+    for (size_t i = 0; i < manifest->mounts.count; i++)
+        if (is_directly_beneath(manifest, i, index) && access(mounts[i].text, F_OK) < 0)
+            imitate_upwards(mounts[i].text + strlen(outer));
+    mount_layers(device, outer);
+    /* The overlay holds what it needs of both. */
+    umount2(ROM, MNT_DETACH);
+    umount2(WORK, MNT_DETACH);
+    rmdir(WORK);
+}
