@@ -22,7 +22,7 @@ static _Noreturn void give_up(int pipe_end, int error)
     _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-static _Noreturn void become_app(const struct manifest *manifest, int pipe_end)
+static _Noreturn void become_app(const struct manifest *manifest, int terminal, int pipe_end)
 {
     static const char *const nothing[] = {NULL};
     int null = open("/dev/null", O_RDONLY);
@@ -32,7 +32,7 @@ static _Noreturn void become_app(const struct manifest *manifest, int pipe_end)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (dup2(null, 0) < 0 || dup2(console_fd(), 1) < 0 || dup2(console_fd(), 2) < 0)
+    if (dup2(null, 0) < 0 || dup2(terminal, 1) < 0 || dup2(terminal, 2) < 0)
         give_up(pipe_end, errno);
     environ = (char **)(manifest->env.items ? manifest->env.items : (const char **)nothing);
     execvp(manifest->argv.items[0], (char *const *)manifest->argv.items);
@@ -43,14 +43,14 @@ static _Noreturn void become_app(const struct manifest *manifest, int pipe_end)
  * could not be. */
 static pid_t start(const struct manifest *manifest, int *ret_error)
 {
-    int ends[2];
+    int terminal = console_terminal(), ends[2];
     pid_t app;
     ssize_t size;
 
     if (pipe2(ends, O_CLOEXEC) < 0 || (app = fork()) < 0)
         fail(errno, "cannot start a process");
     if (app == 0)
-        become_app(manifest, ends[1]);
+        become_app(manifest, terminal, ends[1]);
     close(ends[1]);
     do
         size = read(ends[0], ret_error, sizeof(*ret_error));
@@ -78,14 +78,15 @@ static bool reap(pid_t app, int *ret_status)
 
 static int supervise(struct manifest *manifest, pid_t app, int signals)
 {
-    struct pollfd polls[] = {{signals, POLLIN, 0}, {control_fd(), POLLIN, 0}};
+    struct pollfd polls[] = {{signals, POLLIN, 0}, {control_fd(), POLLIN, 0}, {0}, {0}};
     struct signalfd_siginfo info;
     int status = 0;
 
     for (;;) {
         bool waiting = ports_watch(manifest);
 
-        if (poll(polls, 2, waiting ? PORT_INTERVAL_MS : -1) < 0 && errno != EINTR)
+        console_watch(&polls[2], &polls[3]);
+        if (poll(polls, 4, waiting ? PORT_INTERVAL_MS : -1) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;
@@ -93,6 +94,8 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
             control_receive(app);
         else if (polls[1].revents)
             polls[1].fd = -1; /* the host closed the port; the app goes on until it ends the VM */
+        if (polls[2].revents || polls[3].revents)
+            console_copy();
     }
 }
 

@@ -1,54 +1,129 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* console.c: the app's console, a virtio console; before there is one, the kernel's log. */
+/*
+ * console.c: what the app writes, on its way to the host.
+ *
+ * The app has a terminal of its own, a pty, so that its output comes line by line, and init copies
+ * it to a virtio-serial port in large pieces.  (A virtio console as the terminal itself moves 16
+ * bytes at a time, each for an exit of the VM, and loses some when the host is slow.)
+ */
 #include "guest.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
-static int console = -1;
+enum { PIECE = 16 << 10 };
+
+static int port = -1;   /* to the host; does not block */
+static int master = -1; /* of the pty; does not block */
+static int slave = -1;
+static unsigned long long sent;
+
+/* Read from the pty and not yet sent. */
+static char held[PIECE];
+static size_t held_from, held_to;
 
 void console_open(void)
 {
-    struct termios mode;
+    port = port_open(MANIFEST_CONSOLE_PORT, O_NONBLOCK);
+    if (port < 0)
+        fail(0, "this kernel has no driver for the console port (virtio_console)");
+}
 
-    console = open("/dev/hvc0", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (console < 0)
-        fail(0, "this kernel has no driver for the console (virtio_console)");
+int console_terminal(void)
+{
+    struct termios mode;
+    const char *name;
+
+    master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0 || !(name = ptsname(master)) ||
+        (slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0)
+        fail(errno, "cannot make a terminal for the app");
     /* Bytes leave the guest as the app wrote them: no carriage returns, no echo. */
-    if (tcgetattr(console, &mode) == 0) {
+    if (tcgetattr(slave, &mode) == 0) {
         cfmakeraw(&mode);
-        tcsetattr(console, TCSANOW, &mode);
+        tcsetattr(slave, TCSANOW, &mode);
+    }
+    return slave;
+}
+
+/* Sends as much as the port takes now.  Returns how much. */
+static size_t send_some(const char *bytes, size_t size)
+{
+    ssize_t done = write(port, bytes, size);
+
+    if (done <= 0)
+        return 0;
+    sent += (unsigned long long)done;
+    return (size_t)done;
+}
+
+void console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port)
+{
+    bool is_full = held_from < held_to;
+
+    *ret_terminal = (struct pollfd){is_full ? -1 : master, POLLIN, 0};
+    *ret_port = (struct pollfd){is_full ? port : -1, POLLOUT, 0};
+}
+
+void console_copy(void)
+{
+    if (held_from == held_to) {
+        ssize_t size = read(master, held, sizeof(held));
+
+        held_from = 0;
+        held_to = size > 0 ? (size_t)size : 0;
+    }
+    if (held_from < held_to)
+        held_from += send_some(held + held_from, held_to - held_from);
+}
+
+/* Sends all, waiting for the host where it must. */
+static void send_all(const char *bytes, size_t size)
+{
+    while (size > 0) {
+        struct pollfd ready = {port, POLLOUT, 0};
+        size_t done;
+
+        if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+            return;
+        done = send_some(bytes, size);
+        bytes += done;
+        size -= done;
     }
 }
 
-int console_fd(void)
+unsigned long long console_finish(void)
 {
-    return console;
+    ssize_t size;
+
+    send_all(held + held_from, held_to - held_from);
+    held_from = held_to = 0;
+    while (master >= 0 && (size = read(master, held, sizeof(held))) > 0)
+        send_all(held, (size_t)size);
+    return sent;
 }
 
 void console_print(const char *format, ...)
 {
     char line[MANIFEST_LINE_MAX + 256];
-    int fd = console >= 0 ? console : open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    if (console < 0)
-        dprintf(fd, "<2>%s", line); /* critical: shown in spite of `quiet` */
-    else if (write(fd, line, strlen(line)) < 0)
-        return; /* nobody is left to be told */
-    if (console < 0)
-        close(fd);
-}
+    if (port >= 0) {
+        send_all(line, strlen(line));
+    } else {
+        int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
-void console_drain(void)
-{
-    if (console >= 0)
-        tcdrain(console);
+        dprintf(log, "<2>%s", line); /* critical: shown in spite of `quiet` */
+        close(log);
+    }
 }

@@ -35,19 +35,26 @@ static bool has_name(const char *entry, const char *wanted)
     return strcmp(name, wanted) == 0;
 }
 
-void control_open(void)
+int port_open(const char *name, int flags)
 {
     DIR *directory = opendir("/sys/class/virtio-ports");
     struct dirent *entry;
     char path[300];
+    int fd = -1;
 
-    while (directory && port < 0 && (entry = readdir(directory)))
-        if (has_name(entry->d_name, MANIFEST_PORT)) {
+    while (directory && fd < 0 && (entry = readdir(directory)))
+        if (has_name(entry->d_name, name)) {
             snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-            port = open(path, O_RDWR | O_CLOEXEC);
+            fd = open(path, O_RDWR | O_CLOEXEC | flags);
         }
     if (directory)
         closedir(directory);
+    return fd;
+}
+
+void control_open(void)
+{
+    port = port_open(MANIFEST_PORT, 0);
     if (port < 0)
         fail(0, "this kernel has no driver for the control port (virtio_console)");
 }
@@ -164,7 +171,6 @@ _Noreturn void fail(int error, const char *format, ...)
     format_line(line, format, arguments);
     va_end(arguments);
     console_print("%s%s%s\n", line, error ? ": " : "", error ? strerror(error) : "");
-    console_drain();
     if (error)
         control_send("failed %s: %s", line, strerror(error));
     else

@@ -11,9 +11,13 @@
 
 #include "manifest.h"
 
+#include <poll.h>
 #include <stdbool.h>
 
 /* ---- control.c: the line to the host ------------------------------------------------------ */
+
+/* Opens the virtio-serial port of this name.  -1 if there is none. */
+int port_open(const char *name, int flags);
 
 /* Opens the port MANIFEST_PORT.  Dies if the VM has none. */
 void control_open(void);
@@ -34,11 +38,21 @@ _Noreturn void fail(int error, const char *format, ...) __attribute__((format(pr
 
 /* ---- console.c ---------------------------------------------------------------------------- */
 
-/* Opens the console, /dev/hvc0, as it is, without a terminal's processing. */
+/* Opens the port to the host. */
 void console_open(void);
-int console_fd(void);
+
+/* Makes the app's terminal.  Returns its descriptor for the app. */
+int console_terminal(void);
+
+/* What to poll, and what to do when one of the two is ready. */
+void console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port);
+void console_copy(void);
+
+/* Sends what is left of the app's output.  Returns how many bytes the console had in all. */
+unsigned long long console_finish(void);
+
+/* Prints a line of init's own. */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void console_drain(void);
 
 /* ---- modules.c ---------------------------------------------------------------------------- */
 

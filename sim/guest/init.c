@@ -31,9 +31,7 @@ int main(void)
     control_send("phase mounts");
 
     status = app_run(&manifest);
-    /* All that the app wrote has left the guest before the host is told to end it. */
-    console_drain();
-    control_send("exit %d", status);
+    control_send("exit %d %llu", status, console_finish());
     sleep(10);
     reboot(RB_AUTOBOOT);
     return 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * manifest.h: what romsim and the guest's init say to each other, on the virtio-serial port
- * MANIFEST_PORT.  The one header that both worlds share; it needs libc and nothing else.
+ * MANIFEST_PORT (MANIFEST_CONSOLE_PORT has the app's output, and nothing else).  The one header
+ * that both worlds share; it needs libc and nothing else.
  *
  * The host begins, with the manifest:
  *
@@ -17,7 +18,8 @@
  *     note TEXT                     something that the user should know
  *     port NUMBER                   the app accepts connections there
  *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it
- *     exit STATUS                   the app ended: 0-255, 128 + N for signal N
+ *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; the console had
+ *                                   BYTES in all, which may arrive later than this line
  *     failed TEXT                   the boot stopped
  *
  * After `exit` or `failed` nothing of worth is left in the guest; the host ends it.
@@ -27,8 +29,9 @@
 
 #include <stddef.h>
 
-#define MANIFEST_PORT     "romsim.control"
-#define MANIFEST_GREETING "romsim 1 "
+#define MANIFEST_PORT         "romsim.control"
+#define MANIFEST_CONSOLE_PORT "romsim.console"
+#define MANIFEST_GREETING     "romsim 1 "
 
 enum {
     MANIFEST_MAX = 8 << 20,     /* bytes of records */

@@ -16,6 +16,8 @@
  */
 #include "qemu.h"
 
+#include "sim/guest/manifest.h"
+
 #include <romsim/cleanup.h>
 
 #include <errno.h>
@@ -126,10 +128,10 @@ static int add_lines(const struct qemu_config *config, struct qemu_argv *argv)
         add(argv, "-mon", "chardev=qmp,mode=control") < 0 ||
         add(argv, "-device", "virtio-serial-pci,addr=%d", SLOT_SERIAL) < 0 ||
         add(argv, "-chardev", "socket,id=console,fd=%d", config->console_fd) < 0 ||
-        add(argv, "-device", "virtconsole,chardev=console") < 0 ||
+        add(argv, "-device", "virtserialport,chardev=console,name=" MANIFEST_CONSOLE_PORT) < 0 ||
         add(argv, "-chardev", "socket,id=control,fd=%d", config->control_fd) < 0)
         return -1;
-    return add(argv, "-device", "virtserialport,chardev=control,name=romsim.control");
+    return add(argv, "-device", "virtserialport,chardev=control,name=" MANIFEST_PORT);
 }
 
 static int add_network(struct qemu_argv *argv)

@@ -43,7 +43,7 @@ struct qemu_config {
     const struct qemu_drive *drives;
     size_t drive_count;
     /* One end of a socket pair each, inherited by QEMU. */
-    int console_fd; /* the app's console: hvc0 */
+    int console_fd; /* the app's console */
     int control_fd; /* the line to init */
     int log_fd;     /* the kernel's log: ttyS0 */
     int qmp_fd;

@@ -32,6 +32,7 @@
 
 enum {
     BOOT_TIMEOUT_S = 60,
+    DRAIN_TIMEOUT_S = 5, /* without a byte of the console that is still to come */
     STOP_TIMEOUT_S = 10, /* for the app to obey SIGTERM, as docker stop has it */
     TAIL_LINES = 15,
     READ_MAX = 16 << 10,
@@ -55,6 +56,9 @@ struct supervisor {
     uint64_t deadline;     /* the same; 0: none */
     uint64_t boot_timeout; /* microseconds */
     bool app_runs, stopping, saw_output;
+    bool exited; /* the guest reported how the app ended: */
+    int exit_status;
+    uint64_t exit_bytes, console_bytes;
     char phase[32]; /* the last one that init reported */
     struct tail console, log, errors;
     struct romsim_buffer line;     /* of the control port, not complete yet */
@@ -191,17 +195,31 @@ static void on_loopback(struct supervisor *self, const char *text)
     send_text(self, ROMSIM_VM_NOTE, note);
 }
 
+/* The status stands until all of the console that the guest counted has arrived. */
+static void take_exit(struct supervisor *self)
+{
+    if (self->exited && self->console_bytes >= self->exit_bytes)
+        decide(self, ROMSIM_VM_EXIT, self->exit_status, "%s", "");
+}
+
 static void on_exit_status(struct supervisor *self, const char *text)
 {
-    long status = manifest_number(text, 255);
+    unsigned status = 0;
+    unsigned long long bytes = 0;
 
-    if (status < 0)
+    if (sscanf(text, "%u %llu", &status, &bytes) != 2 || status > 255) {
         decide(self, ROMSIM_VM_FAILED, 0, "the guest reported a bad exit status");
+        return;
+    }
     if (status == STATUS_KILLED && !self->stopping && lacks_memory(self))
         send_text(self, ROMSIM_VM_NOTE,
                   "the guest ran out of memory and its kernel killed the app: give it more (-m, or "
                   "memory_mb in the instance)");
-    decide(self, ROMSIM_VM_EXIT, (int)status, "%s", "");
+    self->exited = true;
+    self->exit_status = (int)status;
+    self->exit_bytes = bytes;
+    self->deadline = now() + DRAIN_TIMEOUT_S * 1000000ULL;
+    take_exit(self);
 }
 
 static void on_failed(struct supervisor *self, const char *text)
@@ -267,6 +285,10 @@ static void take_console(struct supervisor *self, const char *bytes, size_t size
     self->saw_output |= self->app_runs;
     tail_add(&self->console, bytes, size);
     send_event(self, ROMSIM_VM_CONSOLE, bytes, size, 0);
+    self->console_bytes += size;
+    if (self->exited)
+        self->deadline = now() + DRAIN_TIMEOUT_S * 1000000ULL;
+    take_exit(self);
 }
 
 static void take_log(struct supervisor *self, const char *bytes, size_t size)
@@ -353,8 +375,25 @@ static void on_client(struct supervisor *self)
         request_stop(self);
 }
 
+/* Somebody signals the supervisor itself: the machine shuts down, say. */
+static void on_signal(struct supervisor *self)
+{
+    struct signalfd_siginfo info;
+
+    if (read(self->signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (self->stopping)
+        decide(self, ROMSIM_VM_EXIT, STATUS_KILLED, "%s", "");
+    else
+        request_stop(self);
+}
+
 static void on_deadline(struct supervisor *self)
 {
+    if (self->exited) {
+        decide(self, ROMSIM_VM_EXIT, self->exit_status, "%s", "");
+        return;
+    }
     if (self->stopping) {
         send_text(self, ROMSIM_VM_NOTE, "the app did not obey SIGTERM: it was killed");
         decide(self, ROMSIM_VM_EXIT, STATUS_KILLED, "%s", "");
@@ -406,7 +445,7 @@ static void dispatch(struct supervisor *self, const struct pollfd *polls)
     if (polls[WATCH_CLIENT].revents)
         on_client(self);
     if (polls[WATCH_SIGNALS].revents)
-        decide(self, ROMSIM_VM_EXIT, STATUS_KILLED, "%s", "");
+        on_signal(self);
     if (polls[WATCH_LOG].revents)
         read_line(self, &lines[LINE_LOG], take_log);
     if (polls[WATCH_ERRORS].revents)

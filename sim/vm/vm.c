@@ -217,6 +217,8 @@ static void on_channel(struct client *client, size_t index)
     cleanup_close_fd(&instance->channel);
     instance->channel = -1;
     waitpid(instance->pid, NULL, 0);
+    if (!instance->ended)
+        romsim_state_sweep();
 }
 
 static void on_signal(struct client *client)

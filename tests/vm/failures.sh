@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# failures.sh: a boot that cannot be finished says why, with the console's last lines, and is 125.
+. "$(dirname "$0")/../lib.sh"
+need guest "boots that fail" || done_testing
+
+"$SAMPLES/busybox-base.sh" base
+echo file >base/occupied
+mkdir rom && echo x >rom/x
+(cd rom && find . | cpio -o -H newc --quiet) >rom.cpio
+truncate -s %4096 rom.cpio
+
+# fails_with STATUS TEXT WANTED... -- OPTIONS: one boot, several things in its words.
+failing() {
+    local text=$1 wanted=$2; shift 2
+    fails 125 "$text" romsim run --image ./base "$@" --args "echo the app ran"
+    like "$out" "$wanted" "and says: $wanted"
+    unlike "$out" "the app ran" "and the app was not started"
+}
+failing "a cpio ROM with at stops the boot" \
+    "the boot stopped: cannot mount /dev/ukp_rom1 -> /app: it is not an EROFS image" \
+    --rom name=r,image=./rom.cpio,at=/app
+like "$out" "the console's last lines:
+  | cannot mount /dev/ukp_rom1 -> /app" "and shows the console"
+failing "so does a place that is a file" \
+    "cannot mount /dev/ukp_rom1 -> /occupied/x: the mount point cannot be made: Not a directory" \
+    --rom dir=rom,at=/occupied/x
+
+# A damaged image: the superblock is right, what it points to is not.
+ok "an image to damage" romsim build --help
+mkfs.erofs -x-1 bad.erofs rom >/dev/null 2>&1 || skip "a damaged image" "no mkfs.erofs"
+if [ -e bad.erofs ]; then
+    # feature_incompat: bits that no kernel has.
+    printf '\xff\xff\xff\x7f' | dd of=bad.erofs bs=1 seek=$((1024 + 80)) conv=notrunc status=none
+    out=$(romsim run --image ./base --rom name=bad,image=./bad.erofs,at=/app --args true 2>&1)
+    is "$?" 125 "an image that neither romsim nor the kernel takes is refused"
+fi
+
+# A kernel that is none, and one that never says a word.
+head -c 100000 /dev/zero >zeros
+fails 125 "a file that is no kernel is refused" romsim run --image ./base --kernel zeros --args true
+like "$out" "zeros: neither a bzImage nor an ELF kernel" "by its name"
+fails 125 "a missing kernel too" romsim run --image ./base --kernel missing --args true
+ROMSIM_GUEST=$T/nowhere fails 125 "so is a missing guest bundle" romsim run --image ./base --args true
+like "$out" "no guest bundle in $T/nowhere" "with its place"
+
+cat >silent.s <<'END'
+.section .note.pvh, "a"
+.long 4, 4, 18
+.asciz "Xen"
+.long start
+.text
+.globl start
+start: hlt
+    jmp start
+END
+if as --64 -o silent.o silent.s 2>/dev/null && ld -Ttext 0x200000 -e start -o silent silent.o 2>/dev/null; then
+    fails 125 "a boot that stands still ends" \
+        romsim run --image ./base --kernel silent --boot-timeout 2 --args true
+    like "$out" "the guest made no progress for 2 s, after the phase 'start'" "and says so"
+else
+    skip "a boot that stands still ends" "no assembler here"
+fi
+
+# Too little memory, in three ways.
+fails 125 "a root that needs more memory than there is" \
+    romsim run --image ./base -m 64 --args "sh -c 'echo the app ran'" --limit memory-min=1 --kernel silent \
+    --boot-timeout 1
+like "$out" "the guest gets " "a guest below the least gets the least, and that is said"
+out=$(romsim run --image ./base -m 100 --args "sh -c 'tail /dev/zero'" 2>&1)
+is "$?" 137 "an app that takes all memory is killed"
+like "$out" "the guest ran out of memory and its kernel killed the app" "and romsim says why"
+
+is "$(ls "$XDG_RUNTIME_DIR/romsim/instances")" "" "nothing is left of any of them"
+done_testing

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# ports.sh: services are reached on 127.0.0.1; the URL is printed when the app really listens.
+. "$(dirname "$0")/../lib.sh"
+need guest "ports" || done_testing
+need curl "ports" || done_testing
+
+"$SAMPLES/busybox-base.sh" base
+mkdir -p one two
+echo "I am one" >one/index.html
+echo "I am two" >two/index.html
+
+# A port that nobody has now, and one that somebody has.
+read -r free taken < <(python3 -c '
+import socket
+a, b = socket.socket(), socket.socket()
+a.bind(("127.0.0.1", 0)); b.bind(("127.0.0.1", 0))
+print(a.getsockname()[1], b.getsockname()[1])')
+mkfifo blocker
+python3 -c 'import signal, socket, sys
+s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen()
+print("listening", flush=True); signal.pause()' "$taken" >blocker &
+blocker=$!
+read -r _ <blocker
+
+cat >two.yaml <<END
+- name: one
+  image: ./base
+  # It listens late, so a URL printed early would be answered by nobody.
+  args: [/bin/sh, -c, "sleep 1; exec httpd -f -p 8080 -h /www"]
+  service_group: {services: [{port: 443, destination_port: 8080, handlers: [tls, http]}]}
+  roms: [{name: www, dir: one, at: /www}]
+- name: two
+  image: ./base
+  args: [/bin/sh, -c, "echo a line; echo another; exec httpd -f -p 8080 -h /www"]
+  service_group: {services: [{port: 443, destination_port: 8080, handlers: [tls, http]}]}
+  roms: [{name: www, dir: two, at: /www}]
+END
+mkfifo output
+"$ROMSIM" run two.yaml >output 2>&1 &
+pid=$!
+exec {output}<output
+urls=0
+while [ $urls -lt 2 ] && read -r -u "$output" line; do
+    echo "$line" >>log
+    if [[ $line =~ (one|two)\ answers\ at\ (http://127\.0\.0\.1:[0-9]+) ]]; then
+        urls=$((urls + 1))
+        is "$(curl --noproxy '*' -sS --max-time 30 "${BASH_REMATCH[2]}/index.html" 2>&1)" \
+            "I am ${BASH_REMATCH[1]}" "${BASH_REMATCH[1]} answers as soon as its URL is printed"
+        echo "${BASH_REMATCH[2]}" >>urls
+    fi
+done
+is "$(sort -u urls | wc -l)" 2 "two instances with the same port get two on the host"
+like "$(cat log)" "two | a line
+two | another" "with several instances each line of a console has its name"
+kill -INT $pid
+wait $pid
+is "$?" 143 "the exit status is that of an app that SIGTERM ended"
+exec {output}<&-
+
+# ---- -p, and what is taken
+fails 125 "a host port that is taken is refused" \
+    romsim run --image ./base -p "$taken:80" --args true
+like "$out" "the port $taken of 127.0.0.1 is taken" "and named"
+
+rm output && mkfifo output
+"$ROMSIM" run --image ./base -p "$free:80" -p 127:127 --args "sh -c 'httpd -p 127.0.0.1:127;
+    httpd -f -p 80 -h /etc'" >output 2>&1 &
+pid=$!
+exec {output}<output
+until grep -qs "127.0.0.1:$free" flags.log && grep -qs "port 127" flags.log; do
+    read -r -u "$output" line || break
+    echo "$line" >>flags.log
+done
+like "$(curl --noproxy '*' -sS --max-time 30 "http://127.0.0.1:$free/passwd" 2>&1)" "root:x:0:0" \
+    "-p HOST:GUEST forwards that very port"
+like "$(cat flags.log)" "the app listens on port 127 of 127.0.0.1 in the guest only" \
+    "an app that listens on its loopback only is told so"
+kill -INT $pid
+wait $pid
+exec {output}<&-
+kill $blocker
+done_testing
