@@ -110,6 +110,19 @@ is "$(jq -r '.roms[2].sha256' plan.json)" "$(sha256sum <img/rom.cpio | cut -d' '
     "the digest is that of the bytes"
 is "$(jq -c '[.command, .env, .ports[0].destination_port, .memory_mb]' plan.json)" \
     '[["/bin/app","it'"'"'s me",""],{"GREETING":"hello world"},8080,256]' "the app as JSON"
+cat >img/names.yaml <<'END'
+image: ./base
+args: [/bin/app]
+roms:
+  - {image: ./rom, at: /etc/my.app}
+  - {image: ./rom, at: /etc/myapp}
+  - {image: ./rom, at: /data}
+  - {image: ./rom, name: data}
+  - {image: ./rom, at: /___}
+END
+is "$(romsim plan --json img/names.yaml | jq -r '.roms[].named_device' | tr '\n' ' ')" \
+    "/dev/ukp_rom_etc-myapp null null /dev/ukp_rom_data null " \
+    "an unnamed ROM has the name that its 'at' gives, if that is free"
 { cat img/plan.yaml; echo ---; cat img/plan.yaml; } | sed '0,/show/s//first/' >img/two.yaml
 is "$(romsim plan --json img/two.yaml | jq -r '.[].name' | tr '\n' ' ')" "first show " \
     "several instances are a JSON array"
