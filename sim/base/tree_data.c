@@ -180,6 +180,8 @@ static int open_host_file(const struct romsim_inode *inode, struct romsim_error 
 
 static int report_copy(const struct romsim_inode *inode, int errnum, struct romsim_error *err)
 {
+    if (inode->data.kind == ROMSIM_DATA_BLOB)
+        return errnum ? romsim_error_system(err, errnum, "cannot read a file's data") : 0;
     if (errnum == ENODATA)
         return host_file_changed(inode, err);
     return errnum ? romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(inode->data.path))
@@ -202,20 +204,29 @@ static size_t find_extent(const struct romsim_data *data, uint64_t offset)
     return low;
 }
 
-static void read_extents(const struct romsim_data *data, uint64_t offset, char *buffer, size_t size)
+/* Read through the file, not through the mapping: the pages of a large archive would all come to
+ * count as this process's memory.  What no extent covers is zeros. */
+static int read_extents(const struct romsim_data *data, uint64_t offset, char *buffer, size_t size)
 {
-    const uint8_t *bytes = romsim_blob_bytes(data->blob);
+    uint64_t base, at = offset, end = offset + size;
+    int fd = romsim_blob_fd(data->blob, &base), errnum;
 
-    for (size_t i = find_extent(data, offset); i < data->extent_count; i++) {
+    for (size_t i = find_extent(data, offset); i < data->extent_count && at < end; i++) {
         const struct romsim_extent *extent = &data->extents[i];
-        uint64_t start = max_u64(extent->file_offset, offset);
-        uint64_t end = min_u64(extent->file_offset + extent->length, offset + size);
+        uint64_t start = max_u64(extent->file_offset, at);
+        uint64_t stop = min_u64(extent->file_offset + extent->length, end);
 
         if (start >= end)
-            return;
-        memcpy(buffer + (start - offset),
-               bytes + extent->source_offset + (start - extent->file_offset), end - start);
+            break;
+        memset(buffer + (at - offset), 0, start - at);
+        errnum = read_fully(fd, buffer + (start - offset), stop - start,
+                            base + extent->source_offset + (start - extent->file_offset));
+        if (errnum != 0)
+            return errnum;
+        at = stop;
     }
+    memset(buffer + (at - offset), 0, end - at);
+    return 0;
 }
 
 int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *buffer, size_t size,
@@ -230,9 +241,7 @@ int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *b
         memset(buffer, 0, size);
         return 0;
     case ROMSIM_DATA_BLOB:
-        memset(buffer, 0, size);
-        read_extents(&inode->data, offset, buffer, size);
-        return 0;
+        return report_copy(inode, read_extents(&inode->data, offset, buffer, size), err);
     case ROMSIM_DATA_HOST:
         fd = open_host_file(inode, err);
         return fd < 0 ? -1 : report_copy(inode, read_fully(fd, buffer, size, offset), err);

@@ -75,20 +75,18 @@ static int base_from_directory(const char *path, struct romsim_base_image *ret,
 
 /* ---- a file --------------------------------------------------------------------------- */
 
-/* An archive, found in the cache by its content or unpacked into a tree and built. */
-static int base_from_archive(struct romsim_blob *blob, const char *name, struct cache_key *ret_key,
-                             struct romsim_base_image *ret, struct romsim_error *err)
+/* An archive, found in the cache or unpacked into a tree and built. */
+static int base_from_archive(struct romsim_blob *blob, const char *name,
+                             const struct cache_key *key, struct romsim_base_image *ret,
+                             struct romsim_error *err)
 {
     CLEANUP_TREE struct romsim_tree *tree = NULL;
-    CLEANUP_FD int lock = -1;
+    CLEANUP_FD int lock = cache_lock(key, err);
     int found;
 
-    if (cache_key_make("archive", romsim_blob_sha256(blob), ROMSIM_SHA256_SIZE, ret_key, err) < 0)
-        return -1;
-    lock = cache_lock(ret_key, err);
     if (lock < 0)
         return -1;
-    found = cache_find(ret_key, &ret->root, err);
+    found = cache_find(key, &ret->root, err);
     if (found != 0) {
         ret->from_cache = true;
         return found < 0 ? -1 : 0;
@@ -98,7 +96,7 @@ static int base_from_archive(struct romsim_blob *blob, const char *name, struct 
         return romsim_error_nomem(err);
     if (romsim_tree_add_archive(tree, blob, false, name, err) < 0)
         return -1;
-    ret->root = cache_build(ret_key, tree, NULL, NULL, err);
+    ret->root = cache_build(key, tree, NULL, NULL, err);
     return ret->root ? 0 : -1;
 }
 
@@ -124,52 +122,60 @@ static int unusable_base(enum image_form form, const char *name, struct romsim_e
                                   "archive (plain, gzip, xz, zstd, lz4) or an OCI image");
 }
 
-static int base_from_blob(struct romsim_blob *blob, const char *name, struct cache_key *ret_key,
+/* `key` identifies the archive if it is one; NULL: its content does. */
+static int base_from_blob(struct romsim_blob *blob, const char *name, const struct cache_key *key,
                           struct romsim_base_image *ret, struct romsim_error *err)
 {
     enum image_form form = image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));
+    struct cache_key content;
 
     if (form == FORM_EROFS)
         return base_from_image(blob, name, ret, err);
-    if (form == FORM_TAR || form == FORM_CPIO || image_form_is_compressed(form))
-        return base_from_archive(blob, name, ret_key, ret, err);
-    return unusable_base(form, name, err);
+    if (form != FORM_TAR && form != FORM_CPIO && !image_form_is_compressed(form))
+        return unusable_base(form, name, err);
+    if (!key &&
+        cache_key_make("archive", romsim_blob_sha256(blob), ROMSIM_SHA256_SIZE, &content, err) < 0)
+        return -1;
+    return base_from_archive(blob, name, key ? key : &content, ret, err);
 }
 
 int image_base_from_blob(struct romsim_blob *blob, const char *name, struct romsim_base_image *ret,
                          struct romsim_error *err)
 {
-    struct cache_key key;
-
-    return base_from_blob(blob, name, &key, ret, err);
+    return base_from_blob(blob, name, NULL, ret, err);
 }
 
-/* What stat() says of a file leads to its root without reading the file. */
+/*
+ * What stat() says of a file leads to its root without reading the file.  A file that has just
+ * changed is identified by its content instead, which takes longer: a hash of all of it.
+ */
 static int base_from_file(const char *path, struct romsim_base_image *ret, struct romsim_error *err)
 {
     CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
-    struct cache_key file_key, content_key = {""};
+    struct cache_key key, after;
     struct stat st;
     bool safe;
     int found;
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
-    if (cache_key_of_file(&st, &file_key, err) < 0)
+    if (cache_key_of_file(&st, &key, err) < 0)
         return -1;
     safe = cache_time_is_safe(st.st_ctim.tv_sec);
-    found = safe ? cache_find(&file_key, &ret->root, err) : 0;
+    found = safe ? cache_find(&key, &ret->root, err) : 0;
     if (found != 0) {
         ret->from_cache = true;
         return found < 0 ? -1 : 0;
     }
     blob = romsim_blob_snapshot_fd(fd, path, err);
-    if (!blob || base_from_blob(blob, path, &content_key, ret, err) < 0)
+    if (!blob)
         return -1;
-    if (safe && content_key.hex[0])
-        cache_alias(&content_key, &file_key);
-    return 0;
+    /* The copy is of the state that the key is of, or it is identified by its content. */
+    if (fstat(fd, &st) < 0 || cache_key_of_file(&st, &after, err) < 0 ||
+        strcmp(key.hex, after.hex) != 0)
+        safe = false;
+    return base_from_blob(blob, path, safe ? &key : NULL, ret, err);
 }
 
 /* ---- all of them ---------------------------------------------------------------------- */

@@ -215,19 +215,6 @@ struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree 
     return root;
 }
 
-void cache_alias(const struct cache_key *key, const struct cache_key *other)
-{
-    CLEANUP_FD int folder = open_folder(NULL);
-    char name[80], other_name[80];
-
-    if (folder < 0)
-        return;
-    root_name(key, name);
-    root_name(other, other_name);
-    if (linkat(folder, name, folder, other_name, 0) < 0)
-        return; /* found by its first key all the same */
-}
-
 /* Is it an unfinished root whose maker is gone? */
 static bool is_abandoned(int folder, const char *name)
 {

@@ -10,8 +10,9 @@
  * killed.  Two commands that want the same root wait for each other by a lock of the kernel's,
  * which dies with its holder.  A root that cannot be kept is used all the same.
  *
- * Keys are SHA-256 in hexadecimal: of the content for archives and layers, of the stat() of all
- * entries for a directory.
+ * Keys are SHA-256 in hexadecimal: of the plain layers' digests for an image, of what stat() says
+ * of an archive or of all entries of a directory; where that is not safe (cache_time_is_safe()),
+ * of an archive's content, and a directory's root is not kept.
  */
 #ifndef ROMSIM_IMAGE_CACHE_H
 #define ROMSIM_IMAGE_CACHE_H
@@ -54,9 +55,6 @@ typedef bool cache_still(void *context);
  * `still` (may be NULL) says so in the end. */
 struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,
                                 cache_still *still, void *context, struct romsim_error *err);
-
-/* Lets the root of `key` be found under `other`, too.  Without effect if it is not there. */
-void cache_alias(const struct cache_key *key, const struct cache_key *other);
 
 /* Removes roots that were not used for `seconds`; adds up what that frees. */
 int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err);

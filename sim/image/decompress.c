@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { HOLE_SIZE = 4096 };
+enum { HOLE_SIZE = 4096, FORGET_STEP = 32 << 20 };
 
 static void free_archive(struct archive **archive)
 {
@@ -106,10 +106,11 @@ static int too_large(const char *name, uint64_t limit, struct romsim_error *err)
                                   "if it is not");
 }
 
-static int copy_stream(struct archive *archive, uint64_t limit, int fd, const char *name,
+static int copy_stream(struct archive *archive, struct romsim_blob *blob, int fd, const char *name,
                        uint64_t *ret_size, struct romsim_error *err)
 {
-    uint64_t end = 0;
+    uint64_t packed = romsim_blob_size(blob), read, forgotten = 0, end = 0;
+    uint64_t limit = max_u64(DECOMPRESS_FLOOR, packed * DECOMPRESS_RATIO);
     const void *bytes;
     size_t size;
     la_int64_t offset;
@@ -123,6 +124,11 @@ static int copy_stream(struct archive *archive, uint64_t limit, int fd, const ch
         if (write_sparsely(fd, bytes, size, (uint64_t)offset, err) < 0)
             return -1;
         end = (uint64_t)offset + size;
+        read = (uint64_t)archive_filter_bytes(archive, -1);
+        if (read >= forgotten + FORGET_STEP) {
+            romsim_blob_forget(blob, forgotten, min_u64(read, packed) - forgotten);
+            forgotten = read;
+        }
     }
     if (status != ARCHIVE_EOF)
         return damaged(archive, name, err);
@@ -136,12 +142,12 @@ static int copy_stream(struct archive *archive, uint64_t limit, int fd, const ch
 struct romsim_blob *image_decompress(struct romsim_blob *blob, const char *name,
                                      struct romsim_error *err)
 {
-    uint64_t packed = romsim_blob_size(blob), size = 0;
-    uint64_t limit = max_u64(DECOMPRESS_FLOOR, packed * DECOMPRESS_RATIO);
+    uint64_t size = 0;
     CLEANUP(free_archive) struct archive *archive = NULL;
     CLEANUP_FD int fd = -1;
 
-    if (!image_form_is_compressed(image_form_probe(romsim_blob_bytes(blob), packed)))
+    if (!image_form_is_compressed(
+            image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob))))
         return romsim_blob_ref(blob);
     archive = archive_read_new();
     fd = romsim_blob_scratch_file(err);
@@ -151,7 +157,7 @@ struct romsim_blob *image_decompress(struct romsim_blob *blob, const char *name,
         return NULL;
     }
     if (open_stream(archive, blob, name, err) < 0 ||
-        copy_stream(archive, limit, fd, name, &size, err) < 0)
+        copy_stream(archive, blob, fd, name, &size, err) < 0)
         return NULL;
     if (ftruncate(fd, (off_t)size) < 0) {
         romsim_error_system(err, errno, "cannot write the decompressed data");
