@@ -25,8 +25,9 @@
 #include <sys/types.h>
 
 enum {
-    ROMSIM_NAME_MAX = 255,   /* bytes of a name, as Linux and EROFS have it */
-    ROMSIM_TARGET_MAX = 4095 /* bytes of a symbolic link's target (PATH_MAX less the NUL) */
+    ROMSIM_NAME_MAX = 255,    /* bytes of a name, as Linux and EROFS have it */
+    ROMSIM_TARGET_MAX = 4095, /* bytes of a symbolic link's target (PATH_MAX less the NUL) */
+    ROMSIM_XATTRS_MAX = 4096  /* of an inode; Linux lists at most 64 KiB of names */
 };
 
 struct romsim_tree;
@@ -157,10 +158,10 @@ enum romsim_walk_flags {
 /*
  * Resolves all but the last component of `path` from the root: empty and "." components are
  * passed over, ".." goes up and stops at the root, symlinks in the middle are followed inside the
- * tree (at most 40).  On success *ret_directory is the directory and *ret_name, *ret_name_size the
- * last component inside `path` (size 0: the path names the root itself).  A last component ".."
- * is EINVAL.
- * Returns 0, or -1 with ENOENT, ENOTDIR, ELOOP or as romsim_tree_add().
+ * tree (at most 40, with targets of 4 KiB together).  On success *ret_directory is the directory
+ * and *ret_name, *ret_name_size the last component inside `path` (size 0: the path names the root
+ * itself).  A last component ".." is EINVAL. Returns 0, or -1 with ENOENT, ENOTDIR, ELOOP or as
+ * romsim_tree_add().
  */
 int romsim_tree_walk(struct romsim_tree *tree, const char *path, unsigned flags,
                      struct romsim_inode **ret_directory, const char **ret_name,
@@ -197,7 +198,7 @@ void romsim_inode_clear_data(struct romsim_inode *inode);
 int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size_t size,
                             struct romsim_error *err);
 
-/* Sets or replaces an xattr; keeps the list sorted. */
+/* Sets or replaces an xattr; keeps the list sorted.  E2BIG for more than ROMSIM_XATTRS_MAX. */
 int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const void *value,
                            size_t value_size, struct romsim_error *err);
 

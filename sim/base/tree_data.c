@@ -144,6 +144,8 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
         inode->xattrs[at].value_size = value_size;
         return 0;
     }
+    if (inode->xattr_count == ROMSIM_XATTRS_MAX)
+        return romsim_error_set(err, E2BIG, "more than %d extended attributes", ROMSIM_XATTRS_MAX);
     xattrs = reallocarray(inode->xattrs, inode->xattr_count + 1, sizeof(*xattrs));
     if (!xattrs)
         return romsim_error_nomem(err);

@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LINKS_MAX = 40 }; /* as Linux has it */
+/* As many as in Linux, and what their targets have together: without that, a long target that 40
+ * links share would make each of many names cost a hundred thousand steps. */
+enum { LINKS_MAX = 40, TARGETS_MAX = 4096 };
 
 struct walk {
     struct romsim_tree *tree;
@@ -25,6 +27,7 @@ struct walk {
     const char *rest;               /* still to do */
     unsigned flags;
     unsigned links; /* followed so far */
+    size_t targets; /* bytes of their targets */
 };
 
 static bool is_dot(const char *name, size_t size)
@@ -51,8 +54,12 @@ static int follow(struct walk *walk, const struct romsim_dentry *dentry, struct 
 
     if (walk->flags & ROMSIM_WALK_NO_FOLLOW)
         return not_a_directory(dentry, err);
+    walk->targets += strlen(target);
     if (++walk->links > LINKS_MAX)
         return romsim_error_set(err, ELOOP, "more than %d symbolic links on the way", LINKS_MAX);
+    if (walk->targets > TARGETS_MAX)
+        return romsim_error_set(err, ELOOP, "symbolic links of more than %d bytes on the way",
+                                TARGETS_MAX);
     if (asprintf(&text, "%s/%s", target, walk->rest) < 0)
         return romsim_error_nomem(err);
     if (target[0] == '/')

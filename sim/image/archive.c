@@ -30,6 +30,10 @@
 /* Bytes of the archive after which the pages that were looked at are let go. */
 enum { FORGET_STEP = 32 << 20, TAR_BLOCK = 512 };
 
+/* What the files of an archive may have together, holes included, which cost nothing to ship but
+ * have to be hashed and read back as zeros: this much, and so many times the archive's size. */
+enum { HOLES_FLOOR = 512 << 20, HOLES_RATIO = 64 };
+
 DEFINE_VECTOR(extents, struct romsim_extent)
 
 struct import {
@@ -40,6 +44,7 @@ struct import {
     struct archive *archive;
     int blocks_read;        /* by libarchive: the blob, then its padding */
     uint64_t forgotten;     /* the archive's bytes up to here have been let go */
+    uint64_t data_bytes;    /* of all files so far */
     struct extents extents; /* of the file at hand, kept to be used again */
 };
 
@@ -204,6 +209,20 @@ static int add_extent(struct import *import, struct romsim_extent extent, struct
     return extents_append(&import->extents, extent) < 0 ? romsim_error_nomem(err) : 0;
 }
 
+static int count_data(struct import *import, uint64_t size, struct romsim_error *err)
+{
+    uint64_t plain = romsim_blob_size(import->blob);
+    uint64_t limit = plain > UINT64_MAX / HOLES_RATIO ? UINT64_MAX : plain * HOLES_RATIO;
+
+    limit = max_u64(limit, HOLES_FLOOR);
+    if (checked_add(import->data_bytes, size, &import->data_bytes) && import->data_bytes <= limit)
+        return 0;
+    romsim_error_set(err, EFBIG, "the files have more than %s in an archive of %s",
+                     SIZE_TEXT(limit), SIZE_TEXT(plain));
+    return romsim_error_hint(err, "sparse files of such sizes are refused; make them where they "
+                                  "are used");
+}
+
 static int set_data(struct import *import, struct romsim_inode *inode, struct archive_entry *entry,
                     struct romsim_error *err)
 {
@@ -216,6 +235,8 @@ static int set_data(struct import *import, struct romsim_inode *inode, struct ar
 
     if (size < 0)
         return romsim_error_set(err, EUCLEAN, "its size is negative");
+    if (count_data(import, (uint64_t)size, err) < 0)
+        return -1;
     import->extents.count = 0;
     while ((status = archive_read_data_block(import->archive, &bytes, &length, &offset)) ==
            ARCHIVE_OK) {

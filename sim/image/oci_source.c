@@ -256,13 +256,15 @@ struct romsim_blob *oci_source_file(struct oci_source *source, const char *path,
 json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
                         const char *sha256, struct romsim_error *err)
 {
+    uint64_t announced = size == UINT64_MAX ? oci_source_size(source, path) : size;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     json_error_t error;
     json_t *json;
 
-    if (size != UINT64_MAX && size > OCI_JSON_MAX) {
-        romsim_error_set(err, EFBIG, "'%s' would have %s, more than %s of JSON", QUOTE(path),
-                         SIZE_TEXT(size), SIZE_TEXT(OCI_JSON_MAX));
+    /* Before the file is copied: it may be a sparse one of any size. */
+    if (announced > OCI_JSON_MAX) {
+        romsim_error_set(err, EFBIG, "'%s' has %s, more than %s of JSON", QUOTE(path),
+                         SIZE_TEXT(announced), SIZE_TEXT(OCI_JSON_MAX));
         return NULL;
     }
     blob = oci_source_file(source, path, size, sha256, err);
