@@ -128,24 +128,38 @@ static void pop_step(struct steps *steps)
         free(steps->items[--steps->count].name);
 }
 
-/* Puts a link's target before the rest of the path; an absolute one starts from the root again. */
-static int follow(struct view *view, uint64_t link, struct steps *steps, char **pending,
-                  const char *rest, struct romsim_error *err)
+/* A path on its way to steps. */
+struct path_walk {
+    struct view *view;
+    struct steps *steps; /* so far */
+    char *pending;       /* owned */
+    size_t at;           /* the next name in `pending` */
+    size_t links_end;    /* as far as this, `pending` came out of links */
+    int links;
+};
+
+/* Puts the target of the link in place of its name, which ends at `end`; an absolute one starts
+ * from the root again. */
+static int follow(struct path_walk *walk, uint64_t link, size_t end, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer path = ROMSIM_BUFFER_INIT(PENDING_MAX);
-    CLEANUP_FREE char *target = view_readlink(view, link, err);
+    CLEANUP_FREE char *target = view_readlink(walk->view, link, err);
 
     if (!target)
         return -1;
+    if (++walk->links > LINKS_MAX)
+        return romsim_error_set(err, ELOOP, "too many symbolic links on the way");
     if (target[0] == '/')
-        while (steps->count > 0)
-            pop_step(steps);
+        while (walk->steps->count > 0)
+            pop_step(walk->steps);
     romsim_buffer_puts(&path, target);
     romsim_buffer_puts(&path, "/");
-    if (romsim_buffer_puts(&path, rest) < 0)
+    if (romsim_buffer_puts(&path, walk->pending + end) < 0)
         return romsim_error_system(err, path.failed, "its path is too long");
-    free(*pending);
-    *pending = romsim_buffer_steal(&path);
+    walk->links_end = strlen(target) + (walk->links_end > end ? walk->links_end - end + 1 : 0);
+    walk->at = 0;
+    free(walk->pending);
+    walk->pending = romsim_buffer_steal(&path);
     return 0;
 }
 
@@ -169,42 +183,44 @@ static int look_up_step(struct view *view, const struct steps *steps, const char
     return 0;
 }
 
+/* Takes the next name, of `size` bytes. */
+static int walk_name(struct path_walk *walk, size_t size, struct romsim_error *err)
+{
+    const char *name = walk->pending + walk->at;
+    struct stat stat = {0};
+    uint64_t node = 0;
+
+    if (look_up_step(walk->view, walk->steps, name, size, &node, &stat, err) < 0)
+        return -1;
+    if (node == 0 && walk->at < walk->links_end) /* mkdir(2) does not make a link's target */
+        return romsim_error_set(err, ENOENT, "a symbolic link on the way leads nowhere");
+    if (node != 0 && S_ISLNK(stat.st_mode))
+        return follow(walk, node, walk->at + size, err);
+    walk->at += size;
+    return push_step(walk->steps, name, size, node, err);
+}
+
 /* Turns `path` into steps without links, dots or empty names. */
 static int resolve(struct view *view, const char *path, struct steps *ret, struct romsim_error *err)
 {
-    CLEANUP_FREE char *pending = strdup(path);
-    const char *name = pending;
-    int links = 0;
+    struct path_walk walk = {.view = view, .steps = ret, .pending = strdup(path)};
+    int result = walk.pending ? 0 : romsim_error_nomem(err);
 
-    while (name && *name) {
+    while (result == 0 && walk.pending[walk.at]) {
+        const char *name = walk.pending + walk.at;
         size_t size = strcspn(name, "/");
-        struct stat stat = {0};
-        uint64_t node = 0;
 
-        if (size == 0 || (size == 1 && name[0] == '.')) {
-            name += size == 0 ? 1 : size;
-            continue;
-        }
-        if (size == 2 && name[0] == '.' && name[1] == '.') {
+        if (size == 2 && name[0] == '.' && name[1] == '.')
             pop_step(ret);
-            name += size;
-            continue;
-        }
-        if (look_up_step(view, ret, name, size, &node, &stat, err) < 0)
-            return -1;
-        if (node != 0 && S_ISLNK(stat.st_mode)) {
-            if (++links > LINKS_MAX)
-                return romsim_error_set(err, ELOOP, "too many symbolic links on the way");
-            if (follow(view, node, ret, &pending, name + size, err) < 0)
-                return -1;
-            name = pending;
-            continue;
-        }
-        if (push_step(ret, name, size, node, err) < 0)
-            return -1;
-        name += size;
+        if (size == 0)
+            walk.at++;
+        else if (size <= 2 && strspn(name, ".") == size)
+            walk.at += size;
+        else
+            result = walk_name(&walk, size, err);
     }
-    return name ? 0 : romsim_error_nomem(err);
+    free(walk.pending);
+    return result;
 }
 
 /* The overlay directory of a step under `directory`: the one that is there, or a new one with what

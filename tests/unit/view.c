@@ -313,7 +313,8 @@ END_TEST
 
 START_TEST(links_on_the_way_to_an_at_are_followed_inside_the_root)
 {
-    static const char *const ats[] = {"/rel/x", "/abs/x", "/up/x", "/chain/x", "/deep/x"};
+    static const char *const ats[] = {"/rel/x/new", "/abs/x/new", "/up/x/new", "/chain/x/new",
+                                      "/deep/x/new"};
 
     for (size_t i = 0; i < sizeof(ats) / sizeof(ats[0]); i++) {
         struct fixture f = {0};
@@ -322,7 +323,7 @@ START_TEST(links_on_the_way_to_an_at_are_followed_inside_the_root)
                              "up->../../real/dir/../dir", "chain->rel", "deep->/real//dir"));
         add_rom(&f, ats[i], "x", ENTRIES("f=rom"));
         look(&f);
-        assert_content(f.view, "/real/dir/x/f", "rom");
+        assert_content(f.view, "/real/dir/x/new/f", "rom");
         assert_content(f.view, "/real/dir/kept", "1");
         release(&f);
     }
@@ -358,6 +359,12 @@ START_TEST(an_at_that_cannot_be_is_refused)
     assert_refused("/a/x", ELOOP,
                    "ukp_rom1 cannot be mounted at '/a/x': too many symbolic links on the way",
                    ENTRIES("a->a/a/a"));
+    assert_refused("/a/x", ENOENT,
+                   "ukp_rom1 cannot be mounted at '/a/x': a symbolic link on the way leads nowhere",
+                   ENTRIES("a->nowhere"));
+    assert_refused("/a", ENOENT,
+                   "ukp_rom1 cannot be mounted at '/a': a symbolic link on the way leads nowhere",
+                   ENTRIES("a->b", "b->d/nowhere", "d/"));
     assert_refused("/a", EINVAL, "ukp_rom1 cannot be mounted at '/a': it leads to the root itself",
                    ENTRIES("a->/"));
 }
