@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TAG_MAX = 128 };
+
 static const struct cli_option options[] = {
     {"tag", 't', "REF", "the image's name: [registry/]org/name[:tag]"},
     {"arch", 0, "ARCH", "x86_64 or arm64: only the targets of this one"},
@@ -59,6 +61,17 @@ static void read_layout(const char *text, struct destination *ret)
     ret->tag = strdup(colon + 1);
 }
 
+/* The tags that a registry takes (OCI distribution-spec, "Pulling manifests"). */
+static bool is_tag(const char *text)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t size = strlen(text);
+
+    return size > 0 && size <= TAG_MAX && text[0] != '.' && text[0] != '-' &&
+           strspn(text, allowed) == size;
+}
+
 static int read_output(const struct cli_args *args, const char *output, struct destination *ret)
 {
     static const char prefix[] = "oci:";
@@ -68,10 +81,11 @@ static int read_output(const struct cli_args *args, const char *output, struct d
         read_layout(output + strlen(prefix), ret);
     else
         ret->archive = strdup(output);
-    if (is_layout && (!ret->layout || !*ret->layout))
-        return cli_usage(args, "'%s' names no folder", QUOTE(output));
-    if (!ret->tag || !*ret->tag || (!is_layout && !*output))
-        return cli_usage(args, "'%s' has no name or an empty tag", QUOTE(output));
+    if (!*output || (is_layout && (!ret->layout || !*ret->layout)))
+        return cli_usage(args, "'%s' names no %s", QUOTE(output), is_layout ? "folder" : "file");
+    if (!ret->tag || !is_tag(ret->tag))
+        return cli_usage(args, "'%s' cannot be a tag: letters, digits, '_', '.' and '-'",
+                         QUOTE(ret->tag ? ret->tag : ""));
     return CLI_OK;
 }
 

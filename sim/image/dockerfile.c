@@ -32,15 +32,15 @@ struct tool {
 
 static const struct tool tools[] = {
     {"buildah",
-     {"bud", "--isolation", "chroot", "--platform", "%p", "-t", "%n", "-f", "%f", "%c"},
+     {"bud", "--isolation", "chroot", "--platform", "%p", "-t", "%n", "-f", "%f", "--", "%c"},
      {"push", "-q", "%n", "docker-archive:/dev/stdout"},
      {"rmi", "%n"}},
     {"podman",
-     {"build", "--platform", "%p", "-t", "%n", "-f", "%f", "%c"},
+     {"build", "--platform", "%p", "-t", "%n", "-f", "%f", "--", "%c"},
      {"save", "-q", "--format", "docker-archive", "%n"},
      {"rmi", "%n"}},
     {"docker",
-     {"build", "--platform", "%p", "-t", "%n", "-f", "%f", "%c"},
+     {"build", "--platform", "%p", "-t", "%n", "-f", "%f", "--", "%c"},
      {"save", "%n"},
      {"rmi", "%n"}},
 };

@@ -137,6 +137,24 @@ like "$out" "oci:precious" "the hint names the transport"
 fails 2 "it needs a place" romsim image build rom
 like "$out" "--tag REF or --output" "and says so"
 
+fails 2 "a tag that no registry takes" romsim image build rom -o "oci:rom.oci:a b"
+like "$out" "'a b' cannot be a tag" "is refused"
+fails 2 "no folder" romsim image build rom -o oci:
+fails 2 "no file" romsim image build rom -o ""
+fails 2 "a name with a digest" romsim image build rom -t "x@sha256:$(printf '%064d' 0)"
+fails 1 "a name that cannot be one" romsim image build rom -t "my org"
+
+# Several at once: every tag and name is there in the end.
+for i in 1 2 3 4 5 6; do
+    romsim image build rom -o "oci:many.oci:v$i" >/dev/null 2>&1 &
+    romsim image build forms -t "many:v$i" >/dev/null 2>&1 &
+done
+wait
+is "$(jq -r '[.manifests[].annotations[]] | sort | join(" ")' many.oci/index.json)" "v1 v2 v3 v4 v5 v6" \
+    "six builds into one layout at once lose nothing"
+is "$(romsim image ls | grep -c '^many:v[1-6] ')" 6 "nor do six into the store"
+is "$(ls many.oci/blobs/sha256 | wc -l)" 3 "and there is no blob too many"
+
 if need skopeo "skopeo reads what was built"; then
     ok "skopeo inspects a layout" skopeo inspect oci:forms.oci:v2
     like "$out" '"Os": "kraftcloud"' "and sees the cloud's platform"
