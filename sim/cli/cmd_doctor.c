@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd_doctor.c: `romsim doctor`: what this machine has of what romsim needs, and the remedies.
+ *
+ * A check never guesses: KVM runs a guest, FUSE is opened, folders are made.
+ */
+#include "sim/cli/cli.h"
+
+#include <romsim/buffer.h>
+#include <romsim/fs.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
+#include <romsim/vm.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* GOOD, or what works less well without it, or what nothing works without. */
+enum health { HEALTH_GOOD, HEALTH_LESS, HEALTH_BAD };
+
+static const char *const health_names[] = {"ok", "less", "missing"};
+
+struct finding {
+    enum health health;
+    char detail[512];
+    char remedy[512]; /* "" if there is nothing to do */
+};
+
+__attribute__((format(printf, 3, 4))) static void find(struct finding *finding, enum health health,
+                                                       const char *format, ...)
+{
+    va_list arguments;
+
+    finding->health = health;
+    va_start(arguments, format);
+    vsnprintf(finding->detail, sizeof(finding->detail), format, arguments);
+    va_end(arguments);
+}
+
+__attribute__((format(printf, 2, 3))) static void remedy(struct finding *finding,
+                                                         const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(finding->remedy, sizeof(finding->remedy), format, arguments);
+    va_end(arguments);
+}
+
+/* The first line that a program prints, malloc'ed, or NULL if it cannot be run. */
+static char *first_line(const char *program, const char *argument)
+{
+    char *const argv[] = {(char *)program, (char *)argument, NULL};
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
+    posix_spawn_file_actions_t actions;
+    int ends[2], status = -1;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return NULL;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    if (posix_spawnp(&pid, program, &actions, NULL, argv, environ) != 0)
+        pid = -1;
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (pid > 0) {
+        romsim_buffer_read_fd(&text, ends[0]);
+        waitpid(pid, &status, 0);
+    }
+    close(ends[0]);
+    if (status != 0 || !text.data)
+        return NULL;
+    text.data[strcspn(text.data, "\n")] = '\0';
+    return strdup(text.data);
+}
+
+/* Is there a program of this name in PATH? */
+static bool is_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    CLEANUP_FREE char *copy = strdup(path ? path : "/usr/bin:/bin");
+    char *rest = copy, *folder;
+
+    while (copy && (folder = strsep(&rest, ":"))) {
+        CLEANUP_FREE char *file = romsim_path_join(*folder ? folder : ".", name);
+
+        if (file && access(file, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- the checks -------------------------------------------------------------------------------
+ */
+
+static void check_host(struct finding *finding)
+{
+    struct utsname system;
+
+    uname(&system);
+    if (strcmp(system.machine, "x86_64") == 0)
+        find(finding, HEALTH_GOOD, "%s %s on %s", system.sysname, system.release, system.machine);
+    else
+        find(finding, HEALTH_LESS, "%s %s on %s: guests are x86-64 and will be emulated",
+             system.sysname, system.release, system.machine);
+}
+
+static void check_qemu(struct finding *finding)
+{
+    CLEANUP_FREE char *version = first_line("qemu-system-x86_64", "--version");
+
+    if (version) {
+        find(finding, HEALTH_GOOD, "%s", QUOTE(version));
+        return;
+    }
+    find(finding, HEALTH_BAD, "qemu-system-x86_64 cannot be run: no instance can be started");
+    remedy(finding, "install QEMU (Debian: apt-get install qemu-system-x86)");
+}
+
+static void check_accelerator(struct finding *finding)
+{
+    CLEANUP_FREE char *reason = NULL;
+    enum romsim_accel accel = romsim_accel_probe(false, &reason, NULL);
+
+    find(finding, accel == ROMSIM_ACCEL_KVM ? HEALTH_GOOD : HEALTH_LESS, "%s",
+         reason ? reason : "out of memory");
+    if (accel == ROMSIM_ACCEL_KVM)
+        return;
+    if (access("/dev/kvm", F_OK) == 0 && access("/dev/kvm", R_OK | W_OK) < 0)
+        remedy(finding, "add yourself to the group of /dev/kvm (usermod -aG kvm NAME)");
+    else if (access("/dev/kvm", F_OK) == 0)
+        remedy(finding, "inside a VM, its host has to allow nested virtualisation");
+    else
+        remedy(finding, "load the module kvm_intel or kvm_amd, and allow virtualisation in the "
+                        "firmware");
+}
+
+static void check_guest(struct finding *finding)
+{
+    struct romsim_bundle bundle;
+    struct romsim_error err = {0};
+
+    if (romsim_bundle_find(&bundle, &err) < 0) {
+        find(finding, HEALTH_BAD, "%s", err.message);
+        remedy(finding, "%s", err.hint);
+        return;
+    }
+    find(finding, HEALTH_GOOD, "Linux %s in %s", QUOTE(bundle.kernel_release),
+         QUOTE(bundle.directory));
+    romsim_bundle_release(&bundle);
+}
+
+static void check_fuse(struct finding *finding)
+{
+    struct romsim_error err = {0};
+
+    if (romsim_fs_probe(&err) < 0) {
+        find(finding, HEALTH_LESS,
+             "%s: `romsim mount` will not work, `run` reads the files "
+             "directly",
+             err.message);
+        remedy(finding, "%s", err.hint);
+    } else if (geteuid() != 0 && !is_in_path("fusermount3")) {
+        find(finding, HEALTH_LESS, "no fusermount3: an ordinary user cannot mount");
+        remedy(finding, "install fuse3");
+    } else {
+        find(finding, HEALTH_GOOD, "file systems can be mounted");
+    }
+}
+
+static void check_folders(struct finding *finding)
+{
+    struct romsim_error err = {0};
+    CLEANUP_FREE char *cache = romsim_path_cache("", &err);
+    CLEANUP_FREE char *data = cache ? romsim_path_data("", &err) : NULL;
+    CLEANUP_FREE char *state = data ? romsim_path_state("", &err) : NULL;
+
+    if (!state || access(cache, W_OK) < 0 || access(data, W_OK) < 0 || access(state, W_OK) < 0) {
+        find(finding, HEALTH_BAD, "%s", state ? "a folder cannot be written" : err.message);
+        remedy(finding,
+               "set XDG_CACHE_HOME, XDG_DATA_HOME and XDG_RUNTIME_DIR to folders of yours");
+        return;
+    }
+    find(finding, HEALTH_GOOD, "cache %s, images %s, state %s", QUOTE(cache), QUOTE(data),
+         QUOTE(state));
+}
+
+/* The first port that an ordinary user may bind. */
+static unsigned first_free_port(void)
+{
+    CLEANUP_FILE FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    unsigned port = 1024;
+
+    if (file && fscanf(file, "%u", &port) != 1)
+        port = 1024;
+    return port;
+}
+
+static void check_ports(struct finding *finding)
+{
+    unsigned first = geteuid() == 0 ? 1 : first_free_port();
+
+    find(finding, HEALTH_GOOD, "services appear on 127.0.0.1, on ports from %u", first ? first : 1);
+    if (first > 1)
+        remedy(finding, "lower ones get 8000 more: 80 is 8080, 443 is 8443");
+}
+
+/* Does /etc/subuid give this user a range?  (mmdebstrap and buildah without root need one.) */
+static void check_subuids(struct finding *finding)
+{
+    CLEANUP_FILE FILE *file = fopen("/etc/subuid", "re");
+    const struct passwd *user = getpwuid(getuid());
+    char line[256];
+
+    if (geteuid() == 0) {
+        find(finding, HEALTH_GOOD, "root needs no user ids of its own");
+        return;
+    }
+    while (file && user && fgets(line, sizeof(line), file))
+        if (strncmp(line, user->pw_name, strlen(user->pw_name)) == 0 &&
+            line[strlen(user->pw_name)] == ':') {
+            find(finding, HEALTH_GOOD, "%s has a range in /etc/subuid", user->pw_name);
+            return;
+        }
+    find(finding, HEALTH_LESS,
+         "this user has no range in /etc/subuid: tools that make base images "
+         "without root need one");
+    remedy(finding, "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME");
+}
+
+static void check_tools(struct finding *finding)
+{
+    static const char *const tools[] = {"mmdebstrap", "skopeo", "buildah", "mkfs.erofs"};
+    char missing[256] = "";
+
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+        if (!is_in_path(tools[i])) {
+            size_t size = strlen(missing);
+
+            snprintf(missing + size, sizeof(missing) - size, "%s%s", size ? ", " : "", tools[i]);
+        }
+    if (!*missing) {
+        find(finding, HEALTH_GOOD, "mmdebstrap, skopeo, buildah and mkfs.erofs are there");
+        return;
+    }
+    find(finding, HEALTH_LESS,
+         "not installed: %s (romsim does not need them, its samples and tests "
+         "do)",
+         missing);
+    remedy(finding, "'make deps' in romsim's source folder");
+}
+
+struct check {
+    const char *name;
+    void (*run)(struct finding *finding);
+};
+
+static const struct check checks[] = {
+    {"host", check_host},   {"qemu", check_qemu},       {"accelerator", check_accelerator},
+    {"guest", check_guest}, {"fuse", check_fuse},       {"folders", check_folders},
+    {"ports", check_ports}, {"subuids", check_subuids}, {"tools", check_tools},
+};
+
+enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
+
+/* ---- the report -------------------------------------------------------------------------------
+ */
+
+static void print_text(const struct finding *findings)
+{
+    for (size_t i = 0; i < CHECKS; i++) {
+        printf("%-8s %-12s %s\n", health_names[findings[i].health], checks[i].name,
+               findings[i].detail);
+        if (*findings[i].remedy)
+            printf("%-8s %-12s %s\n", "", "", findings[i].remedy);
+    }
+}
+
+static int print_json(const struct finding *findings, bool works)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < CHECKS; i++) {
+        json_t *entry = json_pack("{s:s, s:s, s:s}", "name", checks[i].name, "health",
+                                  health_names[findings[i].health], "detail", findings[i].detail);
+
+        if (entry && *findings[i].remedy)
+            json_object_set_new(entry, "remedy", json_string(findings[i].remedy));
+        json_array_append_new(list, entry);
+    }
+    return cli_print_json(json_pack("{s:b, s:o}", "works", works, "checks", list));
+}
+
+static int run_doctor(const struct cli_args *args)
+{
+    struct finding findings[CHECKS] = {0};
+    bool works = true;
+    int status = CLI_OK;
+
+    for (size_t i = 0; i < CHECKS; i++) {
+        checks[i].run(&findings[i]);
+        works &= findings[i].health != HEALTH_BAD;
+    }
+    if (cli_has(args, "json"))
+        status = print_json(findings, works);
+    else
+        print_text(findings);
+    return status != CLI_OK ? status : works ? CLI_OK : CLI_FAILED;
+}
+
+static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+
+const struct cli_command cli_command_doctor = {
+    .name = "doctor",
+    .operands = "",
+    .operands_min = 0,
+    .operands_max = 0,
+    .summary = "say what this machine has of what romsim needs, and what to do",
+    .description =
+        "Tries KVM with a small guest, which takes up to three seconds.  The exit status\n"
+        "is 1 only if something is missing without which nothing can run.\n",
+    .options = options,
+    .run = run_doctor,
+};

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vm_command.c: QEMU's command line, the manifest that goes with it, and the console's tail. */
+#include "harness.h"
+
+#include "sim/guest/manifest.h"
+#include "sim/vm/outline.h"
+#include "sim/vm/qemu.h"
+#include "sim/vm/tail.h"
+
+#include <romsim/cleanup.h>
+
+#include <errno.h>
+#include <jansson.h>
+
+static struct qemu_config config_new(const struct qemu_drive *drives, size_t count)
+{
+    return (struct qemu_config){.accel = ROMSIM_ACCEL_TCG,
+                                .name = "test",
+                                .kernel = "/k,ernel",
+                                .initrd = "/i nitrd",
+                                .memory_mb = 512,
+                                .vcpus = 1,
+                                .drives = drives,
+                                .drive_count = count,
+                                .console_fd = 10,
+                                .control_fd = 11,
+                                .log_fd = 12,
+                                .qmp_fd = 13};
+}
+
+/* The value of the n-th use of an option, or NULL. */
+static const char *value_of(const struct qemu_argv *argv, const char *option, unsigned n)
+{
+    for (size_t i = 0; argv->items[i]; i++)
+        if (strcmp(argv->items[i], option) == 0 && n-- == 0)
+            return argv->items[i + 1];
+    return NULL;
+}
+
+static bool has(const struct qemu_argv *argv, const char *option)
+{
+    for (size_t i = 0; argv->items[i]; i++)
+        if (strcmp(argv->items[i], option) == 0)
+            return true;
+    return false;
+}
+
+START_TEST(emulation_takes_a_plain_cpu_and_the_hpet)
+{
+    struct qemu_config config = config_new(NULL, 0);
+    struct qemu_argv argv;
+
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(argv.items[0], "qemu-system-x86_64");
+    ck_assert_str_eq(value_of(&argv, "-accel", 0), "tcg");
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-cpu", 0), "qemu64,"));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-append", 0), "nolapic_timer"));
+    ck_assert_str_eq(value_of(&argv, "-m", 0), "512");
+    ck_assert_str_eq(value_of(&argv, "-kernel", 0), "/k,ernel");
+    ck_assert_str_eq(value_of(&argv, "-initrd", 0), "/i nitrd");
+    ck_assert_ptr_null(value_of(&argv, "-bios", 0));
+    qemu_argv_free(&argv);
+
+    config.vcpus = 2;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(value_of(&argv, "-smp", 0), "2");
+    ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "nolapic_timer"));
+    qemu_argv_free(&argv);
+}
+END_TEST
+
+START_TEST(kvm_takes_the_hosts_cpu_and_its_timer)
+{
+    struct qemu_config config = config_new(NULL, 0);
+    struct qemu_argv argv;
+
+    config.accel = ROMSIM_ACCEL_KVM;
+    config.firmware = "/fw";
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(value_of(&argv, "-accel", 0), "kvm");
+    ck_assert_str_eq(value_of(&argv, "-cpu", 0), "host");
+    ck_assert_str_eq(value_of(&argv, "-bios", 0), "/fw");
+    ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "nolapic_timer"));
+    qemu_argv_free(&argv);
+}
+END_TEST
+
+START_TEST(a_vm_has_nothing_that_was_not_asked_for)
+{
+    struct qemu_config config = config_new(NULL, 0);
+    struct qemu_argv argv;
+
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert(has(&argv, "-nodefaults") && has(&argv, "-no-user-config") &&
+              has(&argv, "-no-reboot"));
+    ck_assert_str_eq(value_of(&argv, "-sandbox", 0), "on,obsolete=deny,elevateprivileges=deny,"
+                                                     "spawn=deny,resourcecontrol=deny");
+    ck_assert_str_eq(value_of(&argv, "-display", 0), "none");
+    for (unsigned i = 0; value_of(&argv, "-device", i); i++)
+        if (strstr(value_of(&argv, "-device", i), "virtio-net"))
+            ck_assert_ptr_nonnull(strstr(value_of(&argv, "-device", i), "romfile=,rombar=0"));
+    /* No port is open before romsim asks for it. */
+    for (size_t i = 0; argv.items[i]; i++)
+        ck_assert_ptr_null(strstr(argv.items[i], "hostfwd"));
+    qemu_argv_free(&argv);
+}
+END_TEST
+
+/* The block node of the n-th drive, as JSON. */
+static json_t *node_of(const struct qemu_argv *argv, unsigned n)
+{
+    json_t *node = json_loads(value_of(argv, "-blockdev", n), 0, NULL);
+
+    ck_assert_ptr_nonnull(node);
+    return node;
+}
+
+static const char *member(const json_t *object, const char *inner, const char *name)
+{
+    return json_string_value(
+        json_object_get(inner ? json_object_get(object, inner) : object, name));
+}
+
+START_TEST(drives_are_read_only_and_their_names_are_not_parsed)
+{
+    char odd[] = "/tmp/a,b \"c\"\\d/dev/ukp_rom1";
+    const struct qemu_drive drives[] = {
+        {.index = 0, .fd = 20, .offset = 4096, .size = 8192},
+        {.index = 1, .filename = odd, .fd = -1},
+    };
+    struct qemu_config config = config_new(drives, 2);
+    struct qemu_argv argv;
+    json_t *node;
+
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    node = node_of(&argv, 0);
+    ck_assert_str_eq(value_of(&argv, "-add-fd", 0), "fd=20,set=0");
+    ck_assert_str_eq(member(node, "file", "filename"), "/dev/fdset/0");
+    ck_assert_int_eq(json_integer_value(json_object_get(node, "offset")), 4096);
+    ck_assert_int_eq(json_integer_value(json_object_get(node, "size")), 8192);
+    ck_assert(json_is_true(json_object_get(node, "read-only")));
+    json_decref(node);
+
+    node = node_of(&argv, 1);
+    ck_assert_str_eq(member(node, "file", "filename"), odd);
+    ck_assert(json_is_true(json_object_get(json_object_get(node, "file"), "read-only")));
+    ck_assert_ptr_null(json_object_get(node, "size"));
+    json_decref(node);
+    ck_assert_ptr_null(value_of(&argv, "-add-fd", 1));
+    qemu_argv_free(&argv);
+}
+END_TEST
+
+START_TEST(many_drives_share_slots_and_too_many_are_refused)
+{
+    static struct qemu_drive drives[QEMU_DRIVES_MAX + 1];
+    struct qemu_config config = config_new(drives, QEMU_DRIVES_MAX);
+    struct romsim_error err = {0};
+    struct qemu_argv argv;
+    unsigned devices = 0;
+    const char *last = NULL, *value;
+
+    for (unsigned i = 0; i <= QEMU_DRIVES_MAX; i++)
+        drives[i] = (struct qemu_drive){.index = i, .fd = 30};
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    for (unsigned i = 0; (value = value_of(&argv, "-device", i)); i++)
+        if (strstr(value, "virtio-blk-pci")) {
+            last = value;
+            devices++;
+        }
+    ck_assert_uint_eq(devices, QEMU_DRIVES_MAX);
+    ck_assert_str_eq(last, "virtio-blk-pci,drive=rom215,serial=ukp_rom215,addr=1e.7");
+    qemu_argv_free(&argv);
+
+    config.drive_count++;
+    ck_assert_int_eq(qemu_command(&config, &argv, &err), -1);
+    ck_assert_int_eq(err.errnum, E2BIG);
+}
+END_TEST
+
+/* ---- the manifest ------------------------------------------------------------------------- */
+
+/* A layout with odd texts, as a manifest and back. */
+START_TEST(a_layout_arrives_in_the_guest_as_it_is)
+{
+    char shell[] = "/bin/sh", empty[] = "", lines[] = "two\nlines", space[] = "sp ace";
+    char variable[] = "A=1\n2", own_path[] = "PATH=/own";
+    char name[] = "web", host[] = "host", directory[] = "/w";
+    char *args[] = {shell, empty, lines, space}, *env[] = {variable, own_path};
+    char path[] = "/mnt/with space";
+    struct romsim_device devices[2] = {
+        {.index = 0, .indexed_name = "ukp_rom0"},
+        {.index = 1, .indexed_name = "ukp_rom1", .named_name = "ukp_rom_x"}};
+    struct romsim_mount mount = {.device = 1, .path = path};
+    struct romsim_port port = {.port = 443, .destination_port = 8080};
+    struct romsim_layout layout = {.name = name,
+                                   .hostname = host,
+                                   .devices = devices,
+                                   .device_count = 2,
+                                   .mounts = &mount,
+                                   .mount_count = 1,
+                                   .argv = {args, 4},
+                                   .env = {env, 2},
+                                   .working_dir = directory,
+                                   .ports = &port,
+                                   .port_count = 1};
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(1 << 20);
+    struct manifest manifest;
+    const char *problem = NULL;
+    char *body;
+
+    ck_assert_int_eq(outline_write(&layout, &text, NULL), 0);
+    ck_assert_int_eq(strncmp(text.data, MANIFEST_GREETING, strlen(MANIFEST_GREETING)), 0);
+    body = strchr(text.data, '\n') + 1;
+    ck_assert_int_eq(atoi(text.data + strlen(MANIFEST_GREETING)),
+                     (int)(text.size - (size_t)(body - text.data)));
+    ck_assert_int_eq(
+        manifest_parse(body, text.size - (size_t)(body - text.data), &manifest, &problem), 0);
+    ck_assert_str_eq(manifest.hostname, "host");
+    ck_assert_str_eq(manifest.working_dir, "/w");
+    ck_assert_uint_eq(manifest.devices.count, 2);
+    ck_assert_str_eq(manifest.devices.items[0].text, "");
+    ck_assert_str_eq(manifest.devices.items[1].text, "ukp_rom_x");
+    ck_assert_uint_eq(manifest.mounts.items[0].number, 1);
+    ck_assert_str_eq(manifest.mounts.items[0].text, "/mnt/with space");
+    ck_assert_uint_eq(manifest.ports.items[0].number, 8080);
+    ck_assert_uint_eq(manifest.argv.count, 4);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_str_eq(manifest.argv.items[i], args[i]);
+    ck_assert_ptr_null(manifest.argv.items[4]);
+    /* The app's own PATH stays; HOME comes as a default. */
+    ck_assert_uint_eq(manifest.env.count, 3);
+    ck_assert_str_eq(manifest.env.items[0], "A=1\n2");
+    ck_assert_str_eq(manifest.env.items[1], "PATH=/own");
+    ck_assert_str_eq(manifest.env.items[2], "HOME=/root");
+    manifest_release(&manifest);
+}
+END_TEST
+
+static const char *parse_problem(const char *text)
+{
+    char bytes[256];
+    struct manifest manifest;
+    const char *problem = NULL;
+
+    snprintf(bytes, sizeof(bytes), "%s", text);
+    if (manifest_parse(bytes, strlen(text), &manifest, &problem) == 0)
+        manifest_release(&manifest);
+    return problem;
+}
+
+START_TEST(a_damaged_manifest_is_refused)
+{
+    static const char good[] = "arg 2\nls\ndevice 2\n0 \n";
+
+    ck_assert_ptr_null(parse_problem(good));
+    ck_assert_str_eq(parse_problem("device 2\n0 \n"), "no command");
+    ck_assert_str_eq(parse_problem("arg 2\nls\n"), "no devices");
+    ck_assert_str_eq(parse_problem("what 2\nls\n"), "an unknown record");
+    ck_assert_str_eq(parse_problem("arg"), "an unknown record");
+    ck_assert_str_eq(parse_problem("arg 3\nls\n"), "a record with a wrong length");
+    ck_assert_str_eq(parse_problem("arg 1\nls\n"), "a record with a wrong length");
+    ck_assert_str_eq(parse_problem("arg -1\nls\n"), "a record with a wrong length");
+    ck_assert_str_eq(parse_problem("arg 99999999999999999999\nls\n"),
+                     "a record with a wrong length");
+    ck_assert_str_eq(parse_problem("device 5\n70000\n"), "a bad value, or too many");
+    ck_assert_str_eq(parse_problem("device 1\nx\n"), "a bad value, or too many");
+    /* Cut anywhere, it is refused and not read beyond. */
+    for (size_t size = 0; size < sizeof(good) - 1; size++) {
+        char *piece = malloc(size ? size : 1);
+        struct manifest manifest;
+        const char *problem = NULL;
+
+        memcpy(piece, good, size);
+        ck_assert_int_eq(manifest_parse(piece, size, &manifest, &problem), -1);
+        free(piece);
+    }
+}
+END_TEST
+
+/* ---- the tail ----------------------------------------------------------------------------- */
+
+START_TEST(the_tail_keeps_the_last_lines_and_quotes_them)
+{
+    struct tail tail = {0};
+    CLEANUP_BUFFER struct romsim_buffer out = ROMSIM_BUFFER_INIT(4096);
+
+    tail_add(&tail, "first\r\n\n\033[31mred\n", strlen("first\r\n\n\033[31mred\n"));
+    tail_add(&tail, "last", 4);
+    tail_print(&tail, 2, &out);
+    ck_assert_str_eq(out.data, "\n  | \\x1b[31mred\n  | last");
+    romsim_buffer_reset(&out);
+    tail_print(&tail, 10, &out);
+    ck_assert_str_eq(out.data, "\n  | first\n  | \\x1b[31mred\n  | last");
+}
+END_TEST
+
+START_TEST(the_tail_forgets_what_is_long_past)
+{
+    static char many[3 * TAIL_BYTES];
+    struct tail tail = {0};
+
+    memset(many, 'x', sizeof(many));
+    tail_add(&tail, "early", 5);
+    tail_add(&tail, many, TAIL_BYTES - 1);
+    ck_assert(!tail_contains(&tail, "early"));
+    ck_assert(tail_contains(&tail, "yx"));
+    tail_add(&tail, many, sizeof(many));
+    tail_add(&tail, "Kernel panic", 12);
+    ck_assert(tail_contains(&tail, "Kernel panic"));
+    ck_assert_uint_eq(tail.size, TAIL_BYTES);
+}
+END_TEST
+
+UNIT_MAIN("vm_command", emulation_takes_a_plain_cpu_and_the_hpet,
+          kvm_takes_the_hosts_cpu_and_its_timer, a_vm_has_nothing_that_was_not_asked_for,
+          drives_are_read_only_and_their_names_are_not_parsed,
+          many_drives_share_slots_and_too_many_are_refused, a_layout_arrives_in_the_guest_as_it_is,
+          a_damaged_manifest_is_refused, the_tail_keeps_the_last_lines_and_quotes_them,
+          the_tail_forgets_what_is_long_past)
