@@ -13,7 +13,7 @@ ln -s ok src/link
 echo target >src/dir/target
 printf 'name: good\nimage: ./src\nargs: [x]\n' >good.yaml
 ok "an image to damage" romsim mount --devices good.yaml view
-cp view/dev/ukp_rom0 good.erofs
+cat view/dev/ukp_rom0 >good.erofs
 romsim umount view
 
 # damage.py OUT CHANGE...: PATH:nid=PATH2 (the entry leads to the inode of another), PATH:nid=NUMBER,
@@ -106,7 +106,7 @@ is "$(in_time cat view/ok)" ok "and answers"
 ok "and ends" romsim umount view
 
 # An image that cannot be opened is named when it is mounted, not later.
-cp good.erofs broken.erofs
+cat good.erofs >broken.erofs
 printf '\xff\xff\xff\xff' | dd of=broken.erofs bs=1 seek=1104 conv=notrunc status=none # feature_incompat
 sed 's|./src|./broken.erofs|' good.yaml >broken.yaml
 fails 1 "an image with unknown features is refused" romsim mount broken.yaml view
