@@ -193,12 +193,14 @@ static int base_from_oci(const struct reference *reference, struct romsim_base_i
     return found;
 }
 
-static int base_from_reference(const struct reference *reference, struct romsim_base_image *ret,
+static int base_from_reference(struct reference *reference, struct romsim_base_image *ret,
                                struct romsim_error *err)
 {
     int found = reference->kind == REFERENCE_PATH ? 0 : base_from_oci(reference, ret, err);
     struct stat st;
 
+    if (found == 0 && reference_becomes_layout(reference))
+        found = base_from_oci(reference, ret, err);
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0)

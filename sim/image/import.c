@@ -182,6 +182,9 @@ static int open_any(struct reference *reference, struct import *import, struct r
 {
     if (reference->kind == REFERENCE_NAME)
         reference->kind = REFERENCE_PATH;
+    if (reference->kind == REFERENCE_PATH && !reference_becomes_layout(reference) &&
+        reference_split_tag(reference, err) < 0)
+        return -1;
     return oci_open(reference, &import->source, &import->image, err) > 0 ? 0 : -1;
 }
 

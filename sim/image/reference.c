@@ -59,7 +59,7 @@ static char *find_tag(char *path)
     return colon && !strchr(colon, '/') ? colon : NULL;
 }
 
-static int split_tag(struct reference *reference)
+int reference_split_tag(struct reference *reference, struct romsim_error *err)
 {
     char *colon = find_tag(reference->path);
 
@@ -67,7 +67,30 @@ static int split_tag(struct reference *reference)
         return 0;
     reference->tag = strdup(colon + 1);
     *colon = '\0';
-    return reference->tag ? 0 : -1;
+    return reference->tag ? 0 : romsim_error_nomem(err);
+}
+
+static bool is_layout(const char *path)
+{
+    CLEANUP_FREE char *mark = romsim_path_join(path, "oci-layout");
+    CLEANUP_FREE char *index = romsim_path_join(path, "index.json");
+
+    return mark && index && access(mark, F_OK) == 0 && access(index, F_OK) == 0;
+}
+
+bool reference_becomes_layout(struct reference *reference)
+{
+    char *colon = find_tag(reference->path);
+    bool is_one;
+
+    if (colon)
+        *colon = '\0';
+    is_one = is_layout(reference->path);
+    if (colon)
+        *colon = ':';
+    if (is_one)
+        reference->kind = REFERENCE_OCI;
+    return is_one && reference_split_tag(reference, NULL) == 0;
 }
 
 int reference_parse(const char *text, const char *directory, struct reference *ret,
@@ -84,8 +107,8 @@ int reference_parse(const char *text, const char *directory, struct reference *r
     if (!reference.text || !reference.path)
         return romsim_error_nomem(err);
     if (reference.kind != REFERENCE_PATH && reference.kind != REFERENCE_NAME &&
-        split_tag(&reference) < 0)
-        return romsim_error_nomem(err);
+        reference_split_tag(&reference, err) < 0)
+        return -1;
     *ret = reference;
     reference = (struct reference){0};
     return 0;

@@ -14,6 +14,8 @@
 
 #include <romsim/error.h>
 
+#include <stdbool.h>
+
 enum reference_kind {
     REFERENCE_PATH,
     REFERENCE_OCI,
@@ -32,6 +34,14 @@ struct reference {
 /* `directory` is what relative paths are relative to; NULL: the working directory. */
 int reference_parse(const char *text, const char *directory, struct reference *ret,
                     struct romsim_error *err);
+
+/* A path to the folder of an OCI layout, with or without a tag, is taken as oci: would be; the
+ * result says whether it was one. */
+bool reference_becomes_layout(struct reference *reference);
+
+/* Splits PATH:TAG of a reference by path, where there is no file of the whole name. */
+int reference_split_tag(struct reference *reference, struct romsim_error *err);
+
 void reference_release(struct reference *reference);
 
 #define CLEANUP_REFERENCE __attribute__((cleanup(reference_release)))

@@ -120,13 +120,14 @@ static int rom_from_oci(const struct reference *reference, struct romsim_rom_ima
     return found;
 }
 
-static int rom_from_reference(const struct romsim_instance *instance,
-                              const struct reference *reference, struct romsim_rom_image *ret,
-                              struct romsim_error *err)
+static int rom_from_reference(const struct romsim_instance *instance, struct reference *reference,
+                              struct romsim_rom_image *ret, struct romsim_error *err)
 {
     int found = reference->kind == REFERENCE_PATH ? 0 : rom_from_oci(reference, ret, err);
     struct stat st;
 
+    if (found == 0 && reference_becomes_layout(reference))
+        found = rom_from_oci(reference, ret, err);
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0)
