@@ -18,7 +18,7 @@ LINT_TIDY := -*,clang-analyzer-unix.API,$\
 	bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,$\
 	-bugprone-assignment-in-if-condition,-bugprone-narrowing-conversions,$\
 	-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,$\
-	-bugprone-macro-parentheses,-bugprone-sizeof-expression,-bugprone-suspicious-include
+	-bugprone-macro-parentheses,-bugprone-misplaced-widening-cast,-bugprone-sizeof-expression,-bugprone-suspicious-include
 
 .PHONY: lint lint-format lint-rooms lint-words lint-cppcheck lint-tidy lint-pages lint-lengths
 lint: lint-format lint-rooms lint-words lint-pages lint-cppcheck lint-tidy lint-lengths
