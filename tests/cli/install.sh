@@ -23,6 +23,8 @@ if [ -e "$ROOT/build/guest/initrd" ]; then
             pass "the guest bundle's $file is installed"
         else fail "the guest bundle's $file is installed"; fi
     done
+    out=$(./bin/romsim doctor 2>&1)
+    like "$out" "$T/root/opt/romsim/bin/../lib/romsim/guest" "the installed program finds its guest"
 else
     skip "the guest bundle is installed" "there is none: 'make guest'"
 fi
