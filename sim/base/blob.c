@@ -93,10 +93,13 @@ int romsim_blob_scratch_file(struct romsim_error *err)
     return fd;
 }
 
-/* A memfd that can no longer change; other files have no seals (EINVAL), and need none. */
+/* A memfd that can no longer change; other files have no seals (EINVAL), or may get none (a file of
+ * tmpfs), and need none. */
 static int seal(int fd)
 {
-    if (fcntl(fd, F_GET_SEALS) < 0)
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (seals < 0 || (seals & F_SEAL_SEAL))
         return 0;
     return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 }

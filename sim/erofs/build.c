@@ -3,8 +3,13 @@
 #include <romsim/checked.h>
 #include <romsim/erofs.h>
 
+#include <pthread.h>
+#include <signal.h>
+
 /* Images up to this size live in memory only, and die with the process. */
 #define MEMFD_MAX (UINT64_C(64) << 20)
+
+enum { DIGEST_APART_MIN = 4 << 20 };
 
 /* No less than the image's size: a block and an inode more than its data for everything. */
 static bool is_small(const struct romsim_tree *tree)
@@ -20,6 +25,32 @@ static bool is_small(const struct romsim_tree *tree)
     return sum <= MEMFD_MAX;
 }
 
+static void *compute_digest(void *blob)
+{
+    romsim_blob_sha256(blob);
+    return NULL;
+}
+
+/* Everybody asks for a built image's digest: it is computed while the image is read back. */
+static int verify(struct romsim_tree *tree, struct romsim_blob *blob, struct romsim_error *err)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    bool has_thread;
+    int result;
+
+    if (romsim_blob_size(blob) < DIGEST_APART_MIN)
+        return romsim_erofs_verify(tree, blob, err);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    has_thread = pthread_create(&thread, NULL, compute_digest, blob) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    result = romsim_erofs_verify(tree, blob, err);
+    if (has_thread)
+        pthread_join(thread, NULL);
+    return result;
+}
+
 struct romsim_blob *romsim_erofs_build_fd(struct romsim_tree *tree,
                                           const struct romsim_erofs_options *options, int taken_fd,
                                           struct romsim_erofs_result *ret, struct romsim_error *err)
@@ -33,7 +64,7 @@ struct romsim_blob *romsim_erofs_build_fd(struct romsim_tree *tree,
     blob = romsim_blob_take_fd(steal_fd(&fd), err);
     if (!blob)
         return NULL;
-    if (!(options && options->no_verify) && romsim_erofs_verify(tree, blob, err) < 0)
+    if (!(options && options->no_verify) && verify(tree, blob, err) < 0)
         return NULL;
     if (ret)
         *ret = result;

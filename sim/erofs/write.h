@@ -40,9 +40,7 @@ struct erofs_sink {
     uint64_t position; /* of the buffer's first byte in the image, a multiple of the block size */
     size_t fill;
     uint8_t *buffer;
-    struct romsim_sha256 *content;    /* all blocks that are not zeros, with their places */
-    uint64_t hashed;                  /* the end of the last hashed run */
-    uint8_t first[EROFS_WRITE_BLOCK]; /* block 0, kept for the superblock */
+    struct erofs_sink_worker *worker;
 };
 
 int erofs_sink_init(struct erofs_sink *sink, int fd, struct romsim_error *err);
@@ -65,7 +63,8 @@ int erofs_sink_zeros(struct erofs_sink *sink, uint64_t size, struct romsim_error
 int erofs_sink_pad_to(struct erofs_sink *sink, uint64_t offset, struct romsim_error *err);
 int erofs_sink_align(struct erofs_sink *sink, struct romsim_error *err);
 
-/* Writes what is left, all but block 0, sets the file's size, and gives the content's hash. */
+/* Writes what is left, all but block 0, waits for the worker, sets the file's size, and gives the
+ * content's hash. */
 int erofs_sink_finish(struct erofs_sink *sink, uint8_t ret_hash[ROMSIM_SHA256_SIZE],
                       struct romsim_error *err);
 
@@ -110,6 +109,7 @@ struct erofs_writer {
     uint64_t meta_start; /* offset of the block that nids count from */
     uint64_t xattr_start;
     uint64_t end;
+    uint64_t source_read;                /* for erofs_source_let_go() */
     struct erofs_compressor *compressor; /* or NULL */
     struct erofs_sink sink;
 };
@@ -135,6 +135,12 @@ static inline uint64_t erofs_node_blocks(const struct erofs_node *node)
         return node->index->blocks;
     return size / EROFS_WRITE_BLOCK + (size % EROFS_WRITE_BLOCK != 0);
 }
+
+/*
+ * Sources that are mapped count as this process's memory once they are read.  Call it after `size`
+ * bytes of a file: each time *read has grown by 32 MiB, the blob's pages are let go.
+ */
+void erofs_source_let_go(const struct romsim_inode *inode, uint64_t size, uint64_t *read);
 
 /* Lists the tree's inodes and shared xattrs, and gives every inode its size and layout. */
 int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err);
