@@ -51,6 +51,15 @@ int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *r
 int romsim_store_add(struct romsim_store *store, struct romsim_blob *blob,
                      struct romsim_error *err);
 
+/* Called after each piece of a copy. */
+typedef void romsim_copied(void *context, uint64_t bytes);
+
+/* The same for `size` bytes at `offset` of a file, which are read once and have to have the digest
+ * `sha256` (EUCLEAN: then nothing is left of them). */
+int romsim_store_add_file(struct romsim_store *store, int fd, uint64_t offset, uint64_t size,
+                          const char *sha256, romsim_copied *copied, void *context,
+                          struct romsim_error *err);
+
 /* A name of the store and the manifest (or index) that it leads to. */
 struct romsim_store_name {
     char *name; /* owned, with its tag: "my-org/app:latest" */

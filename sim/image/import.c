@@ -40,16 +40,23 @@ static void report(struct import *import, uint64_t more)
         import->progress(import->context, import->done, import->total);
 }
 
+static void piece_copied(void *context, uint64_t bytes)
+{
+    report(context, bytes);
+}
+
 static int copy_blob(struct import *import, const struct oci_descriptor *descriptor,
                      struct romsim_error *err)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = oci_blob(import->source, descriptor, err);
+    CLEANUP_FD int fd = -1;
+    uint64_t offset;
+    char path[96];
 
-    if (!blob || romsim_store_add(import->store, blob, err) < 0)
+    oci_blob_path(descriptor, path);
+    if (oci_source_open(import->source, path, descriptor->size, &fd, &offset, err) < 0)
         return -1;
-    romsim_blob_forget(blob, 0, romsim_blob_size(blob));
-    report(import, descriptor->size);
-    return 0;
+    return romsim_store_add_file(import->store, fd, offset, descriptor->size, descriptor->sha256,
+                                 piece_copied, import, err);
 }
 
 static int import_oci(struct import *import, struct romsim_error *err)

@@ -63,6 +63,10 @@ DEFINE_CLEANUP(struct oci_source, oci_source_free)
 /* Is there such a file? */
 bool oci_source_has(struct oci_source *source, const char *path);
 
+/* A file to be read once, from *ret_offset on: nothing of it has been verified but its size. */
+int oci_source_open(struct oci_source *source, const char *path, uint64_t size, int *ret_fd,
+                    uint64_t *ret_offset, struct romsim_error *err);
+
 /* The size of a file, 0 if there is none. */
 uint64_t oci_source_size(struct oci_source *source, const char *path);
 
@@ -89,6 +93,9 @@ int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descri
 
 /* "sha256:<64 hexadecimal digits>"; other algorithms are refused. */
 int oci_digest_parse(const char *text, char ret[ROMSIM_SHA256_HEX_SIZE], struct romsim_error *err);
+
+/* Where the blob of a descriptor lies. */
+void oci_blob_path(const struct oci_descriptor *descriptor, char ret[96]);
 
 /* The blob that a descriptor names, verified; the same as JSON. */
 struct romsim_blob *oci_blob(struct oci_source *source, const struct oci_descriptor *descriptor,

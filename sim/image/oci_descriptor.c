@@ -48,7 +48,7 @@ int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descri
     return 0;
 }
 
-static void blob_path(const struct oci_descriptor *descriptor, char ret[96])
+void oci_blob_path(const struct oci_descriptor *descriptor, char ret[96])
 {
     snprintf(ret, 96, "blobs/sha256/%s", descriptor->sha256);
 }
@@ -58,7 +58,7 @@ struct romsim_blob *oci_blob(struct oci_source *source, const struct oci_descrip
 {
     char path[96];
 
-    blob_path(descriptor, path);
+    oci_blob_path(descriptor, path);
     return oci_source_file(source, path, descriptor->size, descriptor->sha256, err);
 }
 
@@ -67,7 +67,7 @@ json_t *oci_json(struct oci_source *source, const struct oci_descriptor *descrip
 {
     char path[96];
 
-    blob_path(descriptor, path);
+    oci_blob_path(descriptor, path);
     return oci_source_json(source, path, descriptor->size, descriptor->sha256, err);
 }
 

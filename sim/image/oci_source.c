@@ -124,24 +124,30 @@ static int wrong_size(const char *path, uint64_t size, uint64_t expected, struct
                             QUOTE(path), (unsigned long long)size, (unsigned long long)expected);
 }
 
-static struct romsim_blob *folder_file(const struct oci_source *source, const char *path,
-                                       uint64_t size, struct romsim_error *err)
+/* A regular file of the size that it should have. */
+static int open_checked(const struct oci_source *source, const char *path, uint64_t size,
+                        struct romsim_error *err)
 {
     CLEANUP_FD int fd = open_file(source, path);
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        romsim_error_system(err, errno, "cannot open '%s' in the image layout", QUOTE(path));
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return romsim_error_system(err, errno, "cannot open '%s' in the image layout", QUOTE(path));
+    if (!S_ISREG(st.st_mode))
+        return romsim_error_set(err, EUCLEAN, "'%s' in the image layout is no regular file",
+                                QUOTE(path));
+    if (size != UINT64_MAX && (uint64_t)st.st_size != size)
+        return wrong_size(path, (uint64_t)st.st_size, size, err);
+    return steal_fd(&fd);
+}
+
+static struct romsim_blob *folder_file(const struct oci_source *source, const char *path,
+                                       uint64_t size, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open_checked(source, path, size, err);
+
+    if (fd < 0)
         return NULL;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        romsim_error_set(err, EUCLEAN, "'%s' in the image layout is no regular file", QUOTE(path));
-        return NULL;
-    }
-    if (size != UINT64_MAX && (uint64_t)st.st_size != size) {
-        wrong_size(path, (uint64_t)st.st_size, size, err);
-        return NULL;
-    }
     return source->is_own ? romsim_blob_take_fd(steal_fd(&fd), err)
                           : romsim_blob_snapshot_fd(fd, path, err);
 }
@@ -224,6 +230,30 @@ bool oci_source_has(struct oci_source *source, const char *path)
         return find_file(source, path) != NULL;
     fd = open_file(source, path);
     return fd >= 0;
+}
+
+int oci_source_open(struct oci_source *source, const char *path, uint64_t size, int *ret_fd,
+                    uint64_t *ret_offset, struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    uint64_t offset = 0;
+    int fd;
+
+    if (source->tree) {
+        blob = archive_file(source, path, size, err);
+        if (!blob)
+            return -1;
+        fd = fcntl(romsim_blob_fd(blob, &offset), F_DUPFD_CLOEXEC, 3);
+    } else {
+        fd = open_checked(source, path, size, err);
+        if (fd < 0)
+            return -1;
+    }
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot open '%s' in the archive", QUOTE(path));
+    *ret_fd = fd;
+    *ret_offset = offset;
+    return 0;
 }
 
 uint64_t oci_source_size(struct oci_source *source, const char *path)

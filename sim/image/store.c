@@ -3,6 +3,7 @@
 #include "sim/image/store.h"
 #include "sim/image/newfile.h"
 
+#include <romsim/checked.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -117,22 +118,99 @@ int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *r
 
 /* ---- blobs ------------------------------------------------------------------------------ */
 
-static bool has_blob(const struct romsim_store *store, struct romsim_blob *blob)
+enum { PIECE = 1 << 20 };
+
+static bool has_blob(const struct romsim_store *store, const char *sha256, uint64_t size)
 {
     struct stat st;
 
-    return fstatat(store->blobs, romsim_blob_sha256_hex(blob), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(st.st_mode) && (uint64_t)st.st_size == romsim_blob_size(blob);
+    return fstatat(store->blobs, sha256, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           (uint64_t)st.st_size == size;
 }
 
 int romsim_store_add(struct romsim_store *store, struct romsim_blob *blob, struct romsim_error *err)
 {
     CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
 
-    if (has_blob(store, blob))
+    if (has_blob(store, romsim_blob_sha256_hex(blob), romsim_blob_size(blob)))
         return 0;
     if (newfile_open(store->blobs, store->path, &file, err) < 0 ||
         newfile_write_blob(&file, blob, 0, err) < 0)
         return -1;
     return newfile_keep(&file, romsim_blob_sha256_hex(blob), err);
+}
+
+static int read_piece(int fd, uint8_t *piece, size_t size, uint64_t offset,
+                      struct romsim_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(fd, piece + done, size - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return romsim_error_system(err, got < 0 ? errno : EIO, "cannot read a blob");
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+/* Copies and hashes piece by piece. */
+static int copy_pieces(const struct newfile *file, int fd, uint64_t offset, uint64_t size,
+                       struct romsim_sha256 *sha256, romsim_copied *copied, void *context,
+                       struct romsim_error *err)
+{
+    CLEANUP_FREE uint8_t *piece = malloc(PIECE);
+
+    if (!piece)
+        return romsim_error_nomem(err);
+    for (uint64_t done = 0; done < size;) {
+        size_t step = (size_t)min_u64(PIECE, size - done);
+
+        if (read_piece(fd, piece, step, offset + done, err) < 0 ||
+            newfile_write(file, piece, step, done, err) < 0)
+            return -1;
+        romsim_sha256_update(sha256, piece, step);
+        copied(context, step);
+        done += step;
+    }
+    return 0;
+}
+
+static int check_digest(struct romsim_sha256 *running, const char *expected,
+                        struct romsim_error *err)
+{
+    uint8_t digest[ROMSIM_SHA256_SIZE];
+    char hex[ROMSIM_SHA256_HEX_SIZE];
+
+    romsim_sha256_final(running, digest);
+    romsim_text_hex(digest, sizeof(digest), hex);
+    if (strcmp(hex, expected) == 0)
+        return 0;
+    return romsim_error_set(err, EUCLEAN, "the blob '%s' is damaged: its SHA-256 is %s", expected,
+                            hex);
+}
+
+int romsim_store_add_file(struct romsim_store *store, int fd, uint64_t offset, uint64_t size,
+                          const char *sha256, romsim_copied *copied, void *context,
+                          struct romsim_error *err)
+{
+    CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
+    struct romsim_sha256 *running;
+    int status;
+
+    if (has_blob(store, sha256, size)) {
+        copied(context, size);
+        return 0;
+    }
+    running = romsim_sha256_new();
+    if (!running)
+        return romsim_error_nomem(err);
+    status = newfile_open(store->blobs, store->path, &file, err);
+    if (status == 0)
+        status = copy_pieces(&file, fd, offset, size, running, copied, context, err);
+    if (status == 0)
+        status = check_digest(running, sha256, err);
+    romsim_sha256_free(running);
+    return status < 0 ? -1 : newfile_keep(&file, sha256, err);
 }
