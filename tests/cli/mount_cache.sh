@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# mount_cache.sh: what the kernel was told once it does not ask again: names, missing names, attributes,
+# directories, link targets, content; and to open and close nothing is asked at all.
+. "$(dirname "$0")/../lib.sh"
+
+need fuse "what the kernel keeps of a mount" || done_testing
+need strace "what the kernel keeps of a mount" || done_testing
+
+mkdir -p base/{a/b,many} view
+echo text >base/a/b/file
+head -c 1000000 /dev/urandom >base/large
+ln -s a/b base/link
+(cd base/many && seq -f 'file-%g' 300 | xargs touch)
+printf 'name: web\nimage: ./base\nargs: [x]\n' >web.yaml
+printf 'roms: [{name: r, files: [{path: f, data: rom}], at: /a/rom}]\n' >>web.yaml
+romsim mount web.yaml view
+pid=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
+
+everything() {
+    find view -printf '%p %m %s %T@ %l\n'
+    cat view/a/b/file view/a/rom/f view/large view/dev/ukp_rom1 view/link/file
+    for i in 1 2 3; do cat "view/many/missing-$i" view/none/at-all view/a/rom/none; done 2>&1
+}
+
+# answers COMMAND: how often the server answers meanwhile; the kernel never keeps what statfs() says
+# (80 bytes, and find asks for it).
+mkfifo words
+answers() {
+    local tracer line
+    strace -f -e trace=writev -e signal=none -o trace.txt -p "$pid" 2>words &
+    tracer=$!
+    exec 5<words
+    read -r line <&5
+    case $line in
+    *attached*) "$@" >out.txt 2>&1 ;;
+    *) echo "strace: $line" ;;
+    esac
+    kill -INT $tracer
+    wait $tracer
+    exec 5<&-
+    grep 'writev(' trace.txt | grep -vc 'iov_len=80}], 2)'
+}
+
+first=$(answers everything)
+case $first in
+strace:*) skip "what the kernel keeps of a mount" "$first"; done_testing ;;
+esac
+cp out.txt first.txt
+[ "$first" -gt 20 ] && pass "the kernel asks ($first times)" || fail "the kernel asks" "$first times"
+is "$(answers everything)" 0 "and the second time it does not"
+same first.txt out.txt "since it knows"
+is "$(answers cat view/many/file-1 view/many/file-300)" 0 "empty files neither"
+romsim umount view
+done_testing
