@@ -32,7 +32,7 @@
 enum { THREADS_MIN = 4, THREADS_MAX = 16 };
 
 struct romsim_fs {
-    struct view *view;
+    struct ll ll; /* has the view */
     struct fuse_session *session;
     char *point;
     dev_t device; /* of our mount */
@@ -102,7 +102,7 @@ static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
     fd = fuse_mount(fs->point, source, allow_other, err);
     if (fd < 0)
         return -1;
-    fs->session = ll_session_new(fs->view, fd, err);
+    fs->session = ll_session_new(&fs->ll, fd, err);
     if (!fs->session) {
         romsim_mount_detach(fs->point, NULL, NULL);
         return -1;
@@ -125,10 +125,12 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
     }
     fs->stop = eventfd(0, EFD_CLOEXEC);
     fs->point = romsim_mount_point(directory, err);
-    fs->view = fs->point ? view_new(layout, chosen.drives_only, err) : NULL;
-    if (fs->view && fs->stop < 0)
+    fs->ll.view = fs->point ? view_new(layout, chosen.drives_only, err) : NULL;
+    fs->ll.report = chosen.report;
+    fs->ll.context = chosen.context;
+    if (fs->ll.view && fs->stop < 0)
         romsim_error_system(err, errno, "cannot make an eventfd");
-    if (fs->view && fs->stop >= 0 && mount_view(fs, layout->name, chosen.allow_other, err) == 0)
+    if (fs->ll.view && fs->stop >= 0 && mount_view(fs, layout->name, chosen.allow_other, err) == 0)
         return fs;
     romsim_fs_free(fs);
     return NULL;
@@ -154,7 +156,7 @@ void romsim_fs_free(struct romsim_fs *fs)
         unmount_own(fs);
         fuse_session_destroy(fs->session);
     }
-    view_free(fs->view);
+    view_free(fs->ll.view);
     if (fs->stop >= 0)
         close(fs->stop);
     free(fs->point);

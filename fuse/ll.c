@@ -11,6 +11,7 @@
 
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
+#include <romsim/text.h>
 
 #include <errno.h>
 #include <linux/limits.h>
@@ -24,12 +25,31 @@ enum { NAME_SIZE = ROMSIM_NAME_MAX + 1 };
 
 static struct view *view_of(fuse_req_t req)
 {
-    return fuse_req_userdata(req);
+    const struct ll *ll = fuse_req_userdata(req);
+
+    return ll->view;
+}
+
+/* Tells what is behind an errno that the image is to blame for; `name` (or NULL) is what was asked
+ * for in the node. */
+static void report(const struct ll *ll, uint64_t node, const char *name,
+                   const struct romsim_error *err)
+{
+    CLEANUP_FREE char *message = NULL;
+
+    if (!ll->report || (err->errnum != EUCLEAN && err->errnum != EOPNOTSUPP && err->errnum != EIO))
+        return;
+    if (asprintf(&message, "ukp_rom%u: %s%s%s", view_device(ll->view, node),
+                 name ? QUOTE(name) : "", name ? ": " : "", err->message) < 0)
+        message = NULL;
+    if (message)
+        ll->report(ll->context, message);
 }
 
 /* Replies with the errno of a failure; EIO for one without. */
-static void reply_failure(fuse_req_t req, const struct romsim_error *err)
+static void reply_failure(fuse_req_t req, uint64_t node, const struct romsim_error *err)
 {
+    report(fuse_req_userdata(req), node, NULL, err);
     fuse_reply_err(req, err->errnum > 0 ? err->errnum : EIO);
 }
 
@@ -65,10 +85,12 @@ static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
     err.errnum = 0;
     found = view_lookup(view_of(req), parent, name, &node, &err);
-    if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0))
-        reply_failure(req, &err);
-    else
+    if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0)) {
+        report(fuse_req_userdata(req), parent, name, &err);
+        fuse_reply_err(req, err.errnum > 0 ? err.errnum : EIO);
+    } else {
         fuse_reply_entry(req, &entry);
+    }
 }
 
 /* Nothing is kept about a node, so there is nothing to forget. */
@@ -94,7 +116,7 @@ static void ll_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
     (void)file;
     err.errnum = 0;
     if (view_stat(view_of(req), node, &stat, &err) < 0)
-        reply_failure(req, &err);
+        reply_failure(req, node, &err);
     else
         fuse_reply_attr(req, &stat, FOR_EVER);
 }
@@ -109,7 +131,7 @@ static void ll_readlink(fuse_req_t req, fuse_ino_t node)
     if (target)
         fuse_reply_readlink(req, target);
     else
-        reply_failure(req, &err);
+        reply_failure(req, node, &err);
     free(target);
 }
 
@@ -120,7 +142,7 @@ static void ll_statfs(fuse_req_t req, fuse_ino_t node)
 
     err.errnum = 0;
     if (view_statfs(view_of(req), node, &statvfs, &err) < 0)
-        reply_failure(req, &err);
+        reply_failure(req, node, &err);
     else
         fuse_reply_statfs(req, &statvfs);
 }
@@ -145,7 +167,7 @@ static void ll_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
     (void)file;
     err.errnum = 0;
     if (view_read(view_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
-        reply_failure(req, &err);
+        reply_failure(req, node, &err);
         return;
     }
     fuse_reply_iov(req, data.pieces, data.count);
@@ -220,7 +242,7 @@ static void reply_listing(fuse_req_t req, fuse_ino_t directory, size_t size, off
     err.errnum = 0;
     listing.buffer = memory + ROMSIM_EROFS_BLOCK_MAX;
     if (listing_fill(&listing, directory, (uint64_t)offset, memory, &err) < 0)
-        reply_failure(req, &err);
+        reply_failure(req, directory, &err);
     else
         fuse_reply_buf(req, listing.buffer, listing.used);
     free(memory);
@@ -298,7 +320,7 @@ static void ll_getxattr(fuse_req_t req, fuse_ino_t node, const char *name, size_
     err.errnum = 0;
     found = find_xattr(req, node, name, &xattr, &err);
     if (found < 0) {
-        reply_failure(req, &err);
+        reply_failure(req, node, &err);
     } else if (found == 0) {
         fuse_reply_err(req, ENODATA);
     } else {
@@ -323,7 +345,7 @@ static void ll_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
             break;
     }
     if (found < 0)
-        reply_failure(req, &err);
+        reply_failure(req, node, &err);
     else if (names.failed)
         fuse_reply_err(req, names.failed == EFBIG ? E2BIG : names.failed);
     else
@@ -358,7 +380,7 @@ static void drop_message(enum fuse_log_level level, const char *format, va_list 
     (void)args;
 }
 
-struct fuse_session *ll_session_new(struct view *view, int fd, struct romsim_error *err)
+struct fuse_session *ll_session_new(struct ll *ll, int fd, struct romsim_error *err)
 {
     char program[] = "romsim";
     char *argv[] = {program, NULL};
@@ -367,7 +389,7 @@ struct fuse_session *ll_session_new(struct view *view, int fd, struct romsim_err
     char path[32];
 
     fuse_set_log_func(drop_message);
-    session = fuse_session_new(&args, &operations, sizeof(operations), view);
+    session = fuse_session_new(&args, &operations, sizeof(operations), ll);
     fuse_opt_free_args(&args);
     /* libfuse takes a mounted descriptor by this name (fuse_session_mount()'s documentation). */
     snprintf(path, sizeof(path), "/dev/fd/%d", fd);

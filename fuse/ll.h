@@ -7,8 +7,15 @@
 
 #include <fuse_lowlevel.h>
 
-/* A session that answers from `view` (which must outlive it) on `fd`, a mounted /dev/fuse
- * descriptor, which it owns from then on.  NULL on failure. */
-struct fuse_session *ll_session_new(struct view *view, int fd, struct romsim_error *err);
+/* What a session answers from. */
+struct ll {
+    struct view *view;
+    void (*report)(void *context, const char *message); /* as in romsim_fs_options */
+    void *context;
+};
+
+/* A session that answers from `ll` (which must outlive it) on `fd`, a mounted /dev/fuse descriptor,
+ * which it owns from then on.  NULL on failure. */
+struct fuse_session *ll_session_new(struct ll *ll, int fd, struct romsim_error *err);
 
 #endif

@@ -67,6 +67,15 @@ int view_get(struct view *view, uint64_t number, struct view_node *ret, struct r
     return romsim_erofs_inode(ret->image, nid, &ret->inode, err);
 }
 
+unsigned view_device(const struct view *view, uint64_t node)
+{
+    uint64_t index = node >> INDEX_SHIFT;
+
+    if (index == 0 && node < view->overlays.count && view->overlays.items[node])
+        return view->overlays.items[node]->base_index;
+    return index > 0 ? (unsigned)(index - 1) : 0;
+}
+
 struct overlay_child *overlay_find(const struct overlay *overlay, const char *name,
                                    size_t name_size)
 {

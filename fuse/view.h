@@ -60,6 +60,9 @@ int view_stat(struct view *view, uint64_t node, struct stat *ret, struct romsim_
 int view_lookup(struct view *view, uint64_t directory, const char *name, uint64_t *ret_node,
                 struct romsim_error *err);
 
+/* The index of the device that a node is of; 0, the root, for what the view adds. */
+unsigned view_device(const struct view *view, uint64_t node);
+
 struct view_entry {
     uint64_t node;
     const char *name; /* not NUL-terminated; valid until `scratch` is used again */

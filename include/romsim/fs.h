@@ -19,6 +19,11 @@ struct romsim_fs;
 struct romsim_fs_options {
     bool drives_only; /* dev/ alone: what QEMU needs; never fails for what an `at` says */
     bool allow_other; /* other users may look, and the modes and owners count for them */
+
+    /* Called, by several threads, when a program gets an error because an image is damaged or has
+     * something that is not supported: the program sees no more than an errno.  May be NULL. */
+    void (*report)(void *context, const char *message);
+    void *context;
 };
 
 /*

@@ -146,6 +146,12 @@ static int run_server(const struct job *job, int ready)
     return serve(job, ready, &error) < 0 ? cli_report(&error) : CLI_OK;
 }
 
+static void show_damage(void *context, const char *message)
+{
+    (void)context;
+    cli_warn("%s", message);
+}
+
 /* ---- the command ------------------------------------------------------------------------ */
 
 /* The child said that it mounted; now the mount itself has to answer. */
@@ -233,7 +239,10 @@ static int mount_instance(const struct cli_args *args, const struct romsim_insta
     job->layout = layout;
     job->options.drives_only = cli_has(args, "devices");
     job->options.allow_other = cli_has(args, "allow-other");
-    return cli_has(args, "foreground") ? run_server(job, -1) : run_in_background(job);
+    if (!cli_has(args, "foreground"))
+        return run_in_background(job);
+    job->options.report = show_damage;
+    return run_server(job, -1);
 }
 
 static int run_mount(const struct cli_args *args)

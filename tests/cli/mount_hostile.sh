@@ -105,6 +105,23 @@ ok "the server is still there" kill -0 "$pid"
 is "$(in_time cat view/ok)" ok "and answers"
 ok "and ends" romsim umount view
 
+# In the foreground the server says what is behind the errno.
+mkfifo words
+"$ROMSIM" mount -f bad.yaml view 2>words &
+server=$!
+exec 5<words
+read -r line <&5
+like "$line" "shows the instance" "in the foreground"
+cat view/far 2>/dev/null
+read -r line <&5
+like "$line" "romsim: warning: ukp_rom0: far: inode at offset 137438953472" "damage has a name and a cause"
+cat view/early >/dev/null 2>&1
+read -r line <&5
+like "$line" "romsim: warning: ukp_rom0: " "that of data, too"
+kill -TERM "$server"
+wait "$server"
+exec 5<&-
+
 # An image that cannot be opened is named when it is mounted, not later.
 cat good.erofs >broken.erofs
 printf '\xff\xff\xff\xff' | dd of=broken.erofs bs=1 seek=1104 conv=notrunc status=none # feature_incompat
