@@ -10,6 +10,7 @@
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 enum { LINE_MAX_ = 1024, ENTRIES = 140 };
@@ -324,6 +325,111 @@ START_TEST(readdir_takes_any_cursor)
 }
 END_TEST
 
+/* ---- threads ------------------------------------------------------------------------------ */
+
+enum { THREADS = 4, READS = 3000 };
+
+struct reader {
+    struct romsim_erofs *erofs;
+    const struct romsim_erofs_inode *inode;
+    const uint8_t *wanted;
+    unsigned seed;
+    const char *wrong;
+};
+
+/* Reads pieces of one file at random places. */
+static void *read_pieces(void *context)
+{
+    struct reader *reader = context;
+    uint8_t piece[3000];
+
+    for (int i = 0; i < READS && !reader->wrong; i++) {
+        uint64_t offset = (uint64_t)rand_r(&reader->seed) % reader->inode->size;
+        size_t size = (size_t)rand_r(&reader->seed) % sizeof(piece) + 1, got;
+
+        if (romsim_erofs_read(reader->erofs, reader->inode, offset, piece, size, &got, NULL) < 0)
+            reader->wrong = "a read fails";
+        else if (memcmp(piece, reader->wanted + offset, got) != 0)
+            reader->wrong = "other bytes";
+    }
+    return NULL;
+}
+
+START_TEST(many_threads_read_the_same)
+{
+    static const char *const names[] = {"lz4", "zstd-frag", "lzma-big", "metabox"};
+    struct fixtures fixtures;
+    struct romsim_erofs *erofs;
+    struct romsim_erofs_inode inode;
+    struct romsim_error err = {0};
+    struct reader readers[THREADS];
+    pthread_t threads[THREADS];
+    uint8_t *wanted;
+    size_t got;
+
+    fixtures_load(&fixtures);
+    erofs = open_fixture(fixture_find(&fixtures, names[_i]));
+    ck_assert_int_eq(romsim_erofs_lookup_path(erofs, "/text_60000", &inode, &err), 1);
+    wanted = malloc(inode.size);
+    ck_assert_int_eq(romsim_erofs_read(erofs, &inode, 0, wanted, inode.size, &got, &err), 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        readers[i] = (struct reader){erofs, &inode, wanted, i + 1, NULL};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_pieces, &readers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_msg(!readers[i].wrong, "%s: %s", names[_i], readers[i].wrong);
+    }
+    free(wanted);
+    romsim_erofs_close(erofs);
+    fixtures_free(&fixtures);
+}
+END_TEST
+
+START_TEST(holes_are_told)
+{
+    struct fixtures fixtures;
+    struct romsim_erofs *erofs;
+    struct romsim_erofs_inode inode;
+    struct romsim_error err = {0};
+    uint64_t size;
+
+    fixtures_load(&fixtures);
+    erofs = open_fixture(fixture_find(&fixtures, "lz4"));
+    ck_assert_int_eq(romsim_erofs_lookup_path(erofs, "/mixed", &inode, &err), 1);
+    ck_assert_int_eq(romsim_erofs_hole(erofs, &inode, 0, &size, &err), 0);
+    ck_assert_uint_gt(size, 0);
+    ck_assert_uint_le(size, inode.size);
+    ck_assert_int_eq(romsim_erofs_hole(erofs, &inode, inode.size, &size, &err), -1);
+    romsim_erofs_close(erofs);
+    fixtures_free(&fixtures);
+}
+END_TEST
+
+static int count_visits(void *context, const char *path, const struct romsim_erofs_inode *inode)
+{
+    ++*(size_t *)context;
+    return S_ISDIR(inode->mode) && strcmp(path, "/dir/sub") == 0 ? ROMSIM_EROFS_WALK_SKIP : 0;
+}
+
+START_TEST(a_walk_may_begin_anywhere_and_skip)
+{
+    struct fixtures fixtures;
+    struct romsim_erofs *erofs;
+    struct romsim_erofs_inode inode;
+    struct romsim_error err = {0};
+    size_t visits = 0;
+
+    fixtures_load(&fixtures);
+    erofs = open_fixture(fixture_find(&fixtures, "metabox"));
+    ck_assert_int_eq(romsim_erofs_lookup_path(erofs, "/dir", &inode, &err), 1);
+    ck_assert_int_eq(romsim_erofs_walk_from(erofs, &inode, "/dir", count_visits, &visits, &err), 0);
+    ck_assert_uint_eq(visits, 5); /* dir, hard, link, small, sub, but not sub/deep */
+    romsim_erofs_close(erofs);
+    fixtures_free(&fixtures);
+}
+END_TEST
+
 int main(void)
 {
     const size_t count = sizeof(images) / sizeof(images[0]);
@@ -337,6 +443,9 @@ int main(void)
     tcase_add_loop_test(tcase, xattrs_of_a_fixture_are_as_written, 0, count);
     tcase_add_test(tcase, lookup_finds_no_name_that_is_not_there);
     tcase_add_test(tcase, readdir_takes_any_cursor);
+    tcase_add_loop_test(tcase, many_threads_read_the_same, 0, 4);
+    tcase_add_test(tcase, holes_are_told);
+    tcase_add_test(tcase, a_walk_may_begin_anywhere_and_skip);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_tap(runner, "-");
