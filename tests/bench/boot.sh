@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# boot.sh: cold start of samples/hello under TCG, from `romsim run` to the app's first output, and,
+# in the same run, of the same guest on the plain distribution kernel: its bzImage, on QEMU's
+# default machine, with -cpu max.  Absolute figures depend on the machine, the ratio counts: the
+# aim is 3.5 s where the plain one takes 4.8 s (0.73).
+#
+#     tests/bench/boot.sh [ROUNDS]
+set -eu
+cd "$(dirname "$0")/../.."
+exec python3 - "${BUILD:-build}/romsim" "${1:-5}" <<'END'
+import glob, os, re, socket, subprocess, sys, tempfile, time
+
+romsim, rounds = os.path.abspath(sys.argv[1]), int(sys.argv[2])
+guest = os.path.abspath('build/guest')
+bzimage = glob.glob('build/guest-work/unpacked/boot/vmlinuz-*')
+if not bzimage or not os.path.exists('build/samples/busybox'):
+    sys.exit("boot: run 'make guest samples' first")
+folder = tempfile.mkdtemp(prefix='romsim-bench.')
+os.environ.update(XDG_CACHE_HOME=folder, XDG_RUNTIME_DIR=folder, XDG_DATA_HOME=folder)
+hello = 'samples/hello/instance.yaml'
+greeting = b'Hello from a ROM!'
+
+
+def record(key, value):
+    return b'%s %d\n%s\n' % (key.encode(), len(value), value.encode())
+
+
+def plain():
+    """The plain kernel: seconds from QEMU's start to the greeting."""
+    body = b''.join(record(k, v) for k, v in (
+        ('hostname', 'hello'), ('address', '10.0.2.15/24'), ('gateway', '10.0.2.2'),
+        ('device', '0 '), ('device', '1 ukp_rom_app'), ('mount', '1 /rom'), ('cwd', '/'),
+        ('arg', '/bin/sh'), ('arg', '/rom/hello.sh'), ('env', 'PATH=/bin')))
+    lines = {}
+    command = ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot',
+               '-display', 'none', '-accel', 'tcg', '-cpu', 'max', '-m', '128',
+               '-kernel', bzimage[0], '-initrd', guest + '/initrd',
+               '-append', 'console=ttyS0 quiet panic=-1 rdinit=/init',
+               '-serial', 'null', '-device', 'virtio-serial-pci',
+               '-netdev', 'user,id=n', '-device', 'virtio-net-pci,netdev=n,romfile=']
+    theirs = []
+    for name in ('console', 'control'):
+        lines[name], end = socket.socketpair()
+        os.set_inheritable(end.fileno(), True)
+        theirs.append(end)
+        command += ['-chardev', 'socket,id=%s,fd=%d' % (name, end.fileno()), '-device',
+                    'virtserialport,chardev=%s,name=romsim.%s' % (name, name)]
+    for index, image in enumerate((root, folder + '/built/app.erofs')):
+        command += ['-drive', 'if=none,id=d%d,format=raw,readonly=on,file=%s' % (index, image),
+                    '-device', 'virtio-blk-pci,drive=d%d,serial=ukp_rom%d' % (index, index)]
+    start = time.monotonic()
+    qemu = subprocess.Popen(command, close_fds=False)
+    for end in theirs:
+        end.close()
+    lines['control'].sendall(b'romsim 1 %d\n%s' % (len(body), body))
+    text = b''
+    while greeting not in text:
+        piece = lines['console'].recv(4096)
+        if not piece:
+            sys.exit('boot: the plain guest ended early')
+        text += piece
+    elapsed = time.monotonic() - start
+    qemu.kill()
+    qemu.wait()
+    return elapsed
+
+
+def ours():
+    """romsim: seconds to the greeting, and the phases that it prints."""
+    start = time.monotonic()
+    run = subprocess.Popen([romsim, 'run', '-v', '--accel', 'tcg', hello], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+    while greeting not in (line := run.stdout.readline()):
+        if not line:
+            sys.exit('boot: ' + run.stderr.read().decode())
+    elapsed = time.monotonic() - start
+    phases = re.findall(r'([0-9.]+) s  (\w+)', run.stderr.read().decode())
+    run.wait()
+    return elapsed, [(name, float(seconds)) for seconds, name in phases]
+
+
+subprocess.run([romsim, 'build', hello, '-o', folder + '/built'], check=True,
+               stdout=subprocess.DEVNULL)
+ours()  # builds the root and fills the caches, for both
+root = max(glob.glob(folder + '/romsim/**/*', recursive=True), key=os.path.getsize)
+figures = {'plain': [], 'romsim': []}
+best = None
+for _ in range(rounds):
+    figures['plain'].append(plain())
+    elapsed, phases = ours()
+    figures['romsim'].append(elapsed)
+    if elapsed == min(figures['romsim']):
+        best = phases
+print('cold start of samples/hello to its first output, TCG, %d rounds (seconds: best, median)'
+      % rounds)
+for name, text in (('plain', 'bzImage, -cpu max'), ('romsim', 'romsim run')):
+    times = sorted(figures[name])
+    print('  %-20s %5.2f  %5.2f' % (text, times[0], times[len(times) // 2]))
+print('ratio: boot, romsim to the plain distribution kernel: %.2f (wanted: at most %.2f)' %
+      (min(figures['romsim']) / min(figures['plain']), 3.5 / 4.8))
+print('romsim\'s phases (the best round):')
+last = 0.0
+for name, seconds in best:
+    print('  %-8s %5.3f  +%.3f' % (name, seconds, seconds - last))
+    last = seconds
+subprocess.run(['rm', '-rf', folder])
+END
