@@ -184,6 +184,13 @@ fails 1 "a ROM without a target" romsim image build bare -t x
 like "$out" "no platform targets specified" "is refused as the cloud does"
 ok "--arch stands for the target" romsim image build bare --arch x86_64 -o oci:bare.oci
 same rom.oci/index.json bare.oci/index.json "with the same result"
+kraftfile run <<'END'
+runtime: base-compat:latest
+roms: [../data]
+END
+ok "a runtime stands for a target" romsim image build run -o oci:run.oci
+like "$out" "warning: accepted, but not used: runtime" "and is said to be unused"
+same rom.oci/index.json run.oci/index.json "with the same result, again"
 fails 1 "an architecture that no target has" romsim image build rom --arch arm64 -t x
 like "$out" "no target with architecture arm64: targets are kraftcloud/x86_64" "is refused"
 
