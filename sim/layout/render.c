@@ -6,6 +6,7 @@
  * ports.  Whatever came from a file or an image is quoted for the terminal.
  */
 #include <romsim/buffer.h>
+#include <romsim/erofs.h>
 #include <romsim/layout.h>
 #include <romsim/text.h>
 
@@ -15,8 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { TEXT_MAX = 16 << 20, DIGEST_SHOWN = 12 };
+enum { TEXT_MAX = 16 << 20, DIGEST_SHOWN = 12, FILES_SHOWN = 16 };
 
 static const char *const handler_names[] = {"tls", "http", "redirect"};
 
@@ -368,6 +370,49 @@ static void print_mounts(struct romsim_buffer *text, const struct romsim_layout 
     }
 }
 
+/* The first files of a ROM, as the app will see them. */
+struct listing {
+    struct romsim_buffer *text;
+    const char *at; /* or "" */
+    unsigned count;
+};
+
+static int print_file(void *context, const char *path, const struct romsim_erofs_inode *inode)
+{
+    struct listing *listing = context;
+
+    if (!S_ISREG(inode->mode))
+        return 0;
+    if (listing->count++ == FILES_SHOWN)
+        return 1;
+    romsim_buffer_printf(listing->text, "  %10s  %s", SIZE_TEXT(inode->size), QUOTE(listing->at));
+    romsim_buffer_printf(listing->text, "%s\n", QUOTE(path));
+    return 0;
+}
+
+static void print_files_of(struct romsim_buffer *text, const struct romsim_layout *layout,
+                           const struct romsim_device *device)
+{
+    const char *at = mount_of(layout, device->index);
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(device->blob, NULL);
+    struct listing listing = {.text = text, .at = at ? at : ""};
+
+    if (!erofs)
+        return;
+    romsim_buffer_printf(text, "\nFiles of /dev/%s%s\n", device->indexed_name,
+                         at ? "" : ", which is not mounted");
+    romsim_erofs_walk(erofs, print_file, &listing, NULL);
+    if (device->files > FILES_SHOWN)
+        romsim_buffer_printf(text, "  and %" PRIu64 " more\n", device->files - FILES_SHOWN);
+}
+
+static void print_files(struct romsim_buffer *text, const struct romsim_layout *layout)
+{
+    for (size_t i = 1; i < layout->device_count; i++)
+        if (layout->devices[i].kind == ROMSIM_IMAGE_EROFS)
+            print_files_of(text, layout, &layout->devices[i]);
+}
+
 /* An argument as one would type it: in quotes where a shell would cut or change it. */
 static void print_argument(struct romsim_buffer *text, const char *argument)
 {
@@ -439,6 +484,7 @@ char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error
     romsim_buffer_puts(&text, "\n");
     failed = print_devices(&text, layout);
     print_mounts(&text, layout);
+    print_files(&text, layout);
     print_app(&text, layout);
     print_ports(&text, layout);
     result = failed ? NULL : romsim_buffer_steal(&text);

@@ -94,6 +94,11 @@ like "$plan" "256 MB of memory, 2 vCPUs, restart policy never" "its size"
 like "$plan" "/dev/ukp_rom3  /dev/ukp_rom_archive  -" "a device without a mount"
 is "$(grep -o '/dev/ukp_rom[0-9] -> [^ ]*' <<<"$plan" | tr '\n' ' ')" \
     "/dev/ukp_rom0 -> / /dev/ukp_rom2 -> /rom /dev/ukp_rom1 -> /rom/inner " "mounts, parents first"
+like "$plan" "Files of /dev/ukp_rom1
+         6 B  /rom/inner/greeting" "files, as the app will see them"
+like "$plan" "Files of /dev/ukp_rom4, which is not mounted
+         6 B  /greeting" "and those of a ROM without 'at'"
+unlike "$plan" "Files of /dev/ukp_rom3" "(an archive is not looked into)"
 like "$plan" "command      /bin/app 'it'\\''s me' ''" "the command as one would type it"
 like "$plan" "environment  GREETING=hello world" "the environment"
 like "$plan" "443 (tls, http) -> 8080 in the guest" "the ports"
@@ -110,6 +115,11 @@ is "$(jq -r '.roms[2].sha256' plan.json)" "$(sha256sum <img/rom.cpio | cut -d' '
     "the digest is that of the bytes"
 is "$(jq -c '[.command, .env, .ports[0].destination_port, .memory_mb]' plan.json)" \
     '[["/bin/app","it'"'"'s me",""],{"GREETING":"hello world"},8080,256]' "the app as JSON"
+mkdir img/many
+for i in $(seq 10 29); do echo "$i" >"img/many/$i"; done
+printf 'image: ./base\nargs: [x]\nroms: [{image: ./many, at: /m}]\n' >img/many.yaml
+like "$(romsim plan img/many.yaml)" "         3 B  /m/25
+  and 4 more" "of many files the first sixteen are shown"
 cat >img/names.yaml <<'END'
 image: ./base
 args: [/bin/app]
