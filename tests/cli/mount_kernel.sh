@@ -6,8 +6,9 @@
 
 need fuse "FUSE against the kernel's EROFS" || done_testing
 
-# snapshot DIR: everything that a program can see, one line each; times in nanoseconds, hard links
-# by the first name.  Inode numbers differ: the view has many images.
+# snapshot DIR OUT NAME...: everything that a program can see of each DIR/NAME, one line each, into
+# OUT/NAME; times in nanoseconds, hard links by the first name.  Inode numbers differ: the view has
+# many images.
 cat >snapshot.py <<'END'
 import hashlib, os, stat, sys
 
@@ -30,49 +31,32 @@ def describe(path, seen):
         facts.append({name: os.getxattr(path, name) for name in sorted(os.listxattr(path))})
     return facts
 
-os.chdir(sys.argv[1])
-sys.setrecursionlimit(10000)
-seen, pending = {}, [b"."]
-while pending:
-    path = pending.pop()
-    print(repr(path), *describe(path, seen))
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        with os.scandir(path) as entries:
-            names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-        print(repr(path), "has", names)
-        pending += [os.path.join(path, name) for name, _ in reversed(names)]
-fs = os.statvfs(".")
-print("sizes", fs.f_bsize, fs.f_frsize, fs.f_blocks, fs.f_bfree, fs.f_bavail, fs.f_namemax)
-END
-snapshot() { python3 "$T/snapshot.py" "$1"; }
+def snapshot(out):
+    seen, pending = {}, [b"."]
+    while pending:
+        path = pending.pop()
+        print(repr(path), *describe(path, seen), file=out)
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            with os.scandir(path) as entries:
+                names = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
+            print(repr(path), "has", names, file=out)
+            pending += [os.path.join(path, name) for name, _ in reversed(names)]
+    fs = os.statvfs(".")
+    print("sizes", fs.f_bsize, fs.f_frsize, fs.f_blocks, fs.f_bfree, fs.f_bavail, fs.f_namemax,
+          file=out)
 
-mkdir kernel view base
-cat >rom.yaml <<'END'
-name: kernel
-image: ./base
-args: [/bin/app]
-roms: [{name: image, image: ./rom.erofs, at: /rom}]
+top, target = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+for name in sys.argv[3:]:
+    os.chdir(os.path.join(top, name))
+    with open(os.path.join(target, name), "w") as out:
+        try:
+            snapshot(out)
+        except OSError as error:
+            print(error, file=out)
 END
+snapshot() { mkdir -p "$2" && python3 "$T/snapshot.py" "$@"; }
 
-# compare IMAGE TEXT: the image as a ROM, through FUSE and by the kernel.
-compare() {
-    local image=$1 text=$2
-    cat "$image" >rom.erofs
-    truncate -s %4096 rom.erofs # ROMs are a multiple of 4096; an image of small blocks need not be
-    if ! out=$(romsim mount rom.yaml view 2>&1); then
-        fail "$text" "$out"
-        return
-    fi
-    snapshot view/rom >fuse.txt 2>&1
-    romsim umount view
-    if ! out=$(mount -t erofs -o loop,ro rom.erofs kernel 2>&1); then
-        skip "$text: as the kernel's" "this kernel does not mount it: ${out//$'\n'/ }"
-        return
-    fi
-    snapshot kernel >kernel.txt 2>&1
-    umount kernel
-    same kernel.txt fuse.txt "$text: as the kernel's"
-}
+mkdir images kernel view base
 
 # ---- our own images, by base image and ROM at once
 
@@ -117,31 +101,29 @@ args: [/bin/app]
 END
 # dev/ hides the image's own, or is added to it: the rest of the root is compared.
 ok "our own image is mounted" romsim mount own.yaml view
-snapshot view/odd >fuse-odd.txt
-snapshot view/sizes >fuse-sizes.txt
-same fuse-sizes.txt <(snapshot view/sizes) "read again, from the kernel's caches, it is the same"
-cat view/dev/ukp_rom0 >own.erofs
+snapshot view root-fuse odd sizes
+snapshot view root-again sizes
+same root-fuse/sizes root-again/sizes "read again, from the kernel's caches, it is the same"
+cat view/dev/ukp_rom0 >images/own
 romsim umount view
-if need loop "our own image, as a ROM and as root"; then
-    compare own.erofs "our own image"
-    mount -t erofs -o loop,ro own.erofs kernel
-    same fuse-odd.txt <(snapshot kernel/odd) "as root it is the same (1)"
-    same fuse-sizes.txt <(snapshot kernel/sizes) "as root it is the same (2)"
-    umount kernel
-fi
+need loop "FUSE against the kernel's EROFS" || done_testing
+mount -t erofs -o loop,ro images/own kernel
+snapshot kernel root-kernel odd sizes
+umount kernel
+same root-kernel/odd root-fuse/odd "as a root it is as the kernel's"
+same root-kernel/sizes root-fuse/sizes "with what is large"
 
 # ---- Debian's mkfs.erofs
 
-if need loop "images by mkfs.erofs" && need mkfs.erofs "images by mkfs.erofs"; then
+if need mkfs.erofs "images by mkfs.erofs"; then
     # Version 1.5 fails on names that are too long for its line of progress.
     mv "src/odd/$(printf 'n%.0s' {1..255})" "src/odd/$(printf 'n%.0s' {1..200})"
     while read -r name options; do
         # shellcheck disable=SC2086 # several options
-        if mkfs.erofs -x2 $options made.erofs src >log 2>&1; then
-            compare made.erofs "mkfs.erofs $options ($name)"
-        else
+        mkfs.erofs -x2 $options "images/mkfs-$name" src >log 2>&1 || {
+            rm -f "images/mkfs-$name"
             skip "mkfs.erofs $options" "$(tr '\n\b' '  ' <log | tail -c 200)"
-        fi
+        }
     done <<'END'
 plain -Enoinline_data
 inline -T1600000000
@@ -157,12 +139,40 @@ fi
 
 # ---- mkfs.erofs 1.9.3
 
-if need loop "images by mkfs.erofs 1.9.3" && need xz "images by mkfs.erofs 1.9.3"; then
-    mkdir images
+if need xz "images by mkfs.erofs 1.9.3"; then
     tar -C images -xf "$DATA/erofs-images/images.tar.xz"
-    find images -name '*.erofs' | sort >list
-    while read -r image; do
-        compare "$image" "${image##*/}"
-    done <list
 fi
+
+# ---- all of them, as the ROMs of instances of 20
+
+# show NAME...: through FUSE.
+show() {
+    local name
+    printf 'name: kernel\nimage: ./base\nargs: [/bin/app]\nroms:\n' >roms.yaml
+    for name in "$@"; do
+        # ROMs are a multiple of 4096; an image of small blocks need not be.
+        truncate -s %4096 "images/$name"
+        printf -- '- {image: ./images/%s, at: /%s}\n' "$name" "$name" >>roms.yaml
+    done
+    ok "$# images are the ROMs of one instance" romsim mount --limit roms=20 roms.yaml view
+    snapshot view by-fuse "$@"
+    romsim umount view
+}
+names=() mounted=()
+for image in images/*; do names+=("${image##*/}"); done
+for ((i = 0; i < ${#names[@]}; i += 20)); do show "${names[@]:i:20}"; done
+for name in "${names[@]}"; do
+    mkdir -p "mounts/$name"
+    if ! out=$(mount -t erofs -o loop,ro "images/$name" "mounts/$name" 2>&1); then
+        skip "$name: as the kernel's" "this kernel does not mount it: ${out//$'\n'/ }"
+        continue
+    fi
+    mounted+=("$name")
+done
+snapshot mounts by-kernel "${mounted[@]}"
+is "$(grep -L '^sizes ' by-fuse/* by-kernel/*)" "" "each was read to its end"
+for name in "${mounted[@]}"; do
+    umount "mounts/$name"
+    same "by-kernel/$name" "by-fuse/$name" "$name: as the kernel's"
+done
 done_testing
