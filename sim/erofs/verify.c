@@ -23,7 +23,6 @@ struct verifier {
     uint8_t *expected; /* CHUNK bytes of the tree's data */
     uint8_t *found;    /* CHUNK bytes of the image's, where they cannot be looked at in place */
     void *scratch;     /* for readdir */
-    uint64_t read;     /* for erofs_source_let_go() */
     uint64_t looked;   /* how far the image's mapped data was looked at and let go again */
 };
 
@@ -90,7 +89,6 @@ static int compare_chunk(struct verifier *verifier, const struct romsim_inode *i
 
     if (!found || romsim_inode_read(inode, offset, verifier->expected, *size, err) < 0)
         return -1;
-    erofs_source_let_go(inode, *size, &verifier->read);
     if (memcmp(found, verifier->expected, *size) == 0)
         return 0;
     romsim_error_set(err, EUCLEAN, "the data differs within %zu bytes from byte %llu on", *size,

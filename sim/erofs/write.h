@@ -109,7 +109,6 @@ struct erofs_writer {
     uint64_t meta_start; /* offset of the block that nids count from */
     uint64_t xattr_start;
     uint64_t end;
-    uint64_t source_read;                /* for erofs_source_let_go() */
     struct erofs_compressor *compressor; /* or NULL */
     struct erofs_sink sink;
 };
@@ -135,12 +134,6 @@ static inline uint64_t erofs_node_blocks(const struct erofs_node *node)
         return node->index->blocks;
     return size / EROFS_WRITE_BLOCK + (size % EROFS_WRITE_BLOCK != 0);
 }
-
-/*
- * Sources that are mapped count as this process's memory once they are read.  Call it after `size`
- * bytes of a file: each time *read has grown by 32 MiB, the blob's pages are let go.
- */
-void erofs_source_let_go(const struct romsim_inode *inode, uint64_t size, uint64_t *read);
 
 /* Lists the tree's inodes and shared xattrs, and gives every inode its size and layout. */
 int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err);

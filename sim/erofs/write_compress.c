@@ -43,7 +43,6 @@ struct erofs_compressor {
 struct run {
     struct erofs_compressor *compressor;
     struct erofs_sink *sink;
-    uint64_t *source_read;
     const struct romsim_inode *inode;
     struct erofs_index *index;
     uint64_t position;    /* where the next extent begins */
@@ -155,7 +154,6 @@ static int refill(struct run *run, struct romsim_error *err)
     size = (size_t)min_u64(WINDOW - run->have, run->inode->size - run->read);
     if (romsim_inode_read(run->inode, run->read, window + run->have, size, err) < 0)
         return -1;
-    erofs_source_let_go(run->inode, size, run->source_read);
     run->have += size;
     run->read += size;
     return 0;
@@ -258,7 +256,6 @@ int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
     struct run run = {
         .compressor = writer->compressor,
         .sink = &writer->sink,
-        .source_read = &writer->source_read,
         .inode = node->inode,
         .index = index,
         .first_block = erofs_sink_offset(&writer->sink) >> EROFS_WRITE_BLKSZBITS,

@@ -8,27 +8,10 @@
 
 /* ---- data ------------------------------------------------------------------------------- */
 
-enum { LET_GO = 32 << 20 };
-
-void erofs_source_let_go(const struct romsim_inode *inode, uint64_t size, uint64_t *read)
-{
-    struct romsim_blob *blob = inode->data.blob;
-
-    if (inode->data.kind != ROMSIM_DATA_BLOB)
-        return;
-    *read += size;
-    if (*read < LET_GO)
-        return;
-    romsim_blob_forget(blob, 0, romsim_blob_size(blob));
-    *read = 0;
-}
-
 /* Puts the bytes [offset, end) of a regular file into the sink. */
-static int put_file(struct erofs_writer *writer, const struct romsim_inode *inode, uint64_t offset,
+static int put_file(struct erofs_sink *sink, const struct romsim_inode *inode, uint64_t offset,
                     uint64_t end, struct romsim_error *err)
 {
-    struct erofs_sink *sink = &writer->sink;
-
     while (offset < end) {
         uint64_t size = min_u64(romsim_inode_hole(inode, offset), end - offset);
         size_t room;
@@ -42,7 +25,6 @@ static int put_file(struct erofs_writer *writer, const struct romsim_inode *inod
             if (romsim_inode_read(inode, offset, place, size, err) < 0 ||
                 erofs_sink_commit(sink, size, err) < 0)
                 return -1;
-            erofs_source_let_go(inode, size, &writer->source_read);
         }
         offset += size;
     }
@@ -60,7 +42,7 @@ static int put_blocks(struct erofs_writer *writer, const struct erofs_node *node
 
     switch (node->inode->mode & S_IFMT) {
     case S_IFREG:
-        result = put_file(writer, node->inode, from, to, err);
+        result = put_file(&writer->sink, node->inode, from, to, err);
         break;
     case S_IFDIR:
         result = erofs_directory_put(writer, node, first, end, err);
