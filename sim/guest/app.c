@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PORT_INTERVAL_MS = 25, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
+/* Ports are looked for often at first; who has not listened for long is looked at now and then. */
+enum { PORT_INTERVAL_MS = 25, PORT_IMPATIENT = 800, PORT_PATIENT_INTERVAL_MS = 500 };
+enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
 
 /* Tells init, through the pipe that a successful exec closes, what went wrong. */
 static _Noreturn void give_up(int pipe_end, int error)
@@ -61,6 +63,16 @@ static pid_t start(const struct manifest *manifest, int *ret_error)
     return app;
 }
 
+/* How long to sleep at most, before the ports are looked at again; -1: for ever. */
+static int time_to_sleep(struct manifest *manifest)
+{
+    static unsigned looks;
+
+    if (!ports_watch(manifest))
+        return -1;
+    return looks++ < PORT_IMPATIENT ? PORT_INTERVAL_MS : PORT_PATIENT_INTERVAL_MS;
+}
+
 /* Reaps whatever has ended.  True, with the app's status, if the app is among it. */
 static bool reap(pid_t app, int *ret_status)
 {
@@ -83,10 +95,8 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
     int status = 0;
 
     for (;;) {
-        bool waiting = ports_watch(manifest);
-
         console_watch(&polls[2], &polls[3]);
-        if (poll(polls, 4, waiting ? PORT_INTERVAL_MS : -1) < 0 && errno != EINTR)
+        if (poll(polls, 4, time_to_sleep(manifest)) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;

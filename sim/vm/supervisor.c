@@ -405,9 +405,11 @@ static void on_deadline(struct supervisor *self)
 
 static void on_qemu_ended(struct supervisor *self)
 {
+    char panic[256];
+
     read_rest(self);
-    if (tail_contains(&self->log, "Kernel panic"))
-        decide(self, ROMSIM_VM_FAILED, 0, "the guest's kernel crashed");
+    if (tail_find(&self->log, "Kernel panic", panic, sizeof(panic)))
+        decide(self, ROMSIM_VM_FAILED, 0, "the guest's kernel crashed: %s", panic);
     else if (self->errors.size)
         decide(self, ROMSIM_VM_FAILED, 0, "QEMU failed");
     else

@@ -25,6 +25,20 @@ bool tail_contains(const struct tail *tail, const char *text)
     return memmem(tail->bytes, tail->size, text, strlen(text)) != NULL;
 }
 
+bool tail_find(const struct tail *tail, const char *text, char *ret, size_t ret_size)
+{
+    const char *found = memmem(tail->bytes, tail->size, text, strlen(text));
+    size_t left, size = 0;
+
+    if (!found)
+        return false;
+    left = tail->size - (size_t)(found - tail->bytes);
+    while (size < left && found[size] != '\n' && found[size] != '\r')
+        size++;
+    romsim_text_quote(found, size, ret, ret_size);
+    return true;
+}
+
 /* The start of the line that ends before `end`. */
 static size_t line_start(const struct tail *tail, size_t end)
 {

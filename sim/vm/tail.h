@@ -21,6 +21,10 @@ void tail_add(struct tail *tail, const char *bytes, size_t size);
 /* Does the text kept contain this? */
 bool tail_contains(const struct tail *tail, const char *text);
 
+/* Copies the rest of the line that has `text` in it, from there on and quoted, into `ret`.  False
+ * if there is none. */
+bool tail_find(const struct tail *tail, const char *text, char *ret, size_t ret_size);
+
 /* Appends the last `lines` lines that are not empty, each quoted for a terminal and behind
  * "\n  | ". */
 void tail_print(const struct tail *tail, unsigned lines, struct romsim_buffer *out);

@@ -299,6 +299,7 @@ START_TEST(the_tail_forgets_what_is_long_past)
 {
     static char many[3 * TAIL_BYTES];
     struct tail tail = {0};
+    char line[64];
 
     memset(many, 'x', sizeof(many));
     tail_add(&tail, "early", 5);
@@ -308,6 +309,10 @@ START_TEST(the_tail_forgets_what_is_long_past)
     tail_add(&tail, many, sizeof(many));
     tail_add(&tail, "Kernel panic", 12);
     ck_assert(tail_contains(&tail, "Kernel panic"));
+    tail_add(&tail, " - why\r\nmore", 12);
+    ck_assert(tail_find(&tail, "Kernel panic", line, sizeof(line)));
+    ck_assert_str_eq(line, "Kernel panic - why");
+    ck_assert(!tail_find(&tail, "early", line, sizeof(line)));
     ck_assert_uint_eq(tail.size, TAIL_BYTES);
 }
 END_TEST

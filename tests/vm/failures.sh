@@ -62,6 +62,11 @@ else
     skip "a boot that stands still ends" "no assembler here"
 fi
 
+fails 125 "a kernel that crashes is romsim's failure" \
+    romsim run --image ./base --args "sh -c 'echo c >/proc/sysrq-trigger'"
+like "$out" "the guest's kernel crashed: Kernel panic - not syncing: sysrq triggered crash" \
+    "and the panic's own words are told"
+
 # Too little memory, in three ways.
 fails 125 "a root that needs more memory than there is" \
     romsim run --image ./base -m 64 --args "sh -c 'echo the app ran'" --limit memory-min=1 --kernel silent \
