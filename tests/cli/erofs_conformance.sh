@@ -105,18 +105,22 @@ fi
 
 # ---- each tree by each set of options
 
-mkdir kernel
 skipped=0
 
+# Each image is a new file on a new mount point: a loop device that is still being taken down would
+# be used again for the same file, with the old content in its cache.
+#
 # compare TREE: checks the image, extracts it, and compares.  What is wrong is in $wrong.
 compare() {
     local tree=$1
+    local kernel
+    kernel=$(mktemp -d kernel.XXXXXX)
     rm -rf out
     wrong=$(romsim rom check image.erofs 2>&1) || return
     wrong=$(romsim rom extract image.erofs --all-links -o out 2>&1) || return
-    if can loop && mount -t erofs -o loop,ro image.erofs kernel 2>/dev/null; then
-        wrong=$(python3 compare.py out "$tree" kernel 2>&1 | head -20)
-        umount kernel
+    if can loop && mount -t erofs -o loop,ro image.erofs "$kernel" 2>/dev/null; then
+        wrong=$(python3 compare.py out "$tree" "$kernel" 2>&1 | cut -c 1-200 | head -20)
+        umount "$kernel" || umount -l "$kernel"
     else
         skipped=$((skipped + 1))
         wrong=$(python3 compare.py out "$tree" 2>&1 | head -20)
@@ -125,6 +129,7 @@ compare() {
 
 while read -r options; do
     for tree in data holes names; do
+        rm -f image.erofs
         # shellcheck disable=SC2086 # several options
         if ! out=$(mkfs.erofs $options image.erofs $tree 2>&1); then
             skip "mkfs.erofs $options $tree" "it fails: $(tr '\n\b' '  ' <<<"$out" | tail -c 100)"
