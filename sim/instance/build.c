@@ -22,7 +22,8 @@ struct build {
     bool no_memory;
 };
 
-/* Stands for an image reference that was there but no string: the rules must not miss it. */
+/* Stands for an image reference, or files, that were there but of another kind: the rules must not
+ * miss them. */
 static const char unreadable[] = "(unreadable)";
 
 /* A member that is there and not null, or NULL. */
@@ -211,8 +212,13 @@ static void build_file(struct build *build, const struct node *node, struct roms
 
 static void build_files(struct build *build, const struct node *node, struct romsim_rom *rom)
 {
+    if (node->kind != NODE_LIST) {
+        if (!rom->image)
+            build->no_memory |= string_set(&rom->image, unreadable) < 0;
+        return;
+    }
     rom->is_inline = true;
-    if (node->kind != NODE_LIST || node->count == 0)
+    if (node->count == 0)
         return;
     rom->files = calloc(node->count, sizeof(*rom->files));
     build->no_memory |= !rom->files;

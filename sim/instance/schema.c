@@ -231,11 +231,48 @@ static const char *nearest_member(const struct shape *shape, const char *name)
     return romsim_text_nearest(name, names);
 }
 
+/* What other tools call it, and what it is called here. */
+static const char *const synonyms[][2] = {
+    {"ports", "service_group"},
+    {"services", "service_group"},
+    {"expose", "service_group"},
+    {"command", "args"},
+    {"cmd", "args"},
+    {"entrypoint", "args"},
+    {"environment", "env"},
+    {"memory", "memory_mb"},
+    {"mem", "memory_mb"},
+    {"cpus", "vcpus"},
+    {"cpu", "vcpus"},
+    {"restart", "restart_policy"},
+    {"mount", "at"},
+    {"mountPath", "at"},
+    {"mount_path", "at"},
+    {"target", "at"},
+    {"content", "data"},
+    {"contents", "data"},
+    {"source", "image"},
+    {"directory", "dir"},
+    {"container_port", "destination_port"},
+    {"target_port", "destination_port"},
+};
+
+static const char *translated_member(const struct shape *shape, const char *name)
+{
+    for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++)
+        if (strcmp(synonyms[i][0], name) == 0 && schema_member(shape, synonyms[i][1]))
+            return synonyms[i][1];
+    return NULL;
+}
+
 static void complain_unknown(struct schema *schema, const struct node *key,
                              const struct shape *shape)
 {
-    const char *nearest = nearest_member(shape, key->text);
+    const char *nearest = translated_member(shape, key->text);
     struct romsim_error error;
+
+    if (!nearest)
+        nearest = nearest_member(shape, key->text);
 
     romsim_error_set(&error, EINVAL, "Unknown member '%s'", QUOTE(key->text));
     if (nearest)

@@ -206,30 +206,42 @@ struct translation {
     const char *problem; /* its beginning */
     char character;      /* that must stand there, or 0 */
     const char *message, *hint;
+    bool at_context; /* the place to show is where the thing begins */
 };
 
 static const struct translation translations[] = {
-    {"found character that cannot start", '\t', "a tab cannot indent YAML", "use spaces"},
-    {"found a tab character", 0, "a tab cannot indent YAML", "use spaces"},
-    {"found character that cannot start", '@', "a value cannot begin with '@'", "put it in quotes"},
-    {"found character that cannot start", '`', "a value cannot begin with '`'", "put it in quotes"},
-    {"found character that cannot start", '%', "a value cannot begin with '%'", "put it in quotes"},
+    {"found character that cannot start", '\t', "a tab cannot indent YAML", "use spaces", false},
+    {"found character that cannot start", '|', "a block of text cannot stand inside of [] or {}",
+     "write the list or object over several lines", false},
+    {"found character that cannot start", '>', "a block of text cannot stand inside of [] or {}",
+     "write the list or object over several lines", false},
+    {"did not find expected ',' or ']'", 0, "a ',' or ']' must stand here",
+     "check the quotes: an item is one value", false},
+    {"did not find expected ',' or '}'", 0, "a ',' or '}' must stand here",
+     "check the quotes: a member is NAME: VALUE", false},
+    {"found a tab character", 0, "a tab cannot indent YAML", "use spaces", false},
+    {"found character that cannot start", '@', "a value cannot begin with '@'", "put it in quotes",
+     false},
+    {"found character that cannot start", '`', "a value cannot begin with '`'", "put it in quotes",
+     false},
+    {"found character that cannot start", '%', "a value cannot begin with '%'", "put it in quotes",
+     false},
     {"mapping values are not allowed", 0, "a ':' that cannot stand here",
-     "check the indentation, or put a value that has ': ' in it in quotes"},
+     "check the indentation, or put a value that has ': ' in it in quotes", false},
     {"did not find expected key", 0, "this does not fit what stands above it",
-     "check the indentation and the quotes"},
+     "check the indentation and the quotes", false},
     {"did not find expected '-' indicator", 0, "this does not fit the list above it",
-     "check the indentation: each item begins with '- '"},
+     "check the indentation: each item begins with '- '", false},
     {"could not find expected ':'", 0, "a member's name without a ':'",
-     "write NAME: VALUE, with a space after the colon"},
+     "write NAME: VALUE, with a space after the colon", true},
     {"found unexpected end of stream", 0, "the text ends inside a quoted string",
-     "the closing quote is missing"},
+     "the closing quote is missing", true},
     {"did not find expected <document start>", 0, "text after the end of the value",
-     "several documents are divided by a line with ---"},
+     "several documents are divided by a line with ---", false},
     {"control characters are not allowed", 0, "a control character in the text",
-     "in a double-quoted string it can be written as \\xNN"},
+     "in a double-quoted string it can be written as \\xNN", false},
     {"did not find expected alphabetic", 0, "an anchor or alias without a name",
-     "put a value that begins with '&' or '*' in quotes"},
+     "put a value that begins with '&' or '*' in quotes", false},
 };
 
 static size_t mistake_offset(struct yaml *yaml, const yaml_parser_t *parser)
@@ -239,26 +251,36 @@ static size_t mistake_offset(struct yaml *yaml, const yaml_parser_t *parser)
     return yaml_offset(yaml, parser->problem_mark.index);
 }
 
+static const struct translation *translation_of(const char *problem, char character)
+{
+    for (size_t i = 0; i < sizeof(translations) / sizeof(translations[0]); i++) {
+        const struct translation *known = &translations[i];
+
+        if (strncmp(problem, known->problem, strlen(known->problem)) == 0 &&
+            (!known->character || known->character == character))
+            return known;
+    }
+    return NULL;
+}
+
 static enum reading syntax_mistake(struct yaml *yaml, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem ? parser->problem : "out of memory";
     struct mistake *mistake = yaml->mistake;
-    char character;
+    size_t offset = mistake_offset(yaml, parser);
+    size_t end = yaml->base + yaml->size;
+    const struct translation *known =
+        translation_of(problem, offset < end ? yaml->text[offset - yaml->base] : '\0');
 
-    mistake->offset = mistake->reached = mistake_offset(yaml, parser);
-    character =
-        mistake->offset < yaml->base + yaml->size ? yaml->text[mistake->offset - yaml->base] : '\0';
-    romsim_error_set(&mistake->error, EINVAL, "%s%s%s", parser->context ? parser->context : "",
-                     parser->context ? ": " : "", problem);
-    for (size_t i = 0; i < sizeof(translations) / sizeof(translations[0]); i++) {
-        const struct translation *known = &translations[i];
-
-        if (strncmp(problem, known->problem, strlen(known->problem)) != 0 ||
-            (known->character && known->character != character))
-            continue;
+    mistake->offset = mistake->reached = offset;
+    if (known) {
         romsim_error_set(&mistake->error, EINVAL, "%s", known->message);
         romsim_error_hint(&mistake->error, "%s", known->hint);
-        break;
+        if (known->at_context && parser->context)
+            mistake->offset = yaml_offset(yaml, parser->context_mark.index);
+    } else {
+        romsim_error_set(&mistake->error, EINVAL, "%s%s%s", parser->context ? parser->context : "",
+                         parser->context ? ": " : "", problem);
     }
     mistake->error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return READING_MISTAKE;

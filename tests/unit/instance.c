@@ -468,6 +468,20 @@ START_TEST(all_errors_of_a_file_come_in_one_pass_from_top_to_bottom)
 }
 END_TEST
 
+START_TEST(what_other_tools_call_it_is_understood)
+{
+    static const char *const words[][2] = {
+        {"image: x\nports: [80]\n", "did you mean 'service_group'?"},
+        {"image: x\ncommand: [a]\n", "did you mean 'args'?"},
+        {"image: x\nroms: [{image: x, mountPath: /x}]\n", "did you mean 'at'?"},
+        {"image: x\ntarget: /x\n", ""}, /* an instance has no `at` */
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        ck_assert_str_eq(refuse(words[i][0])->hint, words[i][1]);
+}
+END_TEST
+
 START_TEST(documents_before_a_mistake_of_syntax_are_checked_too)
 {
     refuse("name: a\n---\nimage: x: y\n");
@@ -659,6 +673,7 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           names_have_1_to_63_of_their_characters, an_at_may_lie_in_another_and_over_directories,
           file_paths_that_only_look_bad_are_accepted, a_name_is_derived_from_at_for_the_flag_only,
           all_errors_of_a_file_come_in_one_pass_from_top_to_bottom,
+          what_other_tools_call_it_is_understood,
           documents_before_a_mistake_of_syntax_are_checked_too,
           one_warning_names_what_is_not_simulated, a_template_or_a_branch_needs_no_image,
           places_count_characters_and_show_the_line, the_excerpt_of_a_long_line_is_a_window_on_it,
