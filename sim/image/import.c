@@ -22,7 +22,8 @@ struct import {
     romsim_progress *progress;
     void *context;
     uint64_t done, total;
-    json_t *layers; /* of the manifest that is made for a docker-archive */
+    json_t *layers;           /* of the manifest that is made for a docker-archive */
+    struct oci_growth growth; /* of a docker-archive's layers */
 };
 
 static void import_release(struct import *import)
@@ -100,14 +101,17 @@ static const char *layer_media_type(const struct romsim_blob *blob)
 }
 
 /* The plain layer is verified against the config; what is kept is the layer as it is stored. */
-static int import_docker_layer(struct import *import, const struct oci_layer *layer,
-                               struct romsim_error *err)
+static int import_docker_layer(struct import *import, size_t index, struct romsim_error *err)
 {
+    const struct oci_layer *layer = &import->image.layers[index];
     CLEANUP_BLOB struct romsim_blob *plain = oci_layer_blob(import->source, layer, err);
     CLEANUP_BLOB struct romsim_blob *blob =
         plain ? oci_source_file(import->source, layer->path, UINT64_MAX, NULL, err) : NULL;
 
-    if (!blob || romsim_store_add(import->store, blob, err) < 0)
+    if (!blob ||
+        oci_growth_count(&import->growth, import->source, &import->image, index,
+                         romsim_blob_size(plain), err) < 0 ||
+        romsim_store_add(import->store, blob, err) < 0)
         return -1;
     if (json_array_append_new(import->layers, make_descriptor(layer_media_type(blob), blob)) < 0)
         return romsim_error_nomem(err);
@@ -151,7 +155,7 @@ static int import_docker(struct import *import, struct romsim_error *err)
     for (size_t i = 0; i < image->layer_count; i++)
         import->total += oci_source_size(import->source, image->layers[i].path);
     for (size_t i = 0; i < image->layer_count; i++) {
-        if (import_docker_layer(import, &image->layers[i], err) < 0)
+        if (import_docker_layer(import, i, err) < 0)
             return romsim_error_context(err, "layer %zu", i + 1);
     }
     if (romsim_store_add(import->store, config, err) < 0)

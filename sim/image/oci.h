@@ -143,6 +143,17 @@ int oci_image_read_config(struct oci_image *image, const json_t *config, struct 
 struct romsim_blob *oci_layer_blob(struct oci_source *source, const struct oci_layer *layer,
                                    struct romsim_error *err);
 
+/* What the layers of an image came to so far (oci_growth.c). */
+struct oci_growth {
+    uint64_t packed, plain; /* bytes of the layers as they are stored, and decompressed */
+    uint64_t repeated;      /* of `plain`: layers that the image had already */
+};
+
+/* Counts the layer `index`, which has `plain` bytes; EFBIG if the image is a decompression bomb. */
+int oci_growth_count(struct oci_growth *growth, struct oci_source *source,
+                     const struct oci_image *image, size_t index, uint64_t plain,
+                     struct romsim_error *err);
+
 /* How many layers have the role. */
 size_t oci_image_count(const struct oci_image *image, enum oci_role role);
 
@@ -172,10 +183,6 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
 
 /* The error for a name that is nowhere: close names, and the command that would bring it. */
 int oci_not_found(const struct reference *reference, struct romsim_error *err);
-
-/* The layers of a container image over each other in one tree. */
-struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *image,
-                             struct romsim_error *err);
 
 /* A base image: its root from the cache or built, command and environment from the config. */
 int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_base_image *ret,

@@ -7,13 +7,11 @@
  * cache by the digests of the plain layers, so the same image has one root however it came.
  */
 #include "sim/image/cache.h"
-#include "sim/image/decompress.h"
 #include "sim/image/image.h"
 #include "sim/image/oci.h"
 #include "sim/image/probe.h"
 
 #include <romsim/buffer.h>
-#include <romsim/checked.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -66,31 +64,11 @@ static struct romsim_blob *layer_file(struct oci_source *source, const struct oc
 
 /* ---- a root ----------------------------------------------------------------------------- */
 
-/* A layer may be named many times: what all of them grow to has a limit, too. */
-struct growth {
-    uint64_t packed, plain;
-};
-
-static int count_growth(struct growth *growth, struct oci_source *source,
-                        const struct oci_layer *layer, const struct romsim_blob *plain,
-                        struct romsim_error *err)
-{
-    uint64_t limit;
-
-    growth->packed += layer->path ? oci_source_size(source, layer->path) : layer->descriptor.size;
-    growth->plain += romsim_blob_size(plain);
-    limit = max_u64(2 * (uint64_t)DECOMPRESS_FLOOR, growth->packed * DECOMPRESS_RATIO);
-    if (growth->plain <= limit)
-        return 0;
-    romsim_error_set(err, EFBIG, "the layers grow beyond %s when decompressed", SIZE_TEXT(limit));
-    return romsim_error_hint(err, "it is refused as a decompression bomb");
-}
-
 struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *image,
                              struct romsim_error *err)
 {
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
-    struct growth growth = {0};
+    struct oci_growth growth = {0};
     char name[32];
 
     if (!tree) {
@@ -104,7 +82,7 @@ struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *
             continue;
         snprintf(name, sizeof(name), "layer %zu", i + 1);
         blob = oci_layer_blob(source, &image->layers[i], err);
-        if (!blob || count_growth(&growth, source, &image->layers[i], blob, err) < 0 ||
+        if (!blob || oci_growth_count(&growth, source, image, i, romsim_blob_size(blob), err) < 0 ||
             romsim_tree_add_archive(tree, blob, true, name, err) < 0)
             return NULL;
     }

@@ -56,7 +56,24 @@ def zeros(folder, mebibytes, count):
 
 zeros("bomb", 260, 1)
 zeros("bombs", 100, 500)
+
+# A docker archive that names one layer of zeros by many names.
+import shutil
+folder = "docker"
+os.makedirs(folder)
+shutil.copy("zeros.tar.zst", folder + "/layer0")
+digest = json.load(open([f"bombs/blobs/sha256/{name}" for name in os.listdir("bombs/blobs/sha256")
+    if b"diff_ids" in open(f"bombs/blobs/sha256/{name}", "rb").read()][0]))["rootfs"]["diff_ids"][0]
+for i in range(1, 300):
+    os.link(folder + "/layer0", f"{folder}/layer{i}")
+for name, value in (("config.json", {"architecture": "amd64", "os": "linux",
+                     "rootfs": {"type": "layers", "diff_ids": [digest] * 300}}),
+                    ("manifest.json", [{"Config": "config.json", "RepoTags": ["x:1"],
+                     "Layers": [f"layer{i}" for i in range(300)]}])):
+    with open(f"{folder}/{name}", "w") as file:
+        json.dump(value, file)
 END
+tar -C docker -cf docker.tar .
 truncate -s 900G sparse && tar --sparse --format=posix -cf sparse.tar sparse && rm sparse
 for i in 1 2 3 4 5; do truncate -s 120M "part$i"; done
 tar --sparse -cf parts.tar part? && rm part?
@@ -68,6 +85,8 @@ refused() { # IMAGE MESSAGE TEXT
 }
 refused oci:index "'index.json' has 1.0 TiB, more than" "an index that is a sparse file of a terabyte"
 refused oci:bomb "grows beyond 256.0 MiB" "a layer of zeros"
+fails 1 "the same layer by many names" romsim image import docker-archive:docker.tar
+like "$out" "layer 6: the layers grow beyond 512.0 MiB" "the same layer by many names: the message"
 refused oci:bombs "the layers grow beyond 512.0 MiB" "the same small layer many times"
 refused ./sparse.tar "the files have more than 512.0 MiB" "a sparse file of 900 gigabytes in a small tar"
 refused ./parts.tar "entry 'part5': the files have more than" "several large sparse files"
