@@ -65,10 +65,18 @@ static bool is_empty_tar(const uint8_t *bytes, uint64_t size)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
+/* zstd's parallel compressors begin with a frame that is to be skipped: 0x184D2A50 to 5F. */
+static bool is_skippable_frame(const uint8_t *bytes, uint64_t size)
+{
+    return size >= 4 && (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0;
+}
+
 enum image_form image_form_probe(const uint8_t *bytes, uint64_t size)
 {
     if (size == 0)
         return FORM_EMPTY;
+    if (is_skippable_frame(bytes, size))
+        return FORM_ZSTD;
     for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
         if (magic_is_there(&magics[i], bytes, size))
             return magics[i].form;
