@@ -60,7 +60,7 @@ struct cli_command {
 enum { CLI_OPERANDS_ANY = 100000 };
 
 /* The program's commands, NULL-terminated (commands.c). */
-extern const struct cli_command *const *cli_commands;
+extern const struct cli_command *const cli_commands[];
 
 /* ---- a parsed command line -------------------------------------------------------------- */
 

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Weak while the house is being built (commands.c). */
-extern const struct cli_command cli_image_build __attribute__((weak));
+extern const struct cli_command cli_image_build;
 
 /* ---- tag, rm, gc ------------------------------------------------------------------------ */
 
