@@ -543,6 +543,20 @@ START_TEST(the_excerpt_of_a_long_line_is_a_window_on_it)
 }
 END_TEST
 
+START_TEST(a_long_file_name_is_shortened_from_the_left)
+{
+    char *name = repeat("/", "0123456789", 40, "/x.yaml");
+
+    romsim_diagnostics_clear(&diagnostics);
+    ck_assert_int_eq(romsim_instances_parse("a", 1, name, NULL, NULL, &instances, &diagnostics),
+                     -1);
+    ck_assert_uint_eq(strlen(diagnostics.entries[0].error.place.file), 255);
+    ck_assert_int_eq(strncmp(diagnostics.entries[0].error.place.file, "...", 3), 0);
+    ck_assert_str_eq(diagnostics.entries[0].error.place.file + 248, "/x.yaml");
+    free(name);
+}
+END_TEST
+
 /* ---- the request -------------------------------------------------------------------------- */
 
 START_TEST(the_request_has_what_the_input_named_and_nothing_more)
@@ -629,6 +643,45 @@ START_TEST(flags_make_an_instance)
 }
 END_TEST
 
+START_TEST(paths_in_flags_are_of_the_working_directory)
+{
+    static const char text[] = "image: base\nroms: [{image: ./here}]\n";
+    struct romsim_diagnostics found = {0};
+    struct romsim_error error;
+    struct romsim_instance *i;
+    char folder[] = "/tmp/romsim-test.XXXXXX";
+    char wanted[64];
+    FILE *file;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+    ck_assert_int_eq(mkdir("fn", 0700), 0);
+    file = fopen("fn/a", "w");
+    ck_assert_ptr_nonnull(file);
+    fputs("hello", file);
+    fclose(file);
+    ck_assert_int_eq(romsim_instances_parse(text, strlen(text), "x", "/elsewhere", NULL, &instances,
+                                            &diagnostics),
+                     0);
+    i = instances.items[0];
+    ck_assert_str_eq(i->directory, "/elsewhere");
+    ck_assert_int_eq(romsim_instance_add_rom(i, "dir=fn,at=/a", &error), 0);
+    ck_assert_int_eq(romsim_instance_add_rom(i, "image=fn,at=/b", &error), 0);
+    ck_assert_int_eq(romsim_instance_add_rom(i, "image=org/name:1,at=/c", &error), 0);
+    ck_assert_int_eq(romsim_instance_load_dirs(i, &romsim_limits_default, &found), 0);
+    ck_assert_int_eq(romsim_instance_check(i, NULL, &found), 0);
+    snprintf(wanted, sizeof(wanted), "%s/fn", folder);
+    ck_assert_str_eq(i->roms[0].image, "./here");
+    ck_assert_str_eq(i->roms[1].dir, wanted);
+    ck_assert_str_eq(i->roms[1].name, "a");
+    ck_assert_uint_eq(i->roms[1].file_count, 1);
+    ck_assert_mem_eq(i->roms[1].files[0].data, "hello", 5);
+    ck_assert_str_eq(i->roms[2].image, wanted);
+    ck_assert_str_eq(i->roms[3].image, "org/name:1");
+    ck_assert(unlink("fn/a") == 0 && rmdir("fn") == 0 && chdir("/") == 0 && rmdir(folder) == 0);
+}
+END_TEST
+
 START_TEST(bad_flags_say_what_is_wrong)
 {
     struct romsim_instance *i = romsim_instance_new();
@@ -677,6 +730,7 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           documents_before_a_mistake_of_syntax_are_checked_too,
           one_warning_names_what_is_not_simulated, a_template_or_a_branch_needs_no_image,
           places_count_characters_and_show_the_line, the_excerpt_of_a_long_line_is_a_window_on_it,
+          a_long_file_name_is_shortened_from_the_left,
           the_request_has_what_the_input_named_and_nothing_more, several_instances_are_one_array,
           a_request_read_again_gives_the_same_request, flags_make_an_instance,
-          bad_flags_say_what_is_wrong)
+          paths_in_flags_are_of_the_working_directory, bad_flags_say_what_is_wrong)
