@@ -5,6 +5,7 @@
 #include <romsim/image.h>
 #include <romsim/text.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static int run_tag(const struct cli_args *args)
         return cli_report(&error);
     found = romsim_store_find(store, args->operands[0], &name, &error);
     if (found == 0)
-        romsim_error_set(&error, 0, "No image with name '%s'", args->operands[0]);
+        romsim_error_set(&error, ENOENT, "No image with name '%s'", QUOTE(args->operands[0]));
     if (found <= 0)
         return cli_report(&error);
     status =

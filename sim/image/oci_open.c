@@ -117,10 +117,18 @@ static void close_names(const char *wanted, struct romsim_buffer *ret)
     }
 }
 
+/* People paste what their other tools take. */
+static const char *without_scheme(const char *text)
+{
+    const char *end = strstr(text, "://");
+
+    return end ? end + strlen("://") : text;
+}
+
 int oci_not_found(const struct reference *reference, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer names = ROMSIM_BUFFER_INIT(400);
-    CLEANUP_FREE char *full = romsim_store_normalize(reference->text, NULL);
+    CLEANUP_FREE char *full = romsim_store_normalize(without_scheme(reference->text), NULL);
 
     romsim_error_set(err, ENOENT, "No image with name '%s'", QUOTE(reference->text));
     if (err)
@@ -128,7 +136,7 @@ int oci_not_found(const struct reference *reference, struct romsim_error *err)
     if (!full)
         return romsim_error_hint(err, "it is neither a file nor can it be a name of the local "
                                       "store");
-    close_names(reference->text, &names);
+    close_names(without_scheme(reference->text), &names);
     return romsim_error_hint(err,
                              "%s%s%sto bring it: skopeo copy docker://%s oci:DIR:TAG && romsim "
                              "image import -t %s oci:DIR:TAG",

@@ -122,6 +122,9 @@ fails 1 "a name that is nearly right" romsim plan x.yaml
 like "$out" "the local store has my-org/app:latest" "is shown what there is"
 like "$out" "skopeo copy docker://my-org/ap:latest oci:" "and how it would come"
 like "$out" "x.yaml:2:8" "at its place"
+instance docker://my-org/other:3
+fails 1 "a registry is not asked" romsim plan x.yaml
+like "$out" "skopeo copy docker://my-org/other:3 oci:" "but the command for it is said"
 mkdir my-dir && echo x >my-dir/x
 instance my-dir
 ok "a name that the store does not have may be a path" romsim plan x.yaml

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <zlib.h>
 
 #define NEW_TREE(name)                                                                             \
@@ -598,6 +599,29 @@ START_TEST(a_directory_becomes_a_tree)
 }
 END_TEST
 
+START_TEST(a_directory_keeps_its_xattrs)
+{
+    CLEANUP_TREE struct romsim_tree *tree = NULL;
+    CLEANUP_FREE char *path = NULL;
+    const struct romsim_inode *root;
+
+    tars_enter();
+    path = romsim_path_join(tars_home, "d");
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    if (setxattr(path, "user.color", "blue", 4, 0) < 0) {
+        tars_leave();
+        UNIT_SKIP("no user xattrs in this file system");
+    }
+    tree = romsim_tree_from_directory(path, ROMSIM_OWNERS_ROOT, NULL);
+    ck_assert_ptr_nonnull(tree);
+    root = romsim_tree_root(tree);
+    ck_assert_uint_eq(root->xattr_count, 1);
+    ck_assert_str_eq(root->xattrs[0].name, "user.color");
+    ck_assert_mem_eq(root->xattrs[0].value, "blue", 4);
+    tars_leave();
+}
+END_TEST
+
 START_TEST(inline_files_become_a_tree)
 {
     struct romsim_file files[] = {
@@ -629,4 +653,4 @@ UNIT_MAIN("image", an_archive_becomes_a_tree, data_stays_in_the_archive,
           a_directory_takes_new_metadata_and_loses_old_xattrs,
           hostile_archives_give_one_clear_error, what_is_no_archive_is_named,
           a_compressed_archive_is_the_same_tree, an_archive_of_an_archive_is_not_unpacked_twice,
-          a_directory_becomes_a_tree, inline_files_become_a_tree)
+          a_directory_becomes_a_tree, a_directory_keeps_its_xattrs, inline_files_become_a_tree)
