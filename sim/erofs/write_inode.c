@@ -38,22 +38,17 @@ static int put_blocks(struct erofs_writer *writer, const struct erofs_node *node
 {
     uint64_t from = min_u64(first * EROFS_WRITE_BLOCK, node->size);
     uint64_t to = min_u64(end * EROFS_WRITE_BLOCK, node->size);
-    int result = 0;
 
     switch (node->inode->mode & S_IFMT) {
     case S_IFREG:
-        result = put_file(&writer->sink, node->inode, from, to, err);
-        break;
+        return put_file(&writer->sink, node->inode, from, to, err);
     case S_IFDIR:
-        result = erofs_directory_put(writer, node, first, end, err);
-        break;
+        return erofs_directory_put(writer, node, first, end, err);
     case S_IFLNK:
-        result = erofs_sink_append(&writer->sink, node->inode->target + from, to - from, err);
-        break;
+        return erofs_sink_append(&writer->sink, node->inode->target + from, to - from, err);
     default:
-        break;
+        return 0;
     }
-    return result < 0 ? erofs_writer_blame(writer, node, err) : 0;
 }
 
 int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err)
@@ -78,7 +73,7 @@ static int put_compressed(struct erofs_writer *writer, struct erofs_node *node,
     int compressed = erofs_compress_file(writer, node, err);
 
     if (compressed < 0)
-        return erofs_writer_blame(writer, node, err);
+        return -1;
     node->written = true;
     if (compressed > 0) {
         node->layout = ROMSIM_EROFS_COMPRESSED_FULL;

@@ -252,6 +252,91 @@ START_TEST(verify_finds_what_is_wrong)
 }
 END_TEST
 
+/* The image is of one tree, then the tree is changed: each change is found and named. */
+START_TEST(verify_names_every_difference)
+{
+    static const struct {
+        const char *path;
+        enum { OWNER, GROUP, TIME, NANOSECONDS, LINKS, DEVICE, XATTR_LOST, XATTR_OTHER, SIZE } what;
+        const char *message;
+    } changes[] = {
+        {"/owned", OWNER, "the owner is 100000 in the image, not 1"},
+        {"/owned", GROUP, "the group is 4294967294 in the image, not 1"},
+        {"/empty", TIME, "the time is 8589934592 in the image, not 1"},
+        {"/dir/script", NANOSECONDS, "the time's nanoseconds is 123456789 in the image, not 1"},
+        {"/dir/script", LINKS, "the number of links is 3 in the image, not 1"},
+        {"/dev/block", DEVICE, "the device number is"},
+        {"/sizes/1", XATTR_LOST, "the number of xattrs is 0 in the image, not 1"},
+        {"/odd/...", XATTR_OTHER, "the xattr 'user.there' is another in the image"},
+        {"/sizes/4096", SIZE, "the size is 4096 in the image, not 4097"},
+    };
+
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        CLEANUP_TREE struct romsim_tree *tree = tree_of_everything();
+        struct romsim_error err = {0};
+
+        ck_assert_int_eq(romsim_inode_set_xattr(romsim_tree_lookup(tree, "/odd/..."), "user.there",
+                                                "1", 1, NULL),
+                         0);
+        CLEANUP_BLOB struct romsim_blob *image = must_build(tree, NULL);
+        struct romsim_inode *inode = romsim_tree_lookup(tree, changes[i].path);
+        switch (changes[i].what) {
+        case OWNER:
+            inode->uid = 1;
+            break;
+        case GROUP:
+            inode->gid = 1;
+            break;
+        case TIME:
+            inode->mtime = 1;
+            break;
+        case NANOSECONDS:
+            inode->mtime_nsec = 1;
+            break;
+        case LINKS:
+            inode->links = 1;
+            break;
+        case DEVICE:
+            inode->rdev_minor = 1;
+            break;
+        case XATTR_LOST:
+        case XATTR_OTHER:
+            ck_assert_int_eq(romsim_inode_set_xattr(inode, "user.there", "2", 1, NULL), 0);
+            break;
+        case SIZE:
+            ck_assert_int_eq(romsim_inode_set_extents(inode, 4097, NULL, NULL, 0, NULL), 0);
+            break;
+        }
+        ck_assert_int_eq(romsim_erofs_verify(tree, image, &err), -1);
+        ck_assert_int_eq(err.errnum, EUCLEAN);
+        ck_assert_msg(strstr(err.message, changes[i].message), "%s", err.message);
+    }
+}
+END_TEST
+
+START_TEST(verify_finds_names_that_are_not_there)
+{
+    CLEANUP_TREE struct romsim_tree *tree = tree_of_everything();
+    CLEANUP_TREE struct romsim_tree *more = tree_of_everything();
+    CLEANUP_BLOB struct romsim_blob *image = must_build(more, NULL);
+    struct romsim_error err = {0};
+    struct romsim_inode *directory;
+    const char *name;
+    size_t size;
+
+    /* The same number of inodes, so that the names have to be looked at. */
+    ck_assert_int_eq(romsim_tree_walk(tree, "dir/script", 0, &directory, &name, &size, &err), 0);
+    romsim_tree_remove(tree, romsim_tree_child(tree, directory, name, size));
+    ck_assert_int_eq(romsim_erofs_verify(tree, image, &err), -1);
+    tree_add_link(tree, "dir/script2", romsim_tree_lookup(tree, "/another-name"));
+    ck_assert_int_eq(romsim_erofs_verify(tree, image, &err), -1);
+    ck_assert_str_eq(err.message, "reading the image back: /dir: it has the unexpected entry "
+                                  "'script' in the image");
+    tree_add_link(tree, "dir/script", romsim_tree_lookup(tree, "/owned"));
+    ck_assert_int_eq(romsim_erofs_verify(tree, image, &err), -1);
+}
+END_TEST
+
 START_TEST(inline_data_makes_images_of_small_files_small)
 {
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
@@ -377,6 +462,51 @@ START_TEST(what_erofs_has_no_place_for_is_refused_by_name)
 }
 END_TEST
 
+START_TEST(what_is_no_tree_of_files_is_refused)
+{
+    CLEANUP_TREE struct romsim_tree *links = romsim_tree_new(NULL);
+    CLEANUP_TREE struct romsim_tree *modes = romsim_tree_new(NULL);
+
+    tree_add_node(links, "link", S_IFLNK | 0777);
+    ck_assert_str_eq(must_fail(links, EINVAL).message, "/link: the symbolic link has no target");
+    tree_add_node(modes, "file", S_IFREG)->mode = 0644;
+    ck_assert_str_eq(must_fail(modes, EINVAL).message, "/file: the mode 0644 has no known type");
+}
+END_TEST
+
+START_TEST(too_many_xattrs_are_refused)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    struct romsim_inode *file = tree_add_file(tree, "f", "", 0);
+    CLEANUP_FREE char *value = calloc(1, 60000);
+    char name[] = "user.a";
+
+    for (; name[5] < 'f'; name[5]++)
+        ck_assert_int_eq(romsim_inode_set_xattr(file, name, value, 60000, NULL), 0);
+    ck_assert_str_eq(must_fail(tree, E2BIG).message,
+                     "/f: its xattrs need 300052 bytes, EROFS has place for 262148");
+}
+END_TEST
+
+/* The disk is full: at once for a small image, in the worker thread for a large one. */
+START_TEST(a_full_disk_is_said)
+{
+    for (int large = 0; large < 2; large++) {
+        CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+        CLEANUP_FREE uint8_t *bytes = malloc(5 << 20);
+        CLEANUP_FD int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
+        struct romsim_error err = {0};
+
+        ck_assert_int_ge(fd, 0);
+        memset(bytes, 'x', 5 << 20);
+        tree_add_file(tree, "f", bytes, large ? 5 << 20 : 5);
+        ck_assert_int_eq(romsim_erofs_write(tree, NULL, fd, NULL, &err), -1);
+        ck_assert_int_eq(err.errnum, ENOSPC);
+        ck_assert_str_eq(err.message, "cannot write the image: No space left on device");
+    }
+}
+END_TEST
+
 START_TEST(a_source_that_changed_is_said)
 {
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
@@ -457,7 +587,10 @@ UNIT_MAIN("erofs_write", the_superblock_is_as_the_cloud_packs_it,
           the_canonical_image_has_its_digest, the_order_of_making_does_not_matter,
           zeros_and_holes_give_the_same_bytes, another_byte_gives_another_uuid,
           a_directory_of_100000_names_is_read_back, a_file_beyond_4_gib_is_read_back,
-          verify_finds_what_is_wrong, inline_data_makes_images_of_small_files_small,
-          compressed_files_are_read_back, what_does_not_compress_is_stored_flat,
-          an_unknown_compression_is_refused, what_erofs_has_no_place_for_is_refused_by_name,
-          a_source_that_changed_is_said, random_trees_are_read_back_and_pass_fsck)
+          verify_finds_what_is_wrong, verify_names_every_difference,
+          verify_finds_names_that_are_not_there, what_is_no_tree_of_files_is_refused,
+          too_many_xattrs_are_refused, a_full_disk_is_said,
+          inline_data_makes_images_of_small_files_small, compressed_files_are_read_back,
+          what_does_not_compress_is_stored_flat, an_unknown_compression_is_refused,
+          what_erofs_has_no_place_for_is_refused_by_name, a_source_that_changed_is_said,
+          random_trees_are_read_back_and_pass_fsck)
