@@ -78,7 +78,7 @@ static int read_pair(struct rom_key *keys, const char *pair, size_t size, struct
         keys[i].value = strndup(equals + 1, size - name_size - 1);
         return keys[i].value ? 0 : romsim_error_nomem(err);
     }
-    romsim_error_set(err, EINVAL, "--rom does not know '%s'",
+    romsim_error_set(err, EINVAL, "unknown part '%s'",
                      romsim_text_quote(pair, name_size, (char[128]){0}, 128));
     return romsim_error_hint(err, "name=NAME,image=REFERENCE|dir=PATH,at=PATH");
 }
