@@ -148,30 +148,40 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+static int read_entries(const json_t *manifests, struct romsim_store_names *names,
+                        struct romsim_error *err)
+{
+    const json_t *entry;
+    size_t i;
+
+    names->items = calloc(json_array_size(manifests) + 1, sizeof(*names->items));
+    if (!names->items)
+        return romsim_error_nomem(err);
+    json_array_foreach(manifests, i, entry)
+    {
+        int found = read_entry(entry, &names->items[names->count], err);
+
+        if (found < 0)
+            return -1;
+        names->count += (size_t)found;
+    }
+    qsort(names->items, names->count, sizeof(*names->items), compare_names);
+    return 0;
+}
+
 int romsim_store_list(struct romsim_store *store, struct romsim_store_names *ret,
                       struct romsim_error *err)
 {
     CLEANUP_JSON json_t *index = read_index(store, err);
-    const json_t *manifests = json_object_get(index, "manifests"), *entry;
-    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
-    size_t i;
+    struct romsim_store_names names = {0};
 
     if (!index)
         return -1;
-    names.items = calloc(json_array_size(manifests) + 1, sizeof(*names.items));
-    if (!names.items)
-        return romsim_error_nomem(err);
-    json_array_foreach(manifests, i, entry)
-    {
-        int found = read_entry(entry, &names.items[names.count], err);
-
-        if (found < 0)
-            return -1;
-        names.count += (size_t)found;
+    if (read_entries(json_object_get(index, "manifests"), &names, err) < 0) {
+        romsim_store_names_release(&names);
+        return -1;
     }
-    qsort(names.items, names.count, sizeof(*names.items), compare_names);
     *ret = names;
-    names = (struct romsim_store_names){0};
     return 0;
 }
 
