@@ -7,9 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-
-extern const struct cli_command cli_image_build;
 
 /* ---- tag, rm, gc ------------------------------------------------------------------------ */
 
@@ -95,16 +92,10 @@ const struct cli_command cli_image_gc = {
 
 /* ---- all -------------------------------------------------------------------------------- */
 
-static const struct cli_command *subcommands[] = {
+static const struct cli_command *const subcommands[] = {
     &cli_image_build, &cli_image_ls, &cli_image_inspect, &cli_image_import,
     &cli_image_tag,   &cli_image_rm, &cli_image_gc,      NULL,
 };
-
-static __attribute__((constructor)) void close_hole(void)
-{
-    if (!subcommands[0])
-        memmove(subcommands, subcommands + 1, sizeof(subcommands) - sizeof(subcommands[0]));
-}
 
 const struct cli_command cli_command_image = {
     .name = "image",
