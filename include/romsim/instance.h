@@ -15,6 +15,7 @@
 
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
+#include <romsim/strings.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,11 +37,6 @@ extern const struct romsim_limits romsim_limits_default;
  * value takes the suffixes K, M, G (powers of 1024).  Returns 0 or -1 (EINVAL, with the names). */
 int romsim_limits_set(struct romsim_limits *limits, const char *assignment,
                       struct romsim_error *err);
-
-struct romsim_strings {
-    char **items;
-    size_t count;
-};
 
 struct romsim_env {
     char *name;

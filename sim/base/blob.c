@@ -6,10 +6,9 @@
  * once, as a whole, and handed out as plain memory.  A slice shares its parent's mapping.  The
  * SHA-256 is computed when it is first asked for.
  */
-#include "sim/base/copy.h"
-
 #include <romsim/blob.h>
 #include <romsim/checked.h>
+#include <romsim/file.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -139,7 +138,7 @@ struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
 
     if (fd < 0)
         return NULL;
-    errnum = write_fully(fd, bytes, size, 0);
+    errnum = romsim_write_fully(fd, bytes, size, 0);
     if (errnum != 0) {
         romsim_error_system(err, errnum, "cannot keep %s in memory", SIZE_TEXT(size));
         return NULL;
@@ -177,7 +176,7 @@ struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct rom
     copy = romsim_blob_scratch_file(err);
     if (copy < 0)
         return NULL;
-    errnum = copy_range(fd, 0, copy, 0, (uint64_t)before.st_size);
+    errnum = romsim_copy_range(fd, 0, copy, 0, (uint64_t)before.st_size);
     if (errnum != 0 && errnum != ENODATA) {
         romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(name));
         return NULL;

@@ -4,6 +4,7 @@
 
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
+#include <romsim/file.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -114,40 +115,18 @@ static void put_record(struct romsim_buffer *out, const struct state_record *rec
     romsim_buffer_puts(out, "\n]\n}\n");
 }
 
-/* Writes a whole new file.  Returns 0, or -1 with errno. */
-static int write_file(const char *path, const struct romsim_buffer *content)
-{
-    CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    size_t done = 0;
-
-    if (fd < 0)
-        return -1;
-    while (done < content->size) {
-        ssize_t written = write(fd, content->data + done, content->size - done);
-
-        if (written < 0 && errno != EINTR)
-            return -1;
-        if (written > 0)
-            done += (size_t)written;
-    }
-    return close(steal_fd(&fd));
-}
-
 int state_record_save(const struct state_record *record, const char *directory,
                       struct romsim_error *err)
 {
     CLEANUP_FREE char *path = romsim_path_join(directory, "state.json");
-    CLEANUP_FREE char *temporary = romsim_path_join(directory, "state.json.new");
     CLEANUP_BUFFER struct romsim_buffer content = ROMSIM_BUFFER_INIT(RECORD_SIZE_MAX);
 
-    if (!path || !temporary)
+    if (!path)
         return romsim_error_nomem(err);
     put_record(&content, record);
     if (content.failed)
         return romsim_error_system(err, content.failed, "cannot write '%s'", QUOTE(path));
-    if (write_file(temporary, &content) < 0 || rename(temporary, path) < 0)
-        return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(path));
-    return 0;
+    return romsim_file_replace(path, content.data, content.size, err);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */

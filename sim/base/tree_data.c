@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tree_data.c: what the files of a tree contain: data, link targets, xattrs. */
-#include "sim/base/copy.h"
-
 #include <romsim/checked.h>
+#include <romsim/file.h>
 #include <romsim/text.h>
 #include <romsim/tree.h>
 
@@ -221,8 +220,8 @@ static int read_extents(const struct romsim_data *data, uint64_t offset, char *b
         if (start >= end)
             break;
         memset(buffer + (at - offset), 0, start - at);
-        errnum = read_fully(fd, buffer + (start - offset), stop - start,
-                            base + extent->source_offset + (start - extent->file_offset));
+        errnum = romsim_read_fully(fd, buffer + (start - offset), stop - start,
+                                   base + extent->source_offset + (start - extent->file_offset));
         if (errnum != 0)
             return errnum;
         at = stop;
@@ -246,7 +245,7 @@ int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *b
         return report_copy(inode, read_extents(&inode->data, offset, buffer, size), err);
     case ROMSIM_DATA_HOST:
         fd = open_host_file(inode, err);
-        return fd < 0 ? -1 : report_copy(inode, read_fully(fd, buffer, size, offset), err);
+        return fd < 0 ? -1 : report_copy(inode, romsim_read_fully(fd, buffer, size, offset), err);
     }
     return romsim_error_set(err, EINVAL, "unknown kind of data");
 }
@@ -303,8 +302,8 @@ static int copy_host_file(const struct romsim_inode *inode, int to, uint64_t to_
         if (hole <= data || (uint64_t)hole > inode->size)
             hole = (off_t)inode->size;
         if (report_copy(inode,
-                        copy_range(fd, (uint64_t)data, to, to_offset + (uint64_t)data,
-                                   (uint64_t)(hole - data)),
+                        romsim_copy_range(fd, (uint64_t)data, to, to_offset + (uint64_t)data,
+                                          (uint64_t)(hole - data)),
                         err) < 0)
             return -1;
         offset = (uint64_t)hole;
@@ -319,8 +318,8 @@ static int copy_extents(const struct romsim_data *data, int to, uint64_t to_offs
 
     for (size_t i = 0; i < data->extent_count; i++) {
         const struct romsim_extent *extent = &data->extents[i];
-        int errnum = write_fully(to, bytes + extent->source_offset, extent->length,
-                                 to_offset + extent->file_offset);
+        int errnum = romsim_write_fully(to, bytes + extent->source_offset, extent->length,
+                                        to_offset + extent->file_offset);
 
         if (errnum != 0)
             return romsim_error_system(err, errnum, "cannot write a file's data");

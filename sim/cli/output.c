@@ -2,6 +2,7 @@
 /* output.c: files that appear whole or not at all. */
 #include "sim/cli/output.h"
 
+#include <romsim/file.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -64,22 +65,12 @@ int output_open(struct output *output, const char *path, struct romsim_error *er
 int output_write_blob(struct output *output, const struct romsim_blob *blob,
                       struct romsim_error *err)
 {
-    const uint8_t *bytes = romsim_blob_bytes(blob);
-    uint64_t size = romsim_blob_size(blob), done = 0;
-    uint64_t from;
-    int fd = romsim_blob_fd(blob, &from);
+    uint64_t start;
+    int from = romsim_blob_fd(blob, &start);
+    int errnum = romsim_copy_range(from, start, output->fd, 0, romsim_blob_size(blob));
 
-    while (done < size) {
-        loff_t source = (loff_t)(from + done), target = (loff_t)done;
-        ssize_t copied = copy_file_range(fd, &source, output->fd, &target, size - done, 0);
-
-        if (copied <= 0)
-            copied = pwrite(output->fd, bytes + done, size - done, (off_t)done);
-        if (copied < 0 && errno != EINTR)
-            return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(output->path));
-        if (copied > 0)
-            done += (uint64_t)copied;
-    }
+    if (errnum != 0)
+        return romsim_error_system(err, errnum, "cannot write '%s'", QUOTE(output->path));
     return 0;
 }
 

@@ -77,26 +77,6 @@ static void check_order(struct check *check, struct level *level,
     level->last_size = entry->name_size;
 }
 
-static uint8_t file_type(uint32_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFREG:
-        return EROFS_FT_REG_FILE;
-    case S_IFDIR:
-        return EROFS_FT_DIR;
-    case S_IFCHR:
-        return EROFS_FT_CHRDEV;
-    case S_IFBLK:
-        return EROFS_FT_BLKDEV;
-    case S_IFIFO:
-        return EROFS_FT_FIFO;
-    case S_IFSOCK:
-        return EROFS_FT_SOCK;
-    default:
-        return EROFS_FT_SYMLINK;
-    }
-}
-
 /* ---- links ------------------------------------------------------------------------------ */
 
 static int note_links(struct check *check, const struct romsim_erofs_inode *inode, bool is_new,
@@ -248,7 +228,7 @@ static int visit_entry(struct check *check, struct levels *levels,
     }
     if (S_ISDIR(inode.mode))
         level->subdirectories++;
-    if (entry->file_type != file_type(inode.mode))
+    if (entry->file_type != erofs_file_type(inode.mode))
         check_finding(check, ROMSIM_EROFS_ERROR, &level->directory, block_offset(check, level),
                       "the dirent says file type %u, the inode has mode %o", entry->file_type,
                       inode.mode);

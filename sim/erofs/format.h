@@ -298,6 +298,9 @@ enum {
     EROFS_FT_MAX = 8
 };
 
+/* The file type of a mode. */
+uint8_t erofs_file_type(uint32_t mode);
+
 /* ---- xattrs ----------------------------------------------------------------------------- */
 
 /*

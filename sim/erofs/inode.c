@@ -5,6 +5,28 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+uint8_t erofs_file_type(uint32_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return EROFS_FT_REG_FILE;
+    case S_IFDIR:
+        return EROFS_FT_DIR;
+    case S_IFCHR:
+        return EROFS_FT_CHRDEV;
+    case S_IFBLK:
+        return EROFS_FT_BLKDEV;
+    case S_IFIFO:
+        return EROFS_FT_FIFO;
+    case S_IFSOCK:
+        return EROFS_FT_SOCK;
+    case S_IFLNK:
+        return EROFS_FT_SYMLINK;
+    default:
+        return EROFS_FT_UNKNOWN;
+    }
+}
+
 /* Where an inode stands: in the image, or for nids with the highest bit in the metabox's data. */
 static int inode_offset(const struct romsim_erofs *erofs, uint64_t nid, uint64_t *ret,
                         struct romsim_error *err)

@@ -186,8 +186,6 @@ uint64_t erofs_directory_size(const struct romsim_inode *directory);
 int erofs_directory_put(struct erofs_writer *writer, const struct erofs_node *node, uint64_t first,
                         uint64_t end, struct romsim_error *err);
 
-uint8_t erofs_file_type(uint32_t mode);
-
 /* ---- xattrs ----------------------------------------------------------------------------- */
 
 /* Finds the xattrs that are worth sharing. */

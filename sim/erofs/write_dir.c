@@ -10,29 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* As the values of EROFS_FT_* follow those of S_IFMT. */
-uint8_t erofs_file_type(uint32_t mode)
-{
-    switch (mode & S_IFMT) {
-    case S_IFREG:
-        return EROFS_FT_REG_FILE;
-    case S_IFDIR:
-        return EROFS_FT_DIR;
-    case S_IFCHR:
-        return EROFS_FT_CHRDEV;
-    case S_IFBLK:
-        return EROFS_FT_BLKDEV;
-    case S_IFIFO:
-        return EROFS_FT_FIFO;
-    case S_IFSOCK:
-        return EROFS_FT_SOCK;
-    case S_IFLNK:
-        return EROFS_FT_SYMLINK;
-    default:
-        return EROFS_FT_UNKNOWN;
-    }
-}
-
 /* ---- entries in order ------------------------------------------------------------------- */
 
 struct entry {

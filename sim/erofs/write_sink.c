@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <romsim/checked.h>
+#include <romsim/file.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,21 +40,12 @@ struct erofs_sink_worker {
     bool busy, quit;
 };
 
-static int write_all(int fd, const uint8_t *data, size_t size, uint64_t offset,
-                     struct romsim_error *err)
+static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset,
+                    struct romsim_error *err)
 {
-    while (size > 0) {
-        ssize_t written = pwrite(fd, data, size, (off_t)offset);
+    int errnum = romsim_write_fully(fd, data, size, offset);
 
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return romsim_error_system(err, written < 0 ? errno : EIO, "cannot write the image");
-        data += written;
-        offset += (size_t)written;
-        size -= (size_t)written;
-    }
-    return 0;
+    return errnum == 0 ? 0 : romsim_error_system(err, errnum, "cannot write the image");
 }
 
 static bool block_is_zero(const uint8_t *block)
@@ -123,8 +115,8 @@ static int put_run(struct erofs_sink_worker *worker, size_t start, size_t end)
         memcpy(worker->first, worker->buffer, EROFS_WRITE_BLOCK);
         skip = EROFS_WRITE_BLOCK;
     }
-    return write_all(worker->fd, worker->buffer + start + skip, end - start - skip, offset + skip,
-                     &worker->error);
+    return write_at(worker->fd, worker->buffer + start + skip, end - start - skip, offset + skip,
+                    &worker->error);
 }
 
 static int put_buffer(struct erofs_sink_worker *worker)
@@ -383,5 +375,5 @@ int erofs_sink_superblock(struct erofs_sink *sink, struct erofs_super_block *sup
     super->checksum =
         le32_make(romsim_crc32c(UINT32_MAX, place, EROFS_WRITE_BLOCK - EROFS_SUPER_OFFSET));
     memcpy(place, super, sizeof(*super));
-    return write_all(sink->fd, sink->worker->first, EROFS_WRITE_BLOCK, 0, err);
+    return write_at(sink->fd, sink->worker->first, EROFS_WRITE_BLOCK, 0, err);
 }

@@ -227,20 +227,13 @@ int romsim_image_base(const struct romsim_instance *instance, struct romsim_base
     return 0;
 }
 
-static void release_strings(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-}
-
 void romsim_base_image_release(struct romsim_base_image *base)
 {
     romsim_blob_unref(base->root);
     romsim_blob_unref(base->kernel);
-    release_strings(&base->entrypoint);
-    release_strings(&base->cmd);
-    release_strings(&base->env);
+    romsim_strings_clear(&base->entrypoint);
+    romsim_strings_clear(&base->cmd);
+    romsim_strings_clear(&base->env);
     free(base->working_dir);
     free(base->warning);
     *base = (struct romsim_base_image){0};

@@ -46,14 +46,6 @@ struct romsim_build {
     struct oci_bundle bundle;
 };
 
-static void strings_release(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-    *strings = (struct romsim_strings){0};
-}
-
 void romsim_build_free(struct romsim_build *build)
 {
     if (!build)
@@ -243,21 +235,6 @@ struct ingredients {
     struct romsim_blob **roms; /* owned array of borrowed blobs */
 };
 
-static int append_string(struct romsim_strings *strings, const char *text)
-{
-    char **items = reallocarray(strings->items, strings->count + 1, sizeof(*items));
-    char *copy = strdup(text);
-
-    if (items)
-        strings->items = items;
-    if (!items || !copy) {
-        free(copy);
-        return -1;
-    }
-    items[strings->count++] = copy;
-    return 0;
-}
-
 static bool is_set(const struct romsim_kraftfile *kraftfile, const char *pair)
 {
     size_t size = strcspn(pair, "=");
@@ -274,17 +251,14 @@ static int merge_env(const struct romsim_kraftfile *kraftfile, const struct roms
                      struct romsim_strings *ret)
 {
     for (size_t i = 0; i < kraftfile->env_count; i++) {
-        CLEANUP_FREE char *pair = NULL;
+        char *pair;
 
-        if (asprintf(&pair, "%s=%s", kraftfile->env[i].name, kraftfile->env[i].value) < 0) {
-            pair = NULL;
-            return -1;
-        }
-        if (append_string(ret, pair) < 0)
+        if (asprintf(&pair, "%s=%s", kraftfile->env[i].name, kraftfile->env[i].value) < 0 ||
+            romsim_strings_take(ret, pair) < 0)
             return -1;
     }
     for (size_t i = 0; i < own->count; i++)
-        if (!is_set(kraftfile, own->items[i]) && append_string(ret, own->items[i]) < 0)
+        if (!is_set(kraftfile, own->items[i]) && romsim_strings_append(ret, own->items[i]) < 0)
             return -1;
     return 0;
 }
@@ -337,7 +311,7 @@ static int make_bundle(struct romsim_build *build, struct romsim_error *err)
     if (status == 0)
         status = oci_bundle_make(recipes, count, &build->bundle, err);
     for (size_t i = 0; ingredients && i < count; i++) {
-        strings_release(&ingredients[i].env);
+        romsim_strings_clear(&ingredients[i].env);
         free(ingredients[i].roms);
     }
     return status;

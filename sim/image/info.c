@@ -74,20 +74,13 @@ int romsim_image_info(const char *text, const char *directory, struct romsim_ima
     return 0;
 }
 
-static void release_strings(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-}
-
 void romsim_image_info_release(struct romsim_image_info *info)
 {
     free(info->name);
     free(info->layers);
     free(info->working_dir);
-    release_strings(&info->entrypoint);
-    release_strings(&info->cmd);
-    release_strings(&info->env);
+    romsim_strings_clear(&info->entrypoint);
+    romsim_strings_clear(&info->cmd);
+    romsim_strings_clear(&info->env);
     *info = (struct romsim_image_info){0};
 }

@@ -2,7 +2,7 @@
 /* newfile.c: files that are there as a whole or not at all. */
 #include "sim/image/newfile.h"
 
-#include <romsim/checked.h>
+#include <romsim/file.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { NEWFILE_MODE = 0666, NEWFILE_TRIES = 1000, NEWFILE_STEP = 1 << 20 };
+enum { NEWFILE_MODE = 0666, NEWFILE_TRIES = 1000 };
 
 static void temporary_name(char ret[40], unsigned number)
 {
@@ -80,43 +80,17 @@ void newfile_close(struct newfile *file)
 int newfile_write(const struct newfile *file, const void *bytes, size_t size, uint64_t offset,
                   struct romsim_error *err)
 {
-    const char *left = bytes;
+    int errnum = romsim_write_fully(file->fd, bytes, size, offset);
 
-    while (size > 0) {
-        ssize_t written = pwrite(file->fd, left, size, (off_t)offset);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return romsim_error_system(err, written < 0 ? errno : ENOSPC, "cannot write");
-        left += written;
-        size -= (size_t)written;
-        offset += (uint64_t)written;
-    }
-    return 0;
+    return errnum == 0 ? 0 : romsim_error_system(err, errnum, "cannot write");
 }
 
-/* Inside the kernel where it can, which shares the blocks where the file system can. */
 int newfile_write_blob(const struct newfile *file, const struct romsim_blob *blob, uint64_t offset,
                        struct romsim_error *err)
 {
-    uint64_t size = romsim_blob_size(blob), done = 0, start;
+    uint64_t start;
     int from = romsim_blob_fd(blob, &start);
+    int errnum = romsim_copy_range(from, start, file->fd, offset, romsim_blob_size(blob));
 
-    while (from >= 0 && done < size) {
-        loff_t in = (loff_t)(start + done), out = (loff_t)(offset + done);
-        ssize_t copied = copy_file_range(from, &in, file->fd, &out, size - done, 0);
-
-        if (copied <= 0)
-            break; /* not between these two: what is left is written */
-        done += (uint64_t)copied;
-    }
-    while (done < size) {
-        size_t step = (size_t)min_u64(NEWFILE_STEP, size - done);
-
-        if (newfile_write(file, romsim_blob_bytes(blob) + done, step, offset + done, err) < 0)
-            return -1;
-        done += step;
-    }
-    return 0;
+    return errnum == 0 ? 0 : romsim_error_system(err, errnum, "cannot write");
 }

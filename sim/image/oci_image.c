@@ -11,22 +11,14 @@
 
 enum { STRINGS_MAX = 10000 };
 
-static void release_strings(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-    *strings = (struct romsim_strings){0};
-}
-
 void oci_image_release(struct oci_image *image)
 {
     for (size_t i = 0; i < image->layer_count; i++)
         free(image->layers[i].path);
     free(image->layers);
-    release_strings(&image->entrypoint);
-    release_strings(&image->cmd);
-    release_strings(&image->env);
+    romsim_strings_clear(&image->entrypoint);
+    romsim_strings_clear(&image->cmd);
+    romsim_strings_clear(&image->env);
     free(image->working_dir);
     free(image->name);
     free(image->config_path);
@@ -54,18 +46,13 @@ static int read_strings(const json_t *config, const char *name, struct romsim_st
         return 0;
     if (!json_is_array(list) || count > STRINGS_MAX)
         return romsim_error_set(err, EUCLEAN, "the config's %s is no list of strings", name);
-    ret->items = calloc(count + 1, sizeof(char *));
-    if (!ret->items)
-        return romsim_error_nomem(err);
     for (size_t i = 0; i < count; i++) {
         const char *item = json_string_value(json_array_get(list, i));
 
         if (!item)
             return romsim_error_set(err, EUCLEAN, "the config's %s is no list of strings", name);
-        ret->items[i] = strdup(item);
-        if (!ret->items[i])
+        if (romsim_strings_append(ret, item) < 0)
             return romsim_error_nomem(err);
-        ret->count++;
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "sim/image/probe.h"
 
 #include <romsim/checked.h>
+#include <romsim/file.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -154,22 +155,6 @@ static struct romsim_blob *pack_tree(const struct source *source, enum romsim_pa
     return pack_erofs(tree, options, steal_fd(&fd), result, err);
 }
 
-static int write_all(int fd, const uint8_t *bytes, uint64_t size, struct romsim_error *err)
-{
-    uint64_t done = 0;
-
-    while (done < size) {
-        ssize_t written = pwrite(fd, bytes + done, size - done, (off_t)done);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return romsim_error_system(err, written < 0 ? errno : EIO, "cannot write the ROM");
-        done += (uint64_t)written;
-    }
-    return 0;
-}
-
 /* The bytes as they are, padded with zeros to a multiple of 4096. */
 static struct romsim_blob *pack_bytes(const struct source *source, int taken_fd,
                                       struct romsim_pack_result *result, struct romsim_error *err)
@@ -177,14 +162,19 @@ static struct romsim_blob *pack_bytes(const struct source *source, int taken_fd,
     CLEANUP_FD int fd = taken_fd;
     uint64_t size = romsim_blob_size(source->blob);
     uint64_t padded;
+    int errnum;
 
     if (size == 0) {
         romsim_error_set(err, EINVAL, "'%s' is empty, a ROM is not", QUOTE(source->path));
         return NULL;
     }
-    if (!checked_align_up(size, ROM_ALIGNMENT, &padded) ||
-        write_all(fd, romsim_blob_bytes(source->blob), size, err) < 0)
+    if (!checked_align_up(size, ROM_ALIGNMENT, &padded))
         return NULL;
+    errnum = romsim_write_fully(fd, romsim_blob_bytes(source->blob), size, 0);
+    if (errnum != 0) {
+        romsim_error_system(err, errnum, "cannot write the ROM");
+        return NULL;
+    }
     if (ftruncate(fd, (off_t)padded) < 0) {
         romsim_error_system(err, errno, "cannot pad the ROM");
         return NULL;

@@ -14,19 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void release_strings(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-}
-
 void packed_release(struct packed *packed)
 {
     romsim_blob_unref(packed->blob);
-    release_strings(&packed->entrypoint);
-    release_strings(&packed->cmd);
-    release_strings(&packed->env);
+    romsim_strings_clear(&packed->entrypoint);
+    romsim_strings_clear(&packed->cmd);
+    romsim_strings_clear(&packed->env);
     free(packed->working_dir);
     *packed = (struct packed){0};
 }

@@ -357,7 +357,7 @@ static void build_args(struct build *build, const struct node *node)
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
         if (is_clean_text(node->items[i].value))
             build->no_memory |=
-                strings_append(&build->instance->args, node->items[i].value->text) < 0;
+                romsim_strings_append(&build->instance->args, node->items[i].value->text) < 0;
 }
 
 static void build_numbers(struct build *build, const struct node *node)

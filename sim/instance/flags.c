@@ -294,7 +294,7 @@ int words_read(const char *text, struct romsim_strings *ret, struct romsim_error
             return romsim_error_set(err, EINVAL, "a quote in the arguments is not closed");
         if (word.failed)
             return romsim_error_set(err, EINVAL, "an argument is too long");
-        if (strings_append(ret, word.data ? word.data : "") < 0)
+        if (romsim_strings_append(ret, word.data ? word.data : "") < 0)
             return romsim_error_nomem(err);
     }
     return 0;
@@ -306,10 +306,10 @@ int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
     struct romsim_strings args = {0};
 
     if (words_read(spec, &args, err) < 0) {
-        strings_clear(&args);
+        romsim_strings_clear(&args);
         return -1;
     }
-    strings_clear(&instance->args);
+    romsim_strings_clear(&instance->args);
     instance->args = args;
     instance->has_args = true;
     return 0;

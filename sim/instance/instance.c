@@ -26,14 +26,6 @@ struct romsim_instance *romsim_instance_new(void)
     return instance;
 }
 
-void strings_clear(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-    *strings = (struct romsim_strings){0};
-}
-
 static void rom_clear(struct romsim_rom *rom)
 {
     for (size_t i = 0; i < rom->file_count; i++) {
@@ -58,7 +50,7 @@ void romsim_instance_free(struct romsim_instance *instance)
         free(instance->env[i].name);
         free(instance->env[i].value);
     }
-    strings_clear(&instance->args);
+    romsim_strings_clear(&instance->args);
     free(instance->roms);
     free(instance->env);
     free(instance->services);
@@ -98,21 +90,6 @@ static void *grow(void *items, size_t count, size_t size)
     if (items && (count & (count - 1)) != 0)
         return items;
     return reallocarray(items, count ? 2 * count : 1, size);
-}
-
-int strings_append(struct romsim_strings *strings, const char *item)
-{
-    char **items = grow(strings->items, strings->count, sizeof(*items));
-    char *copy = strdup(item);
-
-    if (items)
-        strings->items = items;
-    if (!items || !copy) {
-        free(copy);
-        return -1;
-    }
-    items[strings->count++] = copy;
-    return 0;
 }
 
 struct romsim_rom *instance_append_rom(struct romsim_instance *instance)

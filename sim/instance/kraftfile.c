@@ -13,16 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS(...)                                                                                 \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define END                                                                                        \
-    {                                                                                              \
-        0                                                                                          \
-    }
-
 /* Of a list or map of variables, labels, options. */
 enum { PAIRS_MAX = 4096 };
 
@@ -218,7 +208,7 @@ static void build_cmd(struct kraft_build *build, const struct node *node)
             complain_shape(build, item, "cmd", "a list of strings",
                            is_clean_text(item) ? "put it in double quotes" : hint);
         else
-            build->no_memory |= strings_append(&model->cmd, item->text) < 0;
+            build->no_memory |= romsim_strings_append(&model->cmd, item->text) < 0;
     }
 }
 
@@ -431,7 +421,7 @@ static void build_features(struct kraft_build *build, const struct node *node,
 
         if (asprintf(&line, "%s=%s", pairs.items[i].name, pairs.items[i].value) < 0)
             line = NULL;
-        build->no_memory |= !line || strings_append(ret, line) < 0;
+        build->no_memory |= !line || romsim_strings_append(ret, line) < 0;
     }
     pairs_clear(&pairs);
 }

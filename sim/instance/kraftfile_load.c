@@ -47,10 +47,10 @@ void romsim_kraftfile_clear(struct romsim_kraftfile *kraftfile)
     for (size_t i = 0; i < kraftfile->target_count; i++) {
         free(kraftfile->targets[i].platform);
         free(kraftfile->targets[i].architecture);
-        strings_clear(&kraftfile->targets[i].features);
+        romsim_strings_clear(&kraftfile->targets[i].features);
     }
     source_clear(&kraftfile->rootfs);
-    strings_clear(&kraftfile->cmd);
+    romsim_strings_clear(&kraftfile->cmd);
     env_clear(kraftfile->env, kraftfile->env_count);
     env_clear(kraftfile->labels, kraftfile->label_count);
     free(kraftfile->roms);

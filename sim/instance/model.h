@@ -37,9 +37,6 @@ char *normalise_at(const char *at);
 /* Sets a string that the model owns to a copy.  Returns 0, or -1 without memory. */
 int string_set(char **string, const char *value);
 
-void strings_clear(struct romsim_strings *strings);
-int strings_append(struct romsim_strings *strings, const char *item);
-
 /* All rules and limits, but that on the request's size. */
 void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
                  struct romsim_diagnostics *diagnostics);

@@ -49,6 +49,17 @@ struct member {
     const char *usual; /* of an idle member: with this value there is nothing to say */
 };
 
+/* For the tables: a list of words, and the end of a list of members. */
+#define WORDS(...)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
 /* An object of POST /v1/instances (cloud-rules §1). */
 extern const struct shape schema_instance;
 

@@ -7,16 +7,6 @@
  */
 #include "schema.h"
 
-#define WORDS(...)                                                                                 \
-    (const char *const[])                                                                          \
-    {                                                                                              \
-        __VA_ARGS__, NULL                                                                          \
-    }
-#define END                                                                                        \
-    {                                                                                              \
-        0                                                                                          \
-    }
-
 static const struct shape any = {.kind = SHAPE_ANY};
 static const struct shape string = {.kind = SHAPE_STRING};
 static const struct shape binary_string = {.kind = SHAPE_STRING, .binary = true};

@@ -43,36 +43,6 @@ static void warn(struct romsim_diagnostics *diagnostics, const char *text,
     romsim_diagnostics_add(diagnostics, &warning, 1);
 }
 
-/* ---- lists of strings ------------------------------------------------------------------- */
-
-static int append_string(struct romsim_strings *strings, char *taken)
-{
-    char **items = taken ? reallocarray(strings->items, strings->count + 1, sizeof(char *)) : NULL;
-
-    if (!items) {
-        free(taken);
-        return -1;
-    }
-    strings->items = items;
-    items[strings->count++] = taken;
-    return 0;
-}
-
-static int append_strings(struct romsim_strings *strings, const struct romsim_strings *more)
-{
-    for (size_t i = 0; i < more->count; i++)
-        if (append_string(strings, strdup(more->items[i])) < 0)
-            return -1;
-    return 0;
-}
-
-static void clear_strings(struct romsim_strings *strings)
-{
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
-    free(strings->items);
-}
-
 /* ---- the app ---------------------------------------------------------------------------- */
 
 /* The entry "NAME=..." of the list, or NULL. */
@@ -90,7 +60,7 @@ static char **find_variable(const struct romsim_strings *env, const char *name)
 static int merge_env(struct romsim_strings *env, const struct romsim_strings *image,
                      const struct romsim_instance *instance)
 {
-    if (append_strings(env, image) < 0)
+    if (romsim_strings_append_all(env, image) < 0)
         return -1;
     for (size_t i = 0; i < instance->env_count; i++) {
         char **existing = find_variable(env, instance->env[i].name);
@@ -101,7 +71,7 @@ static int merge_env(struct romsim_strings *env, const struct romsim_strings *im
         if (existing) {
             free(*existing);
             *existing = entry;
-        } else if (append_string(env, entry) < 0) {
+        } else if (romsim_strings_take(env, entry) < 0) {
             return -1;
         }
     }
@@ -114,8 +84,9 @@ static bool set_command(struct romsim_layout *layout, const struct romsim_instan
 {
     struct romsim_error error;
 
-    if (append_strings(&layout->argv, &base->entrypoint) < 0 ||
-        append_strings(&layout->argv, instance->has_args ? &instance->args : &base->cmd) < 0)
+    if (romsim_strings_append_all(&layout->argv, &base->entrypoint) < 0 ||
+        romsim_strings_append_all(&layout->argv,
+                                  instance->has_args ? &instance->args : &base->cmd) < 0)
         return out_of_memory(diagnostics);
     if (layout->argv.count > 0)
         return true;
@@ -420,8 +391,8 @@ void romsim_layout_free(struct romsim_layout *layout)
     free(layout->devices);
     free(layout->mounts);
     free(layout->ports);
-    clear_strings(&layout->argv);
-    clear_strings(&layout->env);
+    romsim_strings_clear(&layout->argv);
+    romsim_strings_clear(&layout->env);
     romsim_blob_unref(layout->image_kernel);
     free(layout->working_dir);
     free(layout->hostname);

@@ -14,6 +14,7 @@
 
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
+#include <romsim/file.h>
 #include <romsim/paths.h>
 
 #include <errno.h>
@@ -181,17 +182,10 @@ static char *recall(void)
 /* Not remembering costs the next run a moment, no more. */
 static void remember(const char *finding)
 {
-    CLEANUP_FREE char *path = memory_path(), *id = boot_id(), *draft = NULL;
-    CLEANUP_FILE FILE *file = NULL;
-    bool written;
+    CLEANUP_FREE char *path = memory_path(), *id = boot_id(), *text = NULL;
 
-    if (!path || !id || asprintf(&draft, "%s.%d", path, (int)getpid()) < 0)
-        return;
-    file = fopen(draft, "we");
-    written = file && fprintf(file, "%s %s\n", id, *finding ? finding : "kvm") > 0;
-    written = file && fflush(file) == 0 && written;
-    if (!written || rename(draft, path) < 0)
-        unlink(draft);
+    if (path && id && asprintf(&text, "%s %s\n", id, *finding ? finding : "kvm") >= 0)
+        romsim_file_replace(path, text, strlen(text), NULL);
 }
 
 /* "BEFORE DETAIL AFTER", malloc'ed, or NULL. */

@@ -5,30 +5,13 @@
 #include "kernel.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/file.h>
 #include <romsim/paths.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
-
-/* Writes a file under another name first: what has the right name is whole. */
-static int write_whole(const char *path, const uint8_t *bytes, size_t size,
-                       struct romsim_error *err)
-{
-    CLEANUP_FREE char *draft = NULL;
-    CLEANUP_FILE FILE *file = NULL;
-
-    if (asprintf(&draft, "%s.%d", path, (int)getpid()) < 0)
-        return romsim_error_nomem(err);
-    file = fopen(draft, "we");
-    if (file && fwrite(bytes, 1, size, file) == size && fflush(file) == 0 &&
-        rename(draft, path) == 0)
-        return 0;
-    romsim_error_system(err, errno, "cannot write %s", draft);
-    unlink(draft);
-    return -1;
-}
 
 /* Unpacks what can be unpacked; what cannot is left to its own unpacker in the guest. */
 static int write_kernel(const char *path, struct romsim_blob *kernel, struct romsim_error *err)
@@ -48,13 +31,13 @@ static int write_kernel(const char *path, struct romsim_blob *kernel, struct rom
 
         if (kernel_unpack(bytes, size, &unpacked, &unpacked_size, &why) == 0 &&
             kernel_has_pvh(unpacked, unpacked_size))
-            return write_whole(path, unpacked, unpacked_size, err);
+            return romsim_file_replace(path, unpacked, unpacked_size, err);
         if (why.errnum && why.errnum != EOPNOTSUPP) {
             *err = why;
             return -1;
         }
     }
-    return write_whole(path, bytes, size, err);
+    return romsim_file_replace(path, bytes, size, err);
 }
 
 char *kernel_file(struct romsim_blob *kernel, struct romsim_error *err)

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* copy.c: copying between files. */
-#include "sim/base/copy.h"
+/* file.c: reading, writing and copying files. */
+#include <romsim/file.h>
 
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
+#include <romsim/text.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { COPY_CHUNK = 1 << 20 };
 
-int read_fully(int fd, void *buffer, size_t size, uint64_t offset)
+int romsim_read_fully(int fd, void *buffer, size_t size, uint64_t offset)
 {
     for (size_t done = 0; done < size;) {
         ssize_t got = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
@@ -24,7 +28,7 @@ int read_fully(int fd, void *buffer, size_t size, uint64_t offset)
     return 0;
 }
 
-int write_fully(int fd, const void *buffer, size_t size, uint64_t offset)
+int romsim_write_fully(int fd, const void *buffer, size_t size, uint64_t offset)
 {
     for (size_t done = 0; done < size;) {
         ssize_t put = pwrite(fd, (const char *)buffer + done, size - done, (off_t)(offset + done));
@@ -47,10 +51,10 @@ static int copy_by_buffer(int from, uint64_t from_offset, int to, uint64_t to_of
         return ENOMEM;
     for (uint64_t done = 0; done < length;) {
         size_t size = (size_t)min_u64(length - done, COPY_CHUNK);
-        int errnum = read_fully(from, chunk, size, from_offset + done);
+        int errnum = romsim_read_fully(from, chunk, size, from_offset + done);
 
         if (errnum == 0)
-            errnum = write_fully(to, chunk, size, to_offset + done);
+            errnum = romsim_write_fully(to, chunk, size, to_offset + done);
         if (errnum != 0)
             return errnum;
         done += size;
@@ -66,7 +70,7 @@ static int cannot_copy_inside(int errnum)
            errnum == EPERM || errnum == ETXTBSY;
 }
 
-int copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length)
+int romsim_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length)
 {
     off_t in = (off_t)from_offset, out = (off_t)to_offset;
     uint64_t left = length;
@@ -84,4 +88,32 @@ int copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint6
         left -= (uint64_t)copied;
     }
     return 0;
+}
+
+/* Writes a whole new file.  Returns 0, or an errno. */
+static int write_file(const char *path, const void *bytes, size_t size)
+{
+    CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int errnum = fd < 0 ? errno : romsim_write_fully(fd, bytes, size, 0);
+
+    if (errnum != 0)
+        return errnum;
+    return close(steal_fd(&fd)) < 0 ? errno : 0;
+}
+
+int romsim_file_replace(const char *path, const void *bytes, size_t size, struct romsim_error *err)
+{
+    char *made = NULL;
+    int errnum = asprintf(&made, "%s.%d", path, (int)getpid()) < 0 ? ENOMEM : 0;
+    CLEANUP_FREE char *draft = errnum == 0 ? made : NULL;
+
+    if (!draft)
+        return romsim_error_nomem(err);
+    errnum = write_file(draft, bytes, size);
+    if (errnum == 0 && rename(draft, path) < 0)
+        errnum = errno;
+    if (errnum == 0)
+        return 0;
+    unlink(draft);
+    return romsim_error_system(err, errnum, "cannot write '%s'", QUOTE(path));
 }

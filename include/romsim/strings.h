@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* strings.h: a list of strings that it owns: a command, variables, options. */
+#ifndef ROMSIM_STRINGS_H
+#define ROMSIM_STRINGS_H
+
+#include <stddef.h>
+
+/* Zero-initialised it is empty and ready. */
+struct romsim_strings {
+    char **items;
+    size_t count;
+};
+
+/* Appends a copy of `string`, or of every one of `more`.  Returns 0, or -1 without memory. */
+int romsim_strings_append(struct romsim_strings *strings, const char *string);
+int romsim_strings_append_all(struct romsim_strings *strings, const struct romsim_strings *more);
+
+/* Appends a string made by malloc(), which it takes, on failure too.  NULL fails.  Returns as
+ * romsim_strings_append(). */
+int romsim_strings_take(struct romsim_strings *strings, char *string);
+
+/* Frees the strings; the list is empty again. */
+void romsim_strings_clear(struct romsim_strings *strings);
+
+#endif
