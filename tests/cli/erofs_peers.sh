@@ -70,6 +70,9 @@ ok "and compressed" romsim rom pack src -o lz4.erofs --compress lz4
 like "$out" "ratio" "with the ratio"
 ok "and both, harder" romsim rom pack src -o lz4hc.erofs --compress lz4hc:12 --inline
 
+for image in all inline lz4 lz4hc; do
+    ok "romsim's own checker finds it clean ($image)" romsim rom check $image.erofs
+done
 if need fsck.erofs "fsck.erofs finds the images clean"; then
     for image in all inline lz4 lz4hc; do
         ok "fsck.erofs finds the image clean ($image)" fsck.erofs --extract $image.erofs
