@@ -30,12 +30,13 @@ if [ "$accelerator" = ok ]; then
     unlike "$out" "emulates" "on KVM, without a word"
     skip "a KVM that runs no guest" "this machine's KVM works"
 else
-    like "$out" "QEMU emulates the CPU, which is slower" "the fall back to emulation is said"
+    # That there is no KVM at all is no news to anybody: doctor says it.
     if [ -w /dev/kvm ]; then
+        like "$out" "QEMU emulates the CPU, which is slower" "the fall back to emulation is said"
         like "$out" "/dev/kvm opens, but" "and that KVM opens, but runs no guest"
+        ok "the next one" romsim run one.yaml
     fi
-    ok "the next one" romsim run one.yaml
-    [ ! -w /dev/kvm ] || unlike "$out" "emulates" "does not say it again"
+    unlike "$out" "emulates" "nothing is said again, or of a KVM that is not there"
 fi
 
 # ---- an ordinary user, without FUSE and KVM

@@ -10,12 +10,12 @@ mkdir -p one two
 echo "I am one" >one/index.html
 echo "I am two" >two/index.html
 
-# A port that nobody has now, and one that somebody has.
-read -r free taken < <(python3 -c '
+# Two ports that nobody has now, and one that somebody has.
+read -r free unused taken < <(python3 -c '
 import socket
-a, b = socket.socket(), socket.socket()
-a.bind(("127.0.0.1", 0)); b.bind(("127.0.0.1", 0))
-print(a.getsockname()[1], b.getsockname()[1])')
+three = [socket.socket() for _ in range(3)]
+for each in three: each.bind(("127.0.0.1", 0))
+print(*(each.getsockname()[1] for each in three))')
 mkfifo blocker
 python3 -c 'import signal, socket, sys
 s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen()
@@ -64,7 +64,7 @@ fails 125 "a host port that is taken is refused" \
 like "$out" "the port $taken of 127.0.0.1 is taken" "and named"
 
 rm output && mkfifo output
-"$ROMSIM" run --image ./base -p "$free:80" -p 127:127 --args "sh -c 'httpd -p 127.0.0.1:127;
+"$ROMSIM" run --image ./base -p "$free:80" -p "$unused:127" --args "sh -c 'httpd -p 127.0.0.1:127;
     httpd -f -p 80 -h /etc'" >output 2>&1 &
 pid=$!
 exec {output}<output
