@@ -140,6 +140,23 @@ for reference in oci:copy:u oci:copy oci-archive:all.oci.tar:v oci-archive:all.o
     instance "$reference"
     is "$(plan .root.sha256)" "$wanted" "$reference has the same root"
 done
+# What `docker save` writes since its version 25: a layout and the old manifest.json in one tar, the
+# layers compressed as they were pulled.
+cp -r copy saved
+python3 - <<'PY'
+import json
+def blob(descriptor):
+    return "blobs/" + descriptor["digest"].replace(":", "/")
+index = json.load(open("saved/index.json"))
+manifest = json.load(open("saved/" + blob(index["manifests"][0])))
+json.dump([{"Config": blob(manifest["config"]), "RepoTags": ["my-org/saved:25"],
+            "Layers": [blob(layer) for layer in manifest["layers"]]}], open("saved/manifest.json", "w"))
+PY
+tar -C saved -cf saved.tar .
+for reference in docker-archive:saved.tar docker-archive:saved.tar:my-org/saved:25 oci-archive:saved.tar; do
+    instance "$reference"
+    is "$(plan .root.sha256)" "$wanted" "$reference, in docker's newer form, too"
+done
 is "$(find "$XDG_CACHE_HOME/romsim/roots" -name '*.erofs' | wc -l)" "$roots" "and it was built once"
 
 # ---- real roots: Debian's packages, and busybox with its links
