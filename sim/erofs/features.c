@@ -95,6 +95,12 @@ static void warn_if(struct warnings *warnings, bool condition, const char *messa
         warnings->warn(warnings->context, message);
 }
 
+/* Kernels refuse an image that names an algorithm which they do not have, used or not. */
+static bool erofs_uses(const struct romsim_erofs *erofs, unsigned algorithm)
+{
+    return erofs->algorithms >> algorithm & 1;
+}
+
 int romsim_erofs_cloud_warnings(struct romsim_blob *image,
                                 void (*warn)(void *context, const char *message), void *context,
                                 struct romsim_error *err)
@@ -114,6 +120,12 @@ int romsim_erofs_cloud_warnings(struct romsim_blob *image,
                 census.layouts[ROMSIM_EROFS_COMPRESSED_COMPACT],
             "it has compressed files, where the cloud's packer stores them plain: they cannot be "
             "used in place (DAX)");
+    warn_if(&warnings, erofs_uses(erofs, Z_EROFS_COMPRESSION_DEFLATE),
+            "it is compressed with DEFLATE, which Linux reads since 6.6: the guest's kernel may be "
+            "too old");
+    warn_if(&warnings, erofs_uses(erofs, Z_EROFS_COMPRESSION_ZSTD),
+            "it is compressed with Zstandard, which Linux reads since 6.10: the guest's kernel may "
+            "be too old");
     warn_if(&warnings, census.inline_bytes,
             "it has inline data, which the cloud's packer avoids because it is incompatible with "
             "DAX");

@@ -92,8 +92,12 @@ START_TEST(the_cloud_would_trip_on_some_images)
         int warnings;
         const char *one;
     } images[] = {
-        {"lz4", 2, "compressed files"},        {"chunk4k", 2, "chunk-based files"},
-        {"b512", 3, "blocks are not of 4096"}, {"metabox", 3, "the 48-bit layout or a metabox"},
+        {"lz4", 2, "compressed files"},
+        {"deflate", 3, "since 6.6"},
+        {"zstd", 3, "since 6.10"},
+        {"chunk4k", 2, "chunk-based files"},
+        {"b512", 3, "blocks are not of 4096"},
+        {"metabox", 4, "the 48-bit layout or a metabox"},
         {"inline", 1, "inline data"},
     };
 
