@@ -9,7 +9,7 @@
  *     the kernel unpacked on the host, started by PVH          1.6
  *     q35 instead of pc (whose PCI interrupt links are slow)   1.4
  *     -cpu qemu64 (max: 5-level tables, many alternatives)     1.3
- *     no SATA, USB, SMBus, SMM, keyboard controller; qboot     1.2
+ *     no SATA, USB, SMBus, SMM; qboot                          1.2
  *     no timer calibration (nolapic_timer), init_on_alloc=0    1.1
  *
  * A second CPU costs 0.6 s.  microvm hung in half of the tries under TCG with this kernel.
@@ -43,7 +43,7 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
  * AVX and later make the boot slower, and hung this kernel. */
 #define CPU_TCG "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"
 
-#define MACHINE "q35,sata=off,usb=off,smbus=off,smm=off,vmport=off,i8042=off,graphics=off"
+#define MACHINE "q35,sata=off,usb=off,smbus=off,smm=off,vmport=off,graphics=off"
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 const char *qemu_kernel_arguments(const struct qemu_config *config)
