@@ -100,7 +100,7 @@ $(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
 
 DEPS_BUILD := gcc make pkg-config musl-tools kmod cpio libfuse3-dev libarchive-dev libyaml-dev \
 	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev
-DEPS_RUN := fuse3 qemu-system-x86 busybox-static mmdebstrap curl xz-utils zstd lz4 python3 uidmap
+DEPS_RUN := fuse3 qemu-system-x86 busybox-static curl xz-utils zstd lz4 python3 uidmap
 DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah mandoc git file strace procps \
 	util-linux e2fsprogs jq
 DEPS_LINT := clang-format-14 clang-tidy-14 cppcheck

@@ -215,7 +215,7 @@ static void check_ports(struct finding *finding)
         remedy(finding, "lower ones get 8000 more: 80 is 8080, 443 is 8443");
 }
 
-/* Does /etc/subuid give this user a range?  (mmdebstrap and buildah without root need one.) */
+/* Does /etc/subuid give this user a range?  (buildah without root needs one.) */
 static void check_subuids(struct finding *finding)
 {
     CLEANUP_FILE FILE *file = fopen("/etc/subuid", "re");
@@ -233,14 +233,13 @@ static void check_subuids(struct finding *finding)
             return;
         }
     find(finding, HEALTH_LESS,
-         "this user has no range in /etc/subuid: tools that make base images "
-         "without root need one");
+         "this user has no range in /etc/subuid: building a Dockerfile without root needs one");
     remedy(finding, "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME");
 }
 
 static void check_tools(struct finding *finding)
 {
-    static const char *const tools[] = {"mmdebstrap", "skopeo", "buildah", "mkfs.erofs"};
+    static const char *const tools[] = {"skopeo", "buildah", "mkfs.erofs"};
     char missing[256] = "";
 
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
@@ -250,12 +249,10 @@ static void check_tools(struct finding *finding)
             snprintf(missing + size, sizeof(missing) - size, "%s%s", size ? ", " : "", tools[i]);
         }
     if (!*missing) {
-        find(finding, HEALTH_GOOD, "mmdebstrap, skopeo, buildah and mkfs.erofs are there");
+        find(finding, HEALTH_GOOD, "skopeo, buildah and mkfs.erofs are there");
         return;
     }
-    find(finding, HEALTH_LESS,
-         "not installed: %s (romsim does not need them, its samples and tests "
-         "do)",
+    find(finding, HEALTH_LESS, "not installed: %s (romsim does not need them, its tests do)",
          missing);
     remedy(finding, "'make deps' in romsim's source folder");
 }
