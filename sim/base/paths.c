@@ -97,17 +97,22 @@ static char *xdg_folder(const char *variable, const char *fallback, const char *
     CLEANUP_FREE char *home = NULL;
     CLEANUP_FREE char *base = NULL;
 
-    if (value && value[0] == '/')
-        return make_folder(value, "romsim", sub, err);
-    home = home_folder(err);
-    if (!home)
+    char *folder;
+
+    if (value && value[0] != '/')
+        value = NULL;
+    home = value ? NULL : home_folder(err);
+    if (!value && !home)
         return NULL;
-    base = romsim_path_join(home, fallback);
+    base = value ? strdup(value) : romsim_path_join(home, fallback);
     if (!base) {
         romsim_error_nomem(err);
         return NULL;
     }
-    return make_folder(base, "romsim", sub, err);
+    folder = make_folder(base, "romsim", sub, err);
+    if (!folder)
+        romsim_error_hint(err, "romsim keeps things there; %s chooses another folder", variable);
+    return folder;
 }
 
 char *romsim_path_cache(const char *sub, struct romsim_error *err)

@@ -3,19 +3,33 @@
 #include "sim/cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
+
+/* A file that romsim opens must not get the number of a standard stream that the caller closed:
+ * words meant for the user would be written into it.  Reading only, so that writing to a closed
+ * stream stays the error that it is; not closed on exec, for the same reason in children. */
+static void occupy_closed_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            return;
+}
 
 int main(int argc, char **argv)
 {
     int status;
 
+    occupy_closed_streams();
     /* Names are bytes, and the output must not depend on where it is made: no setlocale(). */
     status = cli_main(argc, argv);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         struct romsim_error error;
 
         romsim_error_system(&error, errno, "cannot write the output");
-        status = cli_report(&error);
+        cli_report(&error);
+        status = status == CLI_OK ? CLI_FAILED : status;
     }
     return status;
 }

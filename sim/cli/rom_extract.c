@@ -359,7 +359,7 @@ static int open_target(const char *path)
     if (fd < 0) {
         struct romsim_error error;
 
-        romsim_error_system(&error, errno, "%s", QUOTE(path));
+        romsim_error_system(&error, errno, "cannot unpack into '%s'", QUOTE(path));
         cli_report(&error);
     }
     return fd;
