@@ -10,6 +10,7 @@
  */
 #include "sim/cli/rom.h"
 
+#include <romsim/file.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -119,23 +120,6 @@ static int set_metadata_at(struct extraction *extraction, int parent, const char
 
 /* ---- files -------------------------------------------------------------------------------- */
 
-static int write_at(int fd, const uint8_t *bytes, size_t size, uint64_t offset,
-                    struct romsim_error *error)
-{
-    while (size) {
-        ssize_t written = pwrite(fd, bytes, size, (off_t)offset);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return romsim_error_system(error, errno, "cannot write");
-        bytes += written;
-        offset += (uint64_t)written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
 /* Holes stay holes. */
 static int write_data(struct extraction *extraction, int fd, const struct romsim_erofs_inode *inode,
                       struct romsim_error *error)
@@ -143,6 +127,7 @@ static int write_data(struct extraction *extraction, int fd, const struct romsim
     struct romsim_erofs *erofs = extraction->listing.erofs;
     uint64_t size;
     size_t got;
+    int errnum;
 
     if (ftruncate(fd, (off_t)inode->size) < 0)
         return romsim_error_system(error, errno, "cannot make a file of %llu bytes",
@@ -154,9 +139,11 @@ static int write_data(struct extraction *extraction, int fd, const struct romsim
             return -1;
         if (is_hole)
             continue;
-        if (romsim_erofs_read(erofs, inode, offset, extraction->buffer, PIECE, &got, error) < 0 ||
-            write_at(fd, extraction->buffer, got, offset, error) < 0)
+        if (romsim_erofs_read(erofs, inode, offset, extraction->buffer, PIECE, &got, error) < 0)
             return -1;
+        errnum = romsim_write_fully(fd, extraction->buffer, got, offset);
+        if (errnum != 0)
+            return romsim_error_system(error, errnum, "cannot write");
         size = got;
     }
     return 0;
@@ -170,25 +157,31 @@ static int extract_file(struct extraction *extraction, int parent, const char *n
 
     if (fd < 0)
         return romsim_error_system(error, errno, "cannot make it");
-    if (write_data(extraction, fd, inode, error) < 0)
+    if (write_data(extraction, fd, inode, error) < 0) {
+        unlinkat(parent, name, 0);
         return -1;
+    }
     if (set_metadata(extraction, fd, inode) < 0)
         return romsim_error_system(error, errno, "cannot set its owner, mode or time");
     return 0;
 }
 
-/* Does a link from a file `depth` directories below the target stay beneath it? */
+/* Does a link from a file `depth` directories below the target stay beneath it?  The names on its
+ * way may be links themselves, from which ".." goes up elsewhere: it is good at the beginning only,
+ * where it goes up from the link's own directory. */
 static bool link_stays_inside(const char *target, long depth)
 {
+    bool is_up = true;
+
     if (*target == '/')
         return false;
     while (*target) {
         size_t size = strcspn(target, "/");
 
         if (size == 2 && target[0] == '.' && target[1] == '.')
-            depth--;
+            depth = is_up ? depth - 1 : -1;
         else if (size && !(size == 1 && target[0] == '.'))
-            depth++;
+            is_up = false;
         if (depth < 0)
             return false;
         target += size;
@@ -207,7 +200,7 @@ static int extract_link(struct extraction *extraction, int parent, size_t index,
     if (!target)
         return -1;
     if (!extraction->all_links && !link_stays_inside(target, depth)) {
-        romsim_error_set(error, EPERM, "a symlink that leads out of the target, to '%s'",
+        romsim_error_set(error, EPERM, "a symlink that may lead out of the target, to '%s'",
                          QUOTE(target));
         return romsim_error_hint(error, "--all-links makes such symlinks, too");
     }

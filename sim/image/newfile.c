@@ -32,7 +32,7 @@ static int open_named(struct newfile *file)
 
 int newfile_open(int folder, const char *folder_name, struct newfile *ret, struct romsim_error *err)
 {
-    struct newfile file = {.folder = folder};
+    struct newfile file = {.folder = folder, .folder_name = folder_name};
 
     file.fd = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, NEWFILE_MODE);
     if (file.fd < 0 && open_named(&file) < 0)
@@ -77,12 +77,17 @@ void newfile_close(struct newfile *file)
     *file = NEWFILE_NONE;
 }
 
+static int fail_to_write(const struct newfile *file, int errnum, struct romsim_error *err)
+{
+    return romsim_error_system(err, errnum, "cannot write to '%s'", QUOTE(file->folder_name));
+}
+
 int newfile_write(const struct newfile *file, const void *bytes, size_t size, uint64_t offset,
                   struct romsim_error *err)
 {
     int errnum = romsim_write_fully(file->fd, bytes, size, offset);
 
-    return errnum == 0 ? 0 : romsim_error_system(err, errnum, "cannot write");
+    return errnum == 0 ? 0 : fail_to_write(file, errnum, err);
 }
 
 int newfile_write_blob(const struct newfile *file, const struct romsim_blob *blob, uint64_t offset,
@@ -92,5 +97,5 @@ int newfile_write_blob(const struct newfile *file, const struct romsim_blob *blo
     int from = romsim_blob_fd(blob, &start);
     int errnum = romsim_copy_range(from, start, file->fd, offset, romsim_blob_size(blob));
 
-    return errnum == 0 ? 0 : romsim_error_system(err, errnum, "cannot write");
+    return errnum == 0 ? 0 : fail_to_write(file, errnum, err);
 }

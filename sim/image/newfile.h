@@ -11,7 +11,8 @@
 #include <romsim/blob.h>
 
 struct newfile {
-    int folder; /* borrowed */
+    int folder;              /* borrowed */
+    const char *folder_name; /* borrowed, for messages */
     int fd;
     char temporary[40]; /* its name until it is kept; "" without one */
 };

@@ -276,7 +276,8 @@ static int tar_add_blob(struct tar *tar, struct romsim_blob *blob, struct romsim
 static int tar_end(struct tar *tar, struct romsim_error *err)
 {
     if (ftruncate(tar->file.fd, (off_t)(tar->offset + TAR_END_SIZE)) < 0)
-        return romsim_error_system(err, errno, "cannot write");
+        return romsim_error_system(err, errno, "cannot write to '%s'",
+                                   QUOTE(tar->file.folder_name));
     return 0;
 }
 
@@ -336,6 +337,6 @@ int oci_bundle_write_archive(const struct oci_bundle *bundle, const char *path, 
         return -1;
     tar.file = file;
     if (tar_fill(&tar, bundle, tag, err) < 0)
-        return romsim_error_context(err, "'%s'", QUOTE(path));
+        return -1;
     return newfile_keep(&file, name, err);
 }

@@ -38,11 +38,13 @@ if need mkfs.erofs "links that lead out are refused"; then
     ln -s ../../tree tree/d/e/out2
     ln -s ../d/e tree/d/inside
     ln -s . tree/d/dot
+    ln -s dot/../../.. tree/d/winding
     echo data > tree/d/e/f
     mkfs.erofs evil.erofs tree >/dev/null 2>&1
     fails 1 "links that lead out are refused" romsim rom extract evil.erofs -o evil
-    like "$out" "absolute: a symlink that leads out of the target, to '/etc/passwd'" "absolute ones"
-    like "$out" "/d/out: a symlink that leads out" "relative ones"
+    like "$out" "absolute: a symlink that may lead out of the target, to '/etc/passwd'" "absolute ones"
+    like "$out" "/d/out: a symlink that may lead out" "relative ones"
+    like "$out" "/d/winding: a symlink that may lead out" "those that go up behind a link"
     unlike "$out" "out2" "but not those that stay inside"
     is "$(cd evil && find . | LC_ALL=C sort | tr '\n' ' ')" \
         ". ./d ./d/dot ./d/e ./d/e/f ./d/e/out2 ./d/inside " "the rest is extracted"
@@ -55,6 +57,15 @@ if need mkfs.erofs "links that lead out are refused"; then
     fails 1 "a link in the target is not followed" romsim rom extract evil.erofs -o trap
     is "$(find outside -mindepth 1)" "" "nothing is written through it"
 fi
+
+# A full disk (ulimit stands for it: the file's end cannot be written).
+mkdir large
+head -c 3000000 /dev/zero | tr '\0' x >large/file
+romsim rom pack --compress lz4 -o large.erofs large >/dev/null
+within_limit() { (trap '' XFSZ; ulimit -f 2000; exec "$ROMSIM" rom extract -o half large.erofs); }
+fails 1 "a file that cannot be written whole" within_limit
+like "$out" "large.erofs: error: /file: " "is named"
+is "$(ls -A half)" "" "and nothing of it is left"
 
 # As an ordinary user: everything readable comes out, what is not possible is said.
 if need user "an ordinary user extracts"; then
