@@ -81,12 +81,16 @@ is "$(cat p.? | jq -r '.root.sha256' | sort | uniq -c | awk '{ print $1, $2 }')"
     "four commands at once get the same root"
 is "$(find "$XDG_CACHE_HOME/romsim" -type f ! -name 'lock-*' ! -name '*.erofs')" "" \
     "and leave nothing else in the cache"
-for delay in 0.002 0.005 0.01 0.02; do
+head -c 40000000 /dev/urandom >large && tar -cf large.tar large
+for delay in 0.002 0.005 0.01 0.02 0.03 0.05 0.08 0.12; do
+    instance "$(case $delay in 0.00*) echo base.tar ;; *) echo large.tar ;; esac)"
     rm -rf "$XDG_CACHE_HOME"/romsim
     timeout -s KILL $delay "$ROMSIM" plan x.yaml >/dev/null 2>&1
     [ -d "$XDG_CACHE_HOME/romsim" ] && find "$XDG_CACHE_HOME/romsim" -type f ! -name 'lock-*' ! -name '*.erofs'
 done >left 2>/dev/null
 is "$(cat left)" "" "kill -9 leaves nothing half"
+ok "a root whose making was killed is made again" romsim plan x.yaml
+instance base.tar
 is "$(root_digest)" "$wanted" "and the next command works"
 
 # ---- ROMs
