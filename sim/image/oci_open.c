@@ -138,8 +138,9 @@ int oci_not_found(const struct reference *reference, struct romsim_error *err)
                                       "store");
     close_names(without_scheme(reference->text), &names);
     return romsim_error_hint(err,
-                             "%s%s%sto bring it: skopeo copy docker://%s oci:DIR:TAG && romsim "
-                             "image import -t %s oci:DIR:TAG",
+                             "%s%s%sto build it: romsim image build DIR -t %s; to bring it: skopeo "
+                             "copy docker://%s oci:DIR:TAG && romsim image import -t %s "
+                             "oci:DIR:TAG",
                              names.size ? "the local store has " : "", names.size ? names.data : "",
-                             names.size ? "; " : "", QUOTE(full), QUOTE(full));
+                             names.size ? "; " : "", QUOTE(full), QUOTE(full), QUOTE(full));
 }
