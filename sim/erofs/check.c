@@ -59,9 +59,10 @@ static int check_super(struct check *check, struct romsim_error *err)
     uint64_t blocks = erofs->size >> super->block_bits;
     const uint64_t at = EROFS_SUPER_OFFSET;
 
+    /* The kernel does not mind; if data is missing, its files will say so. */
     if (super->blocks > blocks)
-        check_finding(check, ROMSIM_EROFS_ERROR, NULL, at,
-                      "the superblock says %llu blocks, the image has %llu: it was cut short",
+        check_finding(check, ROMSIM_EROFS_WARNING, NULL, at,
+                      "the superblock says %llu blocks, the image has %llu: was it cut short?",
                       (unsigned long long)super->blocks, (unsigned long long)blocks);
     if (erofs_in_block(erofs, erofs->size))
         check_finding(check, ROMSIM_EROFS_WARNING, NULL, erofs->size,

@@ -40,7 +40,15 @@ like "$out" "bad.erofs: error: " "with the file's name"
 
 head -c 100000 plain.erofs > short.erofs
 fails 1 "a truncated image is found" romsim rom check short.erofs
-like "$out" "it was cut short" "it is named"
+like "$out" "was it cut short?" "it is named"
+like "$out" "is beyond the image's end at 100000" "and what is missing"
+cp -f plain.erofs padded.erofs; chmod u+w padded.erofs
+
+# The kernel does not look at the number of blocks, so a wrong one is no damage.
+put padded.erofs $((1024 + 8)) 00
+put padded.erofs $((1024 + 36)) ff ff 00 00
+ok "a wrong number of blocks is only a warning" romsim rom check padded.erofs
+like "$out" "warning: the superblock says 65535 blocks" "it is named"
 
 damaged "a size beyond the image" "beyond the end of the image" $((file + 8)) ff ff ff 7f
 damaged "a negative size" "a size of 18446744073709551615 bytes" $((file + 8)) ff ff ff ff ff ff ff ff
