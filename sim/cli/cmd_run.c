@@ -222,7 +222,7 @@ static int run_instances(const struct cli_args *args, const struct romsim_instan
 /* An app may end with any status, so a bad instance is 125 here, and not 1 as elsewhere. */
 static int run_run(const struct cli_args *args)
 {
-    struct romsim_instances instances;
+    struct romsim_instances instances = {0};
     struct romsim_vm_options vm;
     int status;
 

@@ -52,6 +52,7 @@ int romsim_instance_set_image(struct romsim_instance *instance, const char *spec
 {
     if (spec[0] == '\0')
         return romsim_error_set(err, EINVAL, "the image is empty");
+    instance->image_place = (struct romsim_place){0}; /* not the file's any more */
     return set_reference(instance, spec, &instance->image, err);
 }
 
@@ -74,7 +75,7 @@ static int read_pair(struct rom_key *keys, const char *pair, size_t size, struct
         if (strlen(keys[i].name) != name_size || memcmp(keys[i].name, pair, name_size) != 0)
             continue;
         if (keys[i].value)
-            return romsim_error_set(err, EINVAL, "--rom has '%s' twice", keys[i].name);
+            return romsim_error_set(err, EINVAL, "it has '%s' twice", keys[i].name);
         keys[i].value = strndup(equals + 1, size - name_size - 1);
         return keys[i].value ? 0 : romsim_error_nomem(err);
     }
@@ -129,7 +130,7 @@ static int add_rom(struct romsim_instance *instance, const char *spec, struct ro
     if (read_pairs(keys, spec, err) < 0)
         return -1;
     if (!keys[KEY_IMAGE].value == !keys[KEY_DIR].value) {
-        romsim_error_set(err, EINVAL, "--rom needs %s of image and dir",
+        romsim_error_set(err, EINVAL, "it needs %s of image and dir",
                          keys[KEY_IMAGE].value ? "only one" : "one");
         return romsim_error_hint(err, "name=NAME,image=REFERENCE|dir=PATH,at=PATH");
     }
