@@ -312,18 +312,37 @@ static int add_devices(struct view *view, const struct romsim_layout *layout,
     return 0;
 }
 
+/* The root of a ROM.  Returns 1, 0 if it is damaged so that it has none (the layout has warned, and
+ * the guest's boot fails at it), or -1. */
+static int find_root(struct view *view, const struct romsim_device *device, uint64_t *ret,
+                     struct romsim_error *err)
+{
+    struct romsim_error error = {0};
+
+    if (root_of(view, device, ret, &error) == 0)
+        return 1;
+    if (error.errnum == EUCLEAN || error.errnum == EOPNOTSUPP)
+        return 0;
+    if (err)
+        *err = error;
+    return -1;
+}
+
 static int add_mounts(struct view *view, const struct romsim_layout *layout,
                       struct romsim_error *err)
 {
     for (size_t i = 0; i < layout->mount_count; i++) {
         const struct romsim_mount *mount = &layout->mounts[i];
         const struct romsim_device *device = &layout->devices[mount->device];
+        int found = 0;
         uint64_t root;
 
-        if (device->kind != ROMSIM_IMAGE_EROFS)
-            continue;
-        if (root_of(view, device, &root, err) < 0)
+        if (device->kind == ROMSIM_IMAGE_EROFS)
+            found = find_root(view, device, &root, err);
+        if (found < 0)
             return -1;
+        if (found == 0) /* nothing that could be mounted: a device only */
+            continue;
         if (mount_at(view, mount->path, root, err) < 0)
             return romsim_error_context(err, "%s cannot be mounted at '%s'", device->indexed_name,
                                         QUOTE(mount->path));

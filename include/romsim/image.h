@@ -47,8 +47,9 @@ void romsim_base_image_release(struct romsim_base_image *base);
  * Makes the ROM of an instance: an inline one is built (files root:root 0644, directories 0755,
  * time 0: cloud-rules §4 [U]); an image is resolved: a directory (built; root:root, modes and
  * times kept), an EROFS image, a cpio archive or any other file (a multiple of 4096 bytes, else
- * the cloud's refusal), or a reference.  Built images are verified.  Errors carry the ROM's place
- * in the instance file.  Returns 0 or -1.
+ * the cloud's refusal), or a reference.  Built images are verified; a damaged one that was given is
+ * attached as it is, with a warning.  Errors carry the ROM's place in the instance file.
+ * Returns 0 or -1.
  */
 int romsim_image_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,
                      struct romsim_rom_image *ret, struct romsim_error *err);

@@ -69,6 +69,8 @@ static void look_at_erofs(struct look *look, struct romsim_blob *blob)
                          census.errors == 1 ? "" : "s", look->first);
         romsim_error_hint(&error, "'romsim rom check' lists all of it");
     }
+    if (result < 0)
+        romsim_error_context(&error, "ROM image '%s'", QUOTE(look->rom->image));
     if (result == 0)
         result = romsim_erofs_cloud_warnings(blob, warn_of_image, look, &error) < 0 ? -1 : 0;
     if (result != 0)
@@ -80,6 +82,7 @@ static void look_at_rom(const struct romsim_instance *instance, const struct rom
 {
     struct look look = {.rom = rom, .diagnostics = diagnostics};
     struct romsim_rom_image image = {0};
+    size_t errors = diagnostics->errors;
     struct romsim_error error;
 
     if (romsim_image_rom(instance, rom, &image, &error) < 0) {
@@ -87,8 +90,6 @@ static void look_at_rom(const struct romsim_instance *instance, const struct rom
             complain(&look, &error);
         return;
     }
-    if (image.warning)
-        warn(&look, &rom->image_place, image.warning);
     if (image.kind == ROMSIM_IMAGE_EROFS)
         look_at_erofs(&look, image.blob);
     else if (rom->at)
@@ -96,6 +97,8 @@ static void look_at_rom(const struct romsim_instance *instance, const struct rom
              image.kind == ROMSIM_IMAGE_CPIO
                  ? "a cpio archive cannot be mounted, so 'at' fails at boot"
                  : "it is no EROFS image and cannot be mounted, so 'at' fails at boot");
+    if (image.warning && diagnostics->errors == errors) /* else it has been said, as an error */
+        warn(&look, &rom->image_place, image.warning);
     romsim_rom_image_release(&image);
 }
 

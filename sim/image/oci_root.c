@@ -190,8 +190,9 @@ int oci_rom(struct oci_source *source, const struct oci_image *image, const char
     blob = oci_layer_blob(source, layer, err);
     if (!blob || image_rom_from_blob(blob, name, ret, err) < 0)
         return -1;
-    if (count > 1 && asprintf(&ret->warning, "image '%s' has %zu ROM layers; the last one is used",
-                              QUOTE(name), count) < 0)
+    if (count > 1 && !ret->warning &&
+        asprintf(&ret->warning, "image '%s' has %zu ROM layers; the last one is used", QUOTE(name),
+                 count) < 0)
         ret->warning = NULL;
     return 0;
 }

@@ -47,16 +47,32 @@ static int count_file(void *context, const char *path, const struct romsim_erofs
     return 0;
 }
 
-/* Looks at all of an EROFS image's names and inodes before anybody relies on it. */
-static int count_image_files(struct romsim_blob *blob, uint64_t *ret_files,
-                             struct romsim_error *err)
+/*
+ * Looks at all of an EROFS image's names and inodes.  The cloud attaches whatever has the right
+ * size, and an app may meet a damage or never; so a damage, or what this reader does not know, is
+ * a warning, and the image is attached as it is.
+ */
+static int look_at_image(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
+                         struct romsim_error *err)
 {
-    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(blob, err);
-    uint64_t files = 0;
+    struct romsim_error damage = {0};
+    const char *end = "";
+    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(blob, &damage);
 
-    if (!erofs || romsim_erofs_walk(erofs, count_file, &files, err) < 0)
-        return -1;
-    *ret_files = files;
+    if (erofs && romsim_erofs_walk(erofs, count_file, &ret->files, &damage) == 0)
+        return 0;
+    if (damage.errnum != EUCLEAN && damage.errnum != EOPNOTSUPP) {
+        if (err)
+            *err = damage;
+        return romsim_error_context(err, "ROM image '%s'", QUOTE(name));
+    }
+    if (!erofs)
+        end = damage.errnum == EUCLEAN ? ", and cannot be mounted" : ", and cannot be looked into";
+    if (asprintf(&ret->warning, "ROM image '%s': %s; it is attached as it is%s", QUOTE(name),
+                 damage.message, end) < 0) {
+        ret->warning = NULL;
+        return romsim_error_nomem(err);
+    }
     return 0;
 }
 
@@ -89,14 +105,14 @@ static int build(const struct romsim_instance *instance, struct romsim_tree *bui
 int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
                         struct romsim_error *err)
 {
-    enum romsim_image_kind kind = romsim_image_probe(blob);
-    uint64_t files = 0;
+    struct romsim_rom_image rom = {.kind = romsim_image_probe(blob)};
 
     if (image_check_alignment(blob, name, err) < 0)
         return -1;
-    if (kind == ROMSIM_IMAGE_EROFS && count_image_files(blob, &files, err) < 0)
-        return romsim_error_context(err, "ROM image '%s'", QUOTE(name));
-    *ret = (struct romsim_rom_image){.blob = romsim_blob_ref(blob), .kind = kind, .files = files};
+    if (rom.kind == ROMSIM_IMAGE_EROFS && look_at_image(blob, name, &rom, err) < 0)
+        return -1;
+    rom.blob = romsim_blob_ref(blob);
+    *ret = rom;
     return 0;
 }
 

@@ -122,6 +122,28 @@ kill -TERM "$server"
 wait "$server"
 exec 5<&-
 
+# Damaged ROMs are attached, as the cloud would; that an app trips on them is what one may look for.
+cat good.erofs >broken.erofs
+printf '\xff' | dd of=broken.erofs bs=1 seek=1036 conv=notrunc status=none # blkszbits
+cat >roms.yaml <<'END'
+image: ./src
+args: [x]
+roms:
+  - {image: ./bad.erofs, at: /bad, name: bad}
+  - {image: ./broken.erofs, at: /broken, name: broken}
+END
+ok "damaged ROMs are mounted" romsim mount roms.yaml view
+like "$out" "roms.yaml:4:13: warning: ROM image './bad.erofs': " "with a warning"
+like "$out" "roms.yaml:5:13: warning: ROM image './broken.erofs': the superblock's block size is 2^255" \
+    "of each, and what is damaged"
+is "$(in_time cat view/bad/ok)" ok "what is sound in them is read"
+refuses "and the rest is an error" cat view/bad/far
+ok "a ROM that cannot be opened is a device" cmp view/dev/ukp_rom_broken broken.erofs
+ok "and no mount" test ! -e view/broken
+ok "which ends, too" romsim umount view
+fails 1 "check refuses both" romsim check roms.yaml
+is "$(grep -c error: <<<"$out")" 2 "by name"
+
 # An image that cannot be opened is named when it is mounted, not later.
 cat good.erofs >broken.erofs
 printf '\xff\xff\xff\xff' | dd of=broken.erofs bs=1 seek=1104 conv=notrunc status=none # feature_incompat

@@ -22,6 +22,13 @@ failing "a cpio ROM with at stops the boot" \
     --rom name=r,image=./rom.cpio,at=/app
 like "$out" "the console's last lines:
   | cannot mount /dev/ukp_rom1 -> /app" "and shows the console"
+romsim rom pack -o rom.erofs rom >/dev/null
+printf '\143' | dd of=rom.erofs bs=1 seek=1036 conv=notrunc status=none # blkszbits
+failing "so does a ROM with a damaged superblock" \
+    "the boot stopped: cannot mount /dev/ukp_rom1 -> /app: Invalid argument" \
+    --rom name=r,image=./rom.erofs,at=/app
+like "$out" "warning: ROM image './rom.erofs': the superblock's block size is 2^99" \
+    "and a warning has named it before"
 failing "so does a place that is a file" \
     "cannot mount /dev/ukp_rom1 -> /occupied/x: the mount point cannot be made: Not a directory" \
     --rom dir=rom,at=/occupied/x
