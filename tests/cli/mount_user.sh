@@ -68,7 +68,7 @@ is "$(mounted)$(states)" 0 "removes it"
 romsim mount web.yaml view
 pid=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
 mkfifo words
-as_user sh -c 'exec 8<view/etc/file; echo $$; exec sleep 1000' >words &
+as_user sh -c 'exec 8<view/etc/file; echo $$; exec sleep 1000' >words 2>/dev/null &
 disown
 read -r holder <words
 ok "a mount that is in use is unmounted" romsim umount view
