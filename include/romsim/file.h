@@ -15,6 +15,13 @@
  */
 int romsim_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length);
 
+/*
+ * Copies what is no hole of the first `length` bytes of a file to `to_offset` on in another, where
+ * nothing was written yet.  The size of `to` is the caller's.  Returns as romsim_copy_range(); a
+ * file that ends early is not told from one that ends in a hole.
+ */
+int romsim_copy_data(int from, int to, uint64_t to_offset, uint64_t length);
+
 /* pread()/pwrite() of exactly `size` bytes.  Return 0, or an errno; ENODATA at an early end. */
 int romsim_read_fully(int fd, void *buffer, size_t size, uint64_t offset);
 int romsim_write_fully(int fd, const void *buffer, size_t size, uint64_t offset);

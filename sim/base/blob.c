@@ -176,7 +176,9 @@ struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct rom
     copy = romsim_blob_scratch_file(err);
     if (copy < 0)
         return NULL;
-    errnum = romsim_copy_range(fd, 0, copy, 0, (uint64_t)before.st_size);
+    errnum = ftruncate(copy, before.st_size) < 0
+                 ? errno
+                 : romsim_copy_data(fd, copy, 0, (uint64_t)before.st_size);
     if (errnum != 0 && errnum != ENODATA) {
         romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(name));
         return NULL;

@@ -90,6 +90,31 @@ int romsim_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset
     return 0;
 }
 
+int romsim_copy_data(int from, int to, uint64_t to_offset, uint64_t length)
+{
+    for (uint64_t offset = 0; offset < length;) {
+        off_t data = lseek(from, (off_t)offset, SEEK_DATA);
+        off_t hole;
+        int errnum;
+
+        if (data < 0 && errno == ENXIO)
+            return 0;
+        if (data < 0) /* a file system without holes */
+            data = (off_t)offset;
+        if ((uint64_t)data >= length)
+            return 0;
+        hole = lseek(from, data, SEEK_HOLE);
+        if (hole <= data || (uint64_t)hole > length)
+            hole = (off_t)length;
+        errnum = romsim_copy_range(from, (uint64_t)data, to, to_offset + (uint64_t)data,
+                                   (uint64_t)(hole - data));
+        if (errnum != 0)
+            return errnum;
+        offset = (uint64_t)hole;
+    }
+    return 0;
+}
+
 /* Writes a whole new file.  Returns 0, or an errno. */
 static int write_file(const char *path, const void *bytes, size_t size)
 {

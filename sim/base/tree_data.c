@@ -290,25 +290,7 @@ static int copy_host_file(const struct romsim_inode *inode, int to, uint64_t to_
 
     if (fd < 0)
         return -1;
-    for (uint64_t offset = 0; offset < inode->size;) {
-        off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
-        off_t hole;
-
-        if (data < 0 && errno == ENXIO)
-            return 0;
-        if (data < 0)
-            data = (off_t)offset;
-        hole = lseek(fd, data, SEEK_HOLE);
-        if (hole <= data || (uint64_t)hole > inode->size)
-            hole = (off_t)inode->size;
-        if (report_copy(inode,
-                        romsim_copy_range(fd, (uint64_t)data, to, to_offset + (uint64_t)data,
-                                          (uint64_t)(hole - data)),
-                        err) < 0)
-            return -1;
-        offset = (uint64_t)hole;
-    }
-    return 0;
+    return report_copy(inode, romsim_copy_data(fd, to, to_offset, inode->size), err);
 }
 
 static int copy_extents(const struct romsim_data *data, int to, uint64_t to_offset,

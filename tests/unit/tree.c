@@ -324,10 +324,35 @@ START_TEST(a_snapshot_is_a_copy_of_a_regular_file)
 }
 END_TEST
 
+START_TEST(a_snapshot_has_the_holes_of_its_file)
+{
+    const off_t size = (off_t)64 << 30, middle = (off_t)30 << 30;
+    char path[] = "/tmp/romsim-unit.XXXXXX";
+    CLEANUP_FD int fd = mkstemp(path);
+    struct romsim_error error = {0};
+    struct romsim_blob *blob;
+    struct stat st;
+
+    unlink(path);
+    ck_assert_int_eq(pwrite(fd, "begin", 5, 0), 5);
+    ck_assert_int_eq(pwrite(fd, "middle", 6, middle), 6);
+    ck_assert_int_eq(ftruncate(fd, size), 0);
+    blob = romsim_blob_snapshot_fd(fd, "sparse", &error);
+    ck_assert_msg(blob != NULL, "%s", error.message);
+    ck_assert_uint_eq(romsim_blob_size(blob), (uint64_t)size);
+    ck_assert_mem_eq(romsim_blob_bytes(blob), "begin", 6);
+    ck_assert_mem_eq(romsim_blob_bytes(blob) + middle, "middle", 7);
+    ck_assert_int_eq(romsim_blob_bytes(blob)[size - 1], 0);
+    ck_assert_int_eq(fstat(romsim_blob_fd(blob, NULL), &st), 0);
+    ck_assert_int_lt(st.st_blocks, 4096); /* of 512 bytes */
+    romsim_blob_unref(blob);
+}
+END_TEST
+
 UNIT_MAIN("tree", names_that_no_file_can_have_are_refused,
           a_name_exists_once_and_is_found_among_many, hard_links_count_and_the_last_name_frees,
           removing_a_directory_takes_all_beneath_it, walking_stays_inside_the_tree,
           walking_says_why_it_stops, limits_end_a_bomb, sorting_is_by_bytes,
           data_with_holes_reads_as_zeros_between, a_host_file_that_changed_is_noticed,
           xattrs_are_sorted_and_replaced, blobs_cannot_be_written_and_slices_keep_them,
-          a_snapshot_is_a_copy_of_a_regular_file)
+          a_snapshot_is_a_copy_of_a_regular_file, a_snapshot_has_the_holes_of_its_file)
