@@ -52,8 +52,9 @@ int rom_find(struct romsim_erofs *erofs, const char *file, const char *path,
 
     if (found > 0)
         return CLI_OK;
-    if (!found)
-        romsim_error_set(&error, ENOENT, "there is no '%s' in it", QUOTE(path));
+    if (!found || error.errnum == ENOTDIR)
+        romsim_error_set(&error, ENOENT, "there is no '%s' in it%s", QUOTE(path),
+                         found ? ": it leads through a file" : "");
     return rom_report(file, &error);
 }
 

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 struct import {
     struct romsim_store *store;
@@ -188,14 +189,19 @@ static const char *choose_name(const struct import *import, const char *name,
     return NULL;
 }
 
-/* A name that the store does not have may be a path, and a path is told by what is there. */
+/* A name that the store does not have may be a path, and a path is told by what is there.  Of what
+ * is not there and could be in a registry the command is said that brings it. */
 static int open_any(struct reference *reference, struct import *import, struct romsim_error *err)
 {
-    if (reference->kind == REFERENCE_NAME)
+    bool is_name = reference->kind == REFERENCE_NAME;
+
+    if (is_name)
         reference->kind = REFERENCE_PATH;
     if (reference->kind == REFERENCE_PATH && !reference_becomes_layout(reference) &&
         reference_split_tag(reference, err) < 0)
         return -1;
+    if (is_name && access(reference->path, F_OK) < 0 && errno == ENOENT)
+        return oci_not_found(reference, err);
     return oci_open(reference, &import->source, &import->image, err) > 0 ? 0 : -1;
 }
 

@@ -125,6 +125,8 @@ like "$out" "x.yaml:2:8" "at its place"
 instance docker://my-org/other:3
 fails 1 "a registry is not asked" romsim plan x.yaml
 like "$out" "skopeo copy docker://my-org/other:3 oci:" "but the command for it is said"
+fails 1 "import does not ask one either" romsim image import docker://my-org/other:3
+like "$out" "skopeo copy docker://my-org/other:3 oci:" "and says the command, too"
 mkdir my-dir && echo x >my-dir/x
 instance my-dir
 ok "a name that the store does not have may be a path" romsim plan x.yaml

@@ -60,6 +60,9 @@ fails 1 "cat of a directory is an error" romsim rom cat $image dir
 like "$out" "dir: it is a directory, not a regular file" "and says what it is"
 fails 1 "cat of nothing is an error" romsim rom cat $image nothing
 like "$out" "$image: error: there is no 'nothing' in it" "and says so"
+romsim rom pack -o through.erofs "$ROOT/tests/cli" >/dev/null
+fails 1 "a path through a file is an error" romsim rom stat through.erofs /help.sh/x
+is "$out" "through.erofs: error: there is no '/help.sh/x' in it: it leads through a file" "that says so"
 
 out=$(romsim rom stat $image one)
 like "$out" "owner: 70000:70001" "stat shows the owner"
