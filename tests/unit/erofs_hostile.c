@@ -571,10 +571,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("erofs_hostile");
     TCase *tcase = tcase_create("erofs_hostile");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_crafted_image_is_clean);
@@ -592,11 +589,5 @@ int main(void)
     tcase_add_test(tcase, files_that_claim_the_same_indexes_are_found);
     tcase_add_test(tcase, bad_xattrs_are_found);
     tcase_add_test(tcase, xattrs_without_number_end);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_case("erofs_hostile", tcase);
 }

@@ -381,10 +381,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("erofs_hostile_z");
     TCase *tcase = tcase_create("erofs_hostile_z");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, bad_indexes_are_found, 0, COMPRESSED);
@@ -392,11 +389,5 @@ int main(void)
     tcase_add_test(tcase, bad_records_are_found);
     tcase_add_test(tcase, a_file_of_too_many_records_is_bounded);
     tcase_add_test(tcase, compact_indexes_of_noise_do_no_harm);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_case("erofs_hostile_z", tcase);
 }

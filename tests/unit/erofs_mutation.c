@@ -210,21 +210,14 @@ static void load(void)
 
 int main(void)
 {
-    Suite *suite = suite_create("erofs_mutation");
     TCase *tcase = tcase_create("erofs_mutation");
-    SRunner *runner;
-    int failed;
+    int status;
 
     tcase_add_unchecked_fixture(tcase, load, NULL);
     tcase_set_timeout(tcase, 3600);
     tcase_add_loop_test(tcase, damaged_images_harm_nobody, 0, FIXTURE_COUNT);
     tcase_add_test(tcase, every_truncation_harms_nobody);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = unit_run_case("erofs_mutation", tcase);
     fixtures_free(&fixtures);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -433,10 +433,7 @@ END_TEST
 int main(void)
 {
     const size_t count = sizeof(images) / sizeof(images[0]);
-    Suite *suite = suite_create("erofs_read");
     TCase *tcase = tcase_create("erofs_read");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, every_file_of_a_fixture_is_as_listed, 0, count);
@@ -446,11 +443,5 @@ int main(void)
     tcase_add_loop_test(tcase, many_threads_read_the_same, 0, 4);
     tcase_add_test(tcase, holes_are_told);
     tcase_add_test(tcase, a_walk_may_begin_anywhere_and_skip);
-    suite_add_tcase(suite, tcase);
-    runner = srunner_create(suite);
-    srunner_set_tap(runner, "-");
-    srunner_run_all(runner, CK_SILENT);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_case("erofs_read", tcase);
 }

@@ -27,16 +27,14 @@
         return;                                                                                    \
     } while (0)
 
-static inline int unit_run(const char *name, const TTest *const *tests, size_t count)
+/* Runs the tests of a case that was filled by hand (loop tests, fixtures), and frees it.  What
+ * main() returns. */
+static inline int unit_run_case(const char *name, TCase *tcase)
 {
     Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tcase, 300);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_set_tap(runner, "-");
@@ -44,6 +42,32 @@ static inline int unit_run(const char *name, const TTest *const *tests, size_t c
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline int unit_run(const char *name, const TTest *const *tests, size_t count)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_set_timeout(tcase, 300);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(tcase, tests[i]);
+    return unit_run_case(name, tcase);
+}
+
+/* BEFORE, `count` times PIECE, AFTER; malloc'ed. */
+static inline char *unit_repeat(const char *before, const char *piece, size_t count,
+                                const char *after)
+{
+    size_t size = strlen(before) + count * strlen(piece) + strlen(after) + 1;
+    char *text = malloc(size);
+    char *end = text;
+
+    ck_assert_ptr_nonnull(text);
+    end = stpcpy(end, before);
+    for (size_t i = 0; i < count; i++)
+        end = stpcpy(end, piece);
+    stpcpy(end, after);
+    return text;
 }
 
 #define UNIT_MAIN(name, ...)                                                                       \

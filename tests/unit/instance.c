@@ -285,25 +285,12 @@ END_TEST
 
 /* ---- limits ------------------------------------------------------------------------------- */
 
-static char *repeat(const char *before, const char *piece, size_t count, const char *after)
-{
-    size_t size = strlen(before) + count * strlen(piece) + strlen(after) + 1;
-    char *text = malloc(size);
-    char *end = text;
-
-    ck_assert_ptr_nonnull(text);
-    end = stpcpy(end, before);
-    for (size_t i = 0; i < count; i++)
-        end = stpcpy(end, piece);
-    stpcpy(end, after);
-    return text;
-}
-
 static void assert_bytes(size_t size, int wanted)
 {
-    char *text = repeat("{\"image\":\"x\",\"roms\":[{\"name\":\"r\",\"files\":[{\"path\":\"a\","
-                        "\"data\":\"",
-                        "x", size, "\"}]}]}");
+    char *text =
+        unit_repeat("{\"image\":\"x\",\"roms\":[{\"name\":\"r\",\"files\":[{\"path\":\"a\","
+                    "\"data\":\"",
+                    "x", size, "\"}]}]}");
 
     ck_assert_int_eq(parse(text), wanted);
     free(text);
@@ -322,8 +309,8 @@ END_TEST
 START_TEST(the_limit_of_an_inline_rom_counts_decoded_bytes)
 {
     /* 1 MiB less one byte is divisible by 3: its base64 is longer by a third. */
-    char *text = repeat("image: x\nroms: [{files: [{path: a, encoding: base64, data: ", "AAAA",
-                        (1 << 20) / 3, "}]}]\n");
+    char *text = unit_repeat("image: x\nroms: [{files: [{path: a, encoding: base64, data: ", "AAAA",
+                             (1 << 20) / 3, "}]}]\n");
 
     ck_assert_uint_eq(accept(text)->roms[0].files[0].size, (1 << 20) - 1);
     free(text);
@@ -348,9 +335,10 @@ END_TEST
 
 START_TEST(a_request_has_eight_mebibytes)
 {
-    char *file = repeat("  - {files: [{path: a, encoding: base64, data: ", "AAAA", 349525, "}]}\n");
-    char *one = repeat("- image: x\n  roms:\n", file, 4, "");
-    char *two = repeat("", one, 2, "");
+    char *file =
+        unit_repeat("  - {files: [{path: a, encoding: base64, data: ", "AAAA", 349525, "}]}\n");
+    char *one = unit_repeat("- image: x\n  roms:\n", file, 4, "");
+    char *two = unit_repeat("", one, 2, "");
 
     ck_assert_int_eq(parse(one), 0);
     ck_assert_int_eq(parse(two), -1);
@@ -533,7 +521,7 @@ END_TEST
 
 START_TEST(the_excerpt_of_a_long_line_is_a_window_on_it)
 {
-    char *text = repeat("{\"image\": \"x\", \"args\": [", "\"\xc3\xa9\", ", 5000, "7]}");
+    char *text = unit_repeat("{\"image\": \"x\", \"args\": [", "\"\xc3\xa9\", ", 5000, "7]}");
     const struct romsim_error *e = refuse(text);
 
     ck_assert_uint_eq(e->place.column, 24 + 5000 * 5 + 1);
@@ -545,7 +533,7 @@ END_TEST
 
 START_TEST(a_long_file_name_is_shortened_from_the_left)
 {
-    char *name = repeat("/", "0123456789", 40, "/x.yaml");
+    char *name = unit_repeat("/", "0123456789", 40, "/x.yaml");
 
     romsim_diagnostics_clear(&diagnostics);
     ck_assert_int_eq(romsim_instances_parse("a", 1, name, NULL, NULL, &instances, &diagnostics),

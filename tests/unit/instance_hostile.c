@@ -26,20 +26,6 @@ static int parse(const char *text)
     return parse_bytes(text, strlen(text));
 }
 
-static char *repeat(const char *before, const char *piece, size_t count, const char *after)
-{
-    size_t size = strlen(before) + count * strlen(piece) + strlen(after) + 1;
-    char *text = malloc(size);
-    char *end = text;
-
-    ck_assert_ptr_nonnull(text);
-    end = stpcpy(end, before);
-    for (size_t i = 0; i < count; i++)
-        end = stpcpy(end, piece);
-    stpcpy(end, after);
-    return text;
-}
-
 /* The text, which is freed, is refused with this as the beginning of its first error. */
 static void refuse(char *text, const char *message)
 {
@@ -64,38 +50,39 @@ END_TEST
 START_TEST(a_hundred_thousand_values_are_the_most)
 {
     /* The list, image, x, args, its list and the object's own node are the other ones. */
-    char *most = repeat("{image: x, args: [", "a,", 100000 - 5, "]}");
+    char *most = unit_repeat("{image: x, args: [", "a,", 100000 - 5, "]}");
 
     ck_assert_int_eq(parse(most), 0);
     free(most);
-    refuse(repeat("{image: x, args: [", "a,", 100000 - 4, "]}"), "the text has more than 100000");
-    refuse(repeat("{\"image\": \"x\", \"args\": [\"a\"", ",\"a\"", 100000 - 5, "]}"),
+    refuse(unit_repeat("{image: x, args: [", "a,", 100000 - 4, "]}"),
+           "the text has more than 100000");
+    refuse(unit_repeat("{\"image\": \"x\", \"args\": [\"a\"", ",\"a\"", 100000 - 5, "]}"),
            "the text has more than 100000");
 }
 END_TEST
 
 START_TEST(sixty_four_levels_are_the_most)
 {
-    char *deep = repeat("image: x\nannotations: ", "[", 63, "");
-    char *whole = repeat(deep, "]", 63, "\n");
+    char *deep = unit_repeat("image: x\nannotations: ", "[", 63, "");
+    char *whole = unit_repeat(deep, "]", 63, "\n");
 
     ck_assert_int_eq(parse(whole), 0);
     free(whole);
     free(deep);
-    refuse(repeat("image: x\nannotations: ", "[", 64, ""), "lists and objects are nested");
-    refuse(repeat("", "[", 1000000, ""), "lists and objects are nested");
-    refuse(repeat("", "{\"a\":", 1000000, ""), "lists and objects are nested");
-    refuse(repeat("", "- ", 1000000, ""), "lists and objects are nested");
-    refuse(repeat("image: x\na: ", "{a: ", 100000, ""), "lists and objects are nested");
-    refuse(repeat("? ", "? ", 100000, ""), "a member's name must be a string");
+    refuse(unit_repeat("image: x\nannotations: ", "[", 64, ""), "lists and objects are nested");
+    refuse(unit_repeat("", "[", 1000000, ""), "lists and objects are nested");
+    refuse(unit_repeat("", "{\"a\":", 1000000, ""), "lists and objects are nested");
+    refuse(unit_repeat("", "- ", 1000000, ""), "lists and objects are nested");
+    refuse(unit_repeat("image: x\na: ", "{a: ", 100000, ""), "lists and objects are nested");
+    refuse(unit_repeat("? ", "? ", 100000, ""), "a member's name must be a string");
 }
 END_TEST
 
 START_TEST(aliases_do_not_add_up_to_more_levels)
 {
-    char *half = repeat("a: &a ", "[", 40, "");
-    char *first = repeat(half, "]", 40, "\nb: ");
-    char *second = repeat(first, "[", 40, "*a");
+    char *half = unit_repeat("a: &a ", "[", 40, "");
+    char *first = unit_repeat(half, "]", 40, "\nb: ");
+    char *second = unit_repeat(first, "[", 40, "*a");
 
     free(half);
     free(first);
@@ -127,32 +114,33 @@ END_TEST
 
 START_TEST(many_bad_things_on_one_long_line_take_no_quadratic_time)
 {
-    refuse(repeat("{\"image\": \"x\", \"roms\": [", "{\"image\": 1},", 24000, "1]}"),
+    refuse(unit_repeat("{\"image\": \"x\", \"roms\": [", "{\"image\": 1},", 24000, "1]}"),
            "Member 'roms[0].image' must be a string");
     ck_assert_uint_eq(diagnostics.errors, 24001 + 1); /* and too many */
-    refuse(repeat("[", "{},", 60000, "{}]"), "Missing member image");
-    refuse(repeat("{\"image\": \"x\", \"roms\": [{\"files\": [", "{\"path\":\"\",\"data\":\"\"},",
-                  19000, "1]}]}"),
+    refuse(unit_repeat("[", "{},", 60000, "{}]"), "Missing member image");
+    refuse(unit_repeat("{\"image\": \"x\", \"roms\": [{\"files\": [",
+                       "{\"path\":\"\",\"data\":\"\"},", 19000, "1]}]}"),
            "Too many files");
-    refuse(repeat("{\"image\": \"x\", \"service_group\": {\"services\": [", "{\"port\":1},", 30000,
-                  "1]}}"),
+    refuse(unit_repeat("{\"image\": \"x\", \"service_group\": {\"services\": [", "{\"port\":1},",
+                       30000, "1]}}"),
            "Duplicate service port 1");
 }
 END_TEST
 
 START_TEST(a_huge_text_is_refused_unread)
 {
-    refuse(repeat("", "#                               \n", (16 << 20) / 33 + 1, "image: x\n"),
+    refuse(unit_repeat("", "#                               \n", (16 << 20) / 33 + 1, "image: x\n"),
            "the text is larger than 16777216 bytes");
 }
 END_TEST
 
 START_TEST(long_scalars_are_only_long)
 {
-    char *comment = repeat("image: x # ", "c", 8 << 20, "\n");
-    char *value = repeat("image: x\nannotations: '", "a ", 2 << 20, "'\n");
-    char *blank = repeat("image: x\nannotations: |\n  a", "\n", 2 << 20, "  b\n");
-    char *string = repeat("{\"image\":\"x\",\"annotations\":\"", "\\ud83d\\ude00", 500000, "\"}");
+    char *comment = unit_repeat("image: x # ", "c", 8 << 20, "\n");
+    char *value = unit_repeat("image: x\nannotations: '", "a ", 2 << 20, "'\n");
+    char *blank = unit_repeat("image: x\nannotations: |\n  a", "\n", 2 << 20, "  b\n");
+    char *string =
+        unit_repeat("{\"image\":\"x\",\"annotations\":\"", "\\ud83d\\ude00", 500000, "\"}");
 
     ck_assert_int_eq(parse(comment), 0);
     ck_assert_int_eq(parse(value), 0);
