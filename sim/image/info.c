@@ -42,12 +42,7 @@ static void take_config(struct oci_image *image, struct romsim_image_info *ret)
     memcpy(ret->architecture, image->architecture, sizeof(ret->architecture));
     ret->is_rom =
         image->layer_count > 0 && oci_image_count(image, OCI_ROLE_ROM) == image->layer_count;
-    ret->entrypoint = image->entrypoint;
-    ret->cmd = image->cmd;
-    ret->env = image->env;
-    ret->working_dir = image->working_dir;
-    image->entrypoint = image->cmd = image->env = (struct romsim_strings){0};
-    image->working_dir = NULL;
+    oci_image_take_command(image, &ret->entrypoint, &ret->cmd, &ret->env, &ret->working_dir);
 }
 
 int romsim_image_info(const char *text, const char *directory, struct romsim_image_info *ret,

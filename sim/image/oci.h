@@ -132,6 +132,11 @@ struct oci_image {
 void oci_image_release(struct oci_image *image);
 #define CLEANUP_OCI_IMAGE CLEANUP(oci_image_release)
 
+/* Hands on what the config says of the command: the image has none then. */
+void oci_image_take_command(struct oci_image *image, struct romsim_strings *ret_entrypoint,
+                            struct romsim_strings *ret_cmd, struct romsim_strings *ret_env,
+                            char **ret_working_dir);
+
 /* Reads what manifest and config say. */
 int oci_image_load(struct oci_source *source, const struct oci_descriptor *manifest,
                    struct oci_image *ret, struct romsim_error *err);

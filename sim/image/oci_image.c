@@ -25,6 +25,17 @@ void oci_image_release(struct oci_image *image)
     *image = (struct oci_image){0};
 }
 
+void oci_image_take_command(struct oci_image *image, struct romsim_strings *ret_entrypoint,
+                            struct romsim_strings *ret_cmd, struct romsim_strings *ret_env,
+                            char **ret_working_dir)
+{
+    *ret_entrypoint = image->entrypoint;
+    *ret_cmd = image->cmd;
+    *ret_env = image->env;
+    *ret_working_dir = STEAL_POINTER(&image->working_dir);
+    image->entrypoint = image->cmd = image->env = (struct romsim_strings){0};
+}
+
 size_t oci_image_count(const struct oci_image *image, enum oci_role role)
 {
     size_t count = 0;

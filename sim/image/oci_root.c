@@ -163,12 +163,7 @@ int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_b
         if (!ret->kernel)
             return -1;
     }
-    ret->entrypoint = image->entrypoint;
-    ret->cmd = image->cmd;
-    ret->env = image->env;
-    ret->working_dir = image->working_dir;
-    image->entrypoint = image->cmd = image->env = (struct romsim_strings){0};
-    image->working_dir = NULL;
+    oci_image_take_command(image, &ret->entrypoint, &ret->cmd, &ret->env, &ret->working_dir);
     return 0;
 }
 

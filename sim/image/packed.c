@@ -324,12 +324,7 @@ static int pack_image(const struct subject *subject, struct oci_source *source,
     if (status < 0)
         return -1;
     ret->is_by_platform = true;
-    ret->entrypoint = image->entrypoint;
-    ret->cmd = image->cmd;
-    ret->env = image->env;
-    ret->working_dir = image->working_dir;
-    image->entrypoint = image->cmd = image->env = (struct romsim_strings){0};
-    image->working_dir = NULL;
+    oci_image_take_command(image, &ret->entrypoint, &ret->cmd, &ret->env, &ret->working_dir);
     return 0;
 }
 
