@@ -70,8 +70,9 @@ PROGRAM_SOURCES := $(sort $(wildcard sim/cli/*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 
+# The guest's init and the program speak one protocol: a guest that is there is kept in step.
 .PHONY: all
-all: $(BUILD)/romsim
+all: $(BUILD)/romsim $(if $(wildcard build/guest/info),guest)
 
 # One plain sentence about each missing package, before the compiler's pages about them.
 $(BUILD)/packages-present: Makefile

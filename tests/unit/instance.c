@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * instance.c: instance texts as the cloud takes them: what they become, and what must be accepted
- * (bad texts are in instance_bad.c, hostile ones in instance_hostile.c).
+ * (bad texts are in instance_bad.c, hostile ones in instance_hostile.c).  Over 600 lines, because
+ * docs/parity.md pins its choices here, one short test each.
  */
 #include "harness.h"
 
