@@ -29,6 +29,12 @@ static int write_all(const uint8_t *bytes, size_t size, struct romsim_error *err
     return 0;
 }
 
+static int not_a_file(const struct romsim_erofs_inode *inode, struct romsim_error *error)
+{
+    return romsim_error_set(error, EINVAL, "it is a %s, not a regular file",
+                            rom_type_name(inode->mode));
+}
+
 static int cat_file(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
                     struct romsim_error *error)
 {
@@ -38,8 +44,7 @@ static int cat_file(struct romsim_erofs *erofs, const struct romsim_erofs_inode 
     if (!buffer)
         return romsim_error_nomem(error);
     if (!S_ISREG(inode->mode))
-        return romsim_error_set(error, EINVAL, "it is a %s, not a regular file",
-                                rom_type_name(inode->mode));
+        return not_a_file(inode, error);
     for (uint64_t offset = 0; offset < inode->size; offset += got)
         if (romsim_erofs_read(erofs, inode, offset, buffer, PIECE, &got, error) < 0 ||
             write_all(buffer, got, error) < 0)
@@ -47,27 +52,75 @@ static int cat_file(struct romsim_erofs *erofs, const struct romsim_erofs_inode 
     return 0;
 }
 
+/* ---- cat --json: as the files of an inline ROM are written ---------------------------------- */
+
+enum { JSON_FILE_MAX = 64 << 20 };
+
+static json_t *json_content(const char *path, const uint8_t *bytes, size_t size)
+{
+    const char *text = (const char *)bytes;
+    bool is_text = romsim_utf8_is_valid(text, size) && !memchr(text, '\0', size);
+    CLEANUP_FREE char *encoded = is_text ? NULL : romsim_base64_encode(bytes, size);
+
+    if (is_text)
+        return json_pack("{s:o, s:s, s:s%}", "path", rom_json_text(path, strlen(path)), "encoding",
+                         "text", "data", text, size);
+    return json_pack("{s:o, s:s, s:s}", "path", rom_json_text(path, strlen(path)), "encoding",
+                     "base64", "data", encoded);
+}
+
+static int json_file(struct romsim_erofs *erofs, const char *path,
+                     const struct romsim_erofs_inode *inode, json_t *list,
+                     struct romsim_error *error)
+{
+    CLEANUP_FREE uint8_t *bytes = NULL;
+    size_t got;
+
+    if (!S_ISREG(inode->mode))
+        return not_a_file(inode, error);
+    if (inode->size > JSON_FILE_MAX)
+        return romsim_error_set(error, EFBIG, "its %s are too much for JSON",
+                                SIZE_TEXT(inode->size));
+    bytes = malloc(inode->size + 1);
+    if (!bytes)
+        return romsim_error_nomem(error);
+    if (romsim_erofs_read(erofs, inode, 0, bytes, inode->size, &got, error) < 0)
+        return -1;
+    if (json_array_append_new(list, json_content(path, bytes, got)) < 0)
+        return romsim_error_nomem(error);
+    return 0;
+}
+
 static int run_cat(const struct cli_args *args)
 {
     const char *file = args->operands[0];
     CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(file);
+    json_t *list = NULL;
     int status = CLI_OK;
 
     if (!erofs)
         return CLI_FAILED;
+    if (cli_has(args, "json"))
+        list = json_array();
     for (size_t i = 1; i < args->operand_count; i++) {
         struct romsim_erofs_inode inode;
         struct romsim_error error = {0};
 
         if (rom_find(erofs, file, args->operands[i], &inode) != CLI_OK) {
             status = CLI_FAILED;
-        } else if (cat_file(erofs, &inode, &error) < 0) {
+        } else if ((list ? json_file(erofs, args->operands[i], &inode, list, &error)
+                         : cat_file(erofs, &inode, &error)) < 0) {
             romsim_error_context(&error, "%s", QUOTE(args->operands[i]));
             status = rom_report(file, &error);
         }
     }
+    if (list && cli_print_json(list) != CLI_OK)
+        return CLI_FAILED;
     return status;
 }
+
+static const struct cli_option cat_options[] = {
+    {"json", 0, NULL, "print JSON, as the files of an inline ROM"}, CLI_OPTION_END};
 
 const struct cli_command cli_rom_cat = {
     .name = "cat",
@@ -75,6 +128,7 @@ const struct cli_command cli_rom_cat = {
     .operands_min = 2,
     .operands_max = CLI_OPERANDS_ANY,
     .summary = "write files of an EROFS image to standard output",
+    .options = cat_options,
     .run = run_cat,
 };
 

@@ -29,8 +29,9 @@ struct extraction {
     const char *file;
     struct rom_listing listing;
     int target;
-    bool is_root, all_links;
-    bool failed; /* something was refused and reported */
+    bool is_root, all_links, as_json;
+    size_t made;
+    size_t refused; /* and reported */
     size_t skipped_owners, skipped_devices, skipped_xattrs;
     uint32_t *first_names; /* of hard-linked files: by nid, see find_first() */
     size_t first_count;
@@ -289,7 +290,7 @@ static void report_entry(struct extraction *extraction, size_t index, struct rom
 
     romsim_error_context(error, "%s", path ? QUOTE(path) : "?");
     rom_report(extraction->file, error);
-    extraction->failed = true;
+    extraction->refused++;
 }
 
 /* Directories get their modes and times last, from the innermost out. */
@@ -325,9 +326,20 @@ static void extract_all(struct extraction *extraction)
 
         if (extract_entry(extraction, i, &error) < 0)
             report_entry(extraction, i, &error);
+        else
+            extraction->made++;
     }
     for (size_t i = count; i-- > 0;)
         finish_directory(extraction, i);
+}
+
+static json_t *json_result(const struct extraction *extraction)
+{
+    return json_pack("{s:I, s:I, s:{s:I, s:I, s:I}}", "made", (json_int_t)extraction->made,
+                     "refused", (json_int_t)extraction->refused, "left out", "owners",
+                     (json_int_t)extraction->skipped_owners, "devices",
+                     (json_int_t)extraction->skipped_devices, "xattrs",
+                     (json_int_t)extraction->skipped_xattrs);
 }
 
 static void say_skipped(const struct extraction *extraction)
@@ -370,8 +382,11 @@ static int run_loaded(struct extraction *extraction)
         return cli_report(&error);
     }
     extract_all(extraction);
-    say_skipped(extraction);
-    return extraction->failed ? CLI_FAILED : CLI_OK;
+    if (extraction->as_json)
+        cli_print_json(json_result(extraction));
+    else
+        say_skipped(extraction);
+    return extraction->refused ? CLI_FAILED : CLI_OK;
 }
 
 static int run_extract(const struct cli_args *args)
@@ -384,6 +399,7 @@ static int run_extract(const struct cli_args *args)
         .target = -1,
         .is_root = geteuid() == 0 && !cli_has(args, "no-owner"),
         .all_links = cli_has(args, "all-links"),
+        .as_json = cli_has(args, "json"),
     };
     int status;
 
@@ -411,6 +427,7 @@ static const struct cli_option options[] = {
     {"output", 'o', "DIR", "where to; made if it is not there"},
     {"all-links", 0, NULL, "also make symlinks that lead out of DIR"},
     {"no-owner", 0, NULL, "let everything belong to you"},
+    CLI_OPTION_JSON,
     CLI_OPTION_END,
 };
 

@@ -58,6 +58,10 @@ if need mkfs.erofs "links that lead out are refused"; then
     is "$(find outside -mindepth 1)" "" "nothing is written through it"
 fi
 
+romsim rom extract plain.erofs -o counted --json >counted.json
+is "$(jq -c '[.made, .refused]' counted.json)" "[$(romsim rom ls -R plain.erofs | wc -l),0]" \
+    "--json counts what was made"
+
 # A full disk (ulimit stands for it: the file's end cannot be written).
 mkdir large
 head -c 3000000 /dev/zero | tr '\0' x >large/file

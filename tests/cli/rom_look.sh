@@ -58,6 +58,13 @@ is "$(romsim rom cat $image zeros_100000 | sha256sum | cut -c1-64)" \
     "$(awk '/zeros_100000/ { print $1 }' "$DATA/erofs-images/SHA256SUMS.txt")" "cat of zeros"
 fails 1 "cat of a directory is an error" romsim rom cat $image dir
 like "$out" "dir: it is a directory, not a regular file" "and says what it is"
+mkdir both
+printf 'text\n' >both/note
+printf '\377\0' >both/bytes
+romsim rom pack both -o both.erofs >/dev/null 2>&1
+is "$(romsim rom cat --json both.erofs note bytes | jq -c '.[]')" \
+    '{"path":"note","encoding":"text","data":"text\n"}
+{"path":"bytes","encoding":"base64","data":"/wA="}' "cat --json is as the files of an inline ROM"
 fails 1 "cat of nothing is an error" romsim rom cat $image nothing
 like "$out" "$image: error: there is no 'nothing' in it" "and says so"
 romsim rom pack -o through.erofs "$ROOT/tests/cli" >/dev/null
