@@ -51,13 +51,32 @@ static unsigned next_port(unsigned port)
     return next > UINT16_MAX ? PRIVILEGED : next;
 }
 
-int forward_open(struct qmp *qmp, const struct romsim_port *port, uint16_t *ret_host_port,
-                 struct romsim_error *err)
+static bool wants(const struct romsim_layout *layout, uint16_t destination_port)
+{
+    for (size_t i = 0; i < layout->port_count; i++)
+        if (layout->ports[i].destination_port == destination_port && !layout->ports[i].host_port)
+            return true;
+    return false;
+}
+
+unsigned forward_rank(const struct romsim_layout *const *layouts, size_t layout, size_t port)
+{
+    unsigned rank = 0;
+
+    for (size_t i = 0; i < layout; i++)
+        rank += wants(layouts[i], layouts[layout]->ports[port].destination_port);
+    return rank;
+}
+
+int forward_open(struct qmp *qmp, const struct romsim_port *port, unsigned rank,
+                 uint16_t *ret_host_port, struct romsim_error *err)
 {
     unsigned host = port->host_port ? port->host_port : port->destination_port;
     unsigned tries = port->host_port ? 1 : TRIES;
     int bound = 0;
 
+    for (; rank > 0 && !port->host_port; rank--)
+        host = next_port(host);
     for (; tries > 0; tries--) {
         bound = try_port(qmp, host, port->destination_port, err);
         if (bound != 0)

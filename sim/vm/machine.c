@@ -122,13 +122,15 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan, const
     return romsim_state_add_process(machine->state, machine->qemu.pid, err);
 }
 
-static int open_ports(struct machine *machine, struct romsim_error *err)
+static int open_ports(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
 {
     const struct romsim_layout *layout = machine->layout;
 
     for (size_t i = 0; i < layout->port_count; i++)
         if (!forward_is_repeated(layout, i) &&
-            forward_open(&machine->qmp, &layout->ports[i], &machine->host_ports[i], err) < 0)
+            forward_open(&machine->qmp, &layout->ports[i],
+                         forward_rank(plan->layouts, plan->index, i), &machine->host_ports[i],
+                         err) < 0)
             return -1;
     return 0;
 }
@@ -161,7 +163,7 @@ int machine_start(struct machine *machine, const struct vm_plan *plan, struct ro
     if (status < 0)
         return -1;
     if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], &why) == 0 &&
-        open_ports(machine, &why) == 0)
+        open_ports(machine, plan, &why) == 0)
         return 0;
     if (why.errnum == EPIPE)
         return explain_end(machine, err);

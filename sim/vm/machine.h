@@ -17,6 +17,8 @@ struct vm_plan {
     const char *kernel, *initrd;
     bool no_fuse;
     unsigned boot_timeout_s;
+    const struct romsim_layout *const *layouts; /* all that run at once */
+    size_t index;                               /* of this one among them */
 };
 
 enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };

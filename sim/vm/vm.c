@@ -134,10 +134,9 @@ static int choose(struct client *client, const struct romsim_vm_options *options
 
 /* ---- supervisors ---------------------------------------------------------------------------- */
 
-static _Noreturn void become_supervisor(const struct client *client,
-                                        const struct romsim_layout *layout,
-                                        const struct instance *instance, int channel)
+static _Noreturn void become_supervisor(const struct client *client, size_t index, int channel)
 {
+    const struct instance *instance = &client->instances[index];
     struct vm_plan plan = client->plan;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -152,13 +151,14 @@ static _Noreturn void become_supervisor(const struct client *client,
     }
     if (instance->kernel)
         plan.kernel = instance->kernel;
-    supervisor_run(layout, &plan, channel);
+    plan.index = index;
+    supervisor_run(plan.layouts[index], &plan, channel);
     _exit(0);
 }
 
-static int start(struct client *client, const struct romsim_layout *layout,
-                 struct instance *instance, struct romsim_error *err)
+static int start(struct client *client, size_t index, struct romsim_error *err)
 {
+    struct instance *instance = &client->instances[index];
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -166,7 +166,7 @@ static int start(struct client *client, const struct romsim_layout *layout,
     instance->channel = pair[0];
     instance->pid = fork();
     if (instance->pid == 0)
-        become_supervisor(client, layout, instance, pair[1]);
+        become_supervisor(client, index, pair[1]);
     close(pair[1]);
     if (instance->pid < 0)
         return romsim_error_system(err, errno, "cannot start a process");
@@ -267,13 +267,14 @@ static int start_all(struct client *client, const struct romsim_layout *const *l
         tell_error(client, 0, &err);
         return -1;
     }
+    client->plan.layouts = layouts;
     if (options->no_fuse)
         tell_text(client, 0, ROMSIM_VM_NOTE,
                   "the VM reads the built ROM files directly (--no-fuse)");
     for (size_t i = 0; i < client->count; i++)
         if (choose_image_kernel(client, layouts[i], options->use_image_kernel,
                                 &client->instances[i], &err) < 0 ||
-            start(client, layouts[i], &client->instances[i], &err) < 0) {
+            start(client, i, &err) < 0) {
             tell_error(client, i, &err);
             send_wish(client, CHANNEL_KILL);
             return -1;

@@ -51,6 +51,9 @@ while [ $urls -lt 2 ] && read -r -u "$output" line; do
     fi
 done
 is "$(sort -u urls | wc -l)" 2 "two instances with the same port get two on the host"
+port_of() { sed -n "s/.*$1 answers at .*:\([0-9]*\)$/\1/p" log; }
+ok "in the order of the file, though the second is ready first" \
+    test "$(port_of one)" -lt "$(port_of two)"
 like "$(cat log)" "two | a line
 two | another" "with several instances each line of a console has its name"
 kill -INT $pid
