@@ -31,21 +31,24 @@ static void append_cut(char *text, size_t text_size, const char *more)
     memcpy(text + text_size - 4, "...", 4);
 }
 
-static void start_message(struct romsim_error *err, int errnum)
+/* An error made apart from the one that it replaces, which the arguments may point into. */
+static struct romsim_error make(int errnum, const char *format, va_list arguments)
 {
-    *err = (struct romsim_error){.errnum = errnum, .cloud = ROMSIM_CLOUD_UNKNOWN_ERROR};
+    struct romsim_error fresh = {.errnum = errnum, .cloud = ROMSIM_CLOUD_UNKNOWN_ERROR};
+
+    format_cut(fresh.message, sizeof(fresh.message), format, arguments);
+    return fresh;
 }
 
 int romsim_error_set(struct romsim_error *err, int errnum, const char *format, ...)
 {
-    struct romsim_error fresh; /* the arguments may point into *err */
+    struct romsim_error fresh;
     va_list arguments;
 
     if (!err)
         return -1;
-    start_message(&fresh, errnum);
     va_start(arguments, format);
-    format_cut(fresh.message, sizeof(fresh.message), format, arguments);
+    fresh = make(errnum, format, arguments);
     va_end(arguments);
     *err = fresh;
     return -1;
@@ -58,13 +61,12 @@ int romsim_error_system(struct romsim_error *err, int errnum, const char *format
 
     if (!err)
         return -1;
-    start_message(&fresh, errnum);
     va_start(arguments, format);
-    format_cut(fresh.message, sizeof(fresh.message), format, arguments);
+    fresh = make(errnum, format, arguments);
     va_end(arguments);
-    append_cut(fresh.message, sizeof(fresh.message), ": ");
-    append_cut(fresh.message, sizeof(fresh.message), strerrordesc_np(errnum) ?: "unknown error");
     *err = fresh;
+    append_cut(err->message, sizeof(err->message), ": ");
+    append_cut(err->message, sizeof(err->message), strerrordesc_np(errnum) ?: "unknown error");
     return -1;
 }
 
