@@ -17,6 +17,7 @@
 #include <romsim/text.h>
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -63,6 +64,25 @@ static int make_room(const char *point, struct romsim_error *err)
     return romsim_error_hint(err, "'romsim umount %s' ends it", QUOTE(point));
 }
 
+/* A mount hides what its directory has: over /etc, or over one's own work, that is no wish but a
+ * slip.  A directory that cannot be read is left for the mount itself to refuse. */
+static int check_empty(const char *point, struct romsim_error *err)
+{
+    DIR *directory = opendir(point);
+    const struct dirent *entry;
+    bool empty = true;
+
+    while (directory && empty && (entry = readdir(directory)))
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (directory)
+        closedir(directory);
+    if (empty)
+        return 0;
+    romsim_error_set(err, ENOTEMPTY, "'%s' is not empty: a mount would hide what is in it",
+                     QUOTE(point));
+    return romsim_error_hint(err, "make a directory for it");
+}
+
 /* The instance's name, for df and mountinfo, with '_' for what could need quoting there. */
 static void safe_name(const char *name, char *ret, size_t size)
 {
@@ -97,7 +117,7 @@ static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
     int fd;
 
     safe_name(name, source, sizeof(source));
-    if (make_room(fs->point, err) < 0)
+    if (make_room(fs->point, err) < 0 || check_empty(fs->point, err) < 0)
         return -1;
     fd = fuse_mount(fs->point, source, allow_other, err);
     if (fd < 0)

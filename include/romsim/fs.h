@@ -27,8 +27,8 @@ struct romsim_fs_options {
 };
 
 /*
- * Mounts a layout at an existing directory, and covers what it holds.  When this returns, the mount
- * is there and answers as soon as romsim_fs_serve() runs; until then whoever touches it waits, so
+ * Mounts a layout at an existing, empty directory (ENOTEMPTY).  When this returns, the mount is
+ * there and answers as soon as romsim_fs_serve() runs; until then whoever touches it waits, so
  * a process must not touch its own mount before it serves.  Keeps references to what it needs of
  * the layout.  `options` NULL: none.  romsim_state_set_mount() comes first, so that a mount is
  * never left behind.

@@ -11,7 +11,8 @@ like "$out" "'/proc' is not a romsim mount" "and says so"
 
 need fuse "everything about mounts" || done_testing
 
-mkdir -p base/{bin,dev,etc/app} rom/sub view other
+mkdir -p base/{bin,dev,etc/app} rom/sub view other work
+touch work/mine
 echo root >base/etc/passwd
 echo wheel >base/etc/group
 echo old >base/etc/app/old
@@ -35,6 +36,9 @@ roms:
     at: /new/deep/place/x/inner
   - files: [{path: raw, data: unnamed}]
 END
+
+fails 1 "a directory with something in it is not mounted over" romsim mount web.yaml work
+like "$out" "'$T/work' is not empty: a mount would hide what is in it" "and that is said"
 
 # states: the folders of running mounts.  server DIR: the process that serves DIR.
 states() { find "$XDG_RUNTIME_DIR"/romsim/{instances,mounts} -mindepth 1 -maxdepth 1 2>/dev/null; }
