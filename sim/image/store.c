@@ -4,6 +4,7 @@
 #include "sim/image/newfile.h"
 
 #include <romsim/checked.h>
+#include <romsim/file.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -36,15 +37,19 @@ int store_replace(const struct romsim_store *store, const char *name, const char
 {
     CLEANUP_FD int fd = -1;
     char temporary[64];
+    int errnum;
 
     /* Under the index's lock nobody else uses this name; what a killed command left is replaced. */
     snprintf(temporary, sizeof(temporary), "%s.new", name);
     fd = openat(store->folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                 0600);
-    if (fd < 0 || write(fd, text, size) != (ssize_t)size || fdatasync(fd) < 0 ||
-        renameat(store->folder, temporary, store->folder, name) < 0)
-        return romsim_error_system(err, errno, "cannot write '%s' of the image store", name);
-    return 0;
+    errnum = fd < 0 ? errno : romsim_write_fully(fd, text, size, 0);
+    if (errnum == 0 &&
+        (fdatasync(fd) < 0 || renameat(store->folder, temporary, store->folder, name) < 0))
+        errnum = errno;
+    if (errnum == 0)
+        return 0;
+    return romsim_error_system(err, errnum, "cannot write '%s' of the image store", name);
 }
 
 static int prepare(struct romsim_store *store, struct romsim_error *err)
