@@ -101,6 +101,15 @@ static int print_json(const struct rom_listing *listing, struct romsim_error *er
     return 0;
 }
 
+/* What the operands FILE [PATH] ask for.  Returns as rom_listing_load(). */
+static int load(const struct cli_args *args, struct romsim_erofs *erofs, bool recursive,
+                struct rom_listing *ret)
+{
+    const char *path = args->operand_count > 1 ? args->operands[1] : NULL;
+
+    return rom_listing_load(erofs, args->operands[0], path, recursive, ret);
+}
+
 static int run_ls(const struct cli_args *args)
 {
     const char *file = args->operands[0];
@@ -108,13 +117,10 @@ static int run_ls(const struct cli_args *args)
     CLEANUP_LISTING struct rom_listing listing = {0};
     bool recursive = cli_has(args, "recursive");
     struct romsim_error error = {0};
-    int status = CLI_FAILED, result;
+    int result;
 
-    if (erofs)
-        status = rom_listing_load(erofs, file, args->operand_count > 1 ? args->operands[1] : NULL,
-                                  recursive, &listing);
-    if (status != CLI_OK)
-        return status;
+    if (!erofs || load(args, erofs, recursive, &listing) != CLI_OK)
+        return CLI_FAILED;
     if (cli_has(args, "json"))
         result = print_json(&listing, &error);
     else if (cli_has(args, "long"))
@@ -188,13 +194,10 @@ static int run_tree(const struct cli_args *args)
     CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(file);
     CLEANUP_LISTING struct rom_listing listing = {0};
     struct romsim_error error = {0};
-    int status = CLI_FAILED, result;
+    int result;
 
-    if (erofs)
-        status = rom_listing_load(erofs, file, args->operand_count > 1 ? args->operands[1] : NULL,
-                                  true, &listing);
-    if (status != CLI_OK)
-        return status;
+    if (!erofs || load(args, erofs, true, &listing) != CLI_OK)
+        return CLI_FAILED;
     result = cli_has(args, "json") ? print_json(&listing, &error) : print_tree(&listing, &error);
     return result < 0 ? rom_report(file, &error) : CLI_OK;
 }
