@@ -53,6 +53,14 @@ static void reply_failure(fuse_req_t req, uint64_t node, const struct romsim_err
     fuse_reply_err(req, err->errnum > 0 ? err->errnum : EIO);
 }
 
+/* The same for a file's data: of that the kernel's own EROFS says EIO, whatever is wrong with the
+ * image, because for its page cache a page is there or not. */
+static void reply_no_data(fuse_req_t req, uint64_t node, const struct romsim_error *err)
+{
+    report(fuse_req_userdata(req), node, NULL, err);
+    fuse_reply_err(req, err->errnum == EUCLEAN ? EIO : err->errnum);
+}
+
 static void ll_init(void *userdata, struct fuse_conn_info *conn)
 {
     (void)userdata;
@@ -83,6 +91,10 @@ static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     uint64_t node;
     int found;
 
+    if (strlen(name) > ROMSIM_NAME_MAX) {
+        fuse_reply_err(req, ENAMETOOLONG);
+        return;
+    }
     err.errnum = 0;
     found = view_lookup(view_of(req), parent, name, &node, &err);
     if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0)) {
@@ -131,7 +143,7 @@ static void ll_readlink(fuse_req_t req, fuse_ino_t node)
     if (target)
         fuse_reply_readlink(req, target);
     else
-        reply_failure(req, node, &err);
+        reply_no_data(req, node, &err);
     free(target);
 }
 
@@ -167,7 +179,7 @@ static void ll_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
     (void)file;
     err.errnum = 0;
     if (view_read(view_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
-        reply_failure(req, node, &err);
+        reply_no_data(req, node, &err);
         return;
     }
     fuse_reply_iov(req, data.pieces, data.count);
@@ -179,10 +191,27 @@ static void ll_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
 /* A directory's answer while it is being filled. */
 struct listing {
     fuse_req_t req;
+    uint64_t directory;
     bool plus; /* with the attributes of every entry */
     char *buffer;
     size_t size, used;
 };
+
+/*
+ * The attributes of an entry.  Without them the kernel will ask with a lookup, and has to: for the
+ * dots, for an inode that cannot be read, and in a damaged directory for a name that a lookup does
+ * not find or finds elsewhere.
+ */
+static bool fill_known(const struct listing *listing, const struct view_entry *entry,
+                       const char *name, struct fuse_entry_param *ret)
+{
+    struct view *view = view_of(listing->req);
+    uint64_t node;
+
+    return listing->plus && !entry->is_dot &&
+           view_lookup(view, listing->directory, name, &node, NULL) == 1 && node == entry->node &&
+           fill_entry(view, node, ret, NULL) == 0;
+}
 
 /* Adds an entry; false if it does not fit any more. */
 static bool listing_add(struct listing *listing, const struct view_entry *entry, uint64_t next)
@@ -195,9 +224,7 @@ static bool listing_add(struct listing *listing, const struct view_entry *entry,
 
     memcpy(name, entry->name, entry->name_size);
     name[entry->name_size] = '\0';
-    /* Without attributes (of dots, of an inode that cannot be read) a lookup has to tell. */
-    if (!listing->plus || entry->is_dot ||
-        fill_entry(view_of(listing->req), entry->node, &param, NULL) < 0)
+    if (!fill_known(listing, entry, name, &param))
         param = (struct fuse_entry_param){
             .attr = {.st_ino = entry->node, .st_mode = entry->type},
         };
@@ -212,7 +239,7 @@ static bool listing_add(struct listing *listing, const struct view_entry *entry,
 
 /* Fills the listing from `cursor` on.  Returns 0, or -1 if not even one entry could be read: what
  * goes wrong later is for the next call, from there. */
-static int listing_fill(struct listing *listing, uint64_t directory, uint64_t cursor, void *scratch,
+static int listing_fill(struct listing *listing, uint64_t cursor, void *scratch,
                         struct romsim_error *err)
 {
     struct view_entry entry;
@@ -220,7 +247,8 @@ static int listing_fill(struct listing *listing, uint64_t directory, uint64_t cu
     int found;
 
     for (;;) {
-        found = view_readdir(view_of(listing->req), directory, cursor, &next, &entry, scratch, err);
+        found = view_readdir(view_of(listing->req), listing->directory, cursor, &next, &entry,
+                             scratch, err);
         if (found <= 0 || !listing_add(listing, &entry, next))
             break;
         cursor = next;
@@ -231,7 +259,7 @@ static int listing_fill(struct listing *listing, uint64_t directory, uint64_t cu
 static void reply_listing(fuse_req_t req, fuse_ino_t directory, size_t size, off_t offset,
                           bool plus)
 {
-    struct listing listing = {.req = req, .plus = plus, .size = size};
+    struct listing listing = {.req = req, .directory = directory, .plus = plus, .size = size};
     struct romsim_error err;
     char *memory = malloc(size + ROMSIM_EROFS_BLOCK_MAX);
 
@@ -241,7 +269,7 @@ static void reply_listing(fuse_req_t req, fuse_ino_t directory, size_t size, off
     }
     err.errnum = 0;
     listing.buffer = memory + ROMSIM_EROFS_BLOCK_MAX;
-    if (listing_fill(&listing, directory, (uint64_t)offset, memory, &err) < 0)
+    if (listing_fill(&listing, (uint64_t)offset, memory, &err) < 0)
         reply_failure(req, directory, &err);
     else
         fuse_reply_buf(req, listing.buffer, listing.used);
@@ -283,10 +311,11 @@ static int find_xattr(fuse_req_t req, uint64_t node, const char *name, struct ro
                       struct romsim_error *err)
 {
     struct romsim_xattr xattr;
+    uint64_t cursor = 0;
     size_t total = 0;
     int found;
 
-    for (size_t i = 0; (found = view_xattr(view_of(req), node, i, &xattr, err)) == 1; i++) {
+    while ((found = view_xattr(view_of(req), node, &cursor, &xattr, err)) == 1) {
         if (strcmp(xattr.name, name) == 0) {
             *ret = xattr;
             return 1;
@@ -334,10 +363,11 @@ static void ll_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
     CLEANUP_BUFFER struct romsim_buffer names = ROMSIM_BUFFER_INIT(XATTR_LIST_MAX);
     struct romsim_xattr xattr;
     struct romsim_error err;
+    uint64_t cursor = 0;
     int found;
 
     err.errnum = 0;
-    for (size_t i = 0; (found = view_xattr(view_of(req), node, i, &xattr, &err)) == 1; i++) {
+    while ((found = view_xattr(view_of(req), node, &cursor, &xattr, &err)) == 1) {
         if (may_see(req, xattr.name))
             romsim_buffer_append(&names, xattr.name, strlen(xattr.name) + 1);
         romsim_xattr_release(&xattr);

@@ -292,7 +292,9 @@ static int image_entry(const struct view_node *node, uint64_t cursor, uint64_t *
         .type = type_of_dirent(dirent.file_type),
     };
     *ret_cursor = cursor;
-    return view_number(node->index, dirent.nid, &ret->node, err) < 0 ? -1 : 1;
+    if (view_number(node->index, dirent.nid, &ret->node, NULL) < 0)
+        ret->node = VIEW_NOWHERE; /* the name is there all the same */
+    return 1;
 }
 
 int view_readdir(struct view *view, uint64_t directory, uint64_t cursor, uint64_t *ret_cursor,
@@ -432,7 +434,7 @@ int view_read(struct view *view, uint64_t number, uint64_t offset, size_t size,
     return 0;
 }
 
-int view_xattr(struct view *view, uint64_t number, size_t index, struct romsim_xattr *ret,
+int view_xattr(struct view *view, uint64_t number, uint64_t *cursor, struct romsim_xattr *ret,
                struct romsim_error *err)
 {
     struct view_node node;
@@ -441,7 +443,7 @@ int view_xattr(struct view *view, uint64_t number, size_t index, struct romsim_x
         return -1;
     if (!node.image || node.inode.xattr_size == 0)
         return 0;
-    return romsim_erofs_xattr(node.image, &node.inode, index, ret, err);
+    return romsim_erofs_xattr(node.image, &node.inode, cursor, ret, err);
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */

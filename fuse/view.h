@@ -39,6 +39,9 @@
 
 enum { VIEW_ROOT = 1 };
 
+/* What a name in a damaged directory may lead to: no node has this number. */
+#define VIEW_NOWHERE ((UINT64_C(1) << 52) - 1)
+
 struct view;
 
 /* The view of a layout, or of its dev/ alone.  Mounts whose ROM is no EROFS image are left out
@@ -64,7 +67,7 @@ int view_lookup(struct view *view, uint64_t directory, const char *name, uint64_
 unsigned view_device(const struct view *view, uint64_t node);
 
 struct view_entry {
-    uint64_t node;
+    uint64_t node;    /* or VIEW_NOWHERE */
     const char *name; /* not NUL-terminated; valid until `scratch` is used again */
     size_t name_size;
     mode_t type; /* S_IFREG, ..., as the directory says; 0 if it does not */
@@ -98,7 +101,7 @@ int view_read(struct view *view, uint64_t node, uint64_t offset, size_t size, st
 void view_data_release(struct view_data *data);
 
 /* The xattrs of a node one by one, as romsim_erofs_xattr().  Returns 1, 0 after the last, or -1. */
-int view_xattr(struct view *view, uint64_t node, size_t index, struct romsim_xattr *ret,
+int view_xattr(struct view *view, uint64_t node, uint64_t *cursor, struct romsim_xattr *ret,
                struct romsim_error *err);
 
 /* The sizes of the image that a node is in, as the kernel's EROFS gives them, with no file left

@@ -111,6 +111,7 @@ struct romsim_erofs_dirent {
     const char *name; /* not NUL-terminated; valid until the cursor's next use */
     uint16_t name_size;
     uint8_t file_type; /* FT_* of the dirent: 1 regular, 2 directory, 3 chrdev, ... */
+    bool cut_by_nul;   /* the image has bytes of the name behind a NUL, which nobody can see */
 };
 
 /* Is this, by its magic, an EROFS image? */
@@ -130,8 +131,9 @@ struct romsim_blob *romsim_erofs_blob(const struct romsim_erofs *erofs); /* no n
 int romsim_erofs_inode(struct romsim_erofs *erofs, uint64_t nid, struct romsim_erofs_inode *ret,
                        struct romsim_error *err);
 
-/* Looks a name up in a directory, by binary search.  Returns 1 and *ret_nid, 0 if there is no
- * such name, or -1 (ENOTDIR, EUCLEAN). */
+/* Looks a name up in a directory, by the kernel's binary search: of a damaged directory it finds
+ * what the kernel finds.  Returns 1 and *ret_nid, 0 if there is no such name, or -1 (ENOTDIR,
+ * EUCLEAN). */
 int romsim_erofs_lookup(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
                         const char *name, size_t name_size, uint64_t *ret_nid,
                         struct romsim_error *err);
@@ -175,16 +177,18 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
 int romsim_erofs_hole(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
                       uint64_t offset, uint64_t *ret_size, struct romsim_error *err);
 
-/* A symlink's target, malloc'ed and NUL-terminated; over 4,095 bytes or with a NUL: EUCLEAN. */
+/* A symlink's target, malloc'ed and NUL-terminated; a NUL in it ends it, as for the kernel.  Over
+ * 4,095 bytes: EUCLEAN. */
 char *romsim_erofs_readlink(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
                             struct romsim_error *err);
 
 /*
- * The xattrs of an inode, one by one: `index` from 0.  *ret's name and value are malloc'ed, the
- * caller frees them with romsim_xattr_release().  Returns 1, 0 after the last one, or -1.
+ * The xattr of an inode at *cursor, which is moved behind it; 0 starts, and any value is safe.
+ * *ret's name and value are malloc'ed, the caller frees them with romsim_xattr_release().  Returns
+ * 1, 0 after the last one, or -1.
  */
 int romsim_erofs_xattr(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
-                       size_t index, struct romsim_xattr *ret, struct romsim_error *err);
+                       uint64_t *cursor, struct romsim_xattr *ret, struct romsim_error *err);
 void romsim_xattr_release(struct romsim_xattr *xattr);
 
 /* What the superblock says.  All values as stored, already in host order. */
@@ -205,6 +209,11 @@ struct romsim_erofs_super {
     uint64_t packed_nid, metabox_nid;
 };
 void romsim_erofs_super(const struct romsim_erofs *erofs, struct romsim_erofs_super *ret);
+
+/* The same of an image that need not be one that can be opened: nothing but the magic is looked at.
+ * Returns 0, or -1 and EINVAL. */
+int romsim_erofs_peek(struct romsim_blob *image, struct romsim_erofs_super *ret,
+                      struct romsim_error *err);
 
 /* A reader of data that a walk over a whole image needs: every file, depth first, once a name.
  * `path` starts with '/'.  A visit that returns other than 0 ends the walk with that value.

@@ -138,9 +138,10 @@ static void print_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs_i
 {
     struct romsim_xattr xattr;
     struct romsim_error error = {0};
+    uint64_t cursor = 0;
     int found;
 
-    for (size_t i = 0; (found = romsim_erofs_xattr(erofs, inode, i, &xattr, &error)) > 0; i++) {
+    while ((found = romsim_erofs_xattr(erofs, inode, &cursor, &xattr, &error)) > 0) {
         printf("  xattr: %s = %s (%zu bytes)\n", QUOTE(xattr.name),
                romsim_text_quote(xattr.value, xattr.value_size, (char[256]){0}, 256),
                xattr.value_size);

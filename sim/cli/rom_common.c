@@ -161,8 +161,9 @@ static json_t *json_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs
 {
     json_t *object = json_object();
     struct romsim_xattr xattr;
+    uint64_t cursor = 0;
 
-    for (size_t i = 0; romsim_erofs_xattr(erofs, inode, i, &xattr, NULL) > 0; i++) {
+    while (romsim_erofs_xattr(erofs, inode, &cursor, &xattr, NULL) > 0) {
         json_object_set_new(object, QUOTE(xattr.name),
                             rom_json_text(xattr.value, xattr.value_size));
         romsim_xattr_release(&xattr);

@@ -72,9 +72,9 @@ static void set_xattrs(struct extraction *extraction, int fd,
                        const struct romsim_erofs_inode *inode)
 {
     struct romsim_xattr xattr;
+    uint64_t cursor = 0;
 
-    for (size_t i = 0; romsim_erofs_xattr(extraction->listing.erofs, inode, i, &xattr, NULL) > 0;
-         i++) {
+    while (romsim_erofs_xattr(extraction->listing.erofs, inode, &cursor, &xattr, NULL) > 0) {
         if (fsetxattr(fd, xattr.name, xattr.value, xattr.value_size, 0) < 0)
             extraction->skipped_xattrs++;
         romsim_xattr_release(&xattr);

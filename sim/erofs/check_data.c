@@ -148,6 +148,8 @@ static int check_extents(struct check *check, const struct romsim_erofs_inode *i
     struct erofs_extent extent;
     int result;
 
+    if (!inode->size)
+        return 0;
     if (erofs_is_compressed(inode) && erofs_zfile_open(check->erofs, inode, &file, &damage) < 0) {
         check_damage(check, inode, inode->data_start, &damage);
         return 0;
@@ -204,6 +206,13 @@ static void check_link(struct check *check, const struct romsim_erofs_inode *ino
 
     if (!target)
         check_damage(check, inode, inode->offset, &damage);
+    else if (!*target)
+        check_finding(check, ROMSIM_EROFS_WARNING, inode, inode->offset,
+                      "a symlink without a target: nothing can follow it");
+    else if (strlen(target) < inode->size)
+        check_finding(check, ROMSIM_EROFS_ERROR, inode, inode->offset,
+                      "a symlink's target with a NUL in it: %zu of its %llu bytes are seen",
+                      strlen(target), (unsigned long long)inode->size);
     free(target);
 }
 

@@ -58,11 +58,15 @@ static void check_dots(struct check *check, struct level *level,
                       (unsigned long long)entry->nid, (unsigned long long)wanted);
 }
 
-static void check_order(struct check *check, struct level *level,
-                        const struct romsim_erofs_dirent *entry)
+static void check_name(struct check *check, struct level *level,
+                       const struct romsim_erofs_dirent *entry)
 {
     int order = -1;
 
+    if (entry->cut_by_nul)
+        check_finding(check, ROMSIM_EROFS_ERROR, &level->directory, block_offset(check, level),
+                      "a name with a NUL in it, seen as \"%s\"",
+                      romsim_text_quote(entry->name, entry->name_size, (char[256]){0}, 256));
     if (level->last_size) {
         order = memcmp(level->last_name, entry->name, min_u64(level->last_size, entry->name_size));
         if (!order)
@@ -72,7 +76,7 @@ static void check_order(struct check *check, struct level *level,
         check_finding(check, ROMSIM_EROFS_ERROR, &level->directory, block_offset(check, level),
                       "the name \"%s\" %s",
                       romsim_text_quote(entry->name, entry->name_size, (char[256]){0}, 256),
-                      order ? "is not in order: it cannot be looked up" : "is there twice");
+                      order ? "is not in order: it may not be found" : "is there twice");
     memcpy(level->last_name, entry->name, entry->name_size);
     level->last_size = entry->name_size;
 }
@@ -157,8 +161,8 @@ static int enter(struct check *check, struct levels *levels,
                       "directories claim more bytes than the image can hold");
         return 0;
     }
-    if (!directory->size)
-        check_finding(check, ROMSIM_EROFS_ERROR, directory, directory->offset,
+    if (!directory->size) /* for the kernel it is empty */
+        check_finding(check, ROMSIM_EROFS_WARNING, directory, directory->offset,
                       "a directory without any block");
     if (levels_append(levels, level) < 0)
         return romsim_error_nomem(err);
@@ -296,7 +300,7 @@ static int step(struct check *check, struct levels *levels, struct romsim_error 
         check_damage(check, &level->directory, block_offset(check, level), &damage);
         return 0;
     }
-    check_order(check, level, &entry);
+    check_name(check, level, &entry);
     if (erofs_is_dot(&entry)) {
         check_dots(check, level, &entry);
         return 0;

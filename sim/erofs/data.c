@@ -193,7 +193,7 @@ char *romsim_erofs_readlink(struct romsim_erofs *erofs, const struct romsim_erof
         romsim_error_set(err, EINVAL, "nid %llu is no symlink", (unsigned long long)inode->nid);
         return NULL;
     }
-    if (!inode->size || inode->size > ROMSIM_TARGET_MAX) {
+    if (inode->size > ROMSIM_TARGET_MAX) {
         romsim_error_set(err, EUCLEAN, "nid %llu: a symlink's target of %llu bytes",
                          (unsigned long long)inode->nid, (unsigned long long)inode->size);
         return NULL;
@@ -205,10 +205,5 @@ char *romsim_erofs_readlink(struct romsim_erofs *erofs, const struct romsim_erof
     }
     if (romsim_erofs_read(erofs, inode, 0, target, inode->size, &size, err) < 0)
         return NULL;
-    if (memchr(target, 0, inode->size)) {
-        romsim_error_set(err, EUCLEAN, "nid %llu: a symlink's target with a NUL in it",
-                         (unsigned long long)inode->nid);
-        return NULL;
-    }
     return STEAL_POINTER(&target);
 }

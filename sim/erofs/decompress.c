@@ -3,9 +3,11 @@
  * decompress.c: the four algorithms, through their libraries, and their configurations.
  *
  * A pcluster stands at the end of its blocks, zeros before it (but for LZ4 in images without the
- * feature ZERO_PADDING).  It may decode to more than the extent needs (deduplicated extents; LZ4
- * of the old form): all decoders stop when the output is full, and it is an error if it does not
- * get full.
+ * feature ZERO_PADDING).  It may decode to more than is wanted (a part of an extent, deduplicated
+ * extents; LZ4 of the old form): all decoders stop when the output is full, and it is an error if
+ * it does not get full.  When all of it is wanted the kernel's decoders (fs/erofs/decompressor*.c)
+ * also want it to end there, except Zstandard's; ours are as strict, so that damaged data that the
+ * guest cannot read cannot be read here.
  */
 #include "reader.h"
 
@@ -19,26 +21,29 @@
 
 enum { DECODED = 0, DAMAGED = -1, NO_MEMORY = -2 };
 
+/* `exact`: the input must end with the output. */
 typedef int decoder(const struct romsim_erofs *erofs, const uint8_t *in, size_t in_size,
-                    uint8_t *out, size_t out_size);
+                    uint8_t *out, size_t out_size, bool exact);
 
 static int decode_lz4(const struct romsim_erofs *erofs, const uint8_t *in, size_t in_size,
-                      uint8_t *out, size_t out_size)
+                      uint8_t *out, size_t out_size, bool exact)
 {
-    (void)erofs;
-    int got =
-        LZ4_decompress_safe_partial((const char *)in, (char *)out, in_size, out_size, out_size);
+    const char *from = (const char *)in;
+    char *to = (char *)out;
+    int got = exact && erofs_has(erofs, EROFS_FEATURE_INCOMPAT_ZERO_PADDING)
+                  ? LZ4_decompress_safe(from, to, in_size, out_size)
+                  : LZ4_decompress_safe_partial(from, to, in_size, out_size, out_size);
 
     return got >= 0 && (size_t)got == out_size ? DECODED : DAMAGED;
 }
 
 static int decode_lzma(const struct romsim_erofs *erofs, const uint8_t *in, size_t in_size,
-                       uint8_t *out, size_t out_size)
+                       uint8_t *out, size_t out_size, bool exact)
 {
     lzma_stream stream = LZMA_STREAM_INIT;
     /* No match reaches farther back than the output does. */
     uint32_t dict_size = max_u64(min_u64(erofs->lzma_dict_size, out_size), LZMA_DICT_SIZE_MIN);
-    lzma_ret result = lzma_microlzma_decoder(&stream, in_size, out_size, false, dict_size);
+    lzma_ret result = lzma_microlzma_decoder(&stream, in_size, out_size, exact, dict_size);
 
     if (result == LZMA_OK) {
         stream.next_in = in;
@@ -50,13 +55,13 @@ static int decode_lzma(const struct romsim_erofs *erofs, const uint8_t *in, size
     lzma_end(&stream);
     if (result == LZMA_MEM_ERROR)
         return NO_MEMORY;
-    if (result != LZMA_OK && result != LZMA_STREAM_END && result != LZMA_BUF_ERROR)
+    if (result != LZMA_STREAM_END && (exact || (result != LZMA_OK && result != LZMA_BUF_ERROR)))
         return DAMAGED;
     return stream.avail_out ? DAMAGED : DECODED;
 }
 
 static int decode_deflate(const struct romsim_erofs *erofs, const uint8_t *in, size_t in_size,
-                          uint8_t *out, size_t out_size)
+                          uint8_t *out, size_t out_size, bool exact)
 {
     z_stream stream = {
         .next_in = (Bytef *)in, .avail_in = in_size, .next_out = out, .avail_out = out_size};
@@ -69,17 +74,20 @@ static int decode_deflate(const struct romsim_erofs *erofs, const uint8_t *in, s
     inflateEnd(&stream);
     if (result == Z_MEM_ERROR)
         return NO_MEMORY;
-    return result >= Z_OK && !stream.avail_out ? DECODED : DAMAGED;
+    if (result < Z_OK || (exact && result != Z_STREAM_END))
+        return DAMAGED;
+    return stream.avail_out ? DAMAGED : DECODED;
 }
 
 static int decode_zstd(const struct romsim_erofs *erofs, const uint8_t *in, size_t in_size,
-                       uint8_t *out, size_t out_size)
+                       uint8_t *out, size_t out_size, bool exact)
 {
     ZSTD_DStream *stream = ZSTD_createDStream();
     ZSTD_inBuffer input = {in, in_size, 0};
     ZSTD_outBuffer output = {out, out_size, 0};
     size_t result, progress;
 
+    (void)exact;
     if (!stream)
         return NO_MEMORY;
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, erofs->zstd_window_bits);
@@ -89,7 +97,7 @@ static int decode_zstd(const struct romsim_erofs *erofs, const uint8_t *in, size
     } while (!ZSTD_isError(result) && result && output.pos < out_size &&
              input.pos + output.pos > progress);
     ZSTD_freeDStream(stream);
-    return output.pos == out_size ? DECODED : DAMAGED;
+    return !ZSTD_isError(result) && output.pos == out_size ? DECODED : DAMAGED;
 }
 
 static const struct {
@@ -108,7 +116,7 @@ const char *erofs_algorithm_name(unsigned algorithm)
 }
 
 int erofs_decompress(const struct romsim_erofs *erofs, unsigned algorithm, const uint8_t *in,
-                     size_t in_size, size_t margin, uint8_t *out, size_t out_size,
+                     size_t in_size, size_t margin, uint8_t *out, size_t out_size, bool exact,
                      struct romsim_error *err)
 {
     size_t zeros = 0;
@@ -120,7 +128,7 @@ int erofs_decompress(const struct romsim_erofs *erofs, unsigned algorithm, const
             zeros++;
     if (zeros == in_size || (zeros && zeros == margin))
         return romsim_error_set(err, EUCLEAN, "a pcluster of zeros only");
-    result = algorithms[algorithm].decode(erofs, in + zeros, in_size - zeros, out, out_size);
+    result = algorithms[algorithm].decode(erofs, in + zeros, in_size - zeros, out, out_size, exact);
     if (result == NO_MEMORY)
         return romsim_error_nomem(err);
     if (result == DECODED)
@@ -151,7 +159,8 @@ static int configure_lzma(struct romsim_erofs *erofs, const uint8_t *bytes,
         return romsim_error_set(err, EOPNOTSUPP, "unknown format %u of LZMA",
                                 le16_get(lzma->format));
     erofs->lzma_dict_size = le32_get(lzma->dict_size);
-    if (erofs->lzma_dict_size <= Z_EROFS_LZMA_MAX_DICT_SIZE)
+    if (erofs->lzma_dict_size >= LZMA_DICT_SIZE_MIN &&
+        erofs->lzma_dict_size <= Z_EROFS_LZMA_MAX_DICT_SIZE)
         return 0;
     return romsim_error_set(err, EUCLEAN, "an LZMA dictionary of %u bytes", erofs->lzma_dict_size);
 }

@@ -131,6 +131,12 @@ int romsim_erofs_cloud_warnings(struct romsim_blob *image,
             "DAX");
     warn_if(&warnings, census.layouts[ROMSIM_EROFS_CHUNK_BASED],
             "it has chunk-based files, where the cloud's packer stores them whole");
+    warn_if(
+        &warnings, erofs_has(erofs, EROFS_FEATURE_INCOMPAT_XATTR_PREFIXES),
+        "it uses long xattr prefixes, which Linux reads since 6.4: the guest's kernel may be too "
+        "old");
+    warn_if(&warnings, erofs->super.volume_name[sizeof(erofs->super.volume_name) - 2],
+            "its volume name fills all 16 bytes, without a NUL: Linux 6.1 refuses to mount it");
     warn_if(&warnings,
             erofs_has(erofs, EROFS_FEATURE_INCOMPAT_48BIT | EROFS_FEATURE_INCOMPAT_METABOX),
             "it uses the 48-bit layout or a metabox, for which the guest's kernel may be too old");

@@ -119,6 +119,7 @@ enum { EROFS_BLKSZBITS_MIN = 9, EROFS_BLKSZBITS_MAX = 16 };
 #define EROFS_ALL_FEATURE_INCOMPAT            ((EROFS_FEATURE_INCOMPAT_METABOX << 1) - 1)
 
 #define EROFS_SB_EXTSLOT_SIZE 16u
+#define EROFS_SUPER_SIZE_MAX  (4096 - 1024) /* the kernel wants it in its first page */
 
 struct erofs_super_block {
     le32 magic;

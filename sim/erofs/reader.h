@@ -55,6 +55,12 @@ struct romsim_erofs {
 const uint8_t *erofs_image_bytes(const struct romsim_erofs *erofs, uint64_t offset, uint64_t length,
                                  const char *what, struct romsim_error *err);
 
+/* Opens an image without a look at the superblock's checksum; else as romsim_erofs_open(). */
+struct romsim_erofs *erofs_open_unverified(struct romsim_blob *image, struct romsim_error *err);
+
+/* EUCLEAN if there is a checksum, and it is not that of the superblock's bytes. */
+int erofs_check_checksum(const struct romsim_erofs *erofs, struct romsim_error *err);
+
 /* Copies `length` bytes of metadata at `offset`, of the image or of the metabox's data. */
 int erofs_meta_read(struct romsim_erofs *erofs, bool in_metabox, uint64_t offset, void *buffer,
                     size_t length, const char *what, struct romsim_error *err);
@@ -129,18 +135,22 @@ int erofs_decompress_configure(struct romsim_erofs *erofs, struct romsim_error *
 const char *erofs_algorithm_name(unsigned algorithm);
 
 /* Decodes a pcluster's bytes to exactly `out_size` bytes; `margin` is how many of the first bytes
- * may be zeros that do not count. */
+ * may be zeros that do not count; `exact`: that must be all there is. */
 int erofs_decompress(const struct romsim_erofs *erofs, unsigned algorithm, const uint8_t *in,
-                     size_t in_size, size_t margin, uint8_t *out, size_t out_size,
+                     size_t in_size, size_t margin, uint8_t *out, size_t out_size, bool exact,
                      struct romsim_error *err);
 
 /* Keeps the decoded bytes of the last pclusters.  Thread-safe. */
 struct erofs_zcache *erofs_zcache_new(void);
 void erofs_zcache_free(struct erofs_zcache *cache);
 
-/* Reads `size` bytes at `offset` of the file from a pcluster's extent that has them all. */
+/* Reads `size` bytes at `offset` of the file from a pcluster's extent that has them all.  Of a
+ * damaged pcluster what stands before the damage can be read. */
 int erofs_zcache_read(struct romsim_erofs *erofs, const struct erofs_extent *extent,
                       uint64_t offset, void *buffer, size_t size, struct romsim_error *err);
+
+/* How often a pcluster was decoded so far. */
+uint64_t erofs_zcache_decodes(const struct erofs_zcache *cache);
 
 /* Where in a row of 4-byte extent records a file was read last: the position of the pcluster of
  * the record *index, which is not behind the wanted one.  False: start from the first. */
@@ -160,6 +170,9 @@ int erofs_xattr_check(struct romsim_erofs *erofs, const struct romsim_erofs_inod
                       struct romsim_error *err);
 
 /* ---- dir.c -------------------------------------------------------------------------------- */
+
+/* ENOTDIR if it is none. */
+int erofs_dir_check(const struct romsim_erofs_inode *directory, struct romsim_error *err);
 
 /* A block of a directory, its header checked. */
 struct erofs_dir_block {

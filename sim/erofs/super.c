@@ -61,7 +61,7 @@ bool romsim_erofs_probe(const void *bytes, uint64_t size)
 
 /* The checksum covers the superblock's block from the superblock on (blocks of up to 1 KiB: one
  * block's length), with its own field as zero. */
-static int check_checksum(const struct romsim_erofs *erofs, struct romsim_error *err)
+int erofs_check_checksum(const struct romsim_erofs *erofs, struct romsim_error *err)
 {
     static const uint8_t zero[4];
     const size_t field = offsetof(struct erofs_super_block, checksum);
@@ -69,6 +69,8 @@ static int check_checksum(const struct romsim_erofs *erofs, struct romsim_error 
     const uint8_t *bytes;
     uint32_t crc;
 
+    if (!(erofs->super.feature_compat & EROFS_FEATURE_COMPAT_SB_CHKSUM))
+        return 0;
     if (length > EROFS_SUPER_OFFSET)
         length -= EROFS_SUPER_OFFSET;
     bytes = erofs_image_bytes(erofs, EROFS_SUPER_OFFSET, length, "superblock's block", err);
@@ -84,10 +86,8 @@ static int check_checksum(const struct romsim_erofs *erofs, struct romsim_error 
                             erofs->super.checksum, crc);
 }
 
-static void decode_super(struct romsim_erofs *erofs, const struct erofs_super_block *disk)
+static void decode_super(const struct erofs_super_block *disk, struct romsim_erofs_super *super)
 {
-    struct romsim_erofs_super *super = &erofs->super;
-
     super->checksum = le32_get(disk->checksum);
     super->feature_compat = le32_get(disk->feature_compat);
     super->feature_incompat = le32_get(disk->feature_incompat);
@@ -104,7 +104,7 @@ static void decode_super(struct romsim_erofs *erofs, const struct erofs_super_bl
     super->extra_devices = le16_get(disk->extra_devices);
     super->packed_nid = le64_get(disk->packed_nid);
     super->root_nid = le16_get(disk->rb.rootnid_2b);
-    if (erofs_has(erofs, EROFS_FEATURE_INCOMPAT_48BIT) && le64_get(disk->rootnid_8b)) {
+    if ((super->feature_incompat & EROFS_FEATURE_INCOMPAT_48BIT) && le64_get(disk->rootnid_8b)) {
         super->root_nid = le64_get(disk->rootnid_8b);
         super->blocks |= (uint64_t)le16_get(disk->rb.blocks_hi) << 32;
     }
@@ -131,23 +131,28 @@ static int check_features(const struct romsim_erofs *erofs, const struct erofs_s
     return 0;
 }
 
+static int no_magic(struct romsim_error *err)
+{
+    return romsim_error_set(err, EINVAL, "not an EROFS image (no magic at offset 1024)");
+}
+
 /* Checks and decodes the superblock; *disk is its first 128 bytes. */
 static int read_super(struct romsim_erofs *erofs, struct erofs_super_block *disk,
                       struct romsim_error *err)
 {
     if (!romsim_erofs_probe(erofs->bytes, erofs->size))
-        return romsim_error_set(err, EINVAL, "not an EROFS image (no magic at offset 1024)");
+        return no_magic(err);
     memcpy(disk, erofs->bytes + EROFS_SUPER_OFFSET, sizeof(*disk));
     if (disk->blkszbits < EROFS_BLKSZBITS_MIN || disk->blkszbits > EROFS_BLKSZBITS_MAX)
         return romsim_error_set(
             err, EUCLEAN, "the superblock's block size is 2^%u, not 2^9 to 2^16", disk->blkszbits);
-    decode_super(erofs, disk);
-    if ((erofs->super.feature_compat & EROFS_FEATURE_COMPAT_SB_CHKSUM) &&
-        check_checksum(erofs, err) < 0)
-        return -1;
+    decode_super(disk, &erofs->super);
     if (check_features(erofs, disk, err) < 0)
         return -1;
     erofs->super_size = sizeof(*disk) + disk->sb_extslots * (uint64_t)EROFS_SB_EXTSLOT_SIZE;
+    if (erofs->super_size > EROFS_SUPER_SIZE_MAX)
+        return romsim_error_set(err, EUCLEAN, "a superblock of %llu bytes, over the limit of %d",
+                                (unsigned long long)erofs->super_size, EROFS_SUPER_SIZE_MAX);
     return erofs_image_bytes(erofs, EROFS_SUPER_OFFSET, erofs->super_size, "superblock", err) ? 0
                                                                                               : -1;
 }
@@ -206,7 +211,21 @@ static int check_root(struct romsim_erofs *erofs, struct romsim_error *err)
     return 0;
 }
 
-struct romsim_erofs *romsim_erofs_open(struct romsim_blob *image, struct romsim_error *err)
+int romsim_erofs_peek(struct romsim_blob *image, struct romsim_erofs_super *ret,
+                      struct romsim_error *err)
+{
+    const uint8_t *bytes = romsim_blob_bytes(image);
+    struct erofs_super_block disk;
+
+    if (!romsim_erofs_probe(bytes, romsim_blob_size(image)))
+        return no_magic(err);
+    memcpy(&disk, bytes + EROFS_SUPER_OFFSET, sizeof(disk));
+    *ret = (struct romsim_erofs_super){0};
+    decode_super(&disk, ret);
+    return 0;
+}
+
+struct romsim_erofs *erofs_open_unverified(struct romsim_blob *image, struct romsim_error *err)
 {
     CLEANUP_EROFS struct romsim_erofs *erofs = calloc(1, sizeof(*erofs));
     struct erofs_super_block disk;
@@ -226,6 +245,15 @@ struct romsim_erofs *romsim_erofs_open(struct romsim_blob *image, struct romsim_
     if (read_super(erofs, &disk, err) < 0 || erofs_decompress_configure(erofs, err) < 0 ||
         load_packed(erofs, err) < 0 || load_metabox(erofs, err) < 0 ||
         erofs_xattr_load_prefixes(erofs, &disk, err) < 0 || check_root(erofs, err) < 0)
+        return NULL;
+    return STEAL_POINTER(&erofs);
+}
+
+struct romsim_erofs *romsim_erofs_open(struct romsim_blob *image, struct romsim_error *err)
+{
+    CLEANUP_EROFS struct romsim_erofs *erofs = erofs_open_unverified(image, err);
+
+    if (!erofs || erofs_check_checksum(erofs, err) < 0)
         return NULL;
     return STEAL_POINTER(&erofs);
 }

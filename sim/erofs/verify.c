@@ -163,10 +163,11 @@ static int compare_xattrs(struct verifier *verifier, const struct romsim_inode *
                           const struct romsim_erofs_inode *disk, struct romsim_error *err)
 {
     struct romsim_xattr xattr;
+    uint64_t cursor = 0;
     size_t count = 0;
     int more;
 
-    while ((more = romsim_erofs_xattr(verifier->image, disk, count, &xattr, err)) > 0) {
+    while ((more = romsim_erofs_xattr(verifier->image, disk, &cursor, &xattr, err)) > 0) {
         const struct romsim_xattr *expected = find_xattr(inode, xattr.name);
         int bad = !expected || !same_value(expected, &xattr);
 

@@ -3,7 +3,7 @@
  * xattr.c: extended attributes: those behind an inode, and those that inodes share.
  *
  * As the kernel lists them: the inline ones first; one whose name's prefix is not known is passed
- * over.  A list is never longer than what listxattr(2) can return.
+ * over.
  */
 #include "reader.h"
 
@@ -11,8 +11,8 @@
 
 #include <errno.h>
 
-/* XATTR_LIST_MAX is 65,536 bytes and a name takes at least "user." and a NUL. */
-enum { XATTR_COUNT_MAX = 65536 / 6 };
+/* Above every position in an area, which is of 256 KiB at most. */
+#define CURSOR_SHARED (UINT64_C(1) << 32)
 
 /* ---- names ------------------------------------------------------------------------------ */
 
@@ -227,36 +227,49 @@ static int load_xattr(struct romsim_erofs *erofs, const struct xattr_place *plac
     return 1;
 }
 
+/*
+ * Moves to the next xattr whose prefix is known.  A cursor is a position in the area while it is
+ * over the inline ones, which 0 is not; then CURSOR_SHARED plus the number of the next shared one.
+ */
+static int next_place(const struct xattr_area *area, uint64_t *cursor, struct xattr_place *ret,
+                      struct prefix *ret_prefix, struct romsim_error *err)
+{
+    uint32_t position = max_u64(min_u64(*cursor, area->inode->xattr_size), area->inline_start);
+    uint64_t shared = *cursor < CURSOR_SHARED ? 0 : *cursor - CURSOR_SHARED;
+    int found;
+
+    while (*cursor < CURSOR_SHARED) {
+        found = next_inline(area, &position, ret, err);
+        if (found < 0)
+            return -1;
+        *cursor = found ? position : CURSOR_SHARED;
+        if (found && find_prefix(area->erofs, ret->entry.e_name_index, ret_prefix))
+            return 1;
+    }
+    while (shared < area->shared_count) {
+        if (shared_place(area, shared, ret, err) < 0)
+            return -1;
+        *cursor = CURSOR_SHARED + ++shared;
+        if (find_prefix(area->erofs, ret->entry.e_name_index, ret_prefix))
+            return 1;
+    }
+    return 0;
+}
+
 int romsim_erofs_xattr(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
-                       size_t index, struct romsim_xattr *ret, struct romsim_error *err)
+                       uint64_t *cursor, struct romsim_xattr *ret, struct romsim_error *err)
 {
     struct xattr_area area;
     struct xattr_place place = {0};
     struct prefix prefix;
-    uint32_t position;
-    size_t seen = 0;
     int found;
 
     if (!inode->xattr_size)
         return 0;
-    if (index >= XATTR_COUNT_MAX)
-        return romsim_error_set(err, EUCLEAN, "nid %llu: more xattrs than can be listed",
-                                (unsigned long long)inode->nid);
     if (open_area(erofs, inode, &area, err) < 0)
         return -1;
-    position = area.inline_start;
-    while ((found = next_inline(&area, &position, &place, err)) > 0)
-        if (find_prefix(erofs, place.entry.e_name_index, &prefix) && seen++ == index)
-            return load_xattr(erofs, &place, &prefix, ret, err);
-    if (found < 0)
-        return -1;
-    for (uint32_t i = 0; i < area.shared_count; i++) {
-        if (shared_place(&area, i, &place, err) < 0)
-            return -1;
-        if (find_prefix(erofs, place.entry.e_name_index, &prefix) && seen++ == index)
-            return load_xattr(erofs, &place, &prefix, ret, err);
-    }
-    return 0;
+    found = next_place(&area, cursor, &place, &prefix, err);
+    return found == 1 ? load_xattr(erofs, &place, &prefix, ret, err) : found;
 }
 
 /* Is the entry there to its end?  Names are read, values are not. */

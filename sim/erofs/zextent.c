@@ -145,17 +145,21 @@ static int encoded_extent(const struct erofs_zfile *file, const struct record *r
                           uint64_t offset, struct erofs_extent *extent, struct romsim_error *err)
 {
     unsigned format = record->plen >> Z_EROFS_EXTENT_PLEN_FMT_BIT;
+    uint32_t encoded = record->plen & Z_EROFS_EXTENT_PLEN_MASK;
     bool interlaced = (file->advise & Z_EROFS_ADVISE_INTERLACED_PCLUSTER) &&
-                      !erofs_in_block(file->erofs, record->position);
+                      !erofs_in_block(file->erofs, record->position | encoded);
 
     extent->kind = EROFS_EXTENT_PCLUSTER;
     extent->position = record->position;
-    extent->encoded = record->plen & Z_EROFS_EXTENT_PLEN_MASK;
+    extent->encoded = encoded;
     extent->partial = record->plen & Z_EROFS_EXTENT_PLEN_PARTIAL;
-    if (!format)
-        return erofs_plain_extent(file, offset, interlaced, extent, err);
-    extent->algorithm = format - 1;
-    return erofs_check_pcluster(file, extent, err);
+    if (format)
+        extent->algorithm = format - 1;
+    else
+        extent->kind = EROFS_EXTENT_RAW;
+    if (erofs_check_pcluster(file, extent, err) < 0)
+        return -1;
+    return format ? 0 : erofs_plain_extent(file, offset, interlaced, extent, err);
 }
 
 int erofs_record_extent(const struct erofs_zfile *file, uint64_t offset, struct erofs_extent *ret,
@@ -180,7 +184,7 @@ int erofs_record_extent(const struct erofs_zfile *file, uint64_t offset, struct 
         extent.position = record.plen;
         if (size > 4)
             extent.position |= record.position << 32;
-    } else if (record.plen) {
+    } else if (record.plen & Z_EROFS_EXTENT_PLEN_MASK) {
         if (encoded_extent(file, &record, offset, &extent, err) < 0)
             return -1;
     }

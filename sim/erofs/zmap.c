@@ -109,11 +109,23 @@ int erofs_plain_extent(const struct erofs_zfile *file, uint64_t offset, bool int
     return 0;
 }
 
+/* Is the extent of this head stored as the file's fragment, or tail-packed? */
+static bool is_tail_of(const struct erofs_zfile *file, const struct erofs_lcluster *head)
+{
+    return (file->has_fragment || file->inline_size) && head->lcn == file->tail_lcn;
+}
+
+/* What is tail-packed stands as it is. */
+static bool is_interlaced(const struct erofs_zfile *file, const struct erofs_lcluster *head)
+{
+    return (file->advise & Z_EROFS_ADVISE_INTERLACED_PCLUSTER) && !is_tail_of(file, head);
+}
+
 /* Where the pcluster of an extent is, and how long. */
 static int locate(const struct erofs_zfile *file, const struct erofs_lcluster *head,
                   struct erofs_extent *extent, struct romsim_error *err)
 {
-    bool is_tail = (file->has_fragment || file->inline_size) && head->lcn == file->tail_lcn;
+    bool is_tail = is_tail_of(file, head);
     uint32_t blocks;
 
     if (is_tail && file->has_fragment) {
@@ -157,8 +169,7 @@ static int index_extent(const struct erofs_zfile *file, uint64_t offset, struct 
         return -1;
     if (extent.kind == EROFS_EXTENT_PCLUSTER) {
         if (head.type == Z_EROFS_LCLUSTER_TYPE_PLAIN) {
-            if (erofs_plain_extent(file, offset, file->advise & Z_EROFS_ADVISE_INTERLACED_PCLUSTER,
-                                   &extent, err) < 0)
+            if (erofs_plain_extent(file, offset, is_interlaced(file, &head), &extent, err) < 0)
                 return -1;
         } else {
             extent.algorithm = file->algorithms[head.type == Z_EROFS_LCLUSTER_TYPE_HEAD2];

@@ -228,12 +228,13 @@ static void xattr_text(struct romsim_erofs *erofs, const char *path, char *ret, 
     struct romsim_erofs_inode inode;
     struct romsim_error err = {0};
     struct romsim_xattr xattr;
+    uint64_t cursor = 0;
     size_t at = 0;
     int found;
 
     *ret = 0;
     ck_assert_int_eq(romsim_erofs_lookup_path(erofs, path, &inode, &err), 1);
-    for (size_t i = 0; (found = romsim_erofs_xattr(erofs, &inode, i, &xattr, &err)) > 0; i++) {
+    while ((found = romsim_erofs_xattr(erofs, &inode, &cursor, &xattr, &err)) > 0) {
         for (size_t j = 0; xattr.value_size == 300 && j < 300; j++)
             ck_assert_int_eq(((char *)xattr.value)[j], 'v');
         if (xattr.value_size < 100)

@@ -74,11 +74,15 @@ static inline void exercise_xattrs(struct exercise *exercise,
                                    const struct romsim_erofs_inode *inode)
 {
     struct romsim_xattr xattr;
+    uint64_t cursor = 0, before = 0;
 
-    for (size_t i = 0;
-         i < EXERCISE_XATTRS && romsim_erofs_xattr(exercise->erofs, inode, i, &xattr, NULL) > 0;
-         i++)
+    for (size_t i = 0; i < EXERCISE_XATTRS &&
+                       romsim_erofs_xattr(exercise->erofs, inode, &cursor, &xattr, NULL) > 0;
+         i++, before = cursor) {
+        if (cursor <= before)
+            abort();
         romsim_xattr_release(&xattr);
+    }
 }
 
 static inline int exercise_inode(void *context, const char *path,

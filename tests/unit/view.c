@@ -541,6 +541,7 @@ START_TEST(xattrs_and_sizes_come_from_the_image)
     struct fixture f = {0};
     struct romsim_xattr xattr;
     struct statvfs statvfs;
+    uint64_t cursor = 0, none = 0;
 
     fill_tree(tree, ENTRIES("f=x", "at/old=1"));
     ck_assert_int_eq(
@@ -548,13 +549,13 @@ START_TEST(xattrs_and_sizes_come_from_the_image)
     add_device(&f, build(tree), ROMSIM_IMAGE_EROFS, NULL);
     add_rom(&f, "/at/x", "x", ENTRIES("f=rom"));
     look(&f);
-    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/f"), 0, &xattr, NULL), 1);
+    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/f"), &cursor, &xattr, NULL), 1);
     ck_assert_str_eq(xattr.name, "user.color");
     ck_assert_mem_eq(xattr.value, "red", 3);
     romsim_xattr_release(&xattr);
-    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/f"), 1, &xattr, NULL), 0);
-    ck_assert_int_eq(view_xattr(f.view, VIEW_ROOT, 0, &xattr, NULL), 0);
-    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/dev/ukp_rom0"), 0, &xattr, NULL), 0);
+    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/f"), &cursor, &xattr, NULL), 0);
+    ck_assert_int_eq(view_xattr(f.view, VIEW_ROOT, &none, &xattr, NULL), 0);
+    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/dev/ukp_rom0"), &none, &xattr, NULL), 0);
     ck_assert_int_eq(view_statfs(f.view, find(f.view, "/at/x/f"), &statvfs, NULL), 0);
     ck_assert_uint_eq(statvfs.f_blocks * statvfs.f_frsize, romsim_blob_size(f.devices[1].blob));
     ck_assert_int_eq(view_statfs(f.view, find(f.view, "/dev"), &statvfs, NULL), 0);
@@ -627,7 +628,8 @@ static void ask_everything(struct view *view, uint64_t node)
     for (int i = 0;
          i < 100 && view_readdir(view, node, cursor, &cursor, &entry, scratch, NULL) == 1; i++)
         ;
-    for (size_t i = 0; i < 10 && view_xattr(view, node, i, &xattr, NULL) == 1; i++)
+    cursor = 0;
+    for (size_t i = 0; i < 10 && view_xattr(view, node, &cursor, &xattr, NULL) == 1; i++)
         romsim_xattr_release(&xattr);
     if (view_read(view, node, 0, 10000, &data, NULL) == 0)
         view_data_release(&data);
