@@ -45,6 +45,8 @@ static inline void exercise_map(struct exercise *exercise, const struct romsim_e
     uint64_t size, position;
     const uint8_t *bytes;
 
+    if (S_ISREG(inode->mode) && inode->size)
+        romsim_erofs_hole(exercise->erofs, inode, inode->size / 2, &size, NULL);
     if (romsim_erofs_map(exercise->erofs, inode, inode->size / 2, 4096, &bytes, &size, &position,
                          NULL) <= 0)
         return;
@@ -104,27 +106,42 @@ static inline int exercise_inode(void *context, const char *path,
     return 0;
 }
 
+static inline void exercise_super(struct exercise *exercise)
+{
+    struct romsim_erofs_super super;
+    const char *meaning;
+    bool incompatible;
+    size_t index = 0;
+
+    romsim_erofs_super(exercise->erofs, &super);
+    while (romsim_erofs_feature(&super, index, &meaning, &incompatible))
+        index++;
+}
+
 /* Returns what romsim_erofs_check() returned. */
 static inline int exercise_image(const void *bytes, size_t size)
 {
+    /* Not allocated: to poison them each time would cost ASan more than most images do. */
+    static uint8_t buffer[EXERCISE_READ], scratch[ROMSIM_EROFS_BLOCK_MAX];
     struct romsim_blob *blob = romsim_blob_from_bytes(bytes, size, NULL);
     struct exercise exercise = {
         .erofs = blob ? romsim_erofs_open(blob, NULL) : NULL,
-        .buffer = malloc(EXERCISE_READ),
-        .scratch = malloc(ROMSIM_EROFS_BLOCK_MAX),
+        .buffer = buffer,
+        .scratch = scratch,
         .budget = EXERCISE_TOTAL,
     };
     int result;
 
-    if (!blob || !exercise.buffer || !exercise.scratch)
+    if (!blob)
         abort();
     if (exercise.erofs)
         romsim_erofs_walk(exercise.erofs, exercise_inode, &exercise, NULL);
     result = romsim_erofs_check(blob, NULL, NULL, NULL, NULL);
+    romsim_erofs_cloud_warnings(blob, NULL, NULL, NULL);
+    if (exercise.erofs)
+        exercise_super(&exercise);
     romsim_erofs_close(exercise.erofs);
     romsim_blob_unref(blob);
-    free(exercise.buffer);
-    free(exercise.scratch);
     return result;
 }
 
