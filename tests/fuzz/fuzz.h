@@ -11,6 +11,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* ASan's options, for all targets; for those with libarchive also what makes a library's large
+ * allocation, of memory that it never touches, fail at no cost (memory.c). */
+#define FUZZ_ASAN_OPTIONS                                                                          \
+    "quarantine_size_mb=16:malloc_context_size=8:clear_shadow_mmap_threshold=33554432"
+#define FUZZ_REFUSE_LARGE                                                                          \
+    const char fuzz_asan_options[] =                                                               \
+        FUZZ_ASAN_OPTIONS ":allocator_may_return_null=1:max_allocation_size_mb=68";
+extern const char fuzz_asan_options[];
+
 /* What must hold, in every build. */
 #define FUZZ_CHECK(condition, ...)                                                                 \
     do {                                                                                           \

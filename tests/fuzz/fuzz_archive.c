@@ -8,6 +8,8 @@
 
 enum { INPUT_MAX = 256 << 10 };
 
+FUZZ_REFUSE_LARGE
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct romsim_tree_limits limits = {.inodes = 10000, .data_bytes = 1 << 24, .depth = 64};

@@ -138,6 +138,8 @@ static void load(struct romsim_blob *blob, bool docker)
         fprintf(stderr, "%s\n", err.message);
 }
 
+FUZZ_REFUSE_LARGE
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct meal raw[PARTS_MAX];
