@@ -56,7 +56,7 @@ damaged "an unknown layout" "unknown data layout 7" $((file)) 0f 00
 damaged "a mode of no type" "has no known file type" $((file + 4)) a4 01
 damaged "a wrong link count" "a link count of 5 and 1 names" $((file + 44)) 05 00 00 00
 damaged "data over the superblock" "overlap the superblock" $((file + 16)) 00 00 00 00
-damaged "a symlink without a target" "a symlink's target of 0 bytes" $((link + 8)) 00 00
+damaged "a symlink's size" "a symlink's target of 65283 bytes" $((link + 8)) 03 ff
 damaged "a dirent before the names" "no multiple of 12, or 0" $((dirents + 8)) 00 00
 damaged "names that do not rise" "the name of a dirent is from" $((dirents + 20)) 01 00
 damaged "a dirent of another type" "the dirent says file type 1, the inode has mode 40" \
