@@ -15,7 +15,8 @@ enum {
     INDEX_SHIFT = NID_BITS + 1,
     NID_METABOX_BIT = 63, /* in a nid (erofs_fs.h) */
     DEVICE_BLOCK_SIZE = 4096,
-    DOTS = 2 /* "." and "..", the first two entries of a directory */
+    XATTR_HEADER_SIZE = 12, /* what Linux answers with EOPNOTSUPP when nothing follows it */
+    DOTS = 2                /* "." and "..", the first two entries of a directory */
 };
 
 /* ---- numbers ---------------------------------------------------------------------------- */
@@ -443,6 +444,8 @@ int view_xattr(struct view *view, uint64_t number, uint64_t *cursor, struct roms
         return -1;
     if (!node.image || node.inode.xattr_size == 0)
         return 0;
+    if (node.inode.xattr_size == XATTR_HEADER_SIZE)
+        return romsim_error_set(err, EOPNOTSUPP, "an area for xattrs without room for one");
     return romsim_erofs_xattr(node.image, &node.inode, cursor, ret, err);
 }
 

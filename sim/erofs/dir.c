@@ -48,25 +48,38 @@ static uint16_t name_offset(const struct erofs_dir_block *block, uint32_t index)
     return le16_get(dirents[index].nameoff);
 }
 
-int erofs_dir_block(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
-                    uint64_t index, void *scratch, struct erofs_dir_block *ret,
-                    struct romsim_error *err)
+int erofs_dir_block_any(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                        uint64_t index, void *scratch, struct erofs_dir_block *ret,
+                        struct romsim_error *err)
 {
     const uint32_t dirent = sizeof(struct erofs_dirent);
     struct erofs_dir_block block = {0};
-    uint32_t names;
 
     if (load_block(erofs, directory, index, scratch, &block, err) < 0)
         return -1;
     if (block.size < dirent)
         return bad_directory(directory, index, "too short for a dirent", err);
+    block.count = min_u64(erofs_in_block(erofs, name_offset(&block, 0)), block.size) / dirent;
+    if (!block.count)
+        return bad_directory(directory, index, "no dirent before the first name", err);
+    *ret = block;
+    return 0;
+}
+
+int erofs_dir_block(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                    uint64_t index, void *scratch, struct erofs_dir_block *ret,
+                    struct romsim_error *err)
+{
+    struct erofs_dir_block block;
+    uint32_t names;
+
+    if (erofs_dir_block_any(erofs, directory, index, scratch, &block, err) < 0)
+        return -1;
     names = name_offset(&block, 0);
-    if (!names || names % dirent)
-        return bad_directory(directory, index, "the first name's offset is no multiple of 12, or 0",
-                             err);
+    if (names % sizeof(struct erofs_dirent))
+        return bad_directory(directory, index, "the first name's offset is no multiple of 12", err);
     if (names >= block.size)
         return bad_directory(directory, index, "the first name is beyond the block", err);
-    block.count = names / dirent;
     *ret = block;
     return 0;
 }

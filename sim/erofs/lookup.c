@@ -70,7 +70,7 @@ static int find_block(struct romsim_erofs *erofs, const struct romsim_erofs_inod
         size_t size;
         int order;
 
-        if (erofs_dir_block(erofs, directory, middle, scratch, ret, err) < 0)
+        if (erofs_dir_block_any(erofs, directory, middle, scratch, ret, err) < 0)
             return -1;
         loaded = middle;
         name = name_at(ret, 0, erofs_block_size(erofs) - 1, &size);
@@ -86,7 +86,7 @@ static int find_block(struct romsim_erofs *erofs, const struct romsim_erofs_inod
     }
     if (found == UINT64_MAX)
         return 0;
-    if (found != loaded && erofs_dir_block(erofs, directory, found, scratch, ret, err) < 0)
+    if (found != loaded && erofs_dir_block_any(erofs, directory, found, scratch, ret, err) < 0)
         return -1;
     return 1;
 }

@@ -187,6 +187,12 @@ int erofs_dir_block(struct romsim_erofs *erofs, const struct romsim_erofs_inode 
                     uint64_t index, void *scratch, struct erofs_dir_block *ret,
                     struct romsim_error *err);
 
+/* The same for who takes each name as it comes: of the header, the first name's offset, only what
+ * is inside the block counts, as for the kernel's lookup. */
+int erofs_dir_block_any(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                        uint64_t index, void *scratch, struct erofs_dir_block *ret,
+                        struct romsim_error *err);
+
 /* The dirent `index` (< block->count); its name is checked. */
 int erofs_dir_entry(const struct erofs_dir_block *block, uint32_t index,
                     const struct romsim_erofs_inode *directory, struct romsim_erofs_dirent *ret,

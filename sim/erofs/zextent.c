@@ -157,7 +157,7 @@ static int encoded_extent(const struct erofs_zfile *file, const struct record *r
         extent->algorithm = format - 1;
     else
         extent->kind = EROFS_EXTENT_RAW;
-    if (erofs_check_pcluster(file, extent, err) < 0)
+    if (erofs_check_position(file, extent, err) < 0 || erofs_check_pcluster(file, extent, err) < 0)
         return -1;
     return format ? 0 : erofs_plain_extent(file, offset, interlaced, extent, err);
 }

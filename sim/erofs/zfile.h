@@ -76,6 +76,11 @@ int erofs_record_extent(const struct erofs_zfile *file, uint64_t offset, struct 
 int erofs_plain_extent(const struct erofs_zfile *file, uint64_t offset, bool interlaced,
                        struct erofs_extent *extent, struct romsim_error *err);
 
+/* For the kernel no pcluster begins in the first block of an image, but one that is tail-packed
+ * (z_erofs_register_pcluster() in fs/erofs/zdata.c). */
+int erofs_check_position(const struct erofs_zfile *file, const struct erofs_extent *extent,
+                         struct romsim_error *err);
+
 /* Checks sizes and the algorithm of an encoded pcluster. */
 int erofs_check_pcluster(const struct erofs_zfile *file, const struct erofs_extent *extent,
                          struct romsim_error *err);

@@ -16,9 +16,10 @@ static int damaged(const struct erofs_zfile *file, uint64_t offset, const char *
                             (unsigned long long)file->inode->nid, (unsigned long long)offset, what);
 }
 
-/* Where the extent that begins at `head` ends. */
-static int find_end(const struct erofs_zfile *file, const struct erofs_lcluster *head,
-                    uint64_t *ret, struct romsim_error *err)
+/* Where the extent that begins at `head` ends.  If an index on the way is damaged, then there, and
+ * there may be more (head->partial): the kernel looks no farther than it has to read. */
+static int find_end(const struct erofs_zfile *file, struct erofs_lcluster *head, uint64_t *ret,
+                    struct romsim_error *err)
 {
     uint64_t limit = head->lcn + (Z_EROFS_PCLUSTER_MAX_DSIZE >> file->lcluster_bits) + 1;
 
@@ -30,8 +31,11 @@ static int find_end(const struct erofs_zfile *file, const struct erofs_lcluster 
             *ret = file->inode->size;
             return 0;
         }
-        if (erofs_lcluster_load(file, lcn, &lcluster, err) < 0)
-            return -1;
+        if (erofs_lcluster_load(file, lcn, &lcluster, NULL) < 0) {
+            head->partial = true;
+            *ret = start;
+            return 0;
+        }
         if (erofs_is_head(&lcluster)) {
             *ret = min_u64(start + lcluster.start, file->inode->size);
             return 0;
@@ -65,6 +69,14 @@ static int find_block_count(const struct erofs_zfile *file, const struct erofs_l
     return 0;
 }
 
+int erofs_check_position(const struct erofs_zfile *file, const struct erofs_extent *extent,
+                         struct romsim_error *err)
+{
+    if (extent->position >> file->erofs->super.block_bits)
+        return 0;
+    return damaged(file, extent->start, "its pcluster begins in the image's first block", err);
+}
+
 int erofs_check_pcluster(const struct erofs_zfile *file, const struct erofs_extent *extent,
                          struct romsim_error *err)
 {
@@ -89,9 +101,11 @@ int erofs_check_pcluster(const struct erofs_zfile *file, const struct erofs_exte
 int erofs_plain_extent(const struct erofs_zfile *file, uint64_t offset, bool interlaced,
                        struct erofs_extent *extent, struct romsim_error *err)
 {
-    uint64_t right = 0;
+    uint64_t right = 0, lcluster_end = ((offset >> file->lcluster_bits) + 1) << file->lcluster_bits;
 
     extent->kind = EROFS_EXTENT_RAW;
+    if (extent->length > extent->encoded) /* of that the kernel reads what it has to */
+        extent->length = min_u64(extent->length, lcluster_end - extent->start);
     if (extent->length > extent->encoded)
         return damaged(file, extent->start, "a plain pcluster is shorter than its extent", err);
     if (!interlaced)
@@ -147,7 +161,7 @@ static int locate(const struct erofs_zfile *file, const struct erofs_lcluster *h
         return -1;
     extent->position = (uint64_t)head->block << file->erofs->super.block_bits;
     extent->encoded = min_u64((uint64_t)blocks << file->erofs->super.block_bits, UINT32_MAX);
-    return 0;
+    return erofs_check_position(file, extent, err);
 }
 
 static int index_extent(const struct erofs_zfile *file, uint64_t offset, struct erofs_extent *ret,

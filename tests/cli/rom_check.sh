@@ -57,7 +57,7 @@ damaged "a mode of no type" "has no known file type" $((file + 4)) a4 01
 damaged "a wrong link count" "a link count of 5 and 1 names" $((file + 44)) 05 00 00 00
 damaged "data over the superblock" "overlap the superblock" $((file + 16)) 00 00 00 00
 damaged "a symlink's size" "a symlink's target of 65283 bytes" $((link + 8)) 03 ff
-damaged "a dirent before the names" "no multiple of 12, or 0" $((dirents + 8)) 00 00
+damaged "a dirent before the names" "no dirent before the first name" $((dirents + 8)) 00 00
 damaged "names that do not rise" "the name of a dirent is from" $((dirents + 20)) 01 00
 damaged "a dirent of another type" "the dirent says file type 1, the inode has mode 40" \
     $((dirents + 12 * 2 + 10)) 01

@@ -312,8 +312,8 @@ static const struct {
     uint16_t nameoff;
     const char *message;
 } dirents[] = {
-    {0, 0, "no multiple of 12, or 0"},
-    {0, 47, "no multiple of 12, or 0"},
+    {0, 0, "no dirent before the first name"},
+    {0, 47, "no multiple of 12"},
     {0, 4092, "the first name is beyond"},
     {0, 65532, "the first name is beyond"},
     {0, 12, "a name of 0 bytes"},

@@ -40,6 +40,24 @@ static void set_nonhead(struct z_erofs_lcluster_index *index, uint16_t back, uin
     index->di_u.n.delta[1] = le16_make(ahead);
 }
 
+/* Reads the first `size` bytes of "/f". */
+static int read_up_to(struct crafted *image, size_t size, struct romsim_error *err)
+{
+    struct romsim_blob *blob = craft_blob(image);
+    struct romsim_erofs *erofs = romsim_erofs_open(blob, err);
+    struct romsim_erofs_inode inode;
+    uint8_t buffer[3 * CRAFT_BLOCK];
+    size_t got = 0;
+    int result;
+
+    ck_assert_ptr_nonnull(erofs);
+    ck_assert_int_eq(romsim_erofs_lookup_path(erofs, "/f", &inode, err), 1);
+    result = romsim_erofs_read(erofs, &inode, 0, buffer, size, &got, err);
+    romsim_erofs_close(erofs);
+    romsim_blob_unref(blob);
+    return result < 0 ? -1 : (int)got;
+}
+
 typedef void craft_indexes(struct crafted *image, struct z_erofs_map_header *header,
                            struct z_erofs_lcluster_index *indexes);
 
@@ -324,6 +342,8 @@ START_TEST(bad_records_are_found)
     check_says(image, "extents are not in order");
     records[1].lstart_lo = le32_make(1000);
     records[1].plen = le32_make(15u << 28 | 4096);
+    check_says(image, "its pcluster begins in the image's first block");
+    records[1].pstart_lo = le32_make(9 * CRAFT_BLOCK);
     check_says(image, "which the superblock does not name");
     records[1].plen = le32_make(100);
     check_says(image, "a plain pcluster is shorter");
@@ -379,12 +399,41 @@ START_TEST(compact_indexes_of_noise_do_no_harm)
 }
 END_TEST
 
+/* The kernel looks no farther than it has to read: what stands before a damaged index, or in the
+ * blocks that a plain pcluster has, is there. */
+START_TEST(a_file_is_read_up_to_its_damage)
+{
+    struct crafted *image = craft_new();
+    struct z_erofs_lcluster_index *indexes;
+    struct romsim_error err = {0};
+
+    craft_compressed(image, 3 * CRAFT_BLOCK, &indexes);
+    memset(craft_block(image, 8), 'x', CRAFT_BLOCK);
+    set_head(&indexes[0], Z_EROFS_LCLUSTER_TYPE_PLAIN, 0, 8);
+    set_head(&indexes[1], Z_EROFS_LCLUSTER_TYPE_PLAIN, 4096, 9); /* begins beyond the lcluster */
+    set_head(&indexes[2], Z_EROFS_LCLUSTER_TYPE_PLAIN, 0, 10);
+    ck_assert_int_eq(read_up_to(image, CRAFT_BLOCK, &err), CRAFT_BLOCK);
+    ck_assert_int_eq(read_up_to(image, CRAFT_BLOCK + 1, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "begins beyond the lcluster"));
+    check_says(image, "begins beyond the lcluster");
+
+    set_head(&indexes[1], Z_EROFS_LCLUSTER_TYPE_PLAIN, 5,
+             9); /* the first one's block ends before */
+    ck_assert_int_eq(read_up_to(image, CRAFT_BLOCK, &err), CRAFT_BLOCK);
+    ck_assert_int_eq(read_up_to(image, CRAFT_BLOCK + 1, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "a plain pcluster is shorter than its extent"));
+    check_says(image, "a plain pcluster is shorter than its extent");
+    free(image);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("erofs_hostile_z");
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, bad_indexes_are_found, 0, COMPRESSED);
+    tcase_add_test(tcase, a_file_is_read_up_to_its_damage);
     tcase_add_test(tcase, records_of_every_width_are_read);
     tcase_add_test(tcase, bad_records_are_found);
     tcase_add_test(tcase, a_file_of_too_many_records_is_bounded);

@@ -127,6 +127,24 @@ START_TEST(a_bad_dirent_does_not_hide_its_neighbours)
 }
 END_TEST
 
+/* The first dirent's offset says how many there are.  A directory with a wrong one is damaged, and
+ * a lookup still finds what it can. */
+START_TEST(a_wrong_number_of_dirents_hides_what_is_behind_it)
+{
+    static const char *const names[] = {".", "..", "a", "b", "c", NULL};
+    struct crafted *image = craft_new();
+    struct erofs_dirent *dirents;
+
+    craft_names(image, names);
+    dirents = craft_block(image, CRAFT_DATA);
+    dirents[0].nameoff = le16_make(4 * 12 + 5);
+    ck_assert_int_eq(look_up(image, "a"), 102);
+    ck_assert_int_eq(look_up(image, "c"), NOTHING);
+    check_says(image, "no multiple of 12");
+    free(image);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("erofs_lookup");
@@ -134,6 +152,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_lookup_finds_what_the_kernel_finds, 0,
                         sizeof(lookups) / sizeof(lookups[0]));
     tcase_add_test(tcase, a_nul_ends_a_name_in_the_middle_of_a_block);
+    tcase_add_test(tcase, a_wrong_number_of_dirents_hides_what_is_behind_it);
     tcase_add_test(tcase, a_bad_dirent_does_not_hide_its_neighbours);
     return unit_run_case("erofs_lookup", tcase);
 }
