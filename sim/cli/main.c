@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -17,11 +18,30 @@ static void occupy_closed_streams(void)
             return;
 }
 
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* A file that grows over the caller's limit (ulimit -f) is an error to report, EFBIG, and to clean
+ * up after.  A handler, unlike SIG_IGN, is not inherited by the programs that romsim starts. */
+static void survive_file_limit(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGXFSZ, NULL, &action) < 0 || action.sa_handler != SIG_DFL)
+        return;
+    action.sa_handler = do_nothing;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGXFSZ, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     int status;
 
     occupy_closed_streams();
+    survive_file_limit();
     /* Names are bytes, and the output must not depend on where it is made: no setlocale(). */
     status = cli_main(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
