@@ -4,39 +4,74 @@
  *
  * Nothing is written outside the target: every path is resolved by the kernel beneath the target's
  * descriptor with no symlink followed (openat2), whatever else happens in the target meanwhile.
- * Nothing that exists is replaced.  Symlinks that lead out of the target are refused unless they
- * are asked for.  What the user may not do (owners, devices, xattrs of the system) is left out, and
- * said once.
+ * Nothing that exists is replaced or changed.  Symlinks that lead out of the target are refused
+ * unless they are asked for.  What the user may not do (owners, devices, xattrs of the system) is
+ * left out, and said once.  What small images with much data may do to a disk, rom_limit.h says.
+ *
+ * A signal that asks for the end is looked for between files and pieces of them, so that no part of
+ * a file is left, and what is there is said.
  */
-#include "sim/cli/rom.h"
+#include "sim/cli/rom_limit.h"
 
+#include <romsim/checked.h>
 #include <romsim/file.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-enum { PIECE = 1 << 20 };
+/* What is all zeros in a file's block becomes a hole; what is refused is said so many times. */
+enum { PIECE = 1 << 20, BLOCK = 4096, REPORTS_MAX = 20 };
 
 struct extraction {
-    const char *file;
+    const char *file, *directory;
     struct rom_listing listing;
     int target;
-    bool is_root, all_links, as_json;
+    bool is_root, all_links, as_json, no_limit;
+    bool *is_made; /* of each entry: by us, so that its metadata is ours to set */
     size_t made;
-    size_t refused; /* and reported */
-    size_t skipped_owners, skipped_devices, skipped_xattrs;
-    uint32_t *first_names; /* of hard-linked files: by nid, see find_first() */
-    size_t first_count;
+    size_t refused; /* the first REPORTS_MAX are reported */
+    size_t refused_links, existing;
+    size_t skipped_owners, skipped_setids, skipped_devices, skipped_xattrs;
+    struct rom_names names;
     uint8_t *buffer;
+    sigset_t ending; /* the signals to look for */
+    int ended_by;    /* the one that came, or 0 */
 };
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+/* From here on they wait until is_ended() looks.  One that the caller ignores stays ignored. */
+static void hold_signals(struct extraction *extraction)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+
+    sigemptyset(&extraction->ending);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&extraction->ending, signals[i]);
+    sigprocmask(SIG_BLOCK, &extraction->ending, NULL);
+}
+
+static bool is_ended(struct extraction *extraction)
+{
+    const struct timespec now = {0};
+    int number = extraction->ended_by ? 0 : sigtimedwait(&extraction->ending, NULL, &now);
+
+    if (number > 0)
+        extraction->ended_by = number;
+    return extraction->ended_by != 0;
+}
 
 /* ---- beneath the target ------------------------------------------------------------------- */
 
@@ -81,7 +116,8 @@ static void set_xattrs(struct extraction *extraction, int fd,
     }
 }
 
-/* Owner before mode: chown() clears the set-id bits.  An ordinary user's files get none. */
+/* The owner goes before the mode, since chown() clears the set-id bits.  Without the owners these
+ * bits would lend the caller's own rights to others: then no file gets them. */
 static int set_metadata(struct extraction *extraction, int fd,
                         const struct romsim_erofs_inode *inode)
 {
@@ -92,8 +128,9 @@ static int set_metadata(struct extraction *extraction, int fd,
     if (extraction->is_root) {
         if (fchown(fd, inode->uid, inode->gid) < 0)
             return -1;
-    } else if (inode->uid != geteuid() || inode->gid != getegid()) {
-        extraction->skipped_owners++;
+    } else {
+        extraction->skipped_owners += inode->uid != geteuid() || inode->gid != getegid();
+        extraction->skipped_setids += (mode & 06000) != 0;
         mode &= 01777;
     }
     if (inode->xattr_size)
@@ -121,7 +158,38 @@ static int set_metadata_at(struct extraction *extraction, int parent, const char
 
 /* ---- files -------------------------------------------------------------------------------- */
 
-/* Holes stay holes. */
+/* Is the block at `*at` all zeros?  Moves behind it. */
+static bool next_block(const uint8_t *bytes, size_t size, size_t *at)
+{
+    static const uint8_t zeros[BLOCK];
+    size_t start = *at;
+
+    *at += min_u64(BLOCK, size - start);
+    return memcmp(bytes + start, zeros, *at - start) == 0;
+}
+
+/* Writes what is not zeros into a file that has nothing there yet. */
+static int write_piece(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
+{
+    size_t at = 0, written = 0;
+
+    while (at < size) {
+        size_t start = at;
+        bool is_zero = next_block(bytes, size, &at);
+        size_t end = is_zero ? start : at;
+        int errnum = 0;
+
+        if (end > written && (is_zero || at == size))
+            errnum = romsim_write_fully(fd, bytes + written, end - written, offset + written);
+        if (errnum != 0)
+            return errnum;
+        if (is_zero)
+            written = at;
+    }
+    return 0;
+}
+
+/* Holes stay holes, and zeros become some: images have files of zeros that no disk holds. */
 static int write_data(struct extraction *extraction, int fd, const struct romsim_erofs_inode *inode,
                       struct romsim_error *error)
 {
@@ -138,11 +206,13 @@ static int write_data(struct extraction *extraction, int fd, const struct romsim
 
         if (is_hole < 0)
             return -1;
+        if (is_ended(extraction))
+            return romsim_error_set(error, EINTR, "stopped");
         if (is_hole)
             continue;
         if (romsim_erofs_read(erofs, inode, offset, extraction->buffer, PIECE, &got, error) < 0)
             return -1;
-        errnum = romsim_write_fully(fd, extraction->buffer, got, offset);
+        errnum = write_piece(fd, extraction->buffer, got, offset);
         if (errnum != 0)
             return romsim_error_system(error, errnum, "cannot write");
         size = got;
@@ -201,9 +271,9 @@ static int extract_link(struct extraction *extraction, int parent, size_t index,
     if (!target)
         return -1;
     if (!extraction->all_links && !link_stays_inside(target, depth)) {
-        romsim_error_set(error, EPERM, "a symlink that may lead out of the target, to '%s'",
-                         QUOTE(target));
-        return romsim_error_hint(error, "--all-links makes such symlinks, too");
+        extraction->refused_links++;
+        return romsim_error_set(error, EPERM, "a symlink that may lead out of the target, to '%s'",
+                                QUOTE(target));
     }
     if (symlinkat(target, parent, name) < 0)
         return romsim_error_system(error, errno, "cannot make it");
@@ -225,25 +295,6 @@ static int extract_special(struct extraction *extraction, int parent, const char
         return romsim_error_system(error, errno, "cannot make it");
     if (set_metadata_at(extraction, parent, name, inode) < 0)
         return romsim_error_system(error, errno, "cannot set its owner, mode or time");
-    return 0;
-}
-
-/* The earlier entry with the same inode, or 0.  The table has a slot for each bit of a nid's hash;
- * a collision only costs a comparison more. */
-static size_t find_first(struct extraction *extraction, size_t index)
-{
-    const struct rom_entry *entries = extraction->listing.entries.items;
-    uint64_t nid = entries[index].nid;
-    size_t slot = (nid * UINT64_C(0x9E3779B97F4A7C15) >> 20) % extraction->first_count;
-
-    while (extraction->first_names[slot]) {
-        size_t other = extraction->first_names[slot] - 1;
-
-        if (entries[other].nid == nid)
-            return other;
-        slot = (slot + 1) % extraction->first_count;
-    }
-    extraction->first_names[slot] = (uint32_t)index + 1;
     return 0;
 }
 
@@ -272,7 +323,7 @@ static int extract_entry(struct extraction *extraction, size_t index, struct rom
     if (S_ISDIR(inode.mode))
         return mkdirat(parent, name, 0700) < 0 ? romsim_error_system(error, errno, "cannot make it")
                                                : 0;
-    first = inode.links > 1 ? find_first(extraction, index) : 0;
+    first = inode.links > 1 ? rom_names_first(&extraction->names, &extraction->listing, index) : 0;
     if (first)
         return extract_hard_link(extraction, parent, name, first, error);
     if (S_ISREG(inode.mode))
@@ -288,15 +339,19 @@ static void report_entry(struct extraction *extraction, size_t index, struct rom
 {
     CLEANUP_FREE char *path = rom_path(&extraction->listing, index, false);
 
+    extraction->existing += error->errnum == EEXIST;
+    if (extraction->refused++ >= REPORTS_MAX)
+        return;
     romsim_error_context(error, "%s", path ? QUOTE(path) : "?");
     rom_report(extraction->file, error);
-    extraction->refused++;
 }
 
-/* Directories get their modes and times last, from the innermost out. */
+/* Directories get their modes and times last, from the innermost out; those that were there before
+ * keep theirs. */
 static void finish_directory(struct extraction *extraction, size_t index)
 {
-    CLEANUP_FREE char *path = rom_path(&extraction->listing, index, true);
+    CLEANUP_FREE char *path =
+        extraction->is_made[index] ? rom_path(&extraction->listing, index, true) : NULL;
     struct romsim_erofs_inode inode;
     struct romsim_error error = {0};
     CLEANUP_FD int fd = -1;
@@ -304,8 +359,6 @@ static void finish_directory(struct extraction *extraction, size_t index)
     if (!path || rom_inode(&extraction->listing, index, &inode, &error) < 0 || !S_ISDIR(inode.mode))
         return;
     fd = open_beneath(extraction, *path ? path : ".", O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0 && errno == ENOENT)
-        return; /* it was not made, and that was reported */
     if (fd >= 0 && set_metadata(extraction, fd, &inode) == 0)
         return;
     romsim_error_system(&error, errno, "cannot set its owner, mode or time");
@@ -321,13 +374,14 @@ static void extract_all(struct extraction *extraction)
     /* A single file is asked for: it is its own parent in the listing. */
     if (rom_inode(&extraction->listing, 0, &inode, NULL) == 0 && !S_ISDIR(inode.mode))
         first = 0;
-    for (size_t i = first; i < count; i++) {
+    for (size_t i = first; i < count && !is_ended(extraction); i++) {
         struct romsim_error error = {0};
 
-        if (extract_entry(extraction, i, &error) < 0)
-            report_entry(extraction, i, &error);
-        else
+        extraction->is_made[i] = extract_entry(extraction, i, &error) == 0;
+        if (extraction->is_made[i])
             extraction->made++;
+        else if (!extraction->ended_by)
+            report_entry(extraction, i, &error);
     }
     for (size_t i = count; i-- > 0;)
         finish_directory(extraction, i);
@@ -335,90 +389,185 @@ static void extract_all(struct extraction *extraction)
 
 static json_t *json_result(const struct extraction *extraction)
 {
-    return json_pack("{s:I, s:I, s:{s:I, s:I, s:I}}", "made", (json_int_t)extraction->made,
+    return json_pack("{s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "made", (json_int_t)extraction->made,
                      "refused", (json_int_t)extraction->refused, "left out", "owners",
-                     (json_int_t)extraction->skipped_owners, "devices",
+                     (json_int_t)extraction->skipped_owners, "set-id bits",
+                     (json_int_t)extraction->skipped_setids, "devices",
                      (json_int_t)extraction->skipped_devices, "xattrs",
                      (json_int_t)extraction->skipped_xattrs);
 }
 
 static void say_skipped(const struct extraction *extraction)
 {
+    const char *why = geteuid() == 0 ? "--no-owner" : "you are not root";
+
     if (extraction->skipped_owners)
-        cli_note("%zu files belong to you instead of their owners in the image (you are not root)",
-                 extraction->skipped_owners);
+        cli_note("%zu files belong to you instead of their owners in the image (%s)",
+                 extraction->skipped_owners, why);
+    if (extraction->skipped_setids)
+        cli_note("%zu files lost their set-user-id and set-group-id bits (%s)",
+                 extraction->skipped_setids, why);
     if (extraction->skipped_devices)
-        cli_note("%zu devices were left out (you are not root)", extraction->skipped_devices);
+        cli_note("%zu devices were left out (%s)", extraction->skipped_devices, why);
     if (extraction->skipped_xattrs)
         cli_note("%zu xattrs could not be set", extraction->skipped_xattrs);
 }
 
-static int open_target(const char *path)
+/* What the reports of single files leave open. */
+static void say_refused(const struct extraction *extraction)
 {
-    int fd;
+    if (extraction->refused > REPORTS_MAX)
+        cli_note("and %zu more files were not made", extraction->refused - REPORTS_MAX);
+    if (extraction->existing)
+        cli_note("%zu of the files are in '%s' already and were left as they are: use another "
+                 "directory",
+                 extraction->existing, QUOTE(extraction->directory));
+    if (extraction->refused_links)
+        cli_note("--all-links makes symlinks that may lead out of the target, too");
+    if (extraction->ended_by)
+        cli_note("stopped: %zu files are in '%s'", extraction->made, QUOTE(extraction->directory));
+}
 
-    if (mkdir(path, 0777) < 0 && errno != EEXIST)
-        fd = -1;
-    else
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        struct romsim_error error;
+/* ---- the target --------------------------------------------------------------------------- */
 
-        romsim_error_system(&error, errno, "cannot unpack into '%s'", QUOTE(path));
-        cli_report(&error);
+static void hint_parent(struct romsim_error *error, const char *path)
+{
+    size_t size = strlen(path);
+    CLEANUP_FREE char *parent = NULL;
+
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 1 && path[size - 1] != '/')
+        size--;
+    parent = strndup(path, size > 1 ? size - 1 : size);
+    if (parent && size > 1)
+        romsim_error_hint(error, "make the directory above it first: mkdir -p '%s'", QUOTE(parent));
+}
+
+static int open_target(struct extraction *extraction)
+{
+    const char *path = extraction->directory;
+    struct romsim_error error;
+    int errnum = mkdir(path, 0777) < 0 ? errno : 0;
+
+    extraction->is_made[0] = !errnum;
+    if (!errnum || errnum == EEXIST) {
+        extraction->target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (extraction->target >= 0)
+            return CLI_OK;
+        errnum = errno;
     }
-    return fd;
+    romsim_error_system(&error, errnum, "cannot unpack into '%s'", QUOTE(path));
+    if (errnum == ENOENT)
+        hint_parent(&error, path);
+    return cli_report(&error);
+}
+
+/* Before anything is written. */
+static int check_limit(struct extraction *extraction, uint64_t *ret_size)
+{
+    struct romsim_blob *image = romsim_erofs_blob(extraction->listing.erofs);
+    uint64_t image_size = romsim_blob_size(image), most = rom_limit(image_size);
+    struct romsim_error error = {0};
+    bool cut;
+
+    rom_data_size(&extraction->listing, &extraction->names, most, ret_size, &cut);
+    if (*ret_size <= most)
+        return CLI_OK;
+    romsim_error_set(&error, EFBIG, "%s%s of data come out of an image of %s",
+                     cut ? "more than " : "", SIZE_TEXT(*ret_size), SIZE_TEXT(image_size));
+    romsim_error_hint(&error, "--no-limit unpacks it nevertheless");
+    return rom_report(extraction->file, &error);
+}
+
+static int check_space(struct extraction *extraction, uint64_t size)
+{
+    struct romsim_error error = {0};
+    struct statvfs fs;
+    uint64_t space;
+
+    /* Some file systems do not say. */
+    if (fstatvfs(extraction->target, &fs) < 0 || !fs.f_blocks)
+        return CLI_OK;
+    if (!checked_multiply(geteuid() == 0 ? fs.f_bfree : fs.f_bavail, fs.f_frsize, &space) ||
+        size <= space)
+        return CLI_OK;
+    if (extraction->is_made[0])
+        rmdir(extraction->directory);
+    romsim_error_set(&error, ENOSPC, "%s of data come out of it, '%s' has room for %s",
+                     SIZE_TEXT(size), QUOTE(extraction->directory), SIZE_TEXT(space));
+    romsim_error_hint(&error, "--no-limit tries it nevertheless");
+    return rom_report(extraction->file, &error);
+}
+
+/* ---- the command -------------------------------------------------------------------------- */
+
+static int prepare(struct extraction *extraction)
+{
+    struct romsim_error error;
+    uint64_t size = 0;
+    int status = CLI_OK;
+
+    extraction->is_made = calloc(extraction->listing.entries.count, sizeof(bool));
+    extraction->buffer = malloc(PIECE);
+    if (!extraction->is_made || !extraction->buffer ||
+        rom_names_init(&extraction->names, &extraction->listing) < 0) {
+        romsim_error_nomem(&error);
+        return cli_report(&error);
+    }
+    if (!extraction->no_limit)
+        status = check_limit(extraction, &size);
+    if (status == CLI_OK)
+        status = open_target(extraction);
+    return status == CLI_OK ? check_space(extraction, size) : status;
 }
 
 static int run_loaded(struct extraction *extraction)
 {
-    struct romsim_error error;
+    int status = prepare(extraction);
 
-    extraction->first_count = extraction->listing.entries.count * 2 + 1;
-    extraction->first_names = calloc(extraction->first_count, sizeof(uint32_t));
-    extraction->buffer = malloc(PIECE);
-    if (!extraction->first_names || !extraction->buffer) {
-        romsim_error_nomem(&error);
-        return cli_report(&error);
-    }
+    if (status != CLI_OK)
+        return status;
+    hold_signals(extraction);
     extract_all(extraction);
     if (extraction->as_json)
         cli_print_json(json_result(extraction));
     else
         say_skipped(extraction);
+    say_refused(extraction);
+    if (extraction->ended_by)
+        return 128 + extraction->ended_by;
     return extraction->refused ? CLI_FAILED : CLI_OK;
 }
 
 static int run_extract(const struct cli_args *args)
 {
-    const char *file = args->operands[0], *directory = cli_value(args, "output");
     const char *path = args->operand_count > 1 ? args->operands[1] : NULL;
     CLEANUP_EROFS struct romsim_erofs *erofs = NULL;
     struct extraction extraction = {
-        .file = file,
+        .file = args->operands[0],
+        .directory = cli_value(args, "output"),
         .target = -1,
         .is_root = geteuid() == 0 && !cli_has(args, "no-owner"),
         .all_links = cli_has(args, "all-links"),
         .as_json = cli_has(args, "json"),
+        .no_limit = cli_has(args, "no-limit"),
     };
     int status;
 
-    if (!directory)
+    if (!extraction.directory)
         return cli_usage(args, "it needs --output DIR");
-    erofs = rom_open(file);
+    erofs = rom_open(extraction.file);
     if (!erofs)
         return CLI_FAILED;
-    status = rom_listing_load(erofs, file, path, true, &extraction.listing);
-    if (status == CLI_OK)
-        extraction.target = open_target(directory);
-    if (status == CLI_OK && extraction.target < 0)
-        status = CLI_FAILED;
+    status = rom_listing_load(erofs, extraction.file, path, true, &extraction.listing);
     if (status == CLI_OK)
         status = run_loaded(&extraction);
     if (extraction.target >= 0)
         close(extraction.target);
     rom_listing_release(&extraction.listing);
-    free(extraction.first_names);
+    rom_names_release(&extraction.names);
+    free(extraction.is_made);
     free(extraction.buffer);
     return status;
 }
@@ -426,7 +575,8 @@ static int run_extract(const struct cli_args *args)
 static const struct cli_option options[] = {
     {"output", 'o', "DIR", "where to; made if it is not there"},
     {"all-links", 0, NULL, "also make symlinks that lead out of DIR"},
-    {"no-owner", 0, NULL, "let everything belong to you"},
+    {"no-owner", 0, NULL, "let everything belong to you, as root too"},
+    ROM_OPTION_NO_LIMIT,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
 };
@@ -437,8 +587,11 @@ const struct cli_command cli_rom_extract = {
     .operands_min = 1,
     .operands_max = 2,
     .summary = "unpack an EROFS image, or a part of it, into a directory",
-    .description = "Nothing is written outside DIR, nothing that exists is replaced, and symlinks\n"
-                   "that lead out of DIR are refused.\n",
+    .description =
+        "Nothing is written outside DIR, nothing that exists is replaced or changed, and\n"
+        "symlinks that lead out of DIR are refused.  Owners are kept for root only; where\n"
+        "they are not, devices are left out and set-user-id and set-group-id bits are\n"
+        "dropped.\n",
     .options = options,
     .run = run_extract,
 };

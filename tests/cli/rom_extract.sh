@@ -29,6 +29,23 @@ is "$(ls single)" text_100 "only that file"
 fails 1 "nothing that is there is replaced" romsim rom extract plain.erofs text_100 -o single
 like "$out" "File exists" "it is said why"
 fails 2 "a target is needed" romsim rom extract plain.erofs
+fails 1 "the directory above the target has to be there" romsim rom extract plain.erofs -o up/down/x
+like "$out" "hint: make the directory above it first: mkdir -p 'up/down'" "and how to make it is said"
+
+# What was there keeps its mode, its time and its owner.
+mkdir -m 700 mine mine/dir
+touch -d 2001-01-01 mine/dir
+fails 1 "a target that is there is filled" romsim rom extract plain.erofs -o mine
+is "$(stat -c %a mine mine/dir | tr '\n' ' ')" "700 700 " "but keeps its mode, as do directories in it"
+is "$(stat -c %a mine/dir/sub)" "$(stat -c %a out-plain/dir/sub)" "those that were made have the image's"
+mkdir -m 700 empty
+ok "an empty target is filled" romsim rom extract plain.erofs -o empty
+is "$(stat -c %a empty)" 700 "and keeps its mode"
+fails 1 "a second time" romsim rom extract plain.erofs -o empty
+is "$(grep -c 'File exists' <<<"$out")" 20 "twenty files are named"
+like "$out" "romsim: and 119 more files were not made" "the others counted"
+like "$out" "139 of the files are in 'empty' already and were left as they are: use another directory" \
+    "and what to do is said"
 
 # Links that lead out; a link that an entry of the image could be written through.
 if need mkfs.erofs "links that lead out are refused"; then
@@ -46,6 +63,7 @@ if need mkfs.erofs "links that lead out are refused"; then
     like "$out" "/d/out: a symlink that may lead out" "relative ones"
     like "$out" "/d/winding: a symlink that may lead out" "those that go up behind a link"
     unlike "$out" "out2" "but not those that stay inside"
+    is "$(grep -c -e --all-links <<<"$out")" 1 "the option is said once"
     is "$(cd evil && find . | LC_ALL=C sort | tr '\n' ' ')" \
         ". ./d ./d/dot ./d/e ./d/e/f ./d/e/out2 ./d/inside " "the rest is extracted"
     ok "they are made if asked for" romsim rom extract evil.erofs --all-links -o evil2
@@ -66,10 +84,73 @@ is "$(jq -c '[.made, .refused]' counted.json)" "[$(romsim rom ls -R plain.erofs 
 mkdir large
 head -c 3000000 /dev/zero | tr '\0' x >large/file
 romsim rom pack --compress lz4 -o large.erofs large >/dev/null
-within_limit() { (trap '' XFSZ; ulimit -f 2000; exec "$ROMSIM" rom extract -o half large.erofs); }
+within_limit() { (ulimit -f 2000; exec "$ROMSIM" rom extract -o half large.erofs); }
 fails 1 "a file that cannot be written whole" within_limit
-like "$out" "large.erofs: error: /file: " "is named"
+like "$out" "large.erofs: error: /file: cannot make a file of 3000000 bytes: File too large" "is named"
 is "$(ls -A half)" "" "and nothing of it is left"
+
+# Without the owners nothing is left that lends the caller's rights, or root's.
+mkdir odd
+echo x >odd/file
+chmod 6755 odd/file
+if can root && mknod odd/null c 1 3 2>/dev/null; then
+    romsim rom pack odd -o odd.erofs >/dev/null
+    ok "root extracts without owners" romsim rom extract odd.erofs --no-owner -o odd-out
+    is "$(ls odd-out) $(stat -c %a odd-out/file)" "file 755" "devices and set-id bits are left out"
+    like "$out" "1 devices were left out (--no-owner)" "and the reason is said for devices"
+    like "$out" "1 files lost their set-user-id and set-group-id bits (--no-owner)" "and for the bits"
+    romsim rom extract odd.erofs -o odd-root
+    is "$(ls odd-root | tr '\n' ' ')$(stat -c %a odd-root/file)" "file null 6755" "with them root gets both"
+else
+    skip "root extracts without owners" "cannot make devices"
+fi
+
+# Zeros become holes, compressed or not.
+mkdir zeros
+{ head -c 40000000 /dev/zero; echo end; head -c 5000000 /dev/zero; echo x; } >zeros/file
+for how in "" "--compress lz4"; do
+    # shellcheck disable=SC2086
+    romsim rom pack $how zeros -o zeros.erofs >/dev/null 2>&1
+    rm -rf zeros-out
+    romsim rom extract zeros.erofs -o zeros-out
+    ok "a file of zeros is the same${how:+ with $how}" cmp zeros/file zeros-out/file
+    is "$(($(stat -c '%b * %B' zeros-out/file) <= 65536))" 1 "and takes no room"
+done
+
+# 250 files that share the same 8 MiB: 2 GB from 8 MB.
+mkdir shared
+for i in $(seq 250); do echo "$i" >"shared/$i"; done
+head -c 8388608 /dev/zero | tr '\0' x >shared/data
+romsim rom pack shared -o shared.erofs >/dev/null
+romsim rom ls -R --json shared.erofs >shared.json
+python3 - <<'END'
+import json
+files = [x for x in json.load(open('shared.json')) if x['type'] == 'file']
+image = bytearray(open('shared.erofs', 'rb').read())
+data = [x for x in files if x['path'] == '/data'][0]['nid'] * 32
+for x in files:
+    at = x['nid'] * 32
+    width = 8 if x['extended'] else 4
+    image[at + 8:at + 8 + width] = (8388608).to_bytes(width, 'little')
+    image[at + 16:at + 20] = image[data + 16:data + 20]
+image[1024 + 8] = 0 # no checksum
+open('shared.erofs', 'wb').write(image)
+END
+fails 1 "a bomb of shared data is refused" romsim rom extract shared.erofs -o bomb
+like "$out" "shared.erofs: error: 2.0 GiB of data come out of an image of 9" "with both figures"
+like "$out" "--no-limit" "and the option"
+is "$(ls -d bomb 2>&1 >/dev/null | wc -l)" 1 "before anything is made"
+ok "a part below the limit is extracted" romsim rom extract shared.erofs 7 -o part-of-bomb
+
+# A signal: what is complete stays, and it is said.
+"$ROMSIM" rom extract shared.erofs --no-limit -o stopped 2>said &
+for _ in $(seq 500); do [ -e stopped/100 ] && break; sleep 0.01; done
+kill -TERM $!
+wait $!
+is "$?" 143 "an extraction that is stopped ends as by the signal"
+is "$(cat said)" "romsim: stopped: $(ls stopped | wc -l) files are in 'stopped'" "says what is there"
+is "$(find stopped -type f ! -size 8388608c)" "" "and leaves no part of a file"
+rm -rf stopped
 
 # As an ordinary user: everything readable comes out, what is not possible is said.
 if need user "an ordinary user extracts"; then
