@@ -6,11 +6,12 @@
 #include <romsim/image.h>
 #include <romsim/text.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 static const struct cli_option options[] = {
-    {"output", 'o', "FILE", "the ROM to write"},
+    {"output", 'o', "FILE", "the ROM to write; '-' is standard output"},
     {"format", 0, "FORMAT", "erofs, cpio or raw; else what fits the source"},
     {"compress", 0, "HOW", "EROFS only: lz4 or lz4hc[:1-12]"},
     {"inline", 0, NULL, "EROFS only: small data beside the inodes"},
@@ -41,6 +42,39 @@ static int parse_format(const struct cli_args *args, enum romsim_pack_format *re
         }
     cli_usage(args, "unknown format '%s': erofs, cpio or raw", QUOTE(value));
     return -1;
+}
+
+static bool is_compression(const char *how)
+{
+    if (strcmp(how, "lz4") == 0 || strcmp(how, "lz4hc") == 0)
+        return true;
+    if (strncmp(how, "lz4hc:", 6) != 0)
+        return false;
+    how += 6;
+    /* 1 to 12, and nothing that is not written so */
+    return (how[0] >= '1' && how[0] <= '9' && !how[1]) ||
+           (how[0] == '1' && how[1] >= '0' && how[1] <= '2' && !how[2]);
+}
+
+/* What can be told without a look at the source. */
+static int check_options(const struct cli_args *args,
+                         const struct romsim_pack_options *pack_options)
+{
+    bool is_tuned = pack_options->erofs.compress || pack_options->erofs.inline_data;
+
+    if (pack_options->erofs.compress && !is_compression(pack_options->erofs.compress))
+        return cli_usage(args, "unknown compression '%s': lz4, lz4hc or lz4hc:LEVEL, from 1 to 12",
+                         QUOTE(pack_options->erofs.compress));
+    if (is_tuned && pack_options->format != ROMSIM_PACK_AUTO &&
+        pack_options->format != ROMSIM_PACK_EROFS)
+        return cli_usage(args, "--%s is for EROFS, not for --format %s",
+                         pack_options->erofs.compress ? "compress" : "inline",
+                         QUOTE(cli_value(args, "format")));
+    if (strcmp(cli_value(args, "output"), "-") == 0 && cli_has(args, "json"))
+        return cli_usage(args, "--json and --output - both want standard output");
+    if (strcmp(cli_value(args, "output"), "-") == 0 && isatty(STDOUT_FILENO))
+        return cli_usage(args, "a ROM is not for a terminal: --output FILE, or redirect it");
+    return CLI_OK;
 }
 
 static void print_ratio(const struct romsim_pack_result *result)
@@ -76,6 +110,39 @@ static int print_text(const char *path, struct romsim_blob *blob,
     return CLI_OK;
 }
 
+static void print_notes(const struct romsim_pack_options *pack_options,
+                        const struct romsim_pack_result *result)
+{
+    if (result->lost_xattrs > 0)
+        cli_warn(
+            "cpio has no place for extended attributes: %llu files and directories lost theirs",
+            (unsigned long long)result->lost_xattrs);
+    if (pack_options->erofs.compress)
+        print_ratio(result);
+}
+
+/* Standard output has the ROM alone. */
+static int pack_to_stdout(const struct cli_args *args,
+                          const struct romsim_pack_options *pack_options)
+{
+    struct romsim_pack_result result;
+    struct romsim_error err = {0};
+    CLEANUP_BLOB struct romsim_blob *blob =
+        romsim_image_pack(args->operands[0], pack_options, -1, &result, &err);
+    uint64_t size = blob ? romsim_blob_size(blob) : 0;
+
+    if (!blob)
+        return cli_report(&err);
+    if (fwrite(romsim_blob_bytes(blob), 1, size, stdout) != size || fflush(stdout) != 0) {
+        romsim_error_system(&err, errno, "cannot write the ROM");
+        cli_report(&err);
+        clearerr(stdout); /* main() need not say it again */
+        return CLI_FAILED;
+    }
+    print_notes(pack_options, &result);
+    return CLI_OK;
+}
+
 static int pack(const struct cli_args *args, const struct romsim_pack_options *pack_options)
 {
     const char *path = cli_value(args, "output");
@@ -90,12 +157,7 @@ static int pack(const struct cli_args *args, const struct romsim_pack_options *p
                              &result, &err);
     if (!blob || !romsim_blob_sha256(blob) || output_commit(&output, &err) < 0)
         return cli_report(&err);
-    if (result.lost_xattrs > 0)
-        cli_warn(
-            "cpio has no place for extended attributes: %llu files and directories lost theirs",
-            (unsigned long long)result.lost_xattrs);
-    if (pack_options->erofs.compress)
-        print_ratio(&result);
+    print_notes(pack_options, &result);
     return cli_has(args, "json") ? print_json(path, blob, &result)
                                  : print_text(path, blob, &result);
 }
@@ -110,8 +172,11 @@ static int run(const struct cli_args *args)
 
     if (!cli_value(args, "output"))
         return cli_usage(args, "where to? --output FILE is missing");
-    if (parse_format(args, &pack_options.format) < 0)
+    if (parse_format(args, &pack_options.format) < 0 ||
+        check_options(args, &pack_options) != CLI_OK)
         return CLI_USAGE;
+    if (strcmp(cli_value(args, "output"), "-") == 0)
+        return pack_to_stdout(args, &pack_options);
     return pack(args, &pack_options);
 }
 
