@@ -391,7 +391,7 @@ static json_t *json_result(const struct extraction *extraction)
 {
     return json_pack("{s:I, s:I, s:{s:I, s:I, s:I, s:I}}", "made", (json_int_t)extraction->made,
                      "refused", (json_int_t)extraction->refused, "left out", "owners",
-                     (json_int_t)extraction->skipped_owners, "set-id bits",
+                     (json_int_t)extraction->skipped_owners, "setid",
                      (json_int_t)extraction->skipped_setids, "devices",
                      (json_int_t)extraction->skipped_devices, "xattrs",
                      (json_int_t)extraction->skipped_xattrs);

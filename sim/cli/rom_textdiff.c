@@ -2,23 +2,28 @@
 /*
  * rom_textdiff.c: the lines in which two texts differ, in unified form.
  *
- * Myers' greedy algorithm: the shortest script of insertions and deletions is found by trying 0, 1,
- * 2, ... of them and keeping, for each diagonal, how far it reaches.  The reaches of all rounds are
- * kept to walk back, so memory goes with the square of the number of changes; beyond
- * CHANGES_MAX the rest is shown as replaced as a whole.
+ * What the texts begin and end with in common is put aside; of the rest each line gets a number,
+ * equal lines the same, and Myers' greedy algorithm goes over the numbers: the shortest script of
+ * insertions and deletions is found by trying 0, 1, 2, ... of them and keeping, for each diagonal,
+ * how far it reaches.  The reaches of all rounds are kept to walk back, so memory goes with the
+ * square of the number of changes; beyond CHANGES_MAX, or STEPS_MAX lines compared, the rest is
+ * shown as replaced as a whole.
  */
 #include "sim/cli/rom_diff.h"
 
+#include <romsim/checked.h>
 #include <romsim/text.h>
 
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1 << 20, CHANGES_MAX = 1500, CONTEXT = 3 };
+enum { TEXT_MAX = 4 << 20, LINES_MAX = 500000, CONTEXT = 3 };
+enum { CHANGES_MAX = 1500, STEPS_MAX = 40000000, STEPS_A_BYTE = 8 };
 
 struct line {
     const char *text;
     uint32_t size; /* with the newline */
+    uint32_t id;   /* of its text, among the lines that are compared */
 };
 
 DEFINE_VECTOR(lines, struct line);
@@ -46,7 +51,7 @@ static int split(struct text *text)
 
     while (at < end) {
         const char *newline = memchr(at, '\n', end - at);
-        struct line line = {at, newline ? newline + 1 - at : end - at};
+        struct line line = {at, newline ? newline + 1 - at : end - at, 0};
 
         if (lines_append(&text->lines, line) < 0)
             return -1;
@@ -55,20 +60,34 @@ static int split(struct text *text)
     return 0;
 }
 
-/* 1 if it is text, 0 if not, -1. */
-static int load(const struct text_side *side, struct text *ret, struct romsim_error *error)
+/* Loads a file's lines, or says in *ret_reason why not.  0 or -1. */
+static int load(const struct text_side *side, uint64_t *budget, struct text *ret,
+                const char **ret_reason, struct romsim_error *error)
 {
-    if (side->inode->size > TEXT_MAX)
+    if (side->inode->size > TEXT_MAX) {
+        *ret_reason = "over 4 MiB";
         return 0;
+    }
+    if (side->inode->size > *budget) {
+        *ret_reason = "too many texts differ; --no-limit goes on";
+        return 0;
+    }
+    *budget -= side->inode->size;
     ret->bytes = malloc(side->inode->size + 1);
     if (!ret->bytes)
         return romsim_error_nomem(error);
     if (romsim_erofs_read(side->erofs, side->inode, 0, ret->bytes, side->inode->size, &ret->size,
                           error) < 0)
         return -1;
-    if (!is_text(ret->bytes, ret->size))
+    if (!is_text(ret->bytes, ret->size)) {
+        *ret_reason = "not text";
         return 0;
-    return split(ret) < 0 ? romsim_error_nomem(error) : 1;
+    }
+    if (split(ret) < 0)
+        return romsim_error_nomem(error);
+    if (ret->lines.count > LINES_MAX)
+        *ret_reason = "over 500000 lines";
+    return 0;
 }
 
 static void release(struct text *text)
@@ -77,19 +96,59 @@ static void release(struct text *text)
     lines_reset(&text->lines);
 }
 
+static int compare_lines(const struct line *a, const struct line *b)
+{
+    int order = memcmp(a->text, b->text, a->size < b->size ? a->size : b->size);
+
+    return order ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    struct line *const *x = a, *const *y = b;
+
+    return compare_lines(*x, *y);
+}
+
+/* Gives equal lines of both arrays equal numbers.  Sorted and not hashed: nobody can make a text
+ * that takes long. */
+static int number_lines(struct line *old, size_t old_count, struct line *new, size_t new_count,
+                        struct romsim_error *error)
+{
+    size_t count = old_count + new_count;
+    CLEANUP_FREE struct line **places = malloc((count + 1) * sizeof(struct line *));
+
+    if (!places)
+        return romsim_error_nomem(error);
+    for (size_t i = 0; i < count; i++)
+        places[i] = i < old_count ? &old[i] : &new[i - old_count];
+    qsort(places, count, sizeof(struct line *), compare_places);
+    for (size_t i = 1; i < count; i++)
+        places[i]->id = places[i - 1]->id + (compare_lines(places[i - 1], places[i]) != 0);
+    return 0;
+}
+
 /* ---- the shortest script ------------------------------------------------------------------ */
 
 /* Which lines go and which come: one flag a line. */
 struct script {
     const struct lines *old, *new;
     bool *deleted, *inserted;
+    uint64_t *budget; /* in bytes */
 };
 
-static bool same_line(const struct script *script, long x, long y)
-{
-    const struct line *a = &script->old->items[x], *b = &script->new->items[y];
+/* What is between the equal lines at the beginning and at the end. */
+struct middle {
+    struct line *old, *new;
+    long old_count, new_count;
+    bool *deleted, *inserted;
+    long steps_left;
+};
 
-    return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+static bool same_line(struct middle *middle, long x, long y)
+{
+    middle->steps_left--;
+    return middle->old[x].id == middle->new[y].id;
 }
 
 /* Round d has the reaches of the diagonals -d, -d + 2, ..., d: d + 1 of them, from d(d + 1)/2. */
@@ -109,17 +168,17 @@ static bool came_down(const int32_t *reaches, long d, long k)
 }
 
 /* Tries with d changes; returns true when the end is reached. */
-static bool try_round(const struct script *script, int32_t *reaches, long d, long *ret_k)
+static bool try_round(struct middle *middle, int32_t *reaches, long d, long *ret_k)
 {
-    long n = (long)script->old->count, m = (long)script->new->count;
+    long n = middle->old_count, m = middle->new_count;
 
-    for (long k = -d; k <= d; k += 2) {
+    for (long k = -d; k <= d && middle->steps_left > 0; k += 2) {
         long x = 0, y;
 
         if (d)
             x = came_down(reaches, d, k) ? reaches[reach_index(d - 1, k + 1)]
                                          : reaches[reach_index(d - 1, k - 1)] + 1;
-        for (y = x - k; x < n && y < m && y >= 0 && x >= 0 && same_line(script, x, y); x++)
+        for (y = x - k; x < n && y < m && y >= 0 && x >= 0 && same_line(middle, x, y); x++)
             y++;
         reaches[reach_index(d, k)] = (int32_t)x;
         *ret_k = k;
@@ -130,30 +189,24 @@ static bool try_round(const struct script *script, int32_t *reaches, long d, lon
 }
 
 /* Goes back from the end of round d to the beginning and marks what each step did. */
-static void walk_back(const struct script *script, const int32_t *reaches, long d, long k)
+static void walk_back(const struct middle *middle, const int32_t *reaches, long d, long k)
 {
     for (; d > 0; d--) {
         bool down = came_down(reaches, d, k);
         long before_k = down ? k + 1 : k - 1;
         long x = reaches[reach_index(d - 1, before_k)], y = x - before_k;
 
-        if (down && y >= 0 && y < (long)script->new->count)
-            script->inserted[y] = true;
-        if (!down && x >= 0 && x < (long)script->old->count)
-            script->deleted[x] = true;
+        if (down && y >= 0 && y < middle->new_count)
+            middle->inserted[y] = true;
+        if (!down && x >= 0 && x < middle->old_count)
+            middle->deleted[x] = true;
         k = before_k;
     }
 }
 
-static void mark_all(const struct script *script)
+static int find_middle_script(struct middle *middle, struct romsim_error *error)
 {
-    memset(script->deleted, true, script->old->count);
-    memset(script->inserted, true, script->new->count);
-}
-
-static int find_script(const struct script *script, struct romsim_error *error)
-{
-    long most = (long)(script->old->count + script->new->count), k = 0;
+    long most = middle->old_count + middle->new_count, k = 0;
     CLEANUP_FREE int32_t *reaches = NULL;
 
     if (most > CHANGES_MAX)
@@ -161,24 +214,59 @@ static int find_script(const struct script *script, struct romsim_error *error)
     reaches = malloc(reach_index(most + 1, most + 1) * sizeof(*reaches));
     if (!reaches)
         return romsim_error_nomem(error);
-    for (long d = 0; d <= most; d++)
-        if (try_round(script, reaches, d, &k)) {
-            walk_back(script, reaches, d, k);
+    for (long d = 0; d <= most && middle->steps_left > 0; d++) {
+        middle->steps_left -= d;
+        if (try_round(middle, reaches, d, &k)) {
+            walk_back(middle, reaches, d, k);
             return 0;
         }
-    mark_all(script);
+    }
+    memset(middle->deleted, true, (size_t)middle->old_count);
+    memset(middle->inserted, true, (size_t)middle->new_count);
+    return 0;
+}
+
+static int find_script(const struct script *script, struct romsim_error *error)
+{
+    const struct lines *old = script->old, *new = script->new;
+    size_t least = old->count < new->count ? old->count : new->count, start = 0, end = 0;
+    struct middle middle;
+
+    while (start < least && compare_lines(&old->items[start], &new->items[start]) == 0)
+        start++;
+    while (end < least - start &&
+           compare_lines(&old->items[old->count - 1 - end], &new->items[new->count - 1 - end]) == 0)
+        end++;
+    if (start == old->count && start == new->count)
+        return 0;
+    middle = (struct middle){
+        .old = old->items + start,
+        .new = new->items + start,
+        .old_count = (long)(old->count - start - end),
+        .new_count = (long)(new->count - start - end),
+        .deleted = script->deleted + start,
+        .inserted = script->inserted + start,
+        .steps_left = STEPS_MAX,
+    };
+    if (number_lines(middle.old, (size_t)middle.old_count, middle.new, (size_t)middle.new_count,
+                     error) < 0)
+        return -1;
+    if (find_middle_script(&middle, error) < 0)
+        return -1;
+    *script->budget -=
+        min_u64(*script->budget, (uint64_t)(STEPS_MAX - middle.steps_left) / STEPS_A_BYTE);
     return 0;
 }
 
 /* ---- printing ----------------------------------------------------------------------------- */
 
-static void print_line(char mark, const struct line *line)
+static void print_line(FILE *out, char mark, const struct line *line)
 {
     bool whole = line->size && line->text[line->size - 1] == '\n';
 
-    printf("%c%.*s\n", mark, (int)(line->size - whole), line->text);
+    fprintf(out, "%c%.*s\n", mark, (int)(line->size - whole), line->text);
     if (!whole)
-        puts("\\ No newline at end of file");
+        fputs("\\ No newline at end of file\n", out);
 }
 
 /* Where a script stands in both texts. */
@@ -232,12 +320,12 @@ static struct position hunk_end(const struct script *script, struct position at)
 }
 
 /* Empty ranges name the line before them, as diff does. */
-static void print_range(char mark, size_t start, size_t end)
+static void print_range(FILE *out, char mark, size_t start, size_t end)
 {
-    printf(" %c%zu,%zu", mark, start + (end > start), end - start);
+    fprintf(out, " %c%zu,%zu", mark, start + (end > start), end - start);
 }
 
-static struct position print_hunk(const struct script *script, struct position change)
+static struct position print_hunk(FILE *out, const struct script *script, struct position change)
 {
     size_t before = change.x < CONTEXT ? change.x : CONTEXT;
     struct position at, end = hunk_end(script, change);
@@ -245,25 +333,26 @@ static struct position print_hunk(const struct script *script, struct position c
     if (change.y < before)
         before = change.y;
     at = (struct position){change.x - before, change.y - before};
-    printf("@@");
-    print_range('-', at.x, end.x);
-    print_range('+', at.y, end.y);
-    printf(" @@\n");
+    fprintf(out, "@@");
+    print_range(out, '-', at.x, end.x);
+    print_range(out, '+', at.y, end.y);
+    fprintf(out, " @@\n");
     while (at.x < end.x || at.y < end.y) {
         struct position was = at;
         char mark = step(script, &at);
 
-        print_line(mark, mark == '+' ? &script->new->items[was.y] : &script->old->items[was.x]);
+        print_line(out, mark,
+                   mark == '+' ? &script->new->items[was.y] : &script->old->items[was.x]);
     }
     return end;
 }
 
-static int print_script(const struct lines *old, const struct lines *new,
-                        struct romsim_error *error)
+static int print_script(FILE *out, const struct lines *old, const struct lines *new,
+                        uint64_t *budget, struct romsim_error *error)
 {
     CLEANUP_FREE bool *deleted = calloc(old->count + 1, sizeof(bool));
     CLEANUP_FREE bool *inserted = calloc(new->count + 1, sizeof(bool));
-    struct script script = {old, new, deleted, inserted};
+    struct script script = {old, new, deleted, inserted, budget};
     struct position at = {0, 0};
 
     if (!deleted || !inserted)
@@ -272,29 +361,31 @@ static int print_script(const struct lines *old, const struct lines *new,
         return -1;
     while (!is_end(&script, at)) {
         if (is_change(&script, at))
-            at = print_hunk(&script, at);
+            at = print_hunk(out, &script, at);
         else
             step(&script, &at);
     }
     return 0;
 }
 
-int rom_text_diff(const char *path, const struct text_side *old_side,
-                  const struct text_side *new_side, struct romsim_error *error)
+int rom_text_diff(FILE *out, const char *path, const struct text_side *old_side,
+                  const struct text_side *new_side, uint64_t *budget, const char **ret_reason,
+                  struct romsim_error *error)
 {
     struct text old = {0}, new = {0};
-    int result = load(old_side, &old, error);
+    const char *reason = NULL;
+    int result = load(old_side, budget, &old, &reason, error);
 
-    if (result > 0)
-        result = load(new_side, &new, error);
-    if (result == 0) {
-        printf("         (not text, or over 1 MiB)\n");
-    } else if (result > 0) {
-        printf("--- %s:%s\n", QUOTE(old_side->label), QUOTE(path));
-        printf("+++ %s:%s\n", QUOTE(new_side->label), QUOTE(path));
-        result = print_script(&old.lines, &new.lines, error);
+    if (result == 0 && !reason)
+        result = load(new_side, budget, &new, &reason, error);
+    if (result == 0 && !reason) {
+        fprintf(out, "--- %s:%s\n", QUOTE(old_side->label), QUOTE(path));
+        fprintf(out, "+++ %s:%s\n", QUOTE(new_side->label), QUOTE(path));
+        result = print_script(out, &old.lines, &new.lines, budget, error);
     }
     release(&old);
     release(&new);
-    return result < 0 ? -1 : 0;
+    if (result == 0)
+        *ret_reason = reason;
+    return result;
 }
