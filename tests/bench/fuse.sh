@@ -5,7 +5,7 @@
 # erofsfuse (not in Debian 12: EROFSFUSE=PATH), all on the same image and in the same run.
 #
 # "first" is on a fresh mount, with the image itself in memory; "again" follows at once.  SIZE=N in
-# MiB of the large file, FILES=N of the tree.
+# MiB of the large file, FILES=N of the tree.  What is compressed is a quarter of SIZE, by mkfs.erofs.
 . "$(dirname "$0")/../lib.sh"
 
 FILES=${FILES:-20000}
@@ -40,13 +40,24 @@ cp view/dev/ukp_rom0 image.erofs
 romsim umount view
 rm -r base
 
-mount_kernel() { mount -t erofs -o loop,ro image.erofs mounted; at=mounted; end="umount mounted"; }
-mount_romsim() { romsim mount web.yaml view; at=view; end="$ROMSIM umount view"; }
+if need mkfs.erofs "compressed files"; then
+    mkdir packed
+    seq 100000000 | head -c "$((SIZE / 4))M" >packed/large
+    mkfs.erofs -zlz4 -C1048576 packed.erofs packed >/dev/null 2>&1
+    rm -r packed
+fi
+
+# mount_WHO IMAGE
+mount_kernel() { mount -t erofs -o loop,ro "$1" mounted; at=mounted; end="umount mounted"; }
+mount_romsim() {
+    sed "s|./base|./$1|" web.yaml >one.yaml
+    romsim mount one.yaml view
+    at=view end="$ROMSIM umount view"
+}
 mount_erofsfuse() {
-    "$EROFSFUSE" image.erofs mounted >/dev/null 2>&1
+    "$EROFSFUSE" "$1" mounted >/dev/null 2>&1
     at=mounted end="umount mounted"
 }
-sed -i 's|./base|./image.erofs|' web.yaml
 
 cat >small.py <<'END'
 import os, sys, time
@@ -62,6 +73,17 @@ for _ in range(3): # the last time counts
 print(seconds)
 END
 
+# Pages here and there: each costs the decoding of its pcluster, and no more than that.
+cat >random.py <<'END'
+import os, random, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+pages = os.fstat(fd).st_size // 4096
+random.seed(1)
+for _ in range(500):
+    os.pread(fd, 4096, random.randrange(pages) * 4096)
+END
+
 # Seconds that a command takes.
 seconds() {
     local TIMEFORMAT=%R
@@ -70,17 +92,22 @@ seconds() {
 work_tar() { tar -C "$at" -cf - tree | cat; }
 work_find() { find "$at/tree" -printf '%m %U %G %s %T@ %p\n'; }
 work_large() { dd if="$at/large" bs=1M; }
+work_packed() { dd if="$at/large" bs=1M; }
+work_pages() { python3 random.py "$at/large"; }
 
 declare -A took
 measure() {
-    local who=$1 work
-    "mount_$who"
-    for work in find tar large; do
-        $end
-        "mount_$who"
+    local who=$1 work image
+    for work in find tar large packed pages; do
+        image=image.erofs
+        case $work in packed | pages) image=packed.erofs ;; esac
+        [ -e $image ] || continue
+        "mount_$who" $image
         took[$who,$work,first]=$(seconds "work_$work")
         took[$who,$work,again]=$(seconds "work_$work")
+        $end
     done
+    "mount_$who" image.erofs
     took[$who,small,again]=$(python3 small.py "$at/tree")
     took[$who,small,first]=-
     $end
@@ -97,7 +124,7 @@ echo
 row() {
     local text=$1 work=$2 when who
     for when in first again; do
-        [ "${took[kernel,$work,$when]}" != - ] || continue
+        [ "${took[kernel,$work,$when]:--}" != - ] || continue
         printf '%-44s' "$text, $when"
         for who in "${all[@]}"; do printf '%12.3f' "${took[$who,$work,$when]}"; done
         echo
@@ -106,6 +133,8 @@ row() {
 row "find -printf, $FILES files" find
 row "tar of $FILES files" tar
 row "$SIZE MiB in one file" large
+row "$((SIZE / 4)) MiB in lz4 pclusters of 1 MiB" packed
+row "500 pages of it, here and there" pages
 row "open, read, close of 5000 small files" small
 
 # ratio TEXT WORK WHEN PEER WANTED
@@ -119,6 +148,8 @@ ratio "tar, first" tar first kernel 4
 ratio "tar, again" tar again kernel 2
 ratio "large file, first" large first kernel 3
 ratio "large file, again" large again kernel 2
+ratio "compressed file, first" packed first kernel 2
+ratio "compressed file, pages" pages first kernel 3
 ratio "small files, again" small again kernel 2
 ratio "find, first" find first erofsfuse 1
 ratio "tar, first" tar first erofsfuse 1
