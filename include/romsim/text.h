@@ -11,7 +11,8 @@
  * Copies `size` bytes of foreign text into `ret` (of `ret_size` > 8 bytes) so that it is safe and
  * readable on a terminal: printable UTF-8 stays, control characters, DEL, C1 controls,
  * bidirectional controls and invalid bytes become \xNN, and a text that does not fit ends in
- * "...".  Returns ret.
+ * "...".  A backslash stays, but becomes \x5c where the text itself has \xNN: every \xNN that is
+ * shown is a byte, and different texts that fit look different.  Returns ret.
  */
 const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t ret_size);
 
@@ -22,6 +23,11 @@ const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t r
 /* A size for people: "512 B", "4.0 KiB", "1.3 MiB".  Returns ret. */
 const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size);
 #define SIZE_TEXT(bytes) romsim_text_size((bytes), (char[32]){0}, 32)
+
+/* A number with its noun: COUNT_TEXT(n, "entry", "entries") is "1 entry" or "2 entries". */
+const char *romsim_text_count(uint64_t count, const char *one, const char *many, char *ret,
+                              size_t ret_size);
+#define COUNT_TEXT(count, one, many) romsim_text_count((count), (one), (many), (char[64]){0}, 64)
 
 /* The length in bytes (1 to 4) of the valid UTF-8 sequence at `text`, 0 if it is not valid. */
 size_t romsim_utf8_length(const char *text, size_t size);

@@ -65,6 +65,19 @@ static bool is_dangerous(uint32_t value)
            (value >= 0xfff9 && value <= 0xfffb);
 }
 
+static bool is_hex_digit(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* A text that has the form of an escape by itself: if its backslash stayed, nobody could tell it
+ * from the byte. */
+static bool looks_escaped(const char *text, size_t size)
+{
+    return size >= 4 && text[0] == '\\' && text[1] == 'x' && is_hex_digit(text[2]) &&
+           is_hex_digit(text[3]);
+}
+
 /* Puts the quoted form of what stands at `text` into `ret` (17 bytes), and returns how many bytes
  * of the text it stands for. */
 static size_t quote_one(const char *text, size_t size, char ret[17])
@@ -72,7 +85,7 @@ static size_t quote_one(const char *text, size_t size, char ret[17])
     size_t length = romsim_utf8_length(text, size);
     size_t count = length == 0 ? 1 : length;
 
-    if (length > 0 && !is_dangerous(code_point(text, length))) {
+    if (length > 0 && !is_dangerous(code_point(text, length)) && !looks_escaped(text, size)) {
         memcpy(ret, text, length);
         ret[length] = '\0';
         return length;
@@ -121,6 +134,13 @@ const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size)
         unit++;
     }
     snprintf(ret, ret_size, "%.1f %s", value, units[unit]);
+    return ret;
+}
+
+const char *romsim_text_count(uint64_t count, const char *one, const char *many, char *ret,
+                              size_t ret_size)
+{
+    snprintf(ret, ret_size, "%llu %s", (unsigned long long)count, count == 1 ? one : many);
     return ret;
 }
 

@@ -111,9 +111,24 @@ void cli_report_all(const struct romsim_diagnostics *diagnostics);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints a JSON value, indented, with a newline, to stdout; takes the reference.  Returns CLI_OK,
- * or CLI_FAILED for NULL (out of memory). */
+/* Prints a JSON value, indented, in ASCII, with a newline, to stdout; takes the reference.  Returns
+ * CLI_OK, or CLI_FAILED for NULL (out of memory). */
 int cli_print_json(json_t *value);
+
+/*
+ * The same for a list that is too long to be built first: begin, add each value (takes the
+ * reference; NULL is reported), end.  Once begun it must be ended, after an error too: what is
+ * printed is then still JSON.  The end's return value is CLI_OK, or CLI_FAILED if a value was not
+ * printed.
+ */
+struct cli_list {
+    size_t count;
+    int status;
+};
+
+void cli_list_begin(struct cli_list *list);
+void cli_list_add(struct cli_list *list, json_t *value);
+int cli_list_end(struct cli_list *list);
 
 /*
  * A table for people: columns as wide as their widest cell, two spaces between; a column whose

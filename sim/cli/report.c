@@ -30,27 +30,31 @@ static struct colors colors_of_stderr(void)
     return (struct colors){"\033[1;31m", "\033[1;33m", "\033[1m", "\033[0m"};
 }
 
+static size_t count_characters(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
 static void print_excerpt(const struct romsim_place *place)
 {
     /* The excerpt is shown quoted; the caret's column counts the characters before it as they
-     * are shown. */
-    char quoted[4 * sizeof(place->excerpt)];
-    size_t at = 0, column = 0;
+     * are shown: all of them without those from the caret on. */
+    char quoted[4 * sizeof(place->excerpt)], rest[sizeof(quoted)];
+    size_t at = 0;
 
     romsim_text_quote(place->excerpt, strlen(place->excerpt), quoted, sizeof(quoted));
     fprintf(stderr, "%5u | %s\n      | ", place->line, quoted);
     for (unsigned i = 1; i < place->caret && place->excerpt[at]; i++) {
-        char shown[20];
-        size_t left = strlen(place->excerpt + at);
-        size_t length = romsim_utf8_length(place->excerpt + at, left);
+        size_t length = romsim_utf8_length(place->excerpt + at, strlen(place->excerpt + at));
 
-        length = length ? length : 1;
-        romsim_text_quote(place->excerpt + at, length, shown, sizeof(shown));
-        for (const char *c = shown; *c; c++)
-            column += ((unsigned char)*c & 0xc0) != 0x80;
-        at += length;
+        at += length ? length : 1;
     }
-    fprintf(stderr, "%*s^\n", (int)column, "");
+    romsim_text_quote(place->excerpt + at, strlen(place->excerpt + at), rest, sizeof(rest));
+    fprintf(stderr, "%*s^\n", (int)(count_characters(quoted) - count_characters(rest)), "");
 }
 
 static void report_one(const struct romsim_error *error, bool is_warning)
@@ -114,20 +118,4 @@ void cli_warn(const char *format, ...)
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\n");
-}
-
-int cli_print_json(json_t *value)
-{
-    int dumped;
-
-    if (!value) {
-        struct romsim_error error;
-
-        romsim_error_nomem(&error);
-        return cli_report(&error);
-    }
-    dumped = json_dumpf(value, stdout, JSON_INDENT(2));
-    json_decref(value);
-    putchar('\n');
-    return dumped < 0 ? CLI_FAILED : CLI_OK;
 }

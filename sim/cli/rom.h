@@ -79,6 +79,13 @@ const char *rom_mode_text(uint32_t mode, char ret[ROM_MODE_SIZE]);
 const char *rom_time_text(const struct romsim_erofs_inode *inode, bool full,
                           char ret[ROM_TIME_SIZE]);
 
+/* "2024-05-06T07:08:09.123456789Z" */
+const char *rom_time_iso(const struct romsim_erofs_inode *inode, char ret[ROM_TIME_SIZE]);
+
+/* A nid without the bit that says that it counts in the metabox, and that bit. */
+uint64_t rom_nid(uint64_t nid);
+bool rom_in_metabox(uint64_t nid);
+
 /* "file", "directory", "symlink", ... */
 const char *rom_type_name(uint32_t mode);
 
@@ -87,6 +94,16 @@ unsigned rom_minor(uint32_t rdev);
 
 /* A JSON string of foreign bytes; what is no UTF-8 is escaped as in our messages. */
 json_t *rom_json_text(const char *bytes, size_t size);
+
+/* Sets a member to rom_json_text(), and, where that is not the bytes, KEY_base64 to them.
+ * 0 or -1. */
+int rom_json_set(json_t *object, const char *key, const char *bytes, size_t size);
+
+/* An object with that one member, or NULL. */
+json_t *rom_json_path(const char *key, const char *path);
+
+/* The same with the member "error": in a list, in place of what could not be told. */
+json_t *rom_json_failed(const char *key, const char *path, const struct romsim_error *error);
 
 /* All that an inode says, as JSON; `target` and xattrs only where there are some. */
 json_t *rom_json_inode(struct romsim_erofs *erofs, const char *path,

@@ -135,6 +135,30 @@ const char *rom_time_text(const struct romsim_erofs_inode *inode, bool full,
     return ret;
 }
 
+const char *rom_time_iso(const struct romsim_erofs_inode *inode, char ret[ROM_TIME_SIZE])
+{
+    char *space, *end;
+
+    rom_time_text(inode, true, ret);
+    space = strchr(ret, ' ');
+    end = ret + strlen(ret);
+    if (space && end + 1 < ret + ROM_TIME_SIZE) { /* else "@SECONDS", beyond the calendar */
+        *space = 'T';
+        memcpy(end, "Z", 2);
+    }
+    return ret;
+}
+
+uint64_t rom_nid(uint64_t nid)
+{
+    return nid & INT64_MAX;
+}
+
+bool rom_in_metabox(uint64_t nid)
+{
+    return nid >> 63;
+}
+
 unsigned rom_major(uint32_t rdev)
 {
     return rdev >> 8 & 0xfff;
@@ -157,6 +181,64 @@ json_t *rom_json_text(const char *bytes, size_t size)
     return quoted ? json_string(romsim_text_quote(bytes, size, quoted, 4 * size + 16)) : NULL;
 }
 
+static int set_base64(json_t *object, const char *key, const void *bytes, size_t size)
+{
+    CLEANUP_FREE char *encoded = romsim_base64_encode(bytes, size);
+    CLEANUP_FREE char *name = NULL;
+
+    if (!encoded || asprintf(&name, "%s_base64", key) < 0)
+        return -1;
+    return json_object_set_new(object, name, json_string(encoded));
+}
+
+int rom_json_set(json_t *object, const char *key, const char *bytes, size_t size)
+{
+    if (json_object_set_new(object, key, rom_json_text(bytes, size)) < 0)
+        return -1;
+    return romsim_utf8_is_valid(bytes, size) ? 0 : set_base64(object, key, bytes, size);
+}
+
+json_t *rom_json_path(const char *key, const char *path)
+{
+    json_t *object = json_object();
+
+    if (object && rom_json_set(object, key, path, strlen(path)) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+json_t *rom_json_failed(const char *key, const char *path, const struct romsim_error *error)
+{
+    json_t *object = rom_json_path(key, path);
+
+    if (object)
+        json_object_set_new(object, "error", json_string(error->message));
+    return object;
+}
+
+/* The value as text, or as an object with the bytes.  The key is always quoted, since two keys
+ * must not become one; where it differs from the name, the object has the name, too. */
+static void add_xattr(json_t *object, const struct romsim_xattr *xattr)
+{
+    size_t name_size = strlen(xattr->name);
+    CLEANUP_FREE char *key = rom_quote(xattr->name);
+    json_t *value;
+
+    if (!key)
+        return;
+    if (strcmp(key, xattr->name) == 0 && romsim_utf8_is_valid(xattr->value, xattr->value_size)) {
+        json_object_set_new(object, key, json_stringn(xattr->value, xattr->value_size));
+        return;
+    }
+    value = json_object();
+    if (value && strcmp(key, xattr->name) != 0)
+        set_base64(value, "name", xattr->name, name_size);
+    if (value)
+        rom_json_set(value, "value", xattr->value, xattr->value_size);
+    json_object_set_new(object, key, value);
+}
+
 static json_t *json_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode)
 {
     json_t *object = json_object();
@@ -164,8 +246,7 @@ static json_t *json_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs
     uint64_t cursor = 0;
 
     while (romsim_erofs_xattr(erofs, inode, &cursor, &xattr, NULL) > 0) {
-        json_object_set_new(object, QUOTE(xattr.name),
-                            rom_json_text(xattr.value, xattr.value_size));
+        add_xattr(object, &xattr);
         romsim_xattr_release(&xattr);
     }
     return object;
@@ -174,7 +255,7 @@ static json_t *json_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs
 static void add_type_fields(json_t *object, struct romsim_erofs *erofs,
                             const struct romsim_erofs_inode *inode)
 {
-    char *target;
+    CLEANUP_FREE char *target = NULL;
 
     switch (inode->mode & S_IFMT) {
     case S_IFCHR:
@@ -184,9 +265,10 @@ static void add_type_fields(json_t *object, struct romsim_erofs *erofs,
         break;
     case S_IFLNK:
         target = romsim_erofs_readlink(erofs, inode, NULL);
-        json_object_set_new(object, "target",
-                            target ? rom_json_text(target, strlen(target)) : json_null());
-        free(target);
+        if (target)
+            rom_json_set(object, "target", target, strlen(target));
+        else
+            json_object_set_new(object, "target", json_null());
         break;
     default:
         break;
@@ -197,17 +279,22 @@ json_t *rom_json_inode(struct romsim_erofs *erofs, const char *path,
                        const struct romsim_erofs_inode *inode)
 {
     char mode[8], time[ROM_TIME_SIZE];
-    json_t *object;
+    json_t *object = rom_json_path("path", path), *fields;
 
     snprintf(mode, sizeof(mode), "%04o", inode->mode & 07777);
-    object = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:b}", "path",
-                       rom_json_text(path, strlen(path)), "type", rom_type_name(inode->mode),
-                       "mode", mode, "uid", (json_int_t)inode->uid, "gid", (json_int_t)inode->gid,
-                       "links", (json_int_t)inode->links, "size", (json_int_t)inode->size, "mtime",
-                       rom_time_text(inode, true, time), "nid", (json_int_t)inode->nid, "layout",
-                       romsim_erofs_layout_name(inode->layout), "extended", inode->extended);
-    if (!object)
+    fields =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:s, s:b}", "type",
+                  rom_type_name(inode->mode), "mode", mode, "uid", (json_int_t)inode->uid, "gid",
+                  (json_int_t)inode->gid, "links", (json_int_t)inode->links, "size",
+                  (json_int_t)inode->size, "mtime", rom_time_iso(inode, time), "nid",
+                  (json_int_t)rom_nid(inode->nid), "metabox", rom_in_metabox(inode->nid), "layout",
+                  romsim_erofs_layout_name(inode->layout), "extended", inode->extended);
+    if (!object || !fields || json_object_update(object, fields) < 0) {
+        json_decref(object);
+        json_decref(fields);
         return NULL;
+    }
+    json_decref(fields);
     add_type_fields(object, erofs, inode);
     if (inode->xattr_size)
         json_object_set_new(object, "xattrs", json_xattrs(erofs, inode));

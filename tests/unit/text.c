@@ -38,6 +38,14 @@ START_TEST(quoting_disarms_controls_and_broken_utf8)
 }
 END_TEST
 
+START_TEST(quoting_tells_a_byte_from_a_text_that_looks_like_its_escape)
+{
+    ck_assert_str_eq(quote("a\\x0ab"), "a\\x5cx0ab");
+    ck_assert_str_eq(quote("\\\\xFF"), "\\\\x5cxFF");
+    ck_assert_str_eq(quote("C:\\new\\x1"), "C:\\new\\x1"); /* no escape: as it is */
+}
+END_TEST
+
 START_TEST(quoting_cuts_with_dots_and_never_in_a_character)
 {
     char small[12];
@@ -62,6 +70,14 @@ START_TEST(sizes_read_well)
     ck_assert_str_eq(SIZE_TEXT(4096), "4.0 KiB");
     ck_assert_str_eq(SIZE_TEXT(1048575), "1.0 MiB");
     ck_assert_str_eq(SIZE_TEXT(UINT64_MAX), "16.0 EiB");
+}
+END_TEST
+
+START_TEST(counts_have_their_nouns)
+{
+    ck_assert_str_eq(COUNT_TEXT(0, "entry", "entries"), "0 entries");
+    ck_assert_str_eq(COUNT_TEXT(1, "entry", "entries"), "1 entry");
+    ck_assert_str_eq(COUNT_TEXT(2, "entry", "entries"), "2 entries");
 }
 END_TEST
 
@@ -193,7 +209,8 @@ START_TEST(an_empty_buffer_gives_an_empty_string)
 END_TEST
 
 UNIT_MAIN("text", quoting_leaves_readable_text_alone, quoting_disarms_controls_and_broken_utf8,
-          quoting_cuts_with_dots_and_never_in_a_character, sizes_read_well,
+          quoting_tells_a_byte_from_a_text_that_looks_like_its_escape,
+          quoting_cuts_with_dots_and_never_in_a_character, sizes_read_well, counts_have_their_nouns,
           utf8_is_checked_by_rfc_3629, base64_is_that_of_rfc_4648,
           base64_tells_the_first_wrong_character, the_nearest_word_is_a_typo_away,
           crc32c_has_its_check_value, errors_gain_context_and_are_cut_not_overrun,
