@@ -206,7 +206,11 @@ struct romsim_erofs_super {
     char volume_name[17];
     uint16_t available_algorithms;
     uint16_t extra_devices;
+    unsigned directory_block_bits; /* more than block_bits; 0 in all images that can be read */
+    unsigned xattr_prefixes;
     uint64_t packed_nid, metabox_nid;
+    /* Of romsim_erofs_peek() only; 0: 64 KiB, and pclusters of one block. */
+    uint16_t lz4_max_distance, lz4_max_pcluster_blocks;
 };
 void romsim_erofs_super(const struct romsim_erofs *erofs, struct romsim_erofs_super *ret);
 
@@ -214,6 +218,10 @@ void romsim_erofs_super(const struct romsim_erofs *erofs, struct romsim_erofs_su
  * Returns 0, or -1 and EINVAL. */
 int romsim_erofs_peek(struct romsim_blob *image, struct romsim_erofs_super *ret,
                       struct romsim_error *err);
+
+/* The checksum that the superblock should have by its bytes.  False if it has none (by its
+ * features), or the bytes are not all there. */
+bool romsim_erofs_checksum(struct romsim_blob *image, uint32_t *ret);
 
 /* A reader of data that a walk over a whole image needs: every file, depth first, once a name.
  * `path` starts with '/'.  A visit that returns other than 0 ends the walk with that value.

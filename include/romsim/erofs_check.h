@@ -79,4 +79,8 @@ const char *romsim_erofs_algorithm_name(unsigned algorithm);
 const char *romsim_erofs_feature(const struct romsim_erofs_super *super, size_t index,
                                  const char **ret_meaning, bool *ret_incompatible);
 
+/* The bits of a superblock that have no name here. */
+void romsim_erofs_unknown_features(const struct romsim_erofs_super *super, uint32_t *ret_compat,
+                                   uint32_t *ret_incompat);
+
 #endif

@@ -58,6 +58,17 @@ const char *romsim_erofs_feature(const struct romsim_erofs_super *super, size_t 
     return NULL;
 }
 
+void romsim_erofs_unknown_features(const struct romsim_erofs_super *super, uint32_t *ret_compat,
+                                   uint32_t *ret_incompat)
+{
+    uint32_t compat = super->feature_compat, incompat = super->feature_incompat;
+
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+        *(features[i].incompatible ? &incompat : &compat) &= ~features[i].bit;
+    *ret_compat = compat;
+    *ret_incompat = incompat;
+}
+
 const char *romsim_erofs_layout_name(enum romsim_erofs_layout layout)
 {
     static const char *const names[] = {

@@ -61,29 +61,56 @@ bool romsim_erofs_probe(const void *bytes, uint64_t size)
 
 /* The checksum covers the superblock's block from the superblock on (blocks of up to 1 KiB: one
  * block's length), with its own field as zero. */
-int erofs_check_checksum(const struct romsim_erofs *erofs, struct romsim_error *err)
+static uint64_t checksummed_length(unsigned block_bits)
+{
+    uint64_t length = UINT64_C(1) << block_bits;
+
+    return length > EROFS_SUPER_OFFSET ? length - EROFS_SUPER_OFFSET : length;
+}
+
+static uint32_t compute_checksum(const uint8_t *bytes, uint64_t length)
 {
     static const uint8_t zero[4];
     const size_t field = offsetof(struct erofs_super_block, checksum);
-    uint64_t length = erofs_block_size(erofs);
+    uint32_t crc = romsim_crc32c(~UINT32_C(0), bytes, field);
+
+    crc = romsim_crc32c(crc, zero, sizeof(zero));
+    return romsim_crc32c(crc, bytes + field + 4, length - field - 4);
+}
+
+int erofs_check_checksum(const struct romsim_erofs *erofs, struct romsim_error *err)
+{
+    uint64_t length = checksummed_length(erofs->super.block_bits);
     const uint8_t *bytes;
     uint32_t crc;
 
     if (!(erofs->super.feature_compat & EROFS_FEATURE_COMPAT_SB_CHKSUM))
         return 0;
-    if (length > EROFS_SUPER_OFFSET)
-        length -= EROFS_SUPER_OFFSET;
     bytes = erofs_image_bytes(erofs, EROFS_SUPER_OFFSET, length, "superblock's block", err);
     if (!bytes)
         return -1;
-    crc = romsim_crc32c(~UINT32_C(0), bytes, field);
-    crc = romsim_crc32c(crc, zero, sizeof(zero));
-    crc = romsim_crc32c(crc, bytes + field + 4, length - field - 4);
+    crc = compute_checksum(bytes, length);
     if (crc == erofs->super.checksum)
         return 0;
     return romsim_error_set(err, EUCLEAN,
                             "the superblock's checksum is 0x%08x, its bytes give 0x%08x",
                             erofs->super.checksum, crc);
+}
+
+bool romsim_erofs_checksum(struct romsim_blob *image, uint32_t *ret)
+{
+    struct romsim_erofs_super super;
+    uint64_t length;
+
+    if (romsim_erofs_peek(image, &super, NULL) < 0 ||
+        !(super.feature_compat & EROFS_FEATURE_COMPAT_SB_CHKSUM) ||
+        super.block_bits < EROFS_BLKSZBITS_MIN || super.block_bits > EROFS_BLKSZBITS_MAX)
+        return false;
+    length = checksummed_length(super.block_bits);
+    if (!range_is_inside(EROFS_SUPER_OFFSET, length, romsim_blob_size(image)))
+        return false;
+    *ret = compute_checksum(romsim_blob_bytes(image) + EROFS_SUPER_OFFSET, length);
+    return true;
 }
 
 static void decode_super(const struct erofs_super_block *disk, struct romsim_erofs_super *super)
@@ -102,6 +129,8 @@ static void decode_super(const struct erofs_super_block *disk, struct romsim_ero
     memcpy(super->volume_name, disk->volume_name, sizeof(disk->volume_name));
     super->available_algorithms = le16_get(disk->u1.available_compr_algs);
     super->extra_devices = le16_get(disk->extra_devices);
+    super->directory_block_bits = disk->dirblkbits;
+    super->xattr_prefixes = disk->xattr_prefix_count;
     super->packed_nid = le64_get(disk->packed_nid);
     super->root_nid = le16_get(disk->rb.rootnid_2b);
     if ((super->feature_incompat & EROFS_FEATURE_INCOMPAT_48BIT) && le64_get(disk->rootnid_8b)) {
@@ -211,6 +240,31 @@ static int check_root(struct romsim_erofs *erofs, struct romsim_error *err)
     return 0;
 }
 
+/* What stands behind the 128 bytes, if it is there: the metabox's nid, LZ4's configuration, which
+ * is the first. */
+static void peek_behind(const struct erofs_super_block *disk, const uint8_t *bytes, uint64_t size,
+                        struct romsim_erofs_super *super)
+{
+    uint64_t slots = EROFS_SUPER_OFFSET + sizeof(*disk);
+    uint64_t end = slots + disk->sb_extslots * (uint64_t)EROFS_SB_EXTSLOT_SIZE;
+    const struct z_erofs_lz4_cfgs *lz4;
+
+    if ((super->feature_incompat & EROFS_FEATURE_INCOMPAT_METABOX) &&
+        end - slots >= sizeof(struct erofs_super_block_ext1) && end <= size)
+        super->metabox_nid =
+            le64_get(((const struct erofs_super_block_ext1 *)(bytes + slots))->metabox_nid);
+    if (!(super->feature_incompat & EROFS_FEATURE_INCOMPAT_COMPR_CFGS)) {
+        super->lz4_max_distance = super->available_algorithms; /* the field has this meaning then */
+        return;
+    }
+    if (!(super->available_algorithms >> Z_EROFS_COMPRESSION_LZ4 & 1) ||
+        !range_is_inside(end, sizeof(le16) + sizeof(*lz4), size))
+        return;
+    lz4 = (const struct z_erofs_lz4_cfgs *)(bytes + end + sizeof(le16));
+    super->lz4_max_distance = le16_get(lz4->max_distance);
+    super->lz4_max_pcluster_blocks = le16_get(lz4->max_pclusterblks);
+}
+
 int romsim_erofs_peek(struct romsim_blob *image, struct romsim_erofs_super *ret,
                       struct romsim_error *err)
 {
@@ -222,6 +276,7 @@ int romsim_erofs_peek(struct romsim_blob *image, struct romsim_erofs_super *ret,
     memcpy(&disk, bytes + EROFS_SUPER_OFFSET, sizeof(disk));
     *ret = (struct romsim_erofs_super){0};
     decode_super(&disk, ret);
+    peek_behind(&disk, bytes, romsim_blob_size(image), ret);
     return 0;
 }
 

@@ -81,8 +81,45 @@ out=$(romsim rom info $image)
 like "$out" "feature: fragments, dedupe" "info names the features"
 like "$out" "compression: lz4" "info shows the compression"
 like "$out" "warning: it has compressed files" "info says what the cloud would trip on"
-is "$(romsim rom info --json 48bit.erofs | jq -c '[.kind, .["block size"], (.features | map(.name) | index("48bit") != null)]')" \
-    '["erofs",4096,true]' "info --json"
+is "$(romsim rom info --json 48bit.erofs | jq -c '[.kind, .block_size, .automount, (.features | map(.names[]) | index("48bit", "sb_chksum") != null)]')" \
+    '["erofs",4096,true,true,true]' "info --json"
+is "$(romsim rom info --json metabox.erofs | jq -c '[.root_nid, .root_nid_in_metabox]')" '[0,true]' \
+    "a root in the metabox is said to be there in JSON"
+like "$(romsim rom info metabox.erofs)" "root nid: 0  (in the metabox)" "and in text"
+like "$(romsim rom info lz4-everything.erofs)" "lz4 max pcluster: 32768" "info tells LZ4's configuration"
+
+# put FILE OFFSET BYTES...: overwrites bytes (hexadecimal) in a copy of plain.erofs.
+put() {
+    local file=$1 offset=$2; shift 2
+    cp -f plain.erofs "$file"; chmod u+w "$file"
+    printf "$(printf '\\x%s' "$@")" | dd of="$file" bs=1 seek=$((1024 + offset)) conv=notrunc status=none
+}
+put future.erofs 80 00 00 00 40
+fails 1 "info of an image with a feature that is not known fails" romsim rom info future.erofs
+like "$out" "automount: no: the image needs features that are not known (0x40000000)" "with the reason"
+like "$out" "feature incompat: 0x40000000" "the raw bits"
+like "$out" "feature: 0x40000000  (unknown; required)" "and each of them"
+like "$out" "block size: 4096" "and the other fields"
+is "$(romsim rom info --json future.erofs 2>/dev/null | jq -c '[.automount, .reason == .error, .features[-1].names[0], .feature_incompat, .blocks > 0]')" \
+    '[false,true,"0x40000000","0x40000000",true]' "in JSON too"
+put devices.erofs 80 08 00 00 00 00 00 02 00
+fails 1 "info of a multi-device image" romsim rom info devices.erofs
+like "$out" "extra devices: 2" "tells how many"
+put sum.erofs 64 41
+fails 1 "info of an image with a wrong checksum" romsim rom info sum.erofs
+like "$out" "computed checksum: 0x" "tells the right one"
+is "$(romsim rom info --json sum.erofs 2>/dev/null | jq -c '[.automount, .volume_name, .checksum != .computed_checksum]')" \
+    '[false,"A",true]' "in JSON too"
+put dirs.erofs 90 01
+fails 1 "info of larger directory blocks" romsim rom info dirs.erofs
+like "$out" "dir block bits: 1" "names them"
+put bits.erofs 12 ff
+fails 1 "info of blocks of 2^255 bytes" romsim rom info bits.erofs
+like "$out" "block size: 2^255" "does not compute them"
+head -c 1200 plain.erofs >cut.erofs
+fails 1 "info of a cut image" romsim rom info cut.erofs
+like "$out" "root nid: " "shows the superblock"
+like "$out" "warning: its size is no multiple of 4096 bytes" "and warns of the size"
 printf 'text\n' | cpio -o -H newc --quiet >cpio.img 2>/dev/null < <(echo wanted)
 truncate -s %4096 cpio.img
 out=$(romsim rom info cpio.img)
@@ -91,7 +128,14 @@ like "$out" "automount: no: \`at\` mounts EROFS only" "and why it cannot be auto
 head -c 1000 /dev/zero > raw.img
 out=$(romsim rom info raw.img)
 like "$out" "kind: raw" "info tells a raw file"
-like "$out" "the cloud rejects it" "and that its size is wrong"
+like "$out" "warning: its size is no multiple of 4096 bytes: the cloud rejects" "and that its size is wrong"
+: > empty.img
+is "$(romsim rom info --json empty.img | jq -c '[.automount, .warnings]')" \
+    '[false,["it is empty: the cloud rejects such a ROM"]]' "an empty file is warned of"
+truncate -s 10T huge.img
+like "$(timeout 20 "$ROMSIM" rom info huge.img)" "sha256: not computed: 10.0 TiB, most of it a hole" \
+    "a huge hole is not hashed"
+is "$(timeout 20 "$ROMSIM" rom info --json huge.img | jq -c '[.sha256, .size]')" '[null,10995116277760]' "in JSON it has no digest"
 fails 1 "ls of a raw file is an error" romsim rom ls raw.img
 like "$out" "not an EROFS image" "that says so"
 like "$out" "romsim rom info" "and where to look"

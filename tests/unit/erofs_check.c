@@ -115,8 +115,10 @@ END_TEST
 
 START_TEST(features_have_names)
 {
-    const struct romsim_erofs_super super = {.feature_compat = 3, .feature_incompat = 0x1ff};
+    const struct romsim_erofs_super super = {.feature_compat = 0x83,
+                                             .feature_incompat = 0x400001ff};
     const char *name, *meaning;
+    uint32_t compat, incompat;
     bool incompatible;
     char text[1024] = "";
 
@@ -128,6 +130,9 @@ START_TEST(features_have_names)
     ck_assert_str_eq(text, "sb_chksum mtime zero_padding! compr_cfgs, big_pcluster! chunked_file! "
                            "device_table, compr_head2! ztailpacking! fragments, dedupe! "
                            "xattr_prefixes! 48bit! metabox! ");
+    romsim_erofs_unknown_features(&super, &compat, &incompat);
+    ck_assert_uint_eq(compat, 0x80);
+    ck_assert_uint_eq(incompat, 0x40000000);
     ck_assert_str_eq(romsim_erofs_layout_name(ROMSIM_EROFS_CHUNK_BASED), "chunk-based");
     ck_assert_str_eq(romsim_erofs_layout_name(7), "reserved");
     ck_assert_str_eq(romsim_erofs_algorithm_name(3), "zstd");

@@ -130,10 +130,14 @@ static inline int exercise_image(const void *bytes, size_t size)
         .scratch = scratch,
         .budget = EXERCISE_TOTAL,
     };
+    struct romsim_erofs_super super;
+    uint32_t checksum;
     int result;
 
     if (!blob)
         abort();
+    romsim_erofs_peek(blob, &super, NULL);
+    romsim_erofs_checksum(blob, &checksum);
     if (exercise.erofs)
         romsim_erofs_walk(exercise.erofs, exercise_inode, &exercise, NULL);
     result = romsim_erofs_check(blob, NULL, NULL, NULL, NULL);
