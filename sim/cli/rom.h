@@ -14,6 +14,10 @@
 /* The bytes of a file, "-" for standard input is not taken.  NULL after a report. */
 struct romsim_blob *rom_blob(const char *file);
 
+/* The hints for what is no EROFS image, and for a damaged one. */
+#define ROM_HINT_INFO  "'romsim rom info' tells what it is"
+#define ROM_HINT_CHECK "'romsim rom check' says more"
+
 /* Opens a file as an EROFS image.  NULL after a report. */
 struct romsim_erofs *rom_open(const char *file);
 

@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One damage can have a thousand findings: as lines the first ones are enough. */
+enum { LINES_MAX = 100 };
+
 struct reporting {
     const char *file;
     json_t *findings; /* or NULL: print lines */
+    unsigned lines;
 };
 
 static const char *severity_name(enum romsim_erofs_severity severity)
@@ -30,55 +34,90 @@ static void report_line(const struct reporting *reporting,
            finding->in_metabox ? " of the metabox" : "");
 }
 
+static json_t *json_finding(const struct romsim_erofs_finding *finding)
+{
+    json_t *object = json_pack("{s:s}", "severity", severity_name(finding->severity));
+    json_t *message = rom_json_text(finding->message, strlen(finding->message));
+
+    if (!object || rom_json_set(object, "path", finding->path, strlen(finding->path)) < 0 ||
+        json_object_set_new(object, "offset", json_integer((json_int_t)finding->offset)) < 0 ||
+        json_object_set_new(object, "in_metabox", json_boolean(finding->in_metabox)) < 0) {
+        json_decref(message);
+        json_decref(object);
+        return NULL;
+    }
+    json_object_set_new(object, "message", message);
+    return object;
+}
+
 static void report(void *context, const struct romsim_erofs_finding *finding)
 {
-    const struct reporting *reporting = context;
+    struct reporting *reporting = context;
 
-    if (!reporting->findings) {
+    if (reporting->findings)
+        json_array_append_new(reporting->findings, json_finding(finding));
+    else if (reporting->lines++ < LINES_MAX)
         report_line(reporting, finding);
-        return;
-    }
-    json_array_append_new(reporting->findings,
-                          json_pack("{s:s, s:o, s:I, s:b, s:s}", "severity",
-                                    severity_name(finding->severity), "path",
-                                    rom_json_text(finding->path, strlen(finding->path)), "offset",
-                                    (json_int_t)finding->offset, "in_metabox", finding->in_metabox,
-                                    "message", finding->message));
 }
 
 static void print_summary(const char *file, const struct romsim_erofs_census *census)
 {
     uint64_t all = census->errors + census->warnings;
+    uint64_t inodes = census->directories + census->files + census->symlinks + census->specials;
 
-    if (all > ROMSIM_EROFS_FINDINGS_MAX)
-        printf("%s: and %llu more findings\n", QUOTE(file),
-               (unsigned long long)(all - ROMSIM_EROFS_FINDINGS_MAX));
-    printf("%s: %s: %llu errors, %llu warnings in %llu inodes\n", QUOTE(file),
-           census->errors ? "damaged" : "clean", (unsigned long long)census->errors,
-           (unsigned long long)census->warnings,
-           (unsigned long long)(census->directories + census->files + census->symlinks +
-                                census->specials));
+    if (all > LINES_MAX)
+        printf("%s: and %s; --json has the first %d\n", QUOTE(file),
+               COUNT_TEXT(all - LINES_MAX, "more finding", "more findings"),
+               ROMSIM_EROFS_FINDINGS_MAX);
+    printf("%s: %s: %s, %s in %s\n", QUOTE(file), census->errors ? "damaged" : "clean",
+           COUNT_TEXT(census->errors, "error", "errors"),
+           COUNT_TEXT(census->warnings, "warning", "warnings"),
+           COUNT_TEXT(inodes, "inode", "inodes"));
+}
+
+static json_t *json_checked(const char *file, const struct romsim_erofs_census *census,
+                            json_t *findings)
+{
+    json_t *object = rom_json_path("file", file);
+
+    if (object) {
+        json_object_set_new(object, "clean", json_boolean(!census->errors));
+        json_object_set_new(object, "errors", json_integer((json_int_t)census->errors));
+        json_object_set_new(object, "warnings", json_integer((json_int_t)census->warnings));
+    }
+    json_object_set_new(object, "findings", findings);
+    return object;
+}
+
+/* What could not be checked is not clean.  Returns CLI_FAILED. */
+static int not_checked(const char *file, struct romsim_error *error, struct cli_list *list)
+{
+    json_t *object = list ? rom_json_failed("file", file, error) : NULL;
+
+    if (object)
+        json_object_set_new(object, "clean", json_false());
+    if (list)
+        cli_list_add(list, object);
+    if (error->errnum == EINVAL)
+        romsim_error_hint(error, ROM_HINT_INFO);
+    return rom_report(file, error);
 }
 
 /* Checks one file; adds its result to `list`, or prints it. */
-static int check_file(const char *file, json_t *list)
+static int check_file(const char *file, struct cli_list *list)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = rom_blob(file);
     struct reporting reporting = {.file = file, .findings = list ? json_array() : NULL};
     struct romsim_erofs_census census = {0};
     struct romsim_error error = {0};
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(file, &error);
     int result = blob ? romsim_erofs_check(blob, report, &reporting, &census, &error) : -1;
 
     if (result < 0) {
         json_decref(reporting.findings);
-        return blob ? rom_report(file, &error) : CLI_FAILED;
+        return not_checked(file, &error, list);
     }
     if (list)
-        json_array_append_new(list, json_pack("{s:o, s:b, s:I, s:I, s:o}", "file",
-                                              rom_json_text(file, strlen(file)), "clean",
-                                              !census.errors, "errors", (json_int_t)census.errors,
-                                              "warnings", (json_int_t)census.warnings, "findings",
-                                              reporting.findings));
+        cli_list_add(list, json_checked(file, &census, reporting.findings));
     else
         print_summary(file, &census);
     return result ? CLI_FAILED : CLI_OK;
@@ -86,13 +125,16 @@ static int check_file(const char *file, json_t *list)
 
 static int run_check(const struct cli_args *args)
 {
-    json_t *list = cli_has(args, "json") ? json_array() : NULL;
+    bool as_json = cli_has(args, "json");
+    struct cli_list list;
     int status = CLI_OK;
 
+    if (as_json)
+        cli_list_begin(&list);
     for (size_t i = 0; i < args->operand_count; i++)
-        if (check_file(args->operands[i], list) != CLI_OK)
+        if (check_file(args->operands[i], as_json ? &list : NULL) != CLI_OK)
             status = CLI_FAILED;
-    if (list && cli_print_json(list) != CLI_OK)
+    if (as_json && cli_list_end(&list) != CLI_OK)
         return CLI_FAILED;
     return status;
 }

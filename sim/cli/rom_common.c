@@ -36,9 +36,9 @@ struct romsim_erofs *rom_open(const char *file)
 
     if (blob && !erofs) {
         if (error.errnum == EINVAL)
-            romsim_error_hint(&error, "'romsim rom info' tells what it is");
+            romsim_error_hint(&error, ROM_HINT_INFO);
         if (error.errnum == EUCLEAN)
-            romsim_error_hint(&error, "'romsim rom check' says more");
+            romsim_error_hint(&error, ROM_HINT_CHECK);
         rom_report(file, &error);
     }
     return erofs;

@@ -368,7 +368,7 @@ static int say_unopened(const struct info *info, const char *file, struct romsim
     say_super(info, super, blob);
     warn_of_size(info, romsim_blob_size(blob));
     if (error->errnum == EUCLEAN)
-        romsim_error_hint(error, "'romsim rom check' says more");
+        romsim_error_hint(error, ROM_HINT_CHECK);
     return rom_report(file, error);
 }
 

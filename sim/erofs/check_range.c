@@ -43,16 +43,15 @@ static int compare_ranges(const void *a_, const void *b_)
     return (a->end > b->end) - (a->end < b->end);
 }
 
-static const char *use_name(enum range_use use)
-{
-    static const char *const names[] = {
-        [RANGE_SUPER] = "the superblock",         [RANGE_INODE] = "an inode",
-        [RANGE_FLAT] = "a file's blocks",         [RANGE_SHARED] = "a file's chunks or plain data",
-        [RANGE_PCLUSTER] = "compressed clusters",
-    };
-
-    return names[use];
-}
+static const struct {
+    const char *name, *overlaps;
+} words[] = {
+    [RANGE_SUPER] = {"the superblock", "overlaps"},
+    [RANGE_INODE] = {"an inode", "overlaps"},
+    [RANGE_FLAT] = {"a file's blocks", "overlap"},
+    [RANGE_SHARED] = {"a file's chunks or plain data", "overlap"},
+    [RANGE_PCLUSTER] = {"compressed clusters", "overlap"},
+};
 
 static bool is_metadata(enum range_use use)
 {
@@ -75,8 +74,8 @@ static void report_overlap(struct check *check, const struct range *a, const str
 
     romsim_buffer_reset(&check->path);
     check_finding(check, serious ? ROMSIM_EROFS_ERROR : ROMSIM_EROFS_WARNING, NULL, b->start,
-                  "%s (nid %llu) overlap %s (nid %llu) by %llu bytes", use_name(over->use),
-                  (unsigned long long)over->nid, use_name(under->use),
+                  "%s (nid %llu) %s %s (nid %llu) by %llu bytes", words[over->use].name,
+                  (unsigned long long)over->nid, words[over->use].overlaps, words[under->use].name,
                   (unsigned long long)under->nid,
                   (unsigned long long)(min_u64(a->end, b->end) - b->start));
 }

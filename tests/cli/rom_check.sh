@@ -72,5 +72,29 @@ like "$(romsim rom check --json bad.erofs | jq -r '.[0].findings[].message')" "a
 head -c 5000 /dev/urandom > noise
 fails 1 "noise is not checked" romsim rom check noise
 like "$out" "not an EROFS image" "because it is no image"
+like "$out" "hint: 'romsim rom info' tells what it is" "with a hint"
+romsim rom check --json missing noise plain.erofs >three.json 2>/dev/null
+is "$(jq -c '[.[] | [.file, .clean, has("error")]]' three.json)" \
+    '[["missing",false,true],["noise",false,true],["plain.erofs",true,false]]' \
+    "check --json has an entry for each file"
+
+mkdir one
+romsim rom pack one -o one.erofs >/dev/null
+like "$(romsim rom check one.erofs)" "clean: 0 errors, 0 warnings in 1 inode" "one inode is one"
+cat plain.erofs >bad.erofs
+put bad.erofs $((file + 44)) 05 00 00 00
+put bad.erofs $((1024 + 8)) 00
+like "$(romsim rom check bad.erofs)" ": damaged: 1 error, 1 warning in" "one error, too"
+
+# All files of a directory have lost their inodes.
+(mkdir many && cd many && seq -f 'f%g' 500 | xargs touch)
+romsim rom pack many -o many.erofs >/dev/null
+for nid in $(romsim rom ls --json many.erofs | jq '.[].nid'); do
+    put many.erofs $((nid * 32 + 4)) 00 00
+done
+romsim rom check many.erofs >many.txt
+is "$(grep -c ': error: ' many.txt)" 100 "check prints 100 findings"
+like "$(cat many.txt)" "many.erofs: and 402 more findings; --json has the first 1000" "and counts the others"
+is "$(romsim rom check --json many.erofs | jq '.[0].findings | length')" 502 "which are in the JSON"
 
 done_testing
