@@ -21,10 +21,14 @@ struct romsim_blob *rom_blob(const char *file);
 /* Opens a file as an EROFS image.  NULL after a report. */
 struct romsim_erofs *rom_open(const char *file);
 
-/* The inode at a path, symlinks not followed; NULL or "" is the root.  CLI_OK, or CLI_FAILED after
- * a report. */
-int rom_find(struct romsim_erofs *erofs, const char *file, const char *path,
-             struct romsim_erofs_inode *ret);
+/*
+ * The inode at a path as by the image's own root, NULL or "" being it: symlinks on the way are
+ * followed, up to 40, inside the image.  The last name's symlink is followed if that is asked for,
+ * or a '/' stands behind it; what has a '/' behind it must be a directory.  0, or -1 with *error.
+ */
+enum rom_last_link { ROM_NO_FOLLOW, ROM_FOLLOW };
+int rom_lookup(struct romsim_erofs *erofs, const char *path, enum rom_last_link last,
+               struct romsim_erofs_inode *ret, struct romsim_error *error);
 
 /* Reports an error of the image `file`.  Returns CLI_FAILED. */
 int rom_report(const char *file, struct romsim_error *error);
@@ -49,8 +53,13 @@ struct rom_listing {
     struct romsim_buffer names;
 };
 
-/* Lists what is at `path` and, if it is a directory, below (only its own entries unless
- * `recursive`).  CLI_OK; or CLI_FAILED after a report; release it in both cases. */
+/* Lists what is at `path` (rom_lookup(), the last link not followed) and, if it is a directory,
+ * below (only its own entries unless `recursive`).  0, or -1 with *error; then what was found before
+ * is listed all the same.  Release it in both cases. */
+int rom_listing_try(struct romsim_erofs *erofs, const char *path, bool recursive,
+                    struct rom_listing *ret, struct romsim_error *error);
+
+/* The same with a report: CLI_OK or CLI_FAILED. */
 int rom_listing_load(struct romsim_erofs *erofs, const char *file, const char *path, bool recursive,
                      struct rom_listing *ret);
 void rom_listing_release(struct rom_listing *listing);

@@ -12,6 +12,56 @@
 
 enum { PIECE = 1 << 20 };
 
+/* What a command does with its paths, one after the other: 0, or -1 with *error. */
+struct looking {
+    struct romsim_erofs *erofs;
+    const char *file;
+    bool as_json;
+    struct cli_list list;
+    bool output_failed; /* nothing more can be written */
+    bool begun;
+};
+
+typedef int look_at(struct looking *looking, const char *path,
+                    const struct romsim_erofs_inode *inode, struct romsim_error *error);
+
+static int look_at_path(struct looking *looking, const char *path, enum rom_last_link last,
+                        look_at *look)
+{
+    struct romsim_erofs_inode inode;
+    struct romsim_error error = {0};
+
+    if (rom_lookup(looking->erofs, path, last, &inode, &error) == 0) {
+        if (look(looking, path, &inode, &error) == 0)
+            return CLI_OK;
+        if (!looking->output_failed)
+            romsim_error_context(&error, "%s", QUOTE(path));
+    }
+    if (looking->as_json)
+        cli_list_add(&looking->list, rom_json_failed("path", path, &error));
+    return rom_report(looking->file, &error);
+}
+
+/* Looks at each of the paths FILE PATH...; what is missing does not keep it from the others. */
+static int look_at_paths(const struct cli_args *args, enum rom_last_link last, look_at *look)
+{
+    struct looking looking = {.file = args->operands[0], .as_json = cli_has(args, "json")};
+    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(looking.file);
+    int status = CLI_OK;
+
+    if (!erofs)
+        return CLI_FAILED;
+    looking.erofs = erofs;
+    if (looking.as_json)
+        cli_list_begin(&looking.list);
+    for (size_t i = 1; i < args->operand_count && !looking.output_failed; i++)
+        if (look_at_path(&looking, args->operands[i], last, look) != CLI_OK)
+            status = CLI_FAILED;
+    if (looking.as_json && cli_list_end(&looking.list) != CLI_OK)
+        return CLI_FAILED;
+    return status;
+}
+
 /* ---- cat ---------------------------------------------------------------------------------- */
 
 static int write_all(const uint8_t *bytes, size_t size, struct romsim_error *error)
@@ -35,7 +85,7 @@ static int not_a_file(const struct romsim_erofs_inode *inode, struct romsim_erro
                             rom_type_name(inode->mode));
 }
 
-static int cat_file(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+static int cat_file(struct looking *looking, const struct romsim_erofs_inode *inode,
                     struct romsim_error *error)
 {
     CLEANUP_FREE uint8_t *buffer = malloc(PIECE);
@@ -43,12 +93,14 @@ static int cat_file(struct romsim_erofs *erofs, const struct romsim_erofs_inode 
 
     if (!buffer)
         return romsim_error_nomem(error);
-    if (!S_ISREG(inode->mode))
-        return not_a_file(inode, error);
-    for (uint64_t offset = 0; offset < inode->size; offset += got)
-        if (romsim_erofs_read(erofs, inode, offset, buffer, PIECE, &got, error) < 0 ||
-            write_all(buffer, got, error) < 0)
+    for (uint64_t offset = 0; offset < inode->size; offset += got) {
+        if (romsim_erofs_read(looking->erofs, inode, offset, buffer, PIECE, &got, error) < 0)
             return -1;
+        if (write_all(buffer, got, error) < 0) {
+            looking->output_failed = true;
+            return -1;
+        }
+    }
     return 0;
 }
 
@@ -61,62 +113,50 @@ static json_t *json_content(const char *path, const uint8_t *bytes, size_t size)
     const char *text = (const char *)bytes;
     bool is_text = romsim_utf8_is_valid(text, size) && !memchr(text, '\0', size);
     CLEANUP_FREE char *encoded = is_text ? NULL : romsim_base64_encode(bytes, size);
+    json_t *object = rom_json_path("path", path);
+    json_t *data = is_text ? json_stringn(text, size) : json_string(encoded);
 
-    if (is_text)
-        return json_pack("{s:o, s:s, s:s%}", "path", rom_json_text(path, strlen(path)), "encoding",
-                         "text", "data", text, size);
-    return json_pack("{s:o, s:s, s:s}", "path", rom_json_text(path, strlen(path)), "encoding",
-                     "base64", "data", encoded);
+    if (object && data &&
+        json_object_set_new(object, "encoding", json_string(is_text ? "text" : "base64")) == 0 &&
+        json_object_set(object, "data", data) == 0) {
+        json_decref(data);
+        return object;
+    }
+    json_decref(data);
+    json_decref(object);
+    return NULL;
 }
 
-static int json_file(struct romsim_erofs *erofs, const char *path,
-                     const struct romsim_erofs_inode *inode, json_t *list,
-                     struct romsim_error *error)
+static int json_file(struct looking *looking, const char *path,
+                     const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     CLEANUP_FREE uint8_t *bytes = NULL;
     size_t got;
 
-    if (!S_ISREG(inode->mode))
-        return not_a_file(inode, error);
     if (inode->size > JSON_FILE_MAX)
         return romsim_error_set(error, EFBIG, "its %s are too much for JSON",
                                 SIZE_TEXT(inode->size));
     bytes = malloc(inode->size + 1);
     if (!bytes)
         return romsim_error_nomem(error);
-    if (romsim_erofs_read(erofs, inode, 0, bytes, inode->size, &got, error) < 0)
+    if (romsim_erofs_read(looking->erofs, inode, 0, bytes, inode->size, &got, error) < 0)
         return -1;
-    if (json_array_append_new(list, json_content(path, bytes, got)) < 0)
-        return romsim_error_nomem(error);
+    cli_list_add(&looking->list, json_content(path, bytes, got));
     return 0;
+}
+
+static int look_into(struct looking *looking, const char *path,
+                     const struct romsim_erofs_inode *inode, struct romsim_error *error)
+{
+    if (!S_ISREG(inode->mode))
+        return not_a_file(inode, error);
+    return looking->as_json ? json_file(looking, path, inode, error)
+                            : cat_file(looking, inode, error);
 }
 
 static int run_cat(const struct cli_args *args)
 {
-    const char *file = args->operands[0];
-    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(file);
-    json_t *list = NULL;
-    int status = CLI_OK;
-
-    if (!erofs)
-        return CLI_FAILED;
-    if (cli_has(args, "json"))
-        list = json_array();
-    for (size_t i = 1; i < args->operand_count; i++) {
-        struct romsim_erofs_inode inode;
-        struct romsim_error error = {0};
-
-        if (rom_find(erofs, file, args->operands[i], &inode) != CLI_OK) {
-            status = CLI_FAILED;
-        } else if ((list ? json_file(erofs, args->operands[i], &inode, list, &error)
-                         : cat_file(erofs, &inode, &error)) < 0) {
-            romsim_error_context(&error, "%s", QUOTE(args->operands[i]));
-            status = rom_report(file, &error);
-        }
-    }
-    if (list && cli_print_json(list) != CLI_OK)
-        return CLI_FAILED;
-    return status;
+    return look_at_paths(args, ROM_FOLLOW, look_into);
 }
 
 static const struct cli_option cat_options[] = {
@@ -191,32 +231,24 @@ static void print_stat(struct romsim_erofs *erofs, const char *path,
     print_xattrs(erofs, inode);
 }
 
+static int show(struct looking *looking, const char *path, const struct romsim_erofs_inode *inode,
+                struct romsim_error *error)
+{
+    (void)error;
+    if (looking->as_json) {
+        cli_list_add(&looking->list, rom_json_inode(looking->erofs, path, inode));
+        return 0;
+    }
+    if (looking->begun)
+        putchar('\n');
+    looking->begun = true;
+    print_stat(looking->erofs, path, inode);
+    return 0;
+}
+
 static int run_stat(const struct cli_args *args)
 {
-    const char *file = args->operands[0];
-    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(file);
-    json_t *list = NULL;
-
-    if (!erofs)
-        return CLI_FAILED;
-    if (cli_has(args, "json"))
-        list = json_array();
-    for (size_t i = 1; i < args->operand_count; i++) {
-        struct romsim_erofs_inode inode;
-
-        if (rom_find(erofs, file, args->operands[i], &inode) != CLI_OK) {
-            json_decref(list);
-            return CLI_FAILED;
-        }
-        if (list) {
-            json_array_append_new(list, rom_json_inode(erofs, args->operands[i], &inode));
-            continue;
-        }
-        if (i > 1)
-            putchar('\n');
-        print_stat(erofs, args->operands[i], &inode);
-    }
-    return list ? cli_print_json(list) : CLI_OK;
+    return look_at_paths(args, ROM_NO_FOLLOW, show);
 }
 
 static const struct cli_option stat_options[] = {CLI_OPTION_JSON, CLI_OPTION_END};

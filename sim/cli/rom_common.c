@@ -44,20 +44,6 @@ struct romsim_erofs *rom_open(const char *file)
     return erofs;
 }
 
-int rom_find(struct romsim_erofs *erofs, const char *file, const char *path,
-             struct romsim_erofs_inode *ret)
-{
-    struct romsim_error error = {0};
-    int found = romsim_erofs_lookup_path(erofs, path ? path : "", ret, &error);
-
-    if (found > 0)
-        return CLI_OK;
-    if (!found || error.errnum == ENOTDIR)
-        romsim_error_set(&error, ENOENT, "there is no '%s' in it%s", QUOTE(path),
-                         found ? ": it leads through a file" : "");
-    return rom_report(file, &error);
-}
-
 /* ---- texts -------------------------------------------------------------------------------- */
 
 char *rom_quote(const char *text)

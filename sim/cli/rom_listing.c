@@ -54,7 +54,7 @@ static int add_entry(void *context, const char *path, const struct romsim_erofs_
     return depth && !loading->recursive ? ROMSIM_EROFS_WALK_SKIP : 0;
 }
 
-/* "/a/b" from "a//b/", "" for the root. */
+/* "/a/b" from "a//./b/", "" for the root. */
 static char *normalize(const char *path)
 {
     char *ret = malloc(strlen(path) + 2);
@@ -65,39 +65,45 @@ static char *normalize(const char *path)
     while (*(path += strspn(path, "/"))) {
         size_t length = strcspn(path, "/");
 
-        ret[size++] = '/';
-        memcpy(ret + size, path, length);
-        size += length;
+        if (length != 1 || path[0] != '.') {
+            ret[size++] = '/';
+            memcpy(ret + size, path, length);
+            size += length;
+        }
         path += length;
     }
     ret[size] = '\0';
     return ret;
 }
 
-int rom_listing_load(struct romsim_erofs *erofs, const char *file, const char *path, bool recursive,
-                     struct rom_listing *ret)
+int rom_listing_try(struct romsim_erofs *erofs, const char *path, bool recursive,
+                    struct rom_listing *ret, struct romsim_error *error)
 {
     struct loading loading = {.listing = ret, .recursive = recursive};
     struct romsim_erofs_inode inode;
-    struct romsim_error error = {0};
-    int status, result;
+    int result;
 
     *ret = (struct rom_listing){.erofs = erofs, .names = ROMSIM_BUFFER_INIT(NAMES_MAX)};
-    status = rom_find(erofs, file, path, &inode);
-    if (status != CLI_OK)
-        return status;
+    if (rom_lookup(erofs, path, ROM_NO_FOLLOW, &inode, error) < 0)
+        return -1;
     ret->base = normalize(path ? path : "");
-    if (!ret->base) {
-        romsim_error_nomem(&error);
-        return rom_report(file, &error);
-    }
+    if (!ret->base)
+        return romsim_error_nomem(error);
     loading.base_depth = count_slashes(ret->base);
-    result = romsim_erofs_walk_from(erofs, &inode, ret->base, add_entry, &loading, &error);
-    if (!result)
-        return CLI_OK;
-    if (result != -1)
-        romsim_error_system(&error, -result, "cannot list it");
-    return rom_report(file, &error);
+    result = romsim_erofs_walk_from(erofs, &inode, ret->base, add_entry, &loading, error);
+    if (result != 0 && result != -1)
+        romsim_error_system(error, -result, "cannot list it");
+    return result ? -1 : 0;
+}
+
+int rom_listing_load(struct romsim_erofs *erofs, const char *file, const char *path, bool recursive,
+                     struct rom_listing *ret)
+{
+    struct romsim_error error = {0};
+
+    if (rom_listing_try(erofs, path, recursive, ret, &error) < 0)
+        return rom_report(file, &error);
+    return CLI_OK;
 }
 
 void rom_listing_release(struct rom_listing *listing)

@@ -51,7 +51,9 @@ static size_t first_shown(const struct rom_listing *listing)
 {
     struct romsim_erofs_inode inode;
 
-    return rom_inode(listing, 0, &inode, NULL) == 0 && S_ISDIR(inode.mode) ? 1 : 0;
+    return listing->entries.count && rom_inode(listing, 0, &inode, NULL) == 0 && S_ISDIR(inode.mode)
+               ? 1
+               : 0;
 }
 
 static int print_long(const struct rom_listing *listing, bool recursive, struct romsim_error *error)
@@ -83,31 +85,42 @@ static int print_short(const struct rom_listing *listing, bool recursive,
     return 0;
 }
 
-static int print_json(const struct rom_listing *listing, struct romsim_error *error)
+static json_t *json_entry(const struct rom_listing *listing, size_t index, const char *file,
+                          int *status)
 {
-    json_t *list = json_array();
+    CLEANUP_FREE char *path = rom_path(listing, index, false);
+    struct romsim_error error = {0};
+    struct romsim_erofs_inode inode;
 
-    for (size_t i = first_shown(listing); i < listing->entries.count; i++) {
-        CLEANUP_FREE char *path = rom_path(listing, i, false);
-        struct romsim_erofs_inode inode;
-
-        if (!path || rom_inode(listing, i, &inode, error) < 0) {
-            json_decref(list);
-            return path ? -1 : romsim_error_nomem(error);
-        }
-        json_array_append_new(list, rom_json_inode(listing->erofs, path, &inode));
-    }
-    cli_print_json(list);
-    return 0;
+    if (!path)
+        return NULL;
+    if (rom_inode(listing, index, &inode, &error) == 0)
+        return rom_json_inode(listing->erofs, path, &inode);
+    *status = rom_report(file, &error);
+    return rom_json_failed("path", path, &error);
 }
 
-/* What the operands FILE [PATH] ask for.  Returns as rom_listing_load(). */
-static int load(const struct cli_args *args, struct romsim_erofs *erofs, bool recursive,
-                struct rom_listing *ret)
+/* One value at a time: all of them are far larger than the image.  What cannot be told, and why the
+ * listing is not complete (*failure), has a place in the list, and the list an end. */
+static int print_json(const struct rom_listing *listing, const char *file, const char *path,
+                      struct romsim_error *failure)
 {
-    const char *path = args->operand_count > 1 ? args->operands[1] : NULL;
+    struct cli_list list;
+    int status = CLI_OK;
 
-    return rom_listing_load(erofs, args->operands[0], path, recursive, ret);
+    cli_list_begin(&list);
+    for (size_t i = first_shown(listing); i < listing->entries.count; i++)
+        cli_list_add(&list, json_entry(listing, i, file, &status));
+    if (failure->errnum) {
+        cli_list_add(&list, rom_json_failed("path", path ? path : "/", failure));
+        status = rom_report(file, failure);
+    }
+    return cli_list_end(&list) == CLI_OK ? status : CLI_FAILED;
+}
+
+static const char *asked_path(const struct cli_args *args)
+{
+    return args->operand_count > 1 ? args->operands[1] : NULL;
 }
 
 static int run_ls(const struct cli_args *args)
@@ -119,13 +132,14 @@ static int run_ls(const struct cli_args *args)
     struct romsim_error error = {0};
     int result;
 
-    if (!erofs || load(args, erofs, recursive, &listing) != CLI_OK)
+    if (!erofs)
         return CLI_FAILED;
+    result = rom_listing_try(erofs, asked_path(args), recursive, &listing, &error);
     if (cli_has(args, "json"))
-        result = print_json(&listing, &error);
-    else if (cli_has(args, "long"))
+        return print_json(&listing, file, asked_path(args), &error);
+    if (result == 0 && cli_has(args, "long"))
         result = print_long(&listing, recursive, &error);
-    else
+    else if (result == 0)
         result = print_short(&listing, recursive, &error);
     return result < 0 ? rom_report(file, &error) : CLI_OK;
 }
@@ -184,7 +198,8 @@ static int print_tree(const struct rom_listing *listing, struct romsim_error *er
         printf("%s%s\n", quoted, i && S_ISDIR(inode.mode) ? "/" : "");
         *(S_ISDIR(inode.mode) ? &directories : &others) += i != 0;
     }
-    printf("\n%zu directories, %zu files\n", directories, others);
+    printf("\n%s, %s\n", COUNT_TEXT(directories, "directory", "directories"),
+           COUNT_TEXT(others, "file", "files"));
     return 0;
 }
 
@@ -196,9 +211,13 @@ static int run_tree(const struct cli_args *args)
     struct romsim_error error = {0};
     int result;
 
-    if (!erofs || load(args, erofs, true, &listing) != CLI_OK)
+    if (!erofs)
         return CLI_FAILED;
-    result = cli_has(args, "json") ? print_json(&listing, &error) : print_tree(&listing, &error);
+    result = rom_listing_try(erofs, asked_path(args), true, &listing, &error);
+    if (cli_has(args, "json"))
+        return print_json(&listing, file, asked_path(args), &error);
+    if (result == 0)
+        result = print_tree(&listing, &error);
     return result < 0 ? rom_report(file, &error) : CLI_OK;
 }
 

@@ -46,7 +46,7 @@ is "$(romsim rom tree $image dir)" "/dir
 └── sub/
     └── deep
 
-1 directories, 4 files" "tree draws the tree"
+1 directory, 4 files" "tree draws the tree"
 
 for name in deflate lzma zstd lz4hc-big two-algs; do
     romsim rom cat $name.erofs text_60000 dir/sub/deep mixed | sha256sum > got
@@ -69,6 +69,66 @@ like "$out" "$image: error: there is no 'nothing' in it" "and says so"
 romsim rom pack -o through.erofs "$ROOT/tests/cli" >/dev/null
 fails 1 "a path through a file is an error" romsim rom stat through.erofs /help.sh/x
 is "$out" "through.erofs: error: there is no '/help.sh/x' in it: it leads through a file" "that says so"
+
+fails 1 "stat goes on behind a missing file" romsim rom stat $image one missing dir
+is "$(grep -E '^ +path:|error' <<<"$out" | sed 's/ *path: //' | tr '\n' ';')" \
+    "one;$image: error: there is no 'missing' in it;dir;" "and tells of all the others"
+is "$(romsim rom stat --json $image one missing dir 2>/dev/null | jq -c '[.[] | .path, .error]')" \
+    "[\"one\",null,\"missing\",\"there is no 'missing' in it\",\"dir\",null]" "in JSON with the error in its place"
+is "$(romsim rom cat --json both.erofs missing note 2>/dev/null | jq -c '[.[] | .path, .error != null]')" \
+    '["missing",true,"note",false]' "so does cat --json"
+if [ -w /dev/full ]; then
+    romsim rom cat $image text_100 text_4096 mixed >/dev/full 2>said
+    is "$? $(wc -l <said)" "1 1" "cat ends with the first error of its output"
+fi
+
+# Paths through symlinks, as by the image's own root.
+mkdir -p merged/usr/sbin merged/usr/share merged/loop
+echo text >merged/usr/sbin/prog
+ln -s usr/sbin merged/sbin
+ln -s /usr/sbin/prog merged/usr/share/absolute
+ln -s ../../../../sbin/prog merged/usr/share/up
+ln -s b merged/loop/a; ln -s a merged/loop/b; ln -s nowhere merged/loop/c
+romsim rom pack merged -o merged.erofs >/dev/null
+for path in sbin/prog /sbin//prog sbin/../sbin/prog sbin/./prog ../../usr/sbin/prog \
+    usr/share/absolute usr/share/up; do
+    is "$(romsim rom cat merged.erofs $path)" text "cat $path"
+done
+is "$(romsim rom ls merged.erofs sbin)" /sbin "ls of a link shows the link"
+is "$(romsim rom ls merged.erofs sbin/)" prog "with a slash what it leads to"
+is "$(romsim rom ls -R merged.erofs sbin/../share | tr '\n' ' ')" \
+    "/sbin/../share/absolute /sbin/../share/up " "'..' is that of the directory, not of the path"
+is "$(romsim rom stat --json merged.erofs sbin sbin/ sbin/prog | jq -c '[.[].type]')" \
+    '["symlink","directory","file"]' "stat follows all but the last"
+ok "extract takes such a path" romsim rom extract merged.erofs sbin/prog -o taken
+is "$(cat taken/prog)" text "and unpacks the file"
+fails 1 "ls of a file with a slash is an error" romsim rom ls merged.erofs usr/sbin/prog/
+like "$out" "it is a file, not a directory" "that says so"
+fails 1 "a loop of links is an error" romsim rom cat merged.erofs loop/a
+like "$out" "it leads through more than 40 symlinks" "that says so"
+fails 1 "a link to nowhere is an error" romsim rom cat merged.erofs loop/c
+like "$out" "there is no 'loop/c' in it" "that says so"
+
+# A listing in JSON is not built in memory.
+(mkdir wide && cd wide && seq -f 'a-file-with-a-name-of-some-length-%g' 50000 | xargs touch)
+romsim rom pack wide -o wide.erofs >/dev/null
+size=$(stat -c %s wide.erofs)
+if need prlimit "the memory of ls --json"; then
+    limit=$((64 * 1024 * 1024))
+    is "$(prlimit --data=$limit "$ROMSIM" rom ls -R --json wide.erofs | jq length)" 50000 \
+        "ls --json of many files takes little memory"
+    is "$(prlimit --data=$limit "$ROMSIM" rom tree --json wide.erofs | jq length)" 50000 "and tree"
+fi
+# A directory's inode that is damaged ends the listing, not the document.
+cp -f plain.erofs hurt.erofs; chmod u+w hurt.erofs
+nid=$(romsim rom stat --json plain.erofs dir/sub | jq '.[0].nid')
+printf '\0' | dd of=hurt.erofs bs=1 seek=1032 conv=notrunc status=none
+printf '\0\0' | dd of=hurt.erofs bs=1 seek=$((nid * 32 + 4)) conv=notrunc status=none
+romsim rom ls -R --json hurt.erofs >hurt.json 2>said
+is "$? $(jq -c '[length > 1, (.[-1].error | test("no known file type"))]' hurt.json)" "1 [true,true]" \
+    "ls --json of a damaged image ends with the error"
+is "$(romsim rom ls --json $image missing 2>/dev/null | jq -c '.[0].path')" '"missing"' \
+    "and of a missing file has nothing else"
 
 out=$(romsim rom stat $image one)
 like "$out" "owner: 70000:70001" "stat shows the owner"
