@@ -26,7 +26,8 @@ struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
 
 /*
  * A blob with the bytes that the regular file `path` has now: a private copy in the cache folder's
- * file system (a reflink where the file system can), unlinked from the start.
+ * file system (a reflink where the file system can), unlinked from the start; where that folder
+ * cannot be written, in $TMPDIR or /tmp, or in memory.
  * Fails with EINVAL if the file is not a regular one, and EAGAIN if it changed during the copy.
  */
 struct romsim_blob *romsim_blob_snapshot(const char *path, struct romsim_error *err);
@@ -72,7 +73,7 @@ const char *romsim_blob_sha256_hex(struct romsim_blob *blob);
 /*
  * An anonymous file to fill and then turn into a blob with romsim_blob_take_fd(): a memfd for
  * what is small and must die with the process, or an unlinked file in the cache folder for what
- * may be large.  Returns a descriptor, or -1.
+ * may be large (without that folder as for romsim_blob_snapshot()).  Returns a descriptor, or -1.
  */
 int romsim_blob_scratch_memfd(struct romsim_error *err);
 int romsim_blob_scratch_file(struct romsim_error *err);

@@ -14,8 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -63,7 +65,7 @@ int romsim_blob_scratch_memfd(struct romsim_error *err)
 /* Where the file system has no O_TMPFILE: a named file, unlinked at once. */
 static int open_unlinked(const char *folder)
 {
-    CLEANUP_FREE char *path = romsim_path_join(folder, "XXXXXX");
+    CLEANUP_FREE char *path = romsim_path_join(folder, "romsim.XXXXXX");
     int fd;
 
     if (!path) {
@@ -76,20 +78,32 @@ static int open_unlinked(const char *folder)
     return fd;
 }
 
-int romsim_blob_scratch_file(struct romsim_error *err)
+static int open_nameless(const char *folder)
 {
-    CLEANUP_FREE char *folder = romsim_path_cache("scratch", err);
-    int fd;
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-    if (!folder)
-        return -1;
-    fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT))
         fd = open_unlinked(folder);
-    if (fd < 0)
-        return romsim_error_system(err, errno, "cannot make a temporary file in '%s'",
-                                   QUOTE(folder));
     return fd;
+}
+
+static const char *temporary_folder(void)
+{
+    const char *folder = getenv("TMPDIR");
+
+    return folder && folder[0] == '/' ? folder : "/tmp";
+}
+
+/* In the cache folder, where there is room; for a user without one (a service's, whose home is not
+ * there) in the folder for temporary files, else in memory. */
+int romsim_blob_scratch_file(struct romsim_error *err)
+{
+    CLEANUP_FREE char *folder = romsim_path_cache("scratch", NULL);
+    int fd = folder ? open_nameless(folder) : -1;
+
+    if (fd < 0)
+        fd = open_nameless(temporary_folder());
+    return fd < 0 ? romsim_blob_scratch_memfd(err) : fd;
 }
 
 /* A memfd that can no longer change; other files have no seals (EINVAL), or may get none (a file of
@@ -159,6 +173,40 @@ static int changed_meanwhile(const char *name, struct romsim_error *err)
     return romsim_error_hint(err, "try again when nothing writes to it");
 }
 
+/* The folder of a file that has no name any more, from what the kernel shows of it:
+ * "/a/b/#123 (deleted)".  False for one in memory. */
+static bool scratch_folder(int fd, char ret[PATH_MAX])
+{
+    char link[64];
+    ssize_t size;
+    char *slash;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    size = readlink(link, ret, PATH_MAX - 1);
+    ret[size > 0 ? size : 0] = '\0';
+    slash = strrchr(ret, '/');
+    if (!slash || strncmp(ret, "/memfd:", 7) == 0)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+static int cannot_copy(int copy, const char *name, int errnum, uint64_t size,
+                       struct romsim_error *err)
+{
+    char folder[PATH_MAX];
+
+    if (!scratch_folder(copy, folder))
+        return romsim_error_system(err, errnum, "cannot copy '%s' into memory", QUOTE(name));
+    romsim_error_system(err, errnum, "cannot copy '%s' into '%s'", QUOTE(name), QUOTE(folder));
+    if (errnum == ENOSPC || errnum == EDQUOT)
+        romsim_error_hint(err,
+                          "it takes up to %s there; make room, or let XDG_CACHE_HOME name a folder "
+                          "on a larger disk",
+                          SIZE_TEXT(size));
+    return -1;
+}
+
 struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct romsim_error *err)
 {
     CLEANUP_FD int copy = -1;
@@ -180,7 +228,7 @@ struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct rom
                  ? errno
                  : romsim_copy_data(fd, copy, 0, (uint64_t)before.st_size);
     if (errnum != 0 && errnum != ENODATA) {
-        romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(name));
+        cannot_copy(copy, name, errnum, (uint64_t)before.st_size, err);
         return NULL;
     }
     if (errnum == ENODATA || fstat(fd, &after) < 0 || !same_state(&before, &after)) {
