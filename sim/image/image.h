@@ -10,9 +10,9 @@
 /* Gives an error that has no place yet the one of the member it is about.  Returns -1. */
 int image_error_at(struct romsim_error *err, const struct romsim_place *place);
 
-/* Refuses, in the cloud's tone, what is not a multiple of 4096 bytes. */
-int image_check_alignment(const struct romsim_blob *blob, const char *name,
-                          struct romsim_error *err);
+/* Refuses, in the cloud's tone, what is not a multiple of 4096 bytes; the hint tells an empty file,
+ * and an image that is cut short or damaged, from what can be padded. */
+int image_check_alignment(struct romsim_blob *blob, const char *name, struct romsim_error *err);
 
 /* A ROM from the bytes that it has in the end; takes a reference. */
 int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,

@@ -3,6 +3,7 @@
 #include "sim/image/image.h"
 #include "sim/image/oci.h"
 
+#include <romsim/erofs_check.h>
 #include <romsim/image.h>
 #include <romsim/text.h>
 
@@ -20,19 +21,63 @@ int image_error_at(struct romsim_error *err, const struct romsim_place *place)
     return -1;
 }
 
-int image_check_alignment(const struct romsim_blob *blob, const char *name,
-                          struct romsim_error *err)
+/* The first error of an image, for people. */
+static void note_finding(void *context, const struct romsim_erofs_finding *finding)
+{
+    struct romsim_error *first = context;
+
+    if (finding->severity == ROMSIM_EROFS_ERROR && !first->errnum)
+        romsim_error_set(first, EUCLEAN, "%s%s%s", QUOTE(finding->path),
+                         finding->path[0] ? ": " : "", finding->message);
+}
+
+/* What an image says of its own size, 0 if it says none that makes sense. */
+static uint64_t claimed_size(struct romsim_blob *blob)
+{
+    struct romsim_erofs_super super;
+
+    if (romsim_erofs_peek(blob, &super, NULL) < 0 || super.block_bits > 16 ||
+        super.blocks > UINT64_MAX >> super.block_bits)
+        return 0;
+    return super.blocks << super.block_bits;
+}
+
+/*
+ * What is wrong with a size depends on what has it: padding neither fills an empty file nor brings
+ * back what was cut off, and gives a damaged image just another size.
+ */
+static int invalid_size(struct romsim_blob *blob, const char *name, struct romsim_error *err)
+{
+    uint64_t size = romsim_blob_size(blob), claimed = claimed_size(blob);
+    struct romsim_error first = {0};
+
+    romsim_error_set(err, EINVAL, "Invalid size %llu of ROM image '%s'", (unsigned long long)size,
+                     QUOTE(name));
+    if (!size)
+        return romsim_error_hint(err, "it is empty; a ROM has at least %d bytes", ROM_ALIGNMENT);
+    if (claimed > size)
+        return romsim_error_hint(err,
+                                 "it is an EROFS image of %llu bytes that was cut short: copy it "
+                                 "again, padding does not bring back the rest",
+                                 (unsigned long long)claimed);
+    if (claimed && romsim_erofs_check(blob, note_finding, &first, NULL, NULL) > 0)
+        return romsim_error_hint(err,
+                                 "it is a damaged EROFS image, which padding does not repair: %s; "
+                                 "'romsim rom check' lists all of it",
+                                 first.message);
+    return romsim_error_hint(err,
+                             "a ROM's size has to be a multiple of %d bytes; pad it: "
+                             "truncate -s %%%d FILE",
+                             ROM_ALIGNMENT, ROM_ALIGNMENT);
+}
+
+int image_check_alignment(struct romsim_blob *blob, const char *name, struct romsim_error *err)
 {
     uint64_t size = romsim_blob_size(blob);
 
     if (size > 0 && size % ROM_ALIGNMENT == 0)
         return 0;
-    romsim_error_set(err, EINVAL, "Invalid size %llu of ROM image '%s'", (unsigned long long)size,
-                     QUOTE(name));
-    romsim_error_hint(err,
-                      "a ROM's size has to be a multiple of %d bytes; pad it: "
-                      "truncate -s %%%d FILE",
-                      ROM_ALIGNMENT, ROM_ALIGNMENT);
+    invalid_size(blob, name, err);
     if (err)
         err->cloud = ROMSIM_CLOUD_INVALID;
     return -1;

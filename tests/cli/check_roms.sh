@@ -38,6 +38,21 @@ like "$out" "x.yaml:4:31: warning: ROM image './archive.cpio': a cpio archive ca
 instance 'image: ./odd'
 fails 1 "a size that is no multiple of 4096 is refused" romsim check x.yaml
 like "$out" "x.yaml:3:11: error: Invalid size 5000 of ROM image './odd'" "... with its place"
+like "$out" "pad it: truncate -s %4096 FILE" "... and what to do"
+: >nothing
+instance 'image: ./nothing'
+fails 1 "an empty file is refused" romsim check x.yaml
+like "$out" "hint: it is empty; a ROM has at least 4096 bytes" "... and not to be padded"
+head -c 10000 ours.erofs >cut
+instance 'image: ./cut'
+fails 1 "a truncated image is refused" romsim check x.yaml
+like "$out" "hint: it is an EROFS image of $(stat -c %s ours.erofs) bytes that was cut short" "... and called so"
+(cat ours.erofs; echo) >hurt
+printf 'X' | dd of=hurt bs=1 seek=1100 conv=notrunc status=none
+instance 'image: ./hurt'
+fails 1 "a damaged image with a wrong size is refused" romsim check x.yaml
+like "$out" "it is a damaged EROFS image, which padding does not repair: the superblock's checksum is" \
+    "... and what is wrong is said"
 
 instance 'image: ./missing'
 fails 1 "a path that leads nowhere is refused" romsim check x.yaml
