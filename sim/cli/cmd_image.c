@@ -72,8 +72,8 @@ static int run_gc(const struct cli_args *args)
     if (!store || romsim_store_gc(store, &blobs, &bytes, &error) < 0 ||
         romsim_image_cache_sweep(age, &cached, &error) < 0)
         return cli_report(&error);
-    printf("%llu blobs removed, %s free; roots built from images: %s free\n",
-           (unsigned long long)blobs, SIZE_TEXT(bytes), SIZE_TEXT(cached));
+    printf("%s removed, %s free; roots built from images: %s free\n",
+           COUNT_TEXT(blobs, "blob", "blobs"), SIZE_TEXT(bytes), SIZE_TEXT(cached));
     return CLI_OK;
 }
 

@@ -54,8 +54,8 @@ struct rom_listing {
 };
 
 /* Lists what is at `path` (rom_lookup(), the last link not followed) and, if it is a directory,
- * below (only its own entries unless `recursive`).  0, or -1 with *error; then what was found before
- * is listed all the same.  Release it in both cases. */
+ * below (only its own entries unless `recursive`).  0, or -1 with *error; then what was found
+ * before is listed all the same.  Release it in both cases. */
 int rom_listing_try(struct romsim_erofs *erofs, const char *path, bool recursive,
                     struct rom_listing *ret, struct romsim_error *error);
 

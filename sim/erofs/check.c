@@ -115,8 +115,9 @@ static void check_inode_count(struct check *check)
     /* Writers do not agree whether the packed inode and the metabox count. */
     if (erofs->super.inodes > found || erofs->super.inodes + specials < found)
         check_finding(check, ROMSIM_EROFS_WARNING, NULL, EROFS_SUPER_OFFSET,
-                      "the superblock says %llu inodes, %llu can be reached",
-                      (unsigned long long)erofs->super.inodes, (unsigned long long)found);
+                      "the superblock says %s, %llu can be reached",
+                      COUNT_TEXT(erofs->super.inodes, "inode", "inodes"),
+                      (unsigned long long)found);
 }
 
 /* Every claim is paid with bytes of the image, and of the metabox, where what is claimed may

@@ -125,8 +125,8 @@ static void check_links(struct check *check)
         if (files[i].path)
             romsim_buffer_puts(&check->path, files[i].path);
         check_finding(check, ROMSIM_EROFS_ERROR, NULL, files[i].offset,
-                      "nid %llu has a link count of %u and %zu names",
-                      (unsigned long long)files[i].nid, files[i].links, seen);
+                      "nid %llu has a link count of %u and %s", (unsigned long long)files[i].nid,
+                      files[i].links, COUNT_TEXT(seen, "name", "names"));
     }
 }
 
@@ -138,8 +138,8 @@ static void check_directory_links(struct check *check, const struct level *level
     if (links == level->subdirectories + 2 || links == level->entries + 2 || links == 1)
         return;
     check_finding(check, ROMSIM_EROFS_WARNING, &level->directory, level->directory.offset,
-                  "a link count of %u, with %llu subdirectories", links,
-                  (unsigned long long)level->subdirectories);
+                  "a link count of %u, with %s", links,
+                  COUNT_TEXT(level->subdirectories, "subdirectory", "subdirectories"));
 }
 
 /* ---- the walk --------------------------------------------------------------------------- */

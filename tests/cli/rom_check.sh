@@ -54,7 +54,7 @@ damaged "a size beyond the image" "beyond the end of the image" $((file + 8)) ff
 damaged "a negative size" "a size of 18446744073709551615 bytes" $((file + 8)) ff ff ff ff ff ff ff ff
 damaged "an unknown layout" "unknown data layout 7" $((file)) 0f 00
 damaged "a mode of no type" "has no known file type" $((file + 4)) a4 01
-damaged "a wrong link count" "a link count of 5 and 1 names" $((file + 44)) 05 00 00 00
+damaged "a wrong link count" "a link count of 5 and 1 name (at" $((file + 44)) 05 00 00 00
 damaged "data over the superblock" "overlap the superblock" $((file + 16)) 00 00 00 00
 damaged "a symlink's size" "a symlink's target of 65283 bytes" $((link + 8)) 03 ff
 damaged "a dirent before the names" "no dirent before the first name" $((dirents + 8)) 00 00
