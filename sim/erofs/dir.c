@@ -113,16 +113,20 @@ int erofs_dir_entry(const struct erofs_dir_block *block, uint32_t index,
                                 "directory nid %llu: the name of a dirent is from %u to %u of a "
                                 "block of %u",
                                 (unsigned long long)directory->nid, start, end, block->size);
-    /* A NUL ends the block's last name; for the kernel's lookup and for readdir(3) it ends any. */
     name = (const char *)block->bytes + start;
-    size = strnlen(name, end - start);
-    if (check_name(directory, name, size, err) < 0)
+    if (index + 1 == block->count)
+        end = start + strnlen(name, end - start);
+    if (check_name(directory, name, end - start, err) < 0)
         return -1;
+    /* A NUL ends the block's last name; for the kernel's lookup and for readdir(3) it ends any. */
+    size = strnlen(name, end - start);
+    if (!size)
+        return check_name(directory, name, 0, err);
     *ret = (struct romsim_erofs_dirent){
         .nid = le64_get(dirents[index].nid),
         .name = name,
         .name_size = size,
-        .cut_by_nul = index + 1 < block->count && size < end - start,
+        .cut_by_nul = size < end - start,
         .file_type = dirents[index].file_type,
     };
     return 0;

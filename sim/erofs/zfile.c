@@ -33,13 +33,13 @@ static int check_header(const struct erofs_zfile *file, struct romsim_error *err
  * indexes that has the last lcluster's. */
 static int find_tail(struct erofs_zfile *file, struct romsim_error *err)
 {
-    uint64_t last = file->inode->size - 1;
+    uint64_t last = file->inode->size - 1, end;
     struct erofs_lcluster lcluster;
 
     if (erofs_lcluster_load(file, last >> file->lcluster_bits, &lcluster, err) < 0)
         return -1;
     file->inline_offset = lcluster.next;
-    if (erofs_lcluster_find_head(file, last, &lcluster, err) < 0)
+    if (erofs_lcluster_find_head(file, last, &lcluster, &end, err) < 0)
         return -1;
     file->tail_lcn = lcluster.lcn;
     if (file->has_fragment && file->inode->layout == ROMSIM_EROFS_COMPRESSED_FULL)

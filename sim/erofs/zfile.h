@@ -64,9 +64,11 @@ static inline bool erofs_is_head(const struct erofs_lcluster *lcluster)
 int erofs_lcluster_load(const struct erofs_zfile *file, uint64_t lcn, struct erofs_lcluster *ret,
                         struct romsim_error *err);
 
-/* The head of the extent of which the byte `offset` is a part. */
+/* The head of the extent of which the byte `offset` is a part; and where the next extent begins, if
+ * that is in the same lcluster as `offset`, else 0. */
 int erofs_lcluster_find_head(const struct erofs_zfile *file, uint64_t offset,
-                             struct erofs_lcluster *ret, struct romsim_error *err);
+                             struct erofs_lcluster *ret, uint64_t *ret_end,
+                             struct romsim_error *err);
 
 /* For files with records of whole extents. */
 int erofs_record_extent(const struct erofs_zfile *file, uint64_t offset, struct erofs_extent *ret,

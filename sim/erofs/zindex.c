@@ -246,9 +246,10 @@ int erofs_lcluster_load(const struct erofs_zfile *file, uint64_t lcn, struct ero
 }
 
 int erofs_lcluster_find_head(const struct erofs_zfile *file, uint64_t offset,
-                             struct erofs_lcluster *ret, struct romsim_error *err)
+                             struct erofs_lcluster *ret, uint64_t *ret_end,
+                             struct romsim_error *err)
 {
-    uint64_t first = offset >> file->lcluster_bits, lcn = first;
+    uint64_t first = offset >> file->lcluster_bits, lcn = first, end = 0;
     uint64_t in_lcluster = offset - (lcn << file->lcluster_bits);
     struct erofs_lcluster lcluster;
 
@@ -257,6 +258,8 @@ int erofs_lcluster_find_head(const struct erofs_zfile *file, uint64_t offset,
     while (!erofs_is_head(&lcluster) || (lcn == first && lcluster.start > in_lcluster)) {
         uint32_t back = erofs_is_head(&lcluster) ? 1 : lcluster.back;
 
+        if (lcn == first && erofs_is_head(&lcluster))
+            end = (first << file->lcluster_bits) + lcluster.start;
         if (!back || back > lcn)
             return damaged(file, lcn, "no head before it", err);
         lcn -= back;
@@ -266,5 +269,6 @@ int erofs_lcluster_find_head(const struct erofs_zfile *file, uint64_t offset,
             return -1;
     }
     *ret = lcluster;
+    *ret_end = end;
     return 0;
 }

@@ -171,9 +171,11 @@ static int index_extent(const struct erofs_zfile *file, uint64_t offset, struct 
     struct erofs_lcluster head;
     uint64_t end = 0;
 
-    if (erofs_lcluster_find_head(file, offset, &head, err) < 0 ||
-        find_end(file, &head, &end, err) < 0)
+    /* The end that the offset's own lcluster names counts, as for the kernel. */
+    if (erofs_lcluster_find_head(file, offset, &head, &end, err) < 0 ||
+        (!end && find_end(file, &head, &end, err) < 0))
         return -1;
+    end = min_u64(end, file->inode->size);
     extent.start = (head.lcn << file->lcluster_bits) + head.start;
     if (offset < extent.start || offset >= end)
         return damaged(file, offset, "the indexes contradict each other", err);
