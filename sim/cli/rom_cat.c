@@ -42,13 +42,66 @@ static int look_at_path(struct looking *looking, const char *path, enum rom_last
     return rom_report(looking->file, &error);
 }
 
+/* ---- by nid ----------------------------------------------------------------------------- */
+
+/* A walk that looks at every name of one inode. */
+struct nid_search {
+    struct looking *looking;
+    look_at *look;
+    uint64_t nid;
+    size_t found;
+};
+
+static int look_at_nid(void *context, const char *path, const struct romsim_erofs_inode *inode)
+{
+    struct nid_search *search = context;
+
+    if (inode->nid == search->nid) {
+        search->found++;
+        search->look(search->looking, path, inode, NULL);
+    }
+    return search->looking->output_failed;
+}
+
+static const char *name_of_special(const struct romsim_erofs *erofs, uint64_t nid)
+{
+    struct romsim_erofs_super super;
+
+    romsim_erofs_super(erofs, &super);
+    if (nid && nid == super.packed_nid)
+        return ": it is the packed inode, of the ends of many files";
+    if (nid && nid == super.metabox_nid)
+        return ": it is the metabox, of inodes and directories";
+    return "";
+}
+
+/* Kernel messages have nids where people want paths.  A damaged image is searched as far as that
+ * goes. */
+static int look_at_nids(struct looking *looking, uint64_t nid, look_at *look)
+{
+    struct nid_search search = {.looking = looking, .look = look, .nid = nid};
+    struct romsim_error error = {0};
+
+    if (romsim_erofs_walk(looking->erofs, look_at_nid, &search, &error) == 0 && !search.found) {
+        romsim_error_set(&error, ENOENT, "no name leads to nid %llu%s", (unsigned long long)nid,
+                         name_of_special(looking->erofs, nid));
+        if (looking->as_json)
+            cli_list_add(&looking->list, rom_json_failed("path", "", &error));
+    }
+    return error.errnum ? rom_report(looking->file, &error) : CLI_OK;
+}
+
 /* Looks at each of the paths FILE PATH...; what is missing does not keep it from the others. */
 static int look_at_paths(const struct cli_args *args, enum rom_last_link last, look_at *look)
 {
     struct looking looking = {.file = args->operands[0], .as_json = cli_has(args, "json")};
-    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(looking.file);
+    CLEANUP_EROFS struct romsim_erofs *erofs = NULL;
     int status = CLI_OK;
+    uint64_t nid;
 
+    if (cli_number(args, "nid", 0, UINT64_MAX - 1, UINT64_MAX, &nid) < 0)
+        return CLI_USAGE;
+    erofs = rom_open(looking.file);
     if (!erofs)
         return CLI_FAILED;
     looking.erofs = erofs;
@@ -57,6 +110,8 @@ static int look_at_paths(const struct cli_args *args, enum rom_last_link last, l
     for (size_t i = 1; i < args->operand_count && !looking.output_failed; i++)
         if (look_at_path(&looking, args->operands[i], last, look) != CLI_OK)
             status = CLI_FAILED;
+    if (nid != UINT64_MAX && look_at_nids(&looking, nid, look) != CLI_OK)
+        status = CLI_FAILED;
     if (looking.as_json && cli_list_end(&looking.list) != CLI_OK)
         return CLI_FAILED;
     return status;
@@ -248,15 +303,21 @@ static int show(struct looking *looking, const char *path, const struct romsim_e
 
 static int run_stat(const struct cli_args *args)
 {
+    if (args->operand_count < 2 && !cli_has(args, "nid"))
+        return cli_usage(args, "give a PATH, or a --nid");
     return look_at_paths(args, ROM_NO_FOLLOW, show);
 }
 
-static const struct cli_option stat_options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+static const struct cli_option stat_options[] = {
+    {"nid", 'n', "NUMBER", "find the names of the inode NUMBER"},
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
+};
 
 const struct cli_command cli_rom_stat = {
     .name = "stat",
-    .operands = "FILE PATH...",
-    .operands_min = 2,
+    .operands = "FILE [PATH...]",
+    .operands_min = 1,
     .operands_max = CLI_OPERANDS_ANY,
     .summary = "show all that an image says of a file",
     .options = stat_options,

@@ -134,6 +134,15 @@ out=$(romsim rom stat $image one)
 like "$out" "owner: 70000:70001" "stat shows the owner"
 like "$out" "xattr: user.long = vvv" "stat shows xattrs"
 like "$out" "(300 bytes)" "with their sizes"
+# A nid of a kernel's message leads to all of the file's names.
+hard=$(romsim rom stat --json $image dir/hard | jq '.[0].nid')
+is "$(romsim rom stat --json --nid "$hard" $image | jq -r '.[].path' | sort | tr '\n' ' ')" \
+    "$(romsim rom ls -R --json $image | jq -r --argjson nid "$hard" '.[] | select(.nid == $nid) | .path' | sort | tr '\n' ' ')" \
+    "stat --nid finds the names of an inode"
+like "$(romsim rom stat -n "$hard" $image)" "/dir/hard" "and shows them"
+fails 1 "a nid without a name" romsim rom stat -n 553 $image
+like "$out" "it is the packed inode" "is told what it is"
+fails 2 "stat wants to know what" romsim rom stat $image
 is "$(romsim rom stat --json $image text_100 | jq -r '.[0].xattrs["user.color"]')" blue \
     "stat --json has xattrs"
 
