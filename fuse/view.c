@@ -102,8 +102,7 @@ static blkcnt_t blocks_of(const struct romsim_erofs_inode *inode, unsigned block
 {
     uint64_t bytes;
 
-    if (inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
-        inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT)
+    if (romsim_erofs_is_compressed(inode))
         return (blkcnt_t)(inode->start << (block_bits - 9));
     if (!checked_align_up(inode->size, UINT64_C(1) << block_bits, &bytes))
         bytes = inode->size;

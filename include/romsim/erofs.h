@@ -105,6 +105,13 @@ struct romsim_erofs_inode {
     uint64_t data_start; /* where what follows inode and xattrs begins (inline data, indexes) */
 };
 
+/* Is the data of this inode compressed? */
+static inline bool romsim_erofs_is_compressed(const struct romsim_erofs_inode *inode)
+{
+    return inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
+           inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT;
+}
+
 /* A name in a directory, as found; points into the image's bytes or the cursor. */
 struct romsim_erofs_dirent {
     uint64_t nid;

@@ -127,12 +127,6 @@ static int same_piece(struct diff_data *data, const struct romsim_erofs_inode in
     return diff_data_pay(data, got[0], error);
 }
 
-static bool is_compressed(const struct romsim_erofs_inode *inode)
-{
-    return inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
-           inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT;
-}
-
 static int same_files(struct diff_data *data, const struct romsim_erofs_inode inodes[2],
                       bool *ret_same, struct romsim_error *error)
 {
@@ -141,7 +135,8 @@ static int same_files(struct diff_data *data, const struct romsim_erofs_inode in
     uint64_t size;
 
     /* Not after the seconds that it takes to find the limit by decoding. */
-    if ((is_compressed(&inodes[0]) || is_compressed(&inodes[1])) && inodes[0].size > data->left)
+    if ((romsim_erofs_is_compressed(&inodes[0]) || romsim_erofs_is_compressed(&inodes[1])) &&
+        inodes[0].size > data->left)
         return diff_data_pay(data, inodes[0].size, error);
     for (uint64_t offset = 0; *ret_same && offset < inodes[0].size; offset += size) {
         if (diff_data_pay(data, STEP_COST, error) < 0)

@@ -80,12 +80,6 @@ static bool is_over(struct counting *counting)
            (!counting->extents_left || !counting->extents_left--);
 }
 
-static bool is_compressed(const struct romsim_erofs_inode *inode)
-{
-    return inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
-           inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT;
-}
-
 /* Counts the extent at `offset`; returns its length, or 0 if it is damaged. */
 static uint64_t count_extent(struct counting *counting, const struct romsim_erofs_inode *inode,
                              uint64_t offset)
@@ -114,7 +108,7 @@ static bool count_file(struct counting *counting, const struct romsim_erofs_inod
     uint64_t length;
 
     /* Not worth a walk over its index; with a wrong size there is nothing at the end. */
-    if (is_compressed(inode)) {
+    if (romsim_erofs_is_compressed(inode)) {
         if (inode->size &&
             romsim_erofs_hole(counting->erofs, inode, inode->size - 1, &length, NULL) >= 0)
             counting->size = add_up(counting->size, inode->size);

@@ -150,7 +150,8 @@ static int check_extents(struct check *check, const struct romsim_erofs_inode *i
 
     if (!inode->size)
         return 0;
-    if (erofs_is_compressed(inode) && erofs_zfile_open(check->erofs, inode, &file, &damage) < 0) {
+    if (romsim_erofs_is_compressed(inode) &&
+        erofs_zfile_open(check->erofs, inode, &file, &damage) < 0) {
         check_damage(check, inode, inode->data_start, &damage);
         return 0;
     }
@@ -177,7 +178,7 @@ static uint64_t index_size(const struct check *check, const struct romsim_erofs_
         check->erofs->super.block_bits + (inode->chunk_format & EROFS_CHUNK_FORMAT_BLKBITS_MASK);
     uint64_t unit = inode->chunk_format & EROFS_CHUNK_FORMAT_INDEXES ? 8 : 4;
 
-    if (erofs_is_compressed(inode) && inode->size)
+    if (romsim_erofs_is_compressed(inode) && inode->size)
         return sizeof(struct z_erofs_map_header);
     if (inode->layout != ROMSIM_EROFS_CHUNK_BASED || !inode->size)
         return 0;

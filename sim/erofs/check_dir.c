@@ -149,7 +149,7 @@ static int enter(struct check *check, struct levels *levels,
                  struct romsim_error *err)
 {
     struct level level = {.directory = *directory, .parent = parent, .path_size = check->path.size};
-    bool compressed = erofs_is_compressed(directory) || erofs_nid_in_metabox(directory->nid);
+    bool compressed = romsim_erofs_is_compressed(directory) || erofs_nid_in_metabox(directory->nid);
 
     if (levels->count == DEPTH_MAX) {
         check_finding(check, ROMSIM_EROFS_ERROR, directory, directory->offset,

@@ -124,7 +124,7 @@ int romsim_erofs_read(struct romsim_erofs *erofs, const struct romsim_erofs_inod
         size = 0;
     else
         size = min_u64(size, inode->size - offset);
-    if (size && erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
+    if (size && romsim_erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
         return -1;
     while (done < size) {
         struct erofs_extent extent;
@@ -149,7 +149,7 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
     uint64_t length, position;
     const uint8_t *bytes;
 
-    if (!has_data(inode) || offset >= inode->size || !size || erofs_is_compressed(inode))
+    if (!has_data(inode) || offset >= inode->size || !size || romsim_erofs_is_compressed(inode))
         return 0;
     if (erofs_extent_find(erofs, inode, NULL, offset, &extent, err) < 0)
         return -1;
@@ -175,7 +175,7 @@ int romsim_erofs_hole(struct romsim_erofs *erofs, const struct romsim_erofs_inod
     if (!has_data(inode) || offset >= inode->size)
         return romsim_error_set(err, EINVAL, "nid %llu has no data at %llu",
                                 (unsigned long long)inode->nid, (unsigned long long)offset);
-    if (erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
+    if (romsim_erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
         return -1;
     if (erofs_extent_find(erofs, inode, &file, offset, &extent, err) < 0)
         return -1;

@@ -119,13 +119,6 @@ int erofs_extent_find(struct romsim_erofs *erofs, const struct romsim_erofs_inod
 int erofs_chunk_extent(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
                        uint64_t offset, struct erofs_extent *ret, struct romsim_error *err);
 
-/* Is the data of this inode compressed? */
-static inline bool erofs_is_compressed(const struct romsim_erofs_inode *inode)
-{
-    return inode->layout == ROMSIM_EROFS_COMPRESSED_FULL ||
-           inode->layout == ROMSIM_EROFS_COMPRESSED_COMPACT;
-}
-
 /* ---- decompress.c, zcache.c --------------------------------------------------------------- */
 
 /* Reads the compression configurations behind the superblock. */
@@ -201,7 +194,7 @@ int erofs_dir_entry(const struct erofs_dir_block *block, uint32_t index,
 /* May the blocks of this directory stand elsewhere than in the image as they are? */
 static inline bool erofs_dir_needs_scratch(const struct romsim_erofs_inode *directory)
 {
-    return erofs_is_compressed(directory) || directory->layout == ROMSIM_EROFS_CHUNK_BASED ||
+    return romsim_erofs_is_compressed(directory) || directory->layout == ROMSIM_EROFS_CHUNK_BASED ||
            erofs_nid_in_metabox(directory->nid);
 }
 

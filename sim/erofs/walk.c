@@ -47,7 +47,7 @@ static int enter(struct walk *walk, const struct romsim_erofs_inode *directory,
     uint64_t cost = directory->size;
     int added;
 
-    if (erofs_is_compressed(directory) || erofs_nid_in_metabox(directory->nid))
+    if (romsim_erofs_is_compressed(directory) || erofs_nid_in_metabox(directory->nid))
         cost /= COMPRESSED_RATIO_MAX;
     if (walk->levels.count == DEPTH_MAX)
         return romsim_error_set(err, EUCLEAN, "directories are nested deeper than %d", DEPTH_MAX);

@@ -210,7 +210,7 @@ static uint64_t count_small_extents(struct romsim_erofs *erofs, const struct fil
         const struct romsim_erofs_inode *inode = &files->items[i];
         struct erofs_zfile file;
 
-        if (!inode->size || !erofs_is_compressed(inode))
+        if (!inode->size || !romsim_erofs_is_compressed(inode))
             continue;
         ck_assert_int_eq(erofs_zfile_open(erofs, inode, &file, NULL), 0);
         for (uint64_t at = 0; at < inode->size; at = extent.start + extent.length) {
