@@ -46,11 +46,16 @@ static void report(const struct ll *ll, uint64_t node, const char *name,
         ll->report(ll->context, message);
 }
 
-/* Replies with the errno of a failure; EIO for one without. */
+/* The errno of a failure; EIO for one without: 0 would say that all is well. */
+static int errno_of(const struct romsim_error *err)
+{
+    return err->errnum > 0 ? err->errnum : EIO;
+}
+
 static void reply_failure(fuse_req_t req, uint64_t node, const struct romsim_error *err)
 {
     report(fuse_req_userdata(req), node, NULL, err);
-    fuse_reply_err(req, err->errnum > 0 ? err->errnum : EIO);
+    fuse_reply_err(req, errno_of(err));
 }
 
 /* The same for a file's data: of that the kernel's own EROFS says EIO, whatever is wrong with the
@@ -58,7 +63,7 @@ static void reply_failure(fuse_req_t req, uint64_t node, const struct romsim_err
 static void reply_no_data(fuse_req_t req, uint64_t node, const struct romsim_error *err)
 {
     report(fuse_req_userdata(req), node, NULL, err);
-    fuse_reply_err(req, err->errnum == EUCLEAN ? EIO : err->errnum);
+    fuse_reply_err(req, err->errnum == EUCLEAN ? EIO : errno_of(err));
 }
 
 static void ll_init(void *userdata, struct fuse_conn_info *conn)
@@ -99,7 +104,7 @@ static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     found = view_lookup(view_of(req), parent, name, &node, &err);
     if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0)) {
         report(fuse_req_userdata(req), parent, name, &err);
-        fuse_reply_err(req, err.errnum > 0 ? err.errnum : EIO);
+        fuse_reply_err(req, errno_of(&err));
     } else {
         fuse_reply_entry(req, &entry);
     }
