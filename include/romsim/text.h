@@ -24,6 +24,10 @@ const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t r
 const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size);
 #define SIZE_TEXT(bytes) romsim_text_size((bytes), (char[32]){0}, 32)
 
+/* Reads a size: a decimal number, with K, M, G, T or Ki, Mi, Gi, Ti for powers of 1024, and nothing
+ * else.  Returns 0, or -1 where it is none, or does not fit. */
+int romsim_parse_size(const char *text, uint64_t *ret);
+
 /* A number with its noun: COUNT_TEXT(n, "entry", "entries") is "1 entry" or "2 entries". */
 const char *romsim_text_count(uint64_t count, const char *one, const char *many, char *ret,
                               size_t ret_size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* text.c: quoting foreign names for a terminal, sizes, UTF-8, hexadecimal, nearest words. */
+#include <romsim/checked.h>
 #include <romsim/text.h>
 
 #include <stdio.h>
@@ -135,6 +136,28 @@ const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size)
     }
     snprintf(ret, ret_size, "%.1f %s", value, units[unit]);
     return ret;
+}
+
+int romsim_parse_size(const char *text, uint64_t *ret)
+{
+    static const char suffixes[] = "KMGT";
+    uint64_t value = 0;
+
+    if (*text < '0' || *text > '9')
+        return -1;
+    for (; *text >= '0' && *text <= '9'; text++)
+        if (!checked_multiply(value, 10, &value) ||
+            !checked_add(value, (uint64_t)(*text - '0'), &value))
+            return -1;
+    if (*text) {
+        const char *suffix = strchr(suffixes, *text);
+
+        if (!suffix || strcmp(text + 1 + (text[1] == 'i'), "") != 0 ||
+            !checked_shift_left(value, 10 * (unsigned)(suffix - suffixes + 1), &value))
+            return -1;
+    }
+    *ret = value;
+    return 0;
 }
 
 const char *romsim_text_count(uint64_t count, const char *one, const char *many, char *ret,

@@ -8,6 +8,7 @@
  */
 #include "sim/cli/cli.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
@@ -43,7 +44,8 @@ static int print_program_help(void)
     printf("romsim - run Unikraft Cloud instances with their ROMs on this machine\n\n"
            "usage: romsim COMMAND [OPTIONS] [OPERANDS]\n\n");
     print_commands(cli_commands);
-    printf("\n'romsim COMMAND --help' says more; 'man romsim' has it all.\n");
+    printf("\n'romsim COMMAND --help' says more; 'man romsim' has it all, and the bounds that\n"
+           "each command's --bound NAME=VALUE changes.\n");
     return CLI_OK;
 }
 
@@ -70,11 +72,11 @@ static int print_command_help(const char *name, const struct cli_command *comman
 
 /* getopt's own tables for a command: 'x' + index for long ones, so that letters stay apart. */
 struct tables {
-    struct option longs[OPTIONS_MAX + 2];
+    struct option longs[OPTIONS_MAX + 3];
     char letters[2 * OPTIONS_MAX + 4];
 };
 
-enum { LONG_BASE = 1000 };
+enum { LONG_BASE = 1000, VALUE_BOUND = 999 };
 
 static void make_tables(const struct cli_command *command, struct tables *ret)
 {
@@ -96,7 +98,9 @@ static void make_tables(const struct cli_command *command, struct tables *ret)
         if (option->argument)
             *letter++ = ':';
     }
-    ret->longs[count] = (struct option){.name = "help", .val = 'h'};
+    ret->longs[count++] = (struct option){.name = "help", .val = 'h'};
+    ret->longs[count] =
+        (struct option){.name = "bound", .has_arg = required_argument, .val = VALUE_BOUND};
 }
 
 static const struct cli_option *option_of(const struct cli_command *command, int value)
@@ -159,6 +163,17 @@ static int check_operands(const struct cli_args *args)
     return CLI_OK;
 }
 
+static int set_bounds(const char *assignments, const char *origin)
+{
+    struct romsim_error error;
+
+    if (romsim_bounds_set(assignments, &error) == 0)
+        return 0;
+    romsim_error_context(&error, "%s", origin);
+    cli_report(&error);
+    return -1;
+}
+
 /* Reads options and operands.  Returns CLI_OK, CLI_USAGE, or -1 after --help. */
 static int parse(struct cli_args *args, int argc, char **argv)
 {
@@ -172,6 +187,11 @@ static int parse(struct cli_args *args, int argc, char **argv)
         if (value == 'h' && !option_of(args->command, 'h')) {
             print_command_help(args->name, args->command);
             return -1;
+        }
+        if (value == VALUE_BOUND) {
+            if (set_bounds(optarg, "--bound") < 0)
+                return CLI_USAGE;
+            continue;
         }
         if (value == ':')
             return missing_argument(args, argv);
@@ -188,6 +208,7 @@ static int parse(struct cli_args *args, int argc, char **argv)
 static int run_command(struct cli_args *args, int argc, char **argv)
 {
     CLEANUP_FREE struct cli_match *matches = calloc((size_t)argc, sizeof(*matches));
+    const char *environment = getenv("ROMSIM_BOUNDS");
     int status;
 
     if (!matches) {
@@ -197,6 +218,8 @@ static int run_command(struct cli_args *args, int argc, char **argv)
         return cli_report(&error);
     }
     args->matches = matches;
+    if (environment && set_bounds(environment, "ROMSIM_BOUNDS") < 0)
+        return CLI_USAGE;
     status = parse(args, argc, argv);
     if (status != CLI_OK)
         return status < 0 ? CLI_OK : status;

@@ -15,6 +15,7 @@
 #include "sim/image/decompress.h"
 #include "sim/image/probe.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/image.h>
 #include <romsim/text.h>
@@ -32,7 +33,7 @@ enum { FORGET_STEP = 32 << 20, TAR_BLOCK = 512 };
 
 /* What the files of an archive may have together, holes included, which cost nothing to ship but
  * have to be hashed and read back as zeros: this much, and so many times the archive's size. */
-enum { HOLES_FLOOR = 512 << 20, HOLES_RATIO = 64 };
+enum { HOLES_RATIO = 64 };
 
 DEFINE_VECTOR(extents, struct romsim_extent)
 
@@ -214,13 +215,12 @@ static int count_data(struct import *import, uint64_t size, struct romsim_error 
     uint64_t plain = romsim_blob_size(import->blob);
     uint64_t limit = plain > UINT64_MAX / HOLES_RATIO ? UINT64_MAX : plain * HOLES_RATIO;
 
-    limit = max_u64(limit, HOLES_FLOOR);
+    limit = max_u64(limit, romsim_bound(ROMSIM_BOUND_HOLE_BYTES));
     if (checked_add(import->data_bytes, size, &import->data_bytes) && import->data_bytes <= limit)
         return 0;
-    romsim_error_set(err, EFBIG, "the files have more than %s in an archive of %s",
-                     SIZE_TEXT(limit), SIZE_TEXT(plain));
-    return romsim_error_hint(err, "sparse files of such sizes are refused; make them where they "
-                                  "are used");
+    return romsim_bound_refuse(err, ROMSIM_BOUND_HOLE_BYTES,
+                               "the files have more than %s in an archive of %s", SIZE_TEXT(limit),
+                               SIZE_TEXT(plain));
 }
 
 static int set_data(struct import *import, struct romsim_inode *inode, struct archive_entry *entry,

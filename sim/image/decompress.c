@@ -10,6 +10,7 @@
 #include "sim/image/decoder.h"
 #include "sim/image/probe.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/text.h>
 
@@ -48,10 +49,9 @@ static int write_sparsely(int fd, const uint8_t *bytes, size_t size, uint64_t of
 
 static int too_large(const char *name, uint64_t limit, struct romsim_error *err)
 {
-    romsim_error_set(err, EFBIG, "'%s' grows beyond %s when decompressed", QUOTE(name),
-                     SIZE_TEXT(limit));
-    return romsim_error_hint(err, "it is refused as a decompression bomb; decompress it yourself "
-                                  "if it is not");
+    return romsim_bound_refuse(err, ROMSIM_BOUND_UNPACK_BYTES,
+                               "'%s' grows beyond %s when decompressed", QUOTE(name),
+                               SIZE_TEXT(limit));
 }
 
 static uint64_t growth_limit(uint64_t packed)
@@ -60,7 +60,7 @@ static uint64_t growth_limit(uint64_t packed)
 
     if (!checked_multiply(packed, DECOMPRESS_RATIO, &limit))
         limit = UINT64_MAX;
-    return max_u64(DECOMPRESS_FLOOR, limit);
+    return max_u64(romsim_bound(ROMSIM_BOUND_UNPACK_BYTES), limit);
 }
 
 static int copy_stream(struct decoder *decoder, struct romsim_blob *blob, int fd, const char *name,

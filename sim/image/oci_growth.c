@@ -9,13 +9,12 @@
 
 #include "sim/image/decompress.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <string.h>
-
-static const uint64_t growth_floor = 2 * (uint64_t)DECOMPRESS_FLOOR;
 
 static bool is_same(const struct oci_layer *a, const struct oci_layer *b)
 {
@@ -40,18 +39,20 @@ int oci_growth_count(struct oci_growth *growth, struct oci_source *source,
 {
     const struct oci_layer *layer = &image->layers[index];
     uint64_t packed = layer->path ? oci_source_size(source, layer->path) : layer->descriptor.size;
-    uint64_t limit;
+    uint64_t floor, limit;
 
+    if (!checked_multiply(romsim_bound(ROMSIM_BOUND_UNPACK_BYTES), 2, &floor))
+        floor = UINT64_MAX;
     if (is_repeated(image, index))
         growth->repeated += plain;
     else
         growth->packed += packed;
     growth->plain += plain;
-    limit = max_u64(growth_floor, growth->packed * DECOMPRESS_RATIO);
-    if (growth->plain <= limit && growth->repeated <= growth_floor)
+    limit = max_u64(floor, growth->packed * DECOMPRESS_RATIO);
+    if (growth->plain <= limit && growth->repeated <= floor)
         return 0;
-    romsim_error_set(err, EFBIG, "the layers grow beyond %s when decompressed",
-                     SIZE_TEXT(growth->repeated > growth_floor ? growth_floor : limit));
-    return romsim_error_hint(err, "it is refused as a decompression bomb%s",
-                             growth->repeated > growth_floor ? ": the same layer many times" : "");
+    return romsim_bound_refuse(err, ROMSIM_BOUND_UNPACK_BYTES,
+                               "the layers%s grow beyond %s when decompressed",
+                               growth->repeated > floor ? ", the same one many times," : "",
+                               SIZE_TEXT(growth->repeated > floor ? floor : limit));
 }

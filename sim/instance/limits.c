@@ -47,29 +47,6 @@ static const struct limit *limit_find(const char *name, size_t size)
     return NULL;
 }
 
-/* A decimal number with the suffix K, M or G, or none. */
-static bool parse_value(const char *text, uint64_t *ret)
-{
-    static const char suffixes[] = "KMG";
-    const char *suffix;
-    uint64_t value = 0;
-
-    if (*text < '0' || *text > '9')
-        return false;
-    for (; *text >= '0' && *text <= '9'; text++)
-        if (!checked_multiply(value, 10, &value) ||
-            !checked_add(value, (uint64_t)(*text - '0'), &value))
-            return false;
-    if (*text) {
-        suffix = strchr(suffixes, *text);
-        if (!suffix || text[1] ||
-            !checked_shift_left(value, 10 * (unsigned)(suffix - suffixes + 1), &value))
-            return false;
-    }
-    *ret = value;
-    return true;
-}
-
 static int unknown_limit(const char *assignment, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer names = ROMSIM_BUFFER_INIT(200);
@@ -89,7 +66,7 @@ int romsim_limits_set(struct romsim_limits *ret, const char *assignment, struct 
 
     if (!limit)
         return unknown_limit(assignment, err);
-    if (!parse_value(equals + 1, &value)) {
+    if (romsim_parse_size(equals + 1, &value) < 0) {
         romsim_error_set(err, EINVAL, "no value for the limit '%s' in '%s'", limit->name,
                          QUOTE(assignment));
         return romsim_error_hint(err, "a number, with K, M or G for powers of 1024");

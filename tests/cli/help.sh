@@ -47,6 +47,14 @@ check_command() {
     has_line "$(complete_line romsim "$@" --)" --help "the completion knows the options of $*"
 }
 
+# The bounds: the program's own list is in the hint of a wrong one.
+fails 2 "an unknown bound is a usage error" romsim doctor --bound nothing=1
+bounds=$(sed -n 's/.*with one of: //p' <<<"$out" | tr -d ,)
+page_bounds=$(sed -n '/^\.Sh BOUNDS/,/^\.Sh ENV/s/^\.It Cm //p' "$page" | tr -d ,)
+is "$(printf '%s\n' $page_bounds | sort)" "$(printf '%s\n' $bounds | sort)" \
+    "romsim(1) has the bounds"
+fails 2 "a bound in the environment is read as well" env ROMSIM_BOUNDS=nothing=1 "$ROMSIM" doctor
+
 ok "the program's help succeeds" romsim --help
 fits "$out" "the program's help"
 commands=$(_romsim_commands romsim)

@@ -2,6 +2,7 @@
 /* text.c: quoting, sizes, UTF-8, base64, nearest words, CRC-32C, errors and buffers. */
 #include "harness.h"
 
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
 #include <romsim/digest.h>
@@ -208,9 +209,81 @@ START_TEST(an_empty_buffer_gives_an_empty_string)
 }
 END_TEST
 
+START_TEST(sizes_are_read_with_their_suffixes)
+{
+    static const struct {
+        const char *text;
+        int status;
+        uint64_t value;
+    } cases[] = {{"0", 0, 0},
+                 {"4096", 0, 4096},
+                 {"512M", 0, 512 << 20},
+                 {"256Mi", 0, 256 << 20},
+                 {"3Gi", 0, UINT64_C(3) << 30},
+                 {"1T", 0, UINT64_C(1) << 40},
+                 {"18446744073709551615", 0, UINT64_MAX},
+                 {"18446744073709551616", -1, 7},
+                 {"16777216T", -1, 7},
+                 {"", -1, 7},
+                 {"-1", -1, 7},
+                 {"+1", -1, 7},
+                 {" 1", -1, 7},
+                 {"M", -1, 7},
+                 {"1m", -1, 7},
+                 {"1MB", -1, 7},
+                 {"1Mib", -1, 7},
+                 {"1i", -1, 7},
+                 {"1.5G", -1, 7}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t value = 7;
+
+        ck_assert_msg(romsim_parse_size(cases[i].text, &value) == cases[i].status, "%s",
+                      cases[i].text);
+        ck_assert_msg(value == cases[i].value, "%s is %llu", cases[i].text,
+                      (unsigned long long)value);
+    }
+}
+END_TEST
+
+START_TEST(bounds_change_all_or_none)
+{
+    struct romsim_error error = {0};
+
+    ck_assert_uint_eq(romsim_bound(ROMSIM_BOUND_HOLE_BYTES),
+                      romsim_bound_default(ROMSIM_BOUND_HOLE_BYTES));
+    ck_assert_int_eq(romsim_bounds_set("hole-bytes=1G,hole-byte=2", &error), -1);
+    ck_assert_str_eq(error.message, "no bound in 'hole-byte'");
+    ck_assert_int_eq(romsim_bounds_set("hole-bytes=1G,unpack-bytes=x", &error), -1);
+    ck_assert_str_eq(error.message, "no value for the bound 'unpack-bytes' in 'x'");
+    ck_assert_int_eq(romsim_bounds_set("hole-bytes", &error), -1);
+    ck_assert_uint_eq(romsim_bound(ROMSIM_BOUND_HOLE_BYTES),
+                      romsim_bound_default(ROMSIM_BOUND_HOLE_BYTES));
+    ck_assert_int_eq(romsim_bounds_set("hole-bytes=1G,unpack-bytes=0", &error), 0);
+    ck_assert_uint_eq(romsim_bound(ROMSIM_BOUND_HOLE_BYTES), 1 << 30);
+    ck_assert_uint_eq(romsim_bound(ROMSIM_BOUND_UNPACK_BYTES), 0);
+    ck_assert_int_eq(romsim_bound_refuse(&error, ROMSIM_BOUND_HOLE_BYTES, "%d holes", 3), -1);
+    ck_assert_int_eq(error.errnum, EFBIG);
+    ck_assert_str_eq(error.message, "3 holes");
+    ck_assert_str_eq(error.hint, "--bound hole-bytes=VALUE allows more than 1073741824");
+}
+END_TEST
+
+START_TEST(each_bound_has_a_name_and_a_description)
+{
+    for (int i = 0; i < ROMSIM_BOUND_COUNT; i++) {
+        ck_assert_ptr_nonnull(romsim_bound_name(i));
+        ck_assert_uint_gt(strlen(romsim_bound_description(i)), 10);
+        ck_assert_uint_gt(romsim_bound_default(i), 0);
+    }
+}
+END_TEST
+
 UNIT_MAIN("text", quoting_leaves_readable_text_alone, quoting_disarms_controls_and_broken_utf8,
           quoting_tells_a_byte_from_a_text_that_looks_like_its_escape,
-          quoting_cuts_with_dots_and_never_in_a_character, sizes_read_well, counts_have_their_nouns,
+          quoting_cuts_with_dots_and_never_in_a_character, sizes_read_well,
+          sizes_are_read_with_their_suffixes, bounds_change_all_or_none,
+          each_bound_has_a_name_and_a_description, counts_have_their_nouns,
           utf8_is_checked_by_rfc_3629, base64_is_that_of_rfc_4648,
           base64_tells_the_first_wrong_character, the_nearest_word_is_a_typo_away,
           crc32c_has_its_check_value, errors_gain_context_and_are_cut_not_overrun,

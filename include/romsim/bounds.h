@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bounds.h: how much foreign input may cost before it is refused.
+ *
+ * The cloud's limits (struct romsim_limits) say what the cloud takes; bounds say what this program
+ * is willing to spend on an archive, an image or a file of a few bytes that turns into a disk full.
+ * Each has a name, a default and one row in romsim(1), section BOUNDS, and can be changed for a
+ * command: --bound NAME=VALUE, or ROMSIM_BOUNDS=NAME=VALUE,... in the environment.
+ *
+ * They are the process's, as resource limits are: romsim_bounds_set() is called at the start of
+ * the program, before there are threads; from then on they are only read, from any thread.
+ */
+#ifndef ROMSIM_BOUNDS_H
+#define ROMSIM_BOUNDS_H
+
+#include <romsim/error.h>
+
+#include <stdint.h>
+
+/* One enumerator a row of the table in sim/base/bounds.c, in the same order. */
+enum romsim_bound {
+    ROMSIM_BOUND_HOLE_BYTES,   /* holes of an archive's sparse files, beyond 64 times its size */
+    ROMSIM_BOUND_UNPACK_BYTES, /* what a compressed stream becomes, beyond 64 times its size */
+    ROMSIM_BOUND_COUNT
+};
+
+/* The bound's value, in the unit that its description names. */
+uint64_t romsim_bound(enum romsim_bound bound);
+
+/* For the manual's test: the name, the default, and half a sentence.  Constant strings. */
+const char *romsim_bound_name(enum romsim_bound bound);
+uint64_t romsim_bound_default(enum romsim_bound bound);
+const char *romsim_bound_description(enum romsim_bound bound);
+
+/* Changes bounds: "NAME=VALUE", several separated by commas; a size as romsim_parse_size() reads
+ * it.  Nothing is changed on failure, EINVAL.  Returns 0 or -1. */
+int romsim_bounds_set(const char *assignments, struct romsim_error *err);
+
+/* Fails with EFBIG, a message that is made with printf's rules, and the hint how to raise the
+ * bound.  Returns -1. */
+int romsim_bound_refuse(struct romsim_error *err, enum romsim_bound bound, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bounds.c: the table of bounds, and what changes them. */
+#include <romsim/bounds.h>
+#include <romsim/buffer.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct bound {
+    const char *name;
+    uint64_t value;
+    const char *description;
+};
+
+static const struct bound table[ROMSIM_BOUND_COUNT] = {
+    [ROMSIM_BOUND_HOLE_BYTES] = {"hole-bytes", UINT64_C(512) << 20,
+                                 "bytes of holes in an archive's sparse files"},
+    [ROMSIM_BOUND_UNPACK_BYTES] = {"unpack-bytes", UINT64_C(256) << 20,
+                                   "bytes that a compressed file becomes"},
+};
+
+/* What was set instead, and whether it was. */
+static struct {
+    uint64_t value;
+    bool is_set;
+} chosen[ROMSIM_BOUND_COUNT];
+
+uint64_t romsim_bound(enum romsim_bound bound)
+{
+    return chosen[bound].is_set ? chosen[bound].value : table[bound].value;
+}
+
+const char *romsim_bound_name(enum romsim_bound bound)
+{
+    return table[bound].name;
+}
+
+uint64_t romsim_bound_default(enum romsim_bound bound)
+{
+    return table[bound].value;
+}
+
+const char *romsim_bound_description(enum romsim_bound bound)
+{
+    return table[bound].description;
+}
+
+static int unknown_bound(const char *name, struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer names = ROMSIM_BUFFER_INIT(sizeof(err->hint));
+
+    for (size_t i = 0; i < ROMSIM_BOUND_COUNT; i++)
+        romsim_buffer_printf(&names, "%s%s", i ? ", " : "", table[i].name);
+    romsim_error_set(err, EINVAL, "no bound in '%s'", QUOTE(name));
+    return romsim_error_hint(err, "NAME=VALUE with one of: %s", names.data);
+}
+
+/* "NAME=VALUE" of `size` bytes. */
+static int parse_assignment(const char *text, size_t size, size_t *ret_bound, uint64_t *ret_value,
+                            struct romsim_error *err)
+{
+    char assignment[128];
+    char *equals;
+
+    snprintf(assignment, sizeof(assignment), "%.*s", (int)size, text);
+    equals = size < sizeof(assignment) ? strchr(assignment, '=') : NULL;
+    if (!equals)
+        return unknown_bound(assignment, err);
+    *equals = '\0';
+    for (size_t i = 0; i < ROMSIM_BOUND_COUNT; i++)
+        if (strcmp(table[i].name, assignment) == 0) {
+            *ret_bound = i;
+            if (romsim_parse_size(equals + 1, ret_value) == 0)
+                return 0;
+            romsim_error_set(err, EINVAL, "no value for the bound '%s' in '%s'", table[i].name,
+                             QUOTE(equals + 1));
+            return romsim_error_hint(err, "a number, with K, M, G or T for powers of 1024");
+        }
+    return unknown_bound(assignment, err);
+}
+
+int romsim_bounds_set(const char *assignments, struct romsim_error *err)
+{
+    typeof(chosen) changed;
+
+    memcpy(changed, chosen, sizeof(changed));
+    for (const char *text = assignments; *text;) {
+        size_t size = strcspn(text, ","), bound = 0;
+        uint64_t value = 0;
+
+        if (parse_assignment(text, size, &bound, &value, err) < 0)
+            return -1;
+        changed[bound].value = value;
+        changed[bound].is_set = true;
+        text += size + (text[size] == ',');
+    }
+    memcpy(chosen, changed, sizeof(chosen));
+    return 0;
+}
+
+int romsim_bound_refuse(struct romsim_error *err, enum romsim_bound bound, const char *format, ...)
+{
+    char message[sizeof(err->message)];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    romsim_error_set(err, EFBIG, "%s", message);
+    return romsim_error_hint(err, "--bound %s=VALUE allows more than %llu", table[bound].name,
+                             (unsigned long long)romsim_bound(bound));
+}
