@@ -19,21 +19,30 @@ trap 'rm -rf "$scratch"' EXIT
 root=$scratch/root
 
 "$samples/busybox-base.sh" "$root"
+# Each release has another Python: the one that its python3-minimal needs.
+python=$(apt-cache depends --important python3-minimal 2>/dev/null |
+    sed -n 's/^ *Depends: \(python3\.[0-9]*\)-minimal$/\1/p' | head -n 1)
+: "${python:=python3.11}"
 "$samples/packages.sh" "$root" \
-    python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libc6 libexpat1 zlib1g
+    "$python-minimal" "lib$python-minimal" "lib$python-stdlib" libc6 libexpat1 zlib1g
 
-library=$root/usr/lib/python3.11
-rm -rf "$root/usr/share" "$root"/usr/lib/*/gconv "$root/etc/python3.11" \
+# Where the packages know only /usr, the loader's path is a link that no package has.
+for directory in lib lib64; do
+    [ -e "$root/$directory" ] || ln -s "usr/$directory" "$root/$directory"
+done
+
+library=$root/usr/lib/$python
+rm -rf "$root/usr/share" "$root"/usr/lib/*/gconv "$root/etc/$python" \
     "$library"/{lib2to3,distutils,ensurepip,idlelib,pydoc_data,tkinter,turtledemo,venv} \
     "$library"/lib-dynload/{_ssl,_hashlib,_test*,_xx*,xx*,_codecs_*}.*
-ln -s python3.11 "$root/usr/bin/python3"
+ln -s "$python" "$root/usr/bin/python3"
 
 # The base's own interpreter compiles, so the bytecode is of its version whatever the host has.
 compile() {
     env -i PYTHONHOME="$root/usr" PYTHONHASHSEED=0 LC_ALL=C.UTF-8 \
         "$root"/lib64/ld-linux-x86-64.so.2 \
         --library-path "$root/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu" \
-        "$root/usr/bin/python3.11" -B -m compileall -q \
+        "$root/usr/bin/$python" -B -m compileall -q \
         --invalidation-mode unchecked-hash -s "$root" -p / "$@"
 }
 compile -j "$(nproc)" "$library"

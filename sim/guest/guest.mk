@@ -6,6 +6,8 @@
 # unpacked into the build folder, never installed.  KERNEL_DEB=FILE takes a package that is there
 # already.  The initramfs holds init (static) and the modules that it loads, in the order of their
 # dependencies; without debug data and signatures, whose check costs more than the rest of loading.
+# Releases differ: modules lie in lib/modules or (since Debian 13) in usr/lib/modules, plain or
+# compressed, and depmod looks in the one of its own release; so both names lead to them.
 
 GUEST := build/guest
 GUEST_WORK := build/guest-work
@@ -39,7 +41,9 @@ $(GUEST_WORK)/kernel.deb: $(KERNEL_DEB)
 $(GUEST_WORK)/unpacked: $(GUEST_WORK)/kernel.deb
 	@rm -rf $@ $@.new
 	dpkg-deb -x $< $@.new
-	@release=$$(ls $@.new/lib/modules) && PATH=$(GUEST_PATH) depmod -b $@.new "$$release"
+	@cd $@.new && if [ -d usr/lib/modules ]; then ln -sfn usr/lib lib; \
+	else mkdir -p usr && ln -sfn ../lib usr/lib; fi && \
+	release=$$(ls lib/modules) && PATH=$(GUEST_PATH) depmod -b . "$$release"
 	@mv $@.new $@
 	@touch $@
 
@@ -57,14 +61,18 @@ $(GUEST_WORK)/init: $(GUEST_SOURCES) $(wildcard sim/guest/*.h)
 	    echo "the guest's init needs '$(GUEST_CC)': run 'make deps'" >&2; exit 1; }
 	$(call say,CC,$@)$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $(GUEST_SOURCES)
 
-# modules.dep has, behind each module, what it needs, what is needed first last.
+# modules.dep has, behind each module, what it needs, what is needed first last.  A module may also
+# be a part of the kernel (modules.builtin, which is read first).
 define make_modules
 awk -v wanted='$(GUEST_MODULES)' ' \
-    { gsub(":", "", $$1); path = $$1; name = path; sub(".*/", "", name); sub("\\.ko$$", "", name); \
-      paths[name] = path; line = ""; for (i = NF; i >= 1; i--) line = line " " $$i; \
-      lines[name] = line } \
+    { gsub(":", "", $$1); name = $$1; sub(".*/", "", name); \
+      sub("\\.ko(\\.[a-z0-9]+)?$$", "", name); \
+      line = ""; for (i = NF; i >= 1; i--) line = line " " $$i; \
+      lines[name] = FILENAME ~ /builtin$$/ ? "" : line } \
     END { count = split(wanted, names, " "); \
           for (i = 1; i <= count; i++) { \
+              if (!(names[i] in lines)) { \
+                  print "the kernel has no module " names[i] >"/dev/stderr"; exit 1 } \
               many = split(lines[names[i]], list, " "); \
               for (j = 1; j <= many; j++) if (!seen[list[j]]++) print list[j] } }'
 endef
@@ -76,11 +84,18 @@ $(GUEST)/initrd: $(GUEST_WORK)/init $(GUEST_WORK)/unpacked
 	@modules=$(GUEST_WORK)/unpacked/lib/modules; release=$$(ls $$modules); \
 	cd $(GUEST_WORK)/initrd && modules=../unpacked/lib/modules/$$release && \
 	echo "$$release" >modules/order && \
-	$(make_modules) "$$modules/modules.dep" | while read -r path; do \
+	$(make_modules) "$$modules/modules.builtin" "$$modules/modules.dep" >../modules && \
+	while read -r path; do \
 	    file=$${path##*/}; \
-	    objcopy -D --strip-debug --remove-section=.BTF "$$modules/$$path" "modules/$$file" && \
+	    case $$file in \
+	    *.xz) file=$${file%.xz}; xz -dc "$$modules/$$path" ;; \
+	    *.zst) file=$${file%.zst}; zstd -dcq "$$modules/$$path" ;; \
+	    *.gz) file=$${file%.gz}; gzip -dc "$$modules/$$path" ;; \
+	    *) cat "$$modules/$$path" ;; \
+	    esac >../module.ko && \
+	    objcopy -D --strip-debug --remove-section=.BTF ../module.ko "modules/$$file" && \
 	    echo "$$file" >>modules/order || exit 1; \
-	done && cp ../init init && chmod 755 init && \
+	done <../modules && cp ../init init && chmod 755 init && \
 	find . -exec touch -h -d @0 {} + && \
 	find . -mindepth 1 | LC_ALL=C sort | \
 	    cpio -o -H newc -R 0:0 --reproducible --quiet >../initrd.new
