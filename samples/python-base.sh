@@ -21,7 +21,7 @@ root=$scratch/root
 "$samples/busybox-base.sh" "$root"
 # Each release has another Python: the one that its python3-minimal needs.
 python=$(apt-cache depends --important python3-minimal 2>/dev/null |
-    sed -n 's/^ *Depends: \(python3\.[0-9]*\)-minimal$/\1/p' | head -n 1)
+    sed -n 's/^ *[A-Za-z]*Depends: \(python3\.[0-9]*\)-minimal$/\1/p' | head -n 1)
 : "${python:=python3.11}"
 "$samples/packages.sh" "$root" \
     "$python-minimal" "lib$python-minimal" "lib$python-stdlib" libc6 libexpat1 zlib1g
