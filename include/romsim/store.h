@@ -116,7 +116,7 @@ struct romsim_image_layer {
 struct romsim_image_info {
     char *name;                          /* the name that was found, or the reference; owned */
     char sha256[ROMSIM_SHA256_HEX_SIZE]; /* of the manifest (of a docker-archive: the config) */
-    char os[32], architecture[32];
+    char os[32], architecture[32], variant[16]; /* variant: "v3", or "" */
     bool is_rom;
     uint64_t size; /* of all layers as they are stored */
     struct romsim_image_layer *layers;

@@ -26,9 +26,17 @@ static json_t *summary_json(const char *name, const struct romsim_image_info *in
     char digest[ROMSIM_SHA256_HEX_SIZE + 8];
 
     snprintf(digest, sizeof(digest), "sha256:%s", info->sha256);
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "name", name, "kind", kind_of(info),
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s*}", "name", name, "kind", kind_of(info),
                      "digest", digest, "size", (json_int_t)info->size, "os", info->os,
-                     "architecture", info->architecture);
+                     "architecture", info->architecture, "variant",
+                     *info->variant ? info->variant : NULL);
+}
+
+/* "linux/amd64/v3" */
+static void platform_text(const struct romsim_image_info *info, char ret[96])
+{
+    snprintf(ret, 96, "%s/%s%s%s", info->os, info->architecture, *info->variant ? "/" : "",
+             info->variant);
 }
 
 /* ---- ls --------------------------------------------------------------------------------- */
@@ -42,14 +50,14 @@ struct listing {
 static void list_image(struct listing *listing, const struct romsim_store_name *name,
                        const struct romsim_image_info *info)
 {
-    char platform[80], digest[13];
+    char platform[96], digest[13];
     const char *cells[] = {name->name, kind_of(info), SIZE_TEXT(info->size), platform, digest};
 
     if (listing->as_json) {
         json_array_append_new(listing->json, summary_json(name->name, info));
         return;
     }
-    snprintf(platform, sizeof(platform), "%s/%s", info->os, info->architecture);
+    platform_text(info, platform);
     snprintf(digest, sizeof(digest), "%.12s", info->sha256);
     cli_table_row(listing->table, cells);
 }
@@ -139,10 +147,12 @@ static void print_info(const struct romsim_image_info *info)
 {
     static const char *const headings[] = {"LAYER", ">SIZE", "DIGEST", "MEDIA TYPE", NULL};
     CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
+    char platform[96];
 
-    printf("%-12s%s\n%-12s%s\n%-12s%s/%s\n%-12ssha256:%s\n%-12s%s\n", "image", QUOTE(info->name),
-           "kind", kind_of(info), "platform", QUOTE(info->os), QUOTE(info->architecture), "digest",
-           info->sha256, "size", SIZE_TEXT(info->size));
+    platform_text(info, platform);
+    printf("%-12s%s\n%-12s%s\n%-12s%s\n%-12ssha256:%s\n%-12s%s\n", "image", QUOTE(info->name),
+           "kind", kind_of(info), "platform", QUOTE(platform), "digest", info->sha256, "size",
+           SIZE_TEXT(info->size));
     print_strings("entrypoint", &info->entrypoint);
     print_strings("cmd", &info->cmd);
     print_strings("env", &info->env);

@@ -38,8 +38,9 @@ static int fill_layers(struct oci_source *source, const struct oci_image *image,
 static void take_config(struct oci_image *image, struct romsim_image_info *ret)
 {
     memcpy(ret->sha256, image->manifest.sha256, sizeof(ret->sha256));
-    memcpy(ret->os, image->os, sizeof(ret->os));
-    memcpy(ret->architecture, image->architecture, sizeof(ret->architecture));
+    memcpy(ret->os, image->platform.os, sizeof(ret->os));
+    memcpy(ret->architecture, image->platform.architecture, sizeof(ret->architecture));
+    memcpy(ret->variant, image->platform.variant, sizeof(ret->variant));
     ret->is_rom =
         image->layer_count > 0 && oci_image_count(image, OCI_ROLE_ROM) == image->layer_count;
     oci_image_take_command(image, &ret->entrypoint, &ret->cmd, &ret->env, &ret->working_dir);

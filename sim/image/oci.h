@@ -106,6 +106,32 @@ json_t *oci_json(struct oci_source *source, const struct oci_descriptor *descrip
 /* An annotation of an object that may have some, or NULL. */
 const char *oci_annotation(const json_t *object, const char *name);
 
+/* ---- platforms (oci_platform.c) --------------------------------------------------------- */
+
+/* What an image is for; "" where it does not say. */
+struct oci_platform {
+    char os[32], architecture[32], variant[16];
+};
+
+/* Ranks begin with these; a platform that is said in full has a higher one. */
+enum { OCI_RANK_NONE, OCI_RANK_ARTIFACT, OCI_RANK_PARTIAL };
+
+/* Reads the members of an entry's `platform`, or of a config. */
+struct oci_platform oci_platform_parse(const json_t *json);
+
+/*
+ * How well it fits, OCI_RANK_NONE not at all: kraftcloud before linux, and of each what makes the
+ * most of the instance's processor without being beyond it (romsim/cpu.h); last what does not say
+ * all of it.
+ */
+int oci_platform_rank(const struct oci_platform *platform);
+
+/* "linux/amd64/v3", for messages. */
+void oci_platform_text(const struct oci_platform *platform, char ret[96]);
+
+/* The hint of an error about an image for other machines. */
+int oci_platform_hint(struct romsim_error *err);
+
 /* ---- an image (oci_image.c) ------------------------------------------------------------- */
 
 enum oci_role { OCI_ROLE_LAYER, OCI_ROLE_ROM, OCI_ROLE_KERNEL, OCI_ROLE_INITRD };
@@ -120,7 +146,7 @@ struct oci_layer {
 struct oci_image {
     struct oci_descriptor manifest; /* of a docker-archive: of its config */
     struct oci_descriptor config;
-    char os[32], architecture[32];
+    struct oci_platform platform;
     struct oci_layer *layers;
     size_t layer_count;
     struct romsim_strings entrypoint, cmd, env;
@@ -163,9 +189,6 @@ int oci_growth_count(struct oci_growth *growth, struct oci_source *source,
 size_t oci_image_count(const struct oci_image *image, enum oci_role role);
 
 /* ---- choosing one (oci_index.c, docker_archive.c) --------------------------------------- */
-
-/* How well a platform fits: 3 kraftcloud/x86_64, 2 linux/amd64, 1 unknown, 0 not at all. */
-int oci_platform_rank(const char *os, const char *architecture);
 
 /* Finds the manifest of `tag` (NULL: the only one, or "latest") for this machine in index.json. */
 int oci_index_find(struct oci_source *source, const char *tag, struct oci_descriptor *ret,

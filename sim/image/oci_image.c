@@ -88,20 +88,15 @@ static int read_diff_ids(struct oci_image *image, const json_t *config, struct r
     return 0;
 }
 
-static void copy_word(const json_t *object, const char *name, char *ret, size_t size)
-{
-    const char *value = json_string_value(json_object_get(object, name));
-
-    snprintf(ret, size, "%s", value ? value : "");
-}
-
 static int check_platform(const struct oci_image *image, struct romsim_error *err)
 {
-    if (oci_platform_rank(image->os, image->architecture) > 0)
+    char text[96];
+
+    if (oci_platform_rank(&image->platform) != OCI_RANK_NONE)
         return 0;
-    romsim_error_set(err, EINVAL, "the image is for %s/%s", QUOTE(image->os),
-                     QUOTE(image->architecture));
-    return romsim_error_hint(err, "romsim runs kraftcloud/x86_64 and linux/amd64");
+    oci_platform_text(&image->platform, text);
+    romsim_error_set(err, EINVAL, "the image is for %s", QUOTE(text));
+    return oci_platform_hint(err);
 }
 
 int oci_image_read_config(struct oci_image *image, const json_t *config, struct romsim_error *err)
@@ -111,8 +106,7 @@ int oci_image_read_config(struct oci_image *image, const json_t *config, struct 
 
     if (!json_is_object(config) || (inner && !json_is_object(inner) && !json_is_null(inner)))
         return romsim_error_set(err, EUCLEAN, "the config is no object");
-    copy_word(config, "os", image->os, sizeof(image->os));
-    copy_word(config, "architecture", image->architecture, sizeof(image->architecture));
+    image->platform = oci_platform_parse(config);
     if (check_platform(image, err) < 0 || read_diff_ids(image, config, err) < 0 ||
         read_strings(inner, "Entrypoint", &image->entrypoint, err) < 0 ||
         read_strings(inner, "Cmd", &image->cmd, err) < 0 ||

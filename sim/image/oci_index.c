@@ -8,34 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
-static bool is_x86_64(const char *architecture)
+static struct oci_platform platform_of(const json_t *entry)
 {
-    return strcmp(architecture, "x86_64") == 0 || strcmp(architecture, "amd64") == 0;
-}
-
-int oci_platform_rank(const char *os, const char *architecture)
-{
-    if (!*os && !*architecture)
-        return 1;
-    if (*architecture && !is_x86_64(architecture))
-        return 0;
-    if (strcmp(os, "kraftcloud") == 0)
-        return 3;
-    return strcmp(os, "linux") == 0 ? 2 : !*os;
-}
-
-static const char *platform_field(const json_t *entry, const char *field)
-{
-    const char *value =
-        json_string_value(json_object_get(json_object_get(entry, "platform"), field));
-
-    return value ? value : "";
+    return oci_platform_parse(json_object_get(entry, "platform"));
 }
 
 /* BuildKit's attestations stand among the manifests, as images for an unknown platform. */
 static bool is_attestation(const json_t *entry)
 {
-    return strcmp(platform_field(entry, "os"), "unknown") == 0 ||
+    return strcmp(platform_of(entry).os, "unknown") == 0 ||
            oci_annotation(entry, "vnd.docker.reference.type") != NULL;
 }
 
@@ -43,6 +24,40 @@ static bool is_index(const char *media_type)
 {
     return strcmp(media_type, OCI_MEDIA_INDEX) == 0 ||
            strcmp(media_type, "application/vnd.docker.distribution.manifest.list.v2+json") == 0;
+}
+
+static bool is_manifest(const char *media_type)
+{
+    return strcmp(media_type, OCI_MEDIA_MANIFEST) == 0 ||
+           strcmp(media_type, "application/vnd.docker.distribution.manifest.v2+json") == 0;
+}
+
+/* May it be an image, or lead to one?  What has an unknown type is to be passed over (image-spec,
+ * image-index.md). */
+static bool is_image(const json_t *entry)
+{
+    const char *media_type = json_string_value(json_object_get(entry, "mediaType"));
+
+    return !is_attestation(entry) &&
+           (!media_type || !*media_type || is_index(media_type) || is_manifest(media_type));
+}
+
+/* Signatures, SBOMs and the like, which stand beside what they are about. */
+static bool is_artifact(const json_t *entry)
+{
+    const char *type = json_string_value(json_object_get(entry, "artifactType"));
+
+    return type && *type && strcmp(type, OCI_MEDIA_CONFIG) != 0 &&
+           strcmp(type, "application/vnd.docker.container.image.v1+json") != 0;
+}
+
+/* An artifact is taken where there is nothing else. */
+static int rank_of(const json_t *entry)
+{
+    struct oci_platform platform = platform_of(entry);
+    int rank = oci_platform_rank(&platform);
+
+    return rank > OCI_RANK_ARTIFACT && is_artifact(entry) ? OCI_RANK_ARTIFACT : rank;
 }
 
 static const json_t *manifests_of(const json_t *index, struct romsim_error *err)
@@ -111,7 +126,7 @@ static const char *default_name(const json_t *manifests, bool *ret_is_clear)
             *ret_is_clear = true;
             return "latest";
         }
-        if (is_attestation(entry))
+        if (!is_image(entry))
             continue;
         if (this && name && strcmp(this, name) != 0)
             *ret_is_clear = false;
@@ -130,15 +145,17 @@ static int no_platform(const json_t *manifests, struct romsim_error *err)
 
     json_array_foreach(manifests, i, entry)
     {
-        if (!is_attestation(entry))
-            romsim_buffer_printf(&platforms, "%s%s/%s", platforms.size ? ", " : "",
-                                 QUOTE(platform_field(entry, "os")),
-                                 QUOTE(platform_field(entry, "architecture")));
+        struct oci_platform platform = platform_of(entry);
+        char text[96];
+
+        oci_platform_text(&platform, text);
+        if (is_image(entry))
+            romsim_buffer_printf(&platforms, "%s%s", platforms.size ? ", " : "", QUOTE(text));
     }
     romsim_error_set(err, EINVAL, "the image is for %s only",
                      platforms.size ? platforms.data : "no platform");
     romsim_buffer_reset(&platforms);
-    return romsim_error_hint(err, "romsim runs kraftcloud/x86_64 and linux/amd64");
+    return oci_platform_hint(err);
 }
 
 /* The best entry among those with the name (NULL: any); the first of equals. */
@@ -151,10 +168,9 @@ static const json_t *best_entry(const json_t *manifests, const char *name, bool 
     *ret_any = false;
     json_array_foreach(manifests, i, entry)
     {
-        int rank =
-            oci_platform_rank(platform_field(entry, "os"), platform_field(entry, "architecture"));
+        int rank = rank_of(entry);
 
-        if (is_attestation(entry) || (name && !has_name(entry, name)))
+        if (!is_image(entry) || (name && !has_name(entry, name)))
             continue;
         *ret_any = true;
         if (rank > best_rank) {

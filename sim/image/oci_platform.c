@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * oci_platform.c: which machines an image is for.
+ *
+ * An image for linux/amd64 may be there several times, for the levels of x86-64 (variant v2, v3,
+ * ...).  As containerd ranks them, the highest that the processor has goes first, then the lower
+ * ones, then the one without; a higher one is for another machine.
+ */
+#include "sim/image/oci.h"
+
+#include <romsim/cpu.h>
+
+#include <string.h>
+#include <strings.h>
+
+/* A rank is that of the system and, within it, the level. */
+enum { RANK_LINUX = 10, RANK_KRAFTCLOUD = 20 };
+
+static void copy_word(const json_t *object, const char *name, char *ret, size_t size)
+{
+    const char *value = json_string_value(json_object_get(object, name));
+
+    snprintf(ret, size, "%s", value ? value : "");
+}
+
+struct oci_platform oci_platform_parse(const json_t *json)
+{
+    struct oci_platform platform;
+
+    copy_word(json, "os", platform.os, sizeof(platform.os));
+    copy_word(json, "architecture", platform.architecture, sizeof(platform.architecture));
+    copy_word(json, "variant", platform.variant, sizeof(platform.variant));
+    return platform;
+}
+
+static bool is_x86_64(const char *architecture)
+{
+    return strcasecmp(architecture, "x86_64") == 0 || strcasecmp(architecture, "x86-64") == 0 ||
+           strcasecmp(architecture, "amd64") == 0;
+}
+
+/* The level that a variant of x86-64 asks for: "v3" is 3, none is the first; 0: none that is. */
+static int level_of(const char *variant)
+{
+    if (!*variant)
+        return ROMSIM_CPU_LEVEL_MIN;
+    if (strlen(variant) != 2 || (variant[0] != 'v' && variant[0] != 'V'))
+        return 0;
+    return variant[1] >= '0' + ROMSIM_CPU_LEVEL_MIN && variant[1] <= '0' + ROMSIM_CPU_LEVEL_MAX
+               ? variant[1] - '0'
+               : 0;
+}
+
+int oci_platform_rank(const struct oci_platform *platform)
+{
+    int level = level_of(platform->variant);
+    bool is_kraftcloud = strcmp(platform->os, "kraftcloud") == 0;
+
+    if (*platform->os && !is_kraftcloud && strcmp(platform->os, "linux") != 0)
+        return OCI_RANK_NONE;
+    if (*platform->architecture && !is_x86_64(platform->architecture))
+        return OCI_RANK_NONE;
+    if (!*platform->os || !*platform->architecture)
+        return OCI_RANK_PARTIAL;
+    if (level == 0 || level > romsim_cpu_level())
+        return OCI_RANK_NONE;
+    return (is_kraftcloud ? RANK_KRAFTCLOUD : RANK_LINUX) + level;
+}
+
+void oci_platform_text(const struct oci_platform *platform, char ret[96])
+{
+    snprintf(ret, 96, "%s/%s%s%s", platform->os, platform->architecture,
+             *platform->variant ? "/" : "", platform->variant);
+}
+
+int oci_platform_hint(struct romsim_error *err)
+{
+    int level = romsim_cpu_level();
+
+    if (level == ROMSIM_CPU_LEVEL_MIN)
+        return romsim_error_hint(err, "romsim runs kraftcloud/x86_64 and linux/amd64");
+    return romsim_error_hint(err,
+                             "romsim runs kraftcloud/x86_64 and linux/amd64, up to the variant "
+                             "v%d, the level of the instance's processor",
+                             level);
+}
