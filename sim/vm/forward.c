@@ -2,46 +2,41 @@
 /*
  * forward.c: ports of the host's loopback that lead to the guest.
  *
- * QEMU binds the port itself, when it is told to over QMP: nobody can take it between a look and
- * the binding, and instances that start at once do not disturb each other.
+ * The numbers are given out once, in the order of the instances, before anything is started: two
+ * that look for a free one at the same time would get it in any order.  A number is claimed by a
+ * socket that listens on it, which nobody can do twice; before whoever serves the guest's network
+ * binds it, the socket is shut down.  It stays bound then, so that the number stays taken for
+ * everybody but a program that, as QEMU and passt do, binds with SO_REUSEADDR.
  */
 #include "forward.h"
 
 #include "qemu.h"
 
+#include <romsim/cleanup.h>
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* An ordinary user may not bind 80 or 443: people write 8080 and 8443 then. */
 enum { PRIVILEGED = 1024, PRIVILEGED_SHIFT = 8000, TRIES = 200 };
 
-bool forward_is_repeated(const struct romsim_layout *layout, size_t index)
+/* ---- claiming ------------------------------------------------------------------------------- */
+
+/* Is the guest's port already forwarded by an earlier entry of the layout? */
+static bool is_repeated(const struct romsim_layout *layout, size_t index)
 {
     for (size_t i = 0; i < index; i++)
         if (layout->ports[i].destination_port == layout->ports[index].destination_port &&
             layout->ports[i].host_port == layout->ports[index].host_port)
             return true;
     return false;
-}
-
-/* 1: bound; 0: QEMU could not bind it; -1: QEMU failed. */
-static int try_port(struct qmp *qmp, unsigned host, unsigned guest, struct romsim_error *err)
-{
-    char line[128];
-    json_t *answer = NULL;
-    int bound;
-
-    snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:127.0.0.1:%u-:%u", host, guest);
-    if (qmp_execute(qmp, "human-monitor-command", json_pack("{s:s}", "command-line", line), &answer,
-                    err) < 0)
-        return -1;
-    /* The old monitor says nothing when all is well. */
-    bound = json_is_string(answer) && json_string_length(answer) == 0;
-    json_decref(answer);
-    return bound;
 }
 
 static unsigned next_port(unsigned port)
@@ -51,47 +46,114 @@ static unsigned next_port(unsigned port)
     return next > UINT16_MAX ? PRIVILEGED : next;
 }
 
-static bool wants(const struct romsim_layout *layout, uint16_t destination_port)
+/* A socket for each of many services: as many as the hard limit has room for.  QEMU, which needs
+ * them too, inherits it. */
+static bool raise_descriptor_limit(void)
 {
-    for (size_t i = 0; i < layout->port_count; i++)
-        if (layout->ports[i].destination_port == destination_port && !layout->ports[i].host_port)
-            return true;
-    return false;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-unsigned forward_rank(const struct romsim_layout *const *layouts, size_t layout, size_t port)
+static int new_socket(void)
 {
-    unsigned rank = 0;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    for (size_t i = 0; i < layout; i++)
-        rank += wants(layouts[i], layouts[layout]->ports[port].destination_port);
-    return rank;
+    if (fd < 0 && errno == EMFILE && raise_descriptor_limit())
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd;
 }
 
-int forward_open(struct qmp *qmp, const struct romsim_port *port, unsigned rank,
-                 uint16_t *ret_host_port, struct romsim_error *err)
+/* The socket that holds the number, or -1 with errno. */
+static int hold(unsigned port)
 {
-    unsigned host = port->host_port ? port->host_port : port->destination_port;
-    unsigned tries = port->host_port ? 1 : TRIES;
-    int bound = 0;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    CLEANUP_FD int fd = new_socket();
+    int one = 1;
 
-    for (; rank > 0 && !port->host_port; rank--)
-        host = next_port(host);
-    for (; tries > 0; tries--) {
-        bound = try_port(qmp, host, port->destination_port, err);
-        if (bound != 0)
-            break;
-        if (tries > 1)
-            host = next_port(host);
-    }
-    if (bound < 0)
+    /* Without SO_REUSEADDR old connections would keep a number taken for a minute. */
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 0) < 0)
         return -1;
-    if (bound == 0) {
-        romsim_error_set(err, EADDRINUSE, "the port %u of 127.0.0.1 is taken or not allowed", host);
-        return romsim_error_hint(err, "without a host port in -p, romsim chooses a free one");
+    return steal_fd(&fd);
+}
+
+static int claim_one(const struct romsim_port *port, struct forward *ret, struct romsim_error *err)
+{
+    unsigned number = port->host_port ? port->host_port : port->destination_port;
+    unsigned tries = port->host_port ? 1 : TRIES;
+
+    while ((ret->holder = hold(number)) < 0 && (errno == EADDRINUSE || errno == EACCES) &&
+           --tries > 0)
+        number = next_port(number);
+    if (ret->holder >= 0) {
+        ret->host_port = (uint16_t)number;
+        return 0;
     }
-    *ret_host_port = (uint16_t)host;
-    return 0;
+    if (errno == EADDRINUSE)
+        romsim_error_set(err, errno, "the port %u of 127.0.0.1 is taken", number);
+    else
+        return romsim_error_system(err, errno, "cannot take the port %u of 127.0.0.1", number);
+    return romsim_error_hint(err, "without a host port in -p, romsim chooses a free one");
+}
+
+struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_error *err)
+{
+    struct forward *forwards = calloc(layout->port_count + 1, sizeof(*forwards));
+
+    if (!forwards) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < layout->port_count; i++)
+        forwards[i].holder = -1;
+    for (size_t i = 0; i < layout->port_count; i++)
+        if (!is_repeated(layout, i) && claim_one(&layout->ports[i], &forwards[i], err) < 0) {
+            forward_release(forwards, layout->port_count);
+            return NULL;
+        }
+    return forwards;
+}
+
+void forward_yield(const struct forward *forward)
+{
+    shutdown(forward->holder, SHUT_RDWR);
+}
+
+void forward_release(struct forward *forwards, size_t count)
+{
+    for (size_t i = 0; forwards && i < count; i++)
+        cleanup_close_fd(&forwards[i].holder);
+    free(forwards);
+}
+
+/* ---- QEMU's user network -------------------------------------------------------------------- */
+
+int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
+                 struct romsim_error *err)
+{
+    char line[128];
+    json_t *answer = NULL;
+    bool is_bound;
+
+    snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:127.0.0.1:%u-:%u",
+             forward->host_port, port->destination_port);
+    forward_yield(forward);
+    if (qmp_execute(qmp, "human-monitor-command", json_pack("{s:s}", "command-line", line), &answer,
+                    err) < 0)
+        return -1;
+    /* The old monitor says nothing when all is well. */
+    is_bound = json_is_string(answer) && json_string_length(answer) == 0;
+    json_decref(answer);
+    return is_bound ? 0
+                    : romsim_error_set(err, EADDRINUSE,
+                                       "another program took the port %u of 127.0.0.1 just now",
+                                       forward->host_port);
 }
 
 void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64])

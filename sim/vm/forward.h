@@ -7,20 +7,30 @@
 
 #include <romsim/layout.h>
 
-/* Is the guest's port already forwarded by an earlier entry of the layout? */
-bool forward_is_repeated(const struct romsim_layout *layout, size_t index);
+/* What stands for a port of a layout on the host. */
+struct forward {
+    uint16_t host_port; /* 0: not forwarded; an earlier port of the layout is the same */
+    int holder;         /* the socket that keeps the number; -1: none */
+};
 
 /*
- * Opens 127.0.0.1:PORT for a port of the layout, by QEMU: the number asked for with -p, or else
- * the same number as in the guest, or the next free one.  `rank` earlier services of this run want
- * the same number: so many are left to them, and the numbers follow the order of the file however
- * the instances race.  EADDRINUSE if a number that was asked for is taken.
+ * Claims 127.0.0.1:PORT for each port of a layout: the number asked for with -p, or else the same
+ * number as in the guest, or the next free one.  Returns as many as the layout has ports, to be
+ * freed with forward_release(), or NULL: EADDRINUSE or EACCES if a number that was asked for cannot
+ * be had.
  */
-int forward_open(struct qmp *qmp, const struct romsim_port *port, unsigned rank,
-                 uint16_t *ret_host_port, struct romsim_error *err);
+struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_error *err);
 
-/* The rank of a port: how many of the layouts before its own forward the same number. */
-unsigned forward_rank(const struct romsim_layout *const *layouts, size_t layout, size_t port);
+/* Makes room for the program that is to serve the port, which must bind it with SO_REUSEADDR.  The
+ * number stays taken for others. */
+void forward_yield(const struct forward *forward);
+
+/* Gives the numbers back.  Accepts NULL. */
+void forward_release(struct forward *forwards, size_t count);
+
+/* Has QEMU serve a claimed port. */
+int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
+                 struct romsim_error *err);
 
 /* "http://127.0.0.1:8080" into `ret`; "tcp://..." for a service without http. */
 void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64]);

@@ -2,7 +2,6 @@
 /* machine.c: one running VM: its state folder, drives, QEMU and the four lines to it. */
 #include "machine.h"
 
-#include "forward.h"
 #include "tail.h"
 
 #include <romsim/cleanup.h>
@@ -37,9 +36,6 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
 {
     struct romsim_error why = {0};
 
-    machine->host_ports = calloc(machine->layout->port_count + 1, sizeof(uint16_t));
-    if (!machine->host_ports)
-        return romsim_error_nomem(err);
     machine->memory_mb = machine->layout->memory_mb;
     if (machine->memory_mb < MEMORY_MIN_MB)
         machine->memory_mb = MEMORY_MIN_MB;
@@ -127,10 +123,8 @@ static int open_ports(struct machine *machine, const struct vm_plan *plan, struc
     const struct romsim_layout *layout = machine->layout;
 
     for (size_t i = 0; i < layout->port_count; i++)
-        if (!forward_is_repeated(layout, i) &&
-            forward_open(&machine->qmp, &layout->ports[i],
-                         forward_rank(plan->layouts, plan->index, i), &machine->host_ports[i],
-                         err) < 0)
+        if (plan->forwards[i].host_port &&
+            forward_open(&machine->qmp, &layout->ports[i], &plan->forwards[i], err) < 0)
             return -1;
     return 0;
 }
@@ -184,6 +178,4 @@ void machine_close(struct machine *machine)
 {
     close_all(machine->lines, LINES);
     qmp_close(&machine->qmp);
-    free(machine->host_ports);
-    machine->host_ports = NULL;
 }

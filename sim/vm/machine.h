@@ -4,6 +4,7 @@
 #define ROMSIM_VM_MACHINE_H
 
 #include "drives.h"
+#include "forward.h"
 #include "process.h"
 #include "qmp.h"
 
@@ -11,14 +12,14 @@
 #include <romsim/state.h>
 #include <romsim/vm.h>
 
-/* What was decided before the instances were started, the same for all of them but the kernel. */
+/* What was decided before the instances were started, the same for all of them but the
+ * kernel and the ports. */
 struct vm_plan {
     enum romsim_accel accel; /* not AUTO */
     const char *kernel, *initrd;
     bool no_fuse;
     unsigned boot_timeout_s;
-    const struct romsim_layout *const *layouts; /* all that run at once */
-    size_t index;                               /* of this one among them */
+    const struct forward *forwards; /* one for each port of the layout */
 };
 
 enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
@@ -30,8 +31,7 @@ struct machine {
     struct process qemu;
     int lines[LINES]; /* our ends; -1 when closed */
     struct qmp qmp;
-    uint16_t *host_ports; /* one for each port of the layout, 0: not forwarded */
-    uint64_t memory_mb;   /* what the VM has */
+    uint64_t memory_mb; /* what the VM has */
 };
 
 /* A machine with nothing open yet: machine_stop() may be called at any time after. */

@@ -50,6 +50,7 @@ struct verdict {
 
 struct supervisor {
     struct machine machine;
+    const struct forward *forwards;
     int channel; /* -1: the client is gone */
     int signals;
     uint64_t start;        /* microseconds of the monotonic clock */
@@ -178,8 +179,8 @@ static void on_port(struct supervisor *self, const char *text)
 
     for (size_t i = 0; i < layout->port_count; i++)
         if (layout->ports[i].destination_port == manifest_number(text, UINT16_MAX) &&
-            self->machine.host_ports[i]) {
-            forward_url(&layout->ports[i], self->machine.host_ports[i], url);
+            self->forwards[i].host_port) {
+            forward_url(&layout->ports[i], self->forwards[i].host_port, url);
             send_text(self, ROMSIM_VM_PORT, url);
         }
 }
@@ -549,6 +550,7 @@ void supervisor_run(const struct romsim_layout *layout, const struct vm_plan *pl
     self->line = ROMSIM_BUFFER_INIT(MANIFEST_LINE_MAX);
     self->outgoing = ROMSIM_BUFFER_INIT(MANIFEST_MAX + 1024);
     self->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
+    self->forwards = plan->forwards;
     machine_init(&self->machine, layout);
 
     began = begin(self, plan, &err) == 0;

@@ -33,11 +33,13 @@ struct instance {
     int channel;  /* -1 when it has ended */
     bool ended;   /* its last event has come */
     char *kernel; /* of its own, from the image; or NULL */
+    struct forward *forwards;
 };
 
 struct client {
     struct instance *instances;
     size_t count;
+    const struct romsim_layout *const *layouts;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
@@ -132,7 +134,28 @@ static int choose(struct client *client, const struct romsim_vm_options *options
     return 0;
 }
 
+/* All ports of all instances, in their order, before the first one starts. */
+static int claim_ports(struct client *client, size_t *ret_index, struct romsim_error *err)
+{
+    for (size_t i = 0; i < client->count; i++) {
+        client->instances[i].forwards = forward_claim(client->layouts[i], err);
+        if (!client->instances[i].forwards) {
+            *ret_index = i;
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* ---- supervisors ---------------------------------------------------------------------------- */
+
+static void release_ports(const struct client *client, size_t index)
+{
+    struct instance *instance = &client->instances[index];
+
+    forward_release(instance->forwards, client->layouts[index]->port_count);
+    instance->forwards = NULL;
+}
 
 static _Noreturn void become_supervisor(const struct client *client, size_t index, int channel)
 {
@@ -143,16 +166,19 @@ static _Noreturn void become_supervisor(const struct client *client, size_t inde
     setsid();
     /* The others' sockets must not stay open here, or a client's end would not be seen; standard
      * output neither, or who reads it would wait for us. */
-    for (size_t i = 0; i < client->count; i++)
+    for (size_t i = 0; i < client->count; i++) {
         cleanup_close_fd(&client->instances[i].channel);
+        if (i != index)
+            release_ports(client, i);
+    }
     if (null >= 0) {
         dup2(null, 0);
         dup2(null, 1);
     }
     if (instance->kernel)
         plan.kernel = instance->kernel;
-    plan.index = index;
-    supervisor_run(plan.layouts[index], &plan, channel);
+    plan.forwards = instance->forwards;
+    supervisor_run(client->layouts[index], &plan, channel);
     _exit(0);
 }
 
@@ -168,6 +194,7 @@ static int start(struct client *client, size_t index, struct romsim_error *err)
     if (instance->pid == 0)
         become_supervisor(client, index, pair[1]);
     close(pair[1]);
+    release_ports(client, index);
     if (instance->pid < 0)
         return romsim_error_system(err, errno, "cannot start a process");
     return 0;
@@ -262,12 +289,13 @@ static int start_all(struct client *client, const struct romsim_layout *const *l
                      const struct romsim_vm_options *options)
 {
     struct romsim_error err = {0};
+    size_t index = 0;
 
-    if (choose(client, options, &err) < 0) {
-        tell_error(client, 0, &err);
+    client->layouts = layouts;
+    if (choose(client, options, &err) < 0 || claim_ports(client, &index, &err) < 0) {
+        tell_error(client, index, &err);
         return -1;
     }
-    client->plan.layouts = layouts;
     if (options->no_fuse)
         tell_text(client, 0, ROMSIM_VM_NOTE,
                   "the VM reads the built ROM files directly (--no-fuse)");
@@ -284,8 +312,10 @@ static int start_all(struct client *client, const struct romsim_layout *const *l
 
 static void release(struct client *client)
 {
-    for (size_t i = 0; i < client->count; i++)
+    for (size_t i = 0; i < client->count; i++) {
         free(client->instances[i].kernel);
+        release_ports(client, i);
+    }
     free(client->instances);
     free(client->kernel);
     romsim_bundle_release(&client->bundle);

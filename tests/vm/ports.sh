@@ -10,7 +10,8 @@ mkdir -p one two
 echo "I am one" >one/index.html
 echo "I am two" >two/index.html
 
-# Two ports that nobody has now, and one that somebody has.
+# Two ports that nobody has now, and one that somebody has: the instances want that one, so both
+# have to look for another at the same time.
 read -r free unused taken < <(python3 -c '
 import socket
 three = [socket.socket() for _ in range(3)]
@@ -27,13 +28,13 @@ cat >two.yaml <<END
 - name: one
   image: ./base
   # It listens late, so a URL printed early would be answered by nobody.
-  args: [/bin/sh, -c, "sleep 1; exec httpd -f -p 8080 -h /www"]
-  service_group: {services: [{port: 443, destination_port: 8080, handlers: [tls, http]}]}
+  args: [/bin/sh, -c, "sleep 1; exec httpd -f -p $taken -h /www"]
+  service_group: {services: [{port: 443, destination_port: $taken, handlers: [tls, http]}]}
   roms: [{name: www, dir: one, at: /www}]
 - name: two
   image: ./base
-  args: [/bin/sh, -c, "echo a line; echo another; exec httpd -f -p 8080 -h /www"]
-  service_group: {services: [{port: 443, destination_port: 8080, handlers: [tls, http]}]}
+  args: [/bin/sh, -c, "echo a line; echo another; exec httpd -f -p $taken -h /www"]
+  service_group: {services: [{port: 443, destination_port: $taken, handlers: [tls, http]}]}
   roms: [{name: www, dir: two, at: /www}]
 END
 mkfifo output
@@ -52,7 +53,7 @@ while [ $urls -lt 2 ] && read -r -u "$output" line; do
 done
 is "$(sort -u urls | wc -l)" 2 "two instances with the same port get two on the host"
 port_of() { sed -n "s/.*$1 answers at .*:\([0-9]*\)$/\1/p" log; }
-ok "in the order of the file, though the second is ready first" \
+ok "in the order of the file, though the second is ready first and the number itself is taken" \
     test "$(port_of one)" -lt "$(port_of two)"
 like "$(cat log)" "two | a line
 two | another" "with several instances each line of a console has its name"
@@ -65,6 +66,7 @@ exec {output}<&-
 fails 125 "a host port that is taken is refused" \
     romsim run --image ./base -p "$taken:80" --args true
 like "$out" "the port $taken of 127.0.0.1 is taken" "and named"
+unlike "$out" "mount" "before anything is started"
 
 rm output && mkfifo output
 "$ROMSIM" run --image ./base -p "$free:80" -p "$unused:127" --args "sh -c 'httpd -p 127.0.0.1:127;
