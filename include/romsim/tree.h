@@ -19,6 +19,7 @@
 #include <romsim/blob.h>
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
+#include <romsim/hostdir.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,16 +49,22 @@ struct romsim_extent {
 /*
  * Where a regular file's bytes come from.  ZERO: all holes.  BLOB: from `blob`, by extents
  * (ascending, not overlapping, inside the size and the blob); what no extent covers is a hole and
- * reads as zeros.  HOST: the host's file `path`, whole; it must still have `size` bytes when read.
+ * reads as zeros.  HOST: all of a file of the host, which must still have its identity when read.
  */
 enum romsim_data_kind { ROMSIM_DATA_ZERO, ROMSIM_DATA_BLOB, ROMSIM_DATA_HOST };
+
+struct romsim_host_file {
+    struct romsim_hostdir *directory; /* a reference, owned */
+    struct romsim_identity identity;
+    char path[]; /* beneath the directory */
+};
 
 struct romsim_data {
     enum romsim_data_kind kind;
     struct romsim_blob *blob;      /* BLOB: a reference, owned */
     struct romsim_extent *extents; /* BLOB: owned */
     size_t extent_count;
-    char *path; /* HOST: owned */
+    struct romsim_host_file *host; /* HOST: owned */
 };
 
 struct romsim_inode {
@@ -178,15 +185,15 @@ const struct romsim_dentry *romsim_dentry_next(const struct romsim_dentry *dentr
 /* Sorts every directory's children by name, byte-wise (the cloud packer's order). */
 int romsim_tree_sort(struct romsim_tree *tree, struct romsim_error *err);
 
-/* Sets a regular file's data to a copy of some bytes, to all of a blob (takes a reference), to a
- * file of the host, or to pieces of a blob (copies the extents); sets the size.  EFBIG above the
- * tree's limit of data.  Return 0 or -1. */
+/* Sets a regular file's data to a copy of some bytes, to all of a blob (takes a reference), to the
+ * file of the host of which stat() said `st`, or to pieces of a blob (copies the extents); sets the
+ * size.  EFBIG above the tree's limit of data.  Return 0 or -1. */
 int romsim_inode_set_bytes(struct romsim_inode *inode, const void *bytes, uint64_t size,
                            struct romsim_error *err);
 int romsim_inode_set_blob(struct romsim_inode *inode, struct romsim_blob *blob,
                           struct romsim_error *err);
-int romsim_inode_set_host_file(struct romsim_inode *inode, const char *path, uint64_t size,
-                               struct romsim_error *err);
+int romsim_inode_set_host_file(struct romsim_inode *inode, struct romsim_hostdir *directory,
+                               const char *path, const struct stat *st, struct romsim_error *err);
 int romsim_inode_set_extents(struct romsim_inode *inode, uint64_t size, struct romsim_blob *blob,
                              const struct romsim_extent *extents, size_t count,
                              struct romsim_error *err);
@@ -213,7 +220,7 @@ uint64_t romsim_inode_hole(const struct romsim_inode *inode, uint64_t offset);
 /*
  * Copies all of a regular file's data into `fd` at `offset`, inside the kernel where it can
  * (copy_file_range).  Holes are not written: the target must be zero there.
- * ESTALE if a file of the host has changed its size.
+ * ESTALE if a file of the host has changed.
  */
 int romsim_inode_copy(const struct romsim_inode *inode, int fd, uint64_t offset,
                       struct romsim_error *err);

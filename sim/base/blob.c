@@ -9,6 +9,7 @@
 #include <romsim/blob.h>
 #include <romsim/checked.h>
 #include <romsim/file.h>
+#include <romsim/hostdir.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -160,13 +161,6 @@ struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
     return romsim_blob_take_fd(steal_fd(&fd), err);
 }
 
-static bool same_state(const struct stat *a, const struct stat *b)
-{
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 static int changed_meanwhile(const char *name, struct romsim_error *err)
 {
     romsim_error_set(err, EAGAIN, "'%s' changed while it was read", QUOTE(name));
@@ -210,6 +204,7 @@ static int cannot_copy(int copy, const char *name, int errnum, uint64_t size,
 struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct romsim_error *err)
 {
     CLEANUP_FD int copy = -1;
+    struct romsim_identity identity;
     struct stat before, after;
     int errnum;
 
@@ -221,6 +216,7 @@ struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct rom
         romsim_error_set(err, EINVAL, "'%s' is not a regular file", QUOTE(name));
         return NULL;
     }
+    romsim_identity_of(&before, &identity);
     copy = romsim_blob_scratch_file(err);
     if (copy < 0)
         return NULL;
@@ -231,7 +227,7 @@ struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct rom
         cannot_copy(copy, name, errnum, (uint64_t)before.st_size, err);
         return NULL;
     }
-    if (errnum == ENODATA || fstat(fd, &after) < 0 || !same_state(&before, &after)) {
+    if (errnum == ENODATA || fstat(fd, &after) < 0 || !romsim_identity_is(&identity, &after)) {
         changed_meanwhile(name, err);
         return NULL;
     }

@@ -18,7 +18,9 @@ void romsim_inode_clear_data(struct romsim_inode *inode)
         romsim_tree_count_data(inode->tree, inode->size, 0);
     romsim_blob_unref(inode->data.blob);
     free(inode->data.extents);
-    free(inode->data.path);
+    if (inode->data.host)
+        romsim_hostdir_unref(inode->data.host->directory);
+    free(inode->data.host);
     inode->data = (struct romsim_data){.kind = ROMSIM_DATA_ZERO};
     inode->size = 0;
 }
@@ -58,15 +60,19 @@ int romsim_inode_set_blob(struct romsim_inode *inode, struct romsim_blob *blob,
     return romsim_inode_set_extents(inode, whole.length, blob, &whole, whole.length > 0, err);
 }
 
-int romsim_inode_set_host_file(struct romsim_inode *inode, const char *path, uint64_t size,
-                               struct romsim_error *err)
+int romsim_inode_set_host_file(struct romsim_inode *inode, struct romsim_hostdir *directory,
+                               const char *path, const struct stat *st, struct romsim_error *err)
 {
-    char *copy = strdup(path);
+    size_t size = strlen(path) + 1;
+    struct romsim_host_file *host = malloc(sizeof(*host) + size);
 
-    if (!copy)
+    if (!host)
         return romsim_error_nomem(err);
-    return replace_data(inode, (struct romsim_data){.kind = ROMSIM_DATA_HOST, .path = copy}, size,
-                        err);
+    host->directory = romsim_hostdir_ref(directory);
+    romsim_identity_of(st, &host->identity);
+    memcpy(host->path, path, size);
+    return replace_data(inode, (struct romsim_data){.kind = ROMSIM_DATA_HOST, .host = host},
+                        (uint64_t)st->st_size, err);
 }
 
 static bool extents_are_valid(uint64_t size, const struct romsim_blob *blob,
@@ -159,34 +165,28 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-static int host_file_changed(const struct romsim_inode *inode, struct romsim_error *err)
+static int open_host_file(const struct romsim_host_file *host, struct romsim_error *err)
 {
-    romsim_error_set(err, ESTALE, "'%s' changed while it was read", QUOTE(inode->data.path));
-    return romsim_error_hint(err, "try again when nothing writes to it");
+    return romsim_hostdir_open_file(host->directory, host->path, &host->identity, err);
 }
 
-/* Opens the host's file, which must still be what the tree was told. */
-static int open_host_file(const struct romsim_inode *inode, struct romsim_error *err)
+/* What reading a host's file came to: it must not have changed until then. */
+static int end_host_file(const struct romsim_host_file *host, int fd, int errnum,
+                         struct romsim_error *err)
 {
-    CLEANUP_FD int fd =
-        open(inode->data.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
-
-    if (fd < 0)
-        return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(inode->data.path));
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != inode->size)
-        return host_file_changed(inode, err);
-    return steal_fd(&fd);
-}
-
-static int report_copy(const struct romsim_inode *inode, int errnum, struct romsim_error *err)
-{
-    if (inode->data.kind == ROMSIM_DATA_BLOB)
-        return errnum ? romsim_error_system(err, errnum, "cannot read a file's data") : 0;
     if (errnum == ENODATA)
-        return host_file_changed(inode, err);
-    return errnum ? romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(inode->data.path))
-                  : 0;
+        return romsim_hostdir_changed(host->directory, host->path, err);
+    if (errnum != 0)
+        return romsim_error_system(err, errnum, "cannot copy '%s'", QUOTE(host->path));
+    return romsim_hostdir_check_file(host->directory, host->path, &host->identity, fd, err);
+}
+
+static int read_host_file(const struct romsim_host_file *host, uint64_t offset, void *buffer,
+                          size_t size, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open_host_file(host, err);
+
+    return fd < 0 ? -1 : end_host_file(host, fd, romsim_read_fully(fd, buffer, size, offset), err);
 }
 
 /* The first extent that ends after `offset`. */
@@ -233,7 +233,7 @@ static int read_extents(const struct romsim_data *data, uint64_t offset, char *b
 int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *buffer, size_t size,
                       struct romsim_error *err)
 {
-    CLEANUP_FD int fd = -1;
+    int errnum;
 
     if (!range_is_inside(offset, size, inode->size))
         return romsim_error_set(err, EINVAL, "a read outside of a file");
@@ -242,10 +242,10 @@ int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *b
         memset(buffer, 0, size);
         return 0;
     case ROMSIM_DATA_BLOB:
-        return report_copy(inode, read_extents(&inode->data, offset, buffer, size), err);
+        errnum = read_extents(&inode->data, offset, buffer, size);
+        return errnum ? romsim_error_system(err, errnum, "cannot read a file's data") : 0;
     case ROMSIM_DATA_HOST:
-        fd = open_host_file(inode, err);
-        return fd < 0 ? -1 : report_copy(inode, romsim_read_fully(fd, buffer, size, offset), err);
+        return read_host_file(inode->data.host, offset, buffer, size, err);
     }
     return romsim_error_set(err, EINVAL, "unknown kind of data");
 }
@@ -259,7 +259,8 @@ static uint64_t host_hole(const struct romsim_inode *inode, uint64_t offset)
     CLEANUP_FD int fd = -1;
     off_t data;
 
-    if (inode->size - offset < HOLES_WORTH_ASKING || (fd = open_host_file(inode, NULL)) < 0)
+    if (inode->size - offset < HOLES_WORTH_ASKING ||
+        (fd = open_host_file(inode->data.host, NULL)) < 0)
         return 0;
     data = lseek(fd, (off_t)offset, SEEK_DATA);
     if (data < 0)
@@ -286,11 +287,12 @@ uint64_t romsim_inode_hole(const struct romsim_inode *inode, uint64_t offset)
 static int copy_host_file(const struct romsim_inode *inode, int to, uint64_t to_offset,
                           struct romsim_error *err)
 {
-    CLEANUP_FD int fd = open_host_file(inode, err);
+    const struct romsim_host_file *host = inode->data.host;
+    CLEANUP_FD int fd = open_host_file(host, err);
 
     if (fd < 0)
         return -1;
-    return report_copy(inode, romsim_copy_data(fd, to, to_offset, inode->size), err);
+    return end_host_file(host, fd, romsim_copy_data(fd, to, to_offset, inode->size), err);
 }
 
 static int copy_extents(const struct romsim_data *data, int to, uint64_t to_offset,

@@ -37,39 +37,24 @@ static struct romsim_tree *read_directory(const char *path, struct cache_key *re
     return STEAL_POINTER(&tree);
 }
 
-struct directory_state {
-    const char *path;
-    struct cache_key key;
-};
-
-static bool directory_is_unchanged(void *context)
-{
-    const struct directory_state *state = context;
-    struct cache_key now;
-    int64_t newest;
-    CLEANUP_TREE struct romsim_tree *tree = read_directory(state->path, &now, &newest, NULL);
-
-    return tree && strcmp(now.hex, state->key.hex) == 0;
-}
-
 static int base_from_directory(const char *path, struct romsim_base_image *ret,
                                struct romsim_error *err)
 {
-    struct directory_state state = {.path = path};
+    struct cache_key key;
     int64_t newest;
-    CLEANUP_TREE struct romsim_tree *tree = read_directory(path, &state.key, &newest, err);
-    CLEANUP_FD int lock = tree ? cache_lock(&state.key, err) : -1;
+    CLEANUP_TREE struct romsim_tree *tree = read_directory(path, &key, &newest, err);
+    CLEANUP_FD int lock = tree ? cache_lock(&key, err) : -1;
     int found;
 
     if (lock < 0)
         return -1;
-    found = cache_find(&state.key, &ret->root, err);
+    found = cache_find(&key, &ret->root, err);
     if (found != 0) {
         ret->from_cache = true;
         return found < 0 ? -1 : 0;
     }
-    ret->root = cache_build(cache_time_is_safe(newest) ? &state.key : NULL, tree,
-                            directory_is_unchanged, &state, err);
+    /* Nothing has changed since the key was made, or it fails. */
+    ret->root = cache_build(cache_time_is_safe(newest) ? &key : NULL, tree, err);
     return ret->root ? 0 : -1;
 }
 
@@ -96,7 +81,7 @@ static int base_from_archive(struct romsim_blob *blob, const char *name,
         return romsim_error_nomem(err);
     if (romsim_tree_add_archive(tree, blob, false, name, err) < 0)
         return -1;
-    ret->root = cache_build(key, tree, NULL, NULL, err);
+    ret->root = cache_build(key, tree, err);
     return ret->root ? 0 : -1;
 }
 

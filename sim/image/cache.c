@@ -194,7 +194,7 @@ static struct romsim_blob *build(struct romsim_tree *tree, int fd, struct romsim
 }
 
 struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,
-                                cache_still *still, void *context, struct romsim_error *err)
+                                struct romsim_error *err)
 {
     CLEANUP_FD int folder = open_folder(err);
     CLEANUP_FD int fd = -1;
@@ -208,7 +208,7 @@ struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree 
     if (fd < 0)
         return NULL;
     root = build(tree, fd, err);
-    if (root && key && (!still || still(context)))
+    if (root && key)
         keep(folder, fd, temporary, key);
     if (*temporary)
         unlinkat(folder, temporary, 0); /* not there any more if it was kept */

@@ -48,13 +48,9 @@ int cache_lock(const struct cache_key *key, struct romsim_error *err);
 /* The root that is kept under a key: 1 and *ret, 0 if there is none, -1. */
 int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err);
 
-/* Is what a root was built from still as it was when its key was made? */
-typedef bool cache_still(void *context);
-
-/* Builds a root from a tree, verified, and keeps it under `key` (NULL: does not keep it), if
- * `still` (may be NULL) says so in the end. */
+/* Builds a root from a tree, verified, and keeps it under `key` (NULL: does not keep it). */
 struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,
-                                cache_still *still, void *context, struct romsim_error *err);
+                                struct romsim_error *err);
 
 /* Removes roots that were not used for `seconds`; adds up what that frees. */
 int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err);

@@ -2,36 +2,22 @@
 /*
  * directory.c: a directory of the host as a tree.
  *
- * Theory of operation: a list of directories still to be read, from the root of the walk on; each
- * is opened beneath that root by a path without symbolic links, so the walk cannot leave it, even
- * when somebody moves things meanwhile.  Only one directory is open at a time: depth costs no
- * descriptors and no stack.  Inodes with several names are joined by device and inode number.
+ * The walk is hostdir.h's, and keeps to what is beneath the directory, even when somebody moves
+ * things meanwhile.  Inodes with several names are joined by device and inode number.
  */
+#include <romsim/hostdir.h>
 #include <romsim/image.h>
-#include <romsim/paths.h>
 #include <romsim/text.h>
-#include <romsim/vector.h>
 
 #include "sim/image/directory.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <search.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-
-/* A directory that waits to be read. */
-struct pending {
-    struct romsim_inode *inode;
-    char *path; /* from the root of the walk; "" is the root itself */
-};
-DEFINE_VECTOR(pendings, struct pending)
 
 /* An inode of the host with more than one name. */
 struct linked {
@@ -42,22 +28,16 @@ struct linked {
 
 struct walk {
     struct romsim_tree *tree;
-    const char *root; /* the directory's path, as in messages and for the files' data */
-    int root_fd;
+    struct romsim_hostdir *root;
     enum romsim_owners owners;
-    struct pendings pending;
     void *linked;                        /* a tsearch() tree of struct linked */
     struct directory_identity *identity; /* or NULL */
 };
 
 static void walk_release(struct walk *walk)
 {
-    for (size_t i = 0; i < walk->pending.count; i++)
-        free(walk->pending.items[i].path);
-    pendings_reset(&walk->pending);
     tdestroy(walk->linked, free);
-    if (walk->root_fd >= 0)
-        close(walk->root_fd);
+    romsim_hostdir_unref(walk->root);
 }
 #define CLEANUP_WALK CLEANUP(walk_release)
 
@@ -72,28 +52,27 @@ static int compare_linked(const void *a, const void *b)
     return 0;
 }
 
-/* Sandboxes of old refuse openat2(); the checks of the last component still hold without it. */
-static int open_beneath(int root_fd, const char *path)
+/* An entry that is no longer what it was just now was changed by somebody. */
+static int cannot_read(const struct walk *walk, const struct romsim_hostdir_entry *entry,
+                       const char *what, const char *name, struct romsim_error *err)
 {
-    struct open_how how = {
-        .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-    };
-    int fd = (int)syscall(SYS_openat2, root_fd, *path ? path : ".", &how, sizeof(how));
+    int errnum = errno;
 
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        fd = openat(root_fd, *path ? path : ".", (int)how.flags);
-    return fd;
+    if (errnum == ENODATA || errnum == EINVAL || errnum == ENOTDIR ||
+        (errnum == ENOENT && access("/proc/self/fd", F_OK) == 0))
+        return romsim_hostdir_changed(walk->root, entry->path, err);
+    romsim_error_system(err, errnum, "cannot read %s%s", what, name);
+    return errnum == ENOENT ? romsim_error_hint(err, "/proc has to be there for that") : -1;
 }
 
-static int set_link_target(struct romsim_inode *inode, int dir_fd, const char *name,
-                           struct romsim_error *err)
+static int set_link_target(const struct walk *walk, struct romsim_inode *inode,
+                           const struct romsim_hostdir_entry *entry, struct romsim_error *err)
 {
     char target[PATH_MAX];
-    ssize_t size = readlinkat(dir_fd, name, target, sizeof(target));
+    ssize_t size = readlinkat(entry->dir_fd, entry->name, target, sizeof(target));
 
     if (size < 0)
-        return romsim_error_system(err, errno, "cannot read the link");
+        return cannot_read(walk, entry, "the link", "", err);
     return romsim_inode_set_target(inode, target, (size_t)size, err);
 }
 
@@ -110,7 +89,8 @@ static bool xattr_is_the_hosts(const char *name)
     return false;
 }
 
-static int copy_xattr(struct romsim_inode *inode, const char *path, const char *name,
+static int copy_xattr(const struct walk *walk, struct romsim_inode *inode,
+                      const struct romsim_hostdir_entry *entry, const char *path, const char *name,
                       struct romsim_error *err)
 {
     CLEANUP_FREE char *value = malloc(XATTR_SIZE_MAX);
@@ -120,17 +100,22 @@ static int copy_xattr(struct romsim_inode *inode, const char *path, const char *
         return romsim_error_nomem(err);
     size = lgetxattr(path, name, value, XATTR_SIZE_MAX);
     if (size < 0)
-        return romsim_error_system(err, errno, "cannot read the attribute '%s'", QUOTE(name));
+        return cannot_read(walk, entry, "the attribute ", QUOTE(name), err);
     return romsim_inode_set_xattr(inode, name, value, (size_t)size, err);
 }
 
-static int copy_xattrs(struct romsim_inode *inode, const char *path, struct romsim_error *err)
+/* An entry's attributes, asked for beneath the open directory: /proc leads to that very directory,
+ * wherever it is by now.  (A link or a device cannot be opened to ask it.) */
+static int copy_xattrs(const struct walk *walk, struct romsim_inode *inode,
+                       const struct romsim_hostdir_entry *entry, struct romsim_error *err)
 {
-    char few[1024];
+    char path[NAME_MAX + 64], few[1024];
     CLEANUP_FREE char *many = NULL;
     char *names = few;
-    ssize_t size = llistxattr(path, few, sizeof(few));
+    ssize_t size;
 
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", entry->dir_fd, entry->name);
+    size = llistxattr(path, few, sizeof(few));
     if (size < 0 && errno == ERANGE) {
         names = many = malloc(XATTR_LIST_MAX);
         if (!many)
@@ -138,10 +123,10 @@ static int copy_xattrs(struct romsim_inode *inode, const char *path, struct roms
         size = llistxattr(path, many, XATTR_LIST_MAX);
     }
     if (size < 0)
-        return errno == EOPNOTSUPP ? 0
-                                   : romsim_error_system(err, errno, "cannot list the attributes");
+        return errno == EOPNOTSUPP ? 0 : cannot_read(walk, entry, "the attributes", "", err);
     for (ssize_t at = 0; at < size; at += (ssize_t)strlen(names + at) + 1) {
-        if (!xattr_is_the_hosts(names + at) && copy_xattr(inode, path, names + at, err) < 0)
+        if (!xattr_is_the_hosts(names + at) &&
+            copy_xattr(walk, inode, entry, path, names + at, err) < 0)
             return -1;
     }
     return 0;
@@ -190,115 +175,62 @@ static int find_linked(struct walk *walk, const struct stat *st, struct linked *
     return 0;
 }
 
-/* Gives a new inode what its type has besides metadata. */
-static int set_content(struct walk *walk, struct romsim_inode *inode, const struct stat *st,
-                       int dir_fd, const char *name, char **path, struct romsim_error *err)
+/* Gives a new inode what it has besides metadata. */
+static int set_content(struct walk *walk, struct romsim_inode *inode,
+                       const struct romsim_hostdir_entry *entry, struct romsim_error *err)
 {
-    CLEANUP_FREE char *full = romsim_path_join(walk->root, *path);
-
-    if (!full)
-        return romsim_error_nomem(err);
-    if (copy_xattrs(inode, full, err) < 0)
+    if (copy_xattrs(walk, inode, entry, err) < 0)
         return -1;
-    switch (st->st_mode & S_IFMT) {
-    case S_IFDIR:
-        if (pendings_append(&walk->pending, (struct pending){inode, *path}) < 0)
-            return romsim_error_nomem(err);
-        *path = NULL;
-        return 0;
-    case S_IFLNK:
-        return set_link_target(inode, dir_fd, name, err);
-    case S_IFREG:
-        return romsim_inode_set_host_file(inode, full, (uint64_t)st->st_size, err);
-    default:
-        return 0;
-    }
+    if (S_ISLNK(inode->mode))
+        return set_link_target(walk, inode, entry, err);
+    if (S_ISREG(inode->mode) && entry->st->st_size > 0)
+        return romsim_inode_set_host_file(inode, walk->root, entry->path, entry->st, err);
+    return 0;
 }
 
-static int add_entry(struct walk *walk, const struct pending *parent, int dir_fd, const char *name,
-                     struct romsim_error *err)
+/* The inode of an entry: the root's, a new one, or NULL for the next name of one that is there. */
+static int add_name(struct walk *walk, const struct romsim_hostdir_entry *entry,
+                    struct romsim_inode **ret, struct romsim_error *err)
 {
-    CLEANUP_FREE char *path = romsim_path_join(parent->path, name);
+    size_t size = strlen(entry->name);
     struct romsim_dentry *dentry;
     struct linked *linked;
-    struct stat st;
 
-    if (!path)
-        return romsim_error_nomem(err);
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return romsim_error_system(err, errno, "cannot look at '%s'", QUOTE(name));
-    if (walk->identity)
-        directory_identity_add(walk->identity, &st);
-    if (find_linked(walk, &st, &linked, err) < 0)
+    *ret = romsim_tree_root(walk->tree);
+    if (!*entry->path)
+        return 0;
+    if (find_linked(walk, entry->st, &linked, err) < 0)
         return -1;
+    *ret = NULL;
     if (linked && linked->inode)
-        return romsim_tree_link(walk->tree, parent->inode, name, strlen(name), linked->inode, err)
+        return romsim_tree_link(walk->tree, entry->parent, entry->name, size, linked->inode, err)
                    ? 0
                    : -1;
-    dentry = romsim_tree_add(walk->tree, parent->inode, name, strlen(name), st.st_mode, err);
+    dentry = romsim_tree_add(walk->tree, entry->parent, entry->name, size, entry->st->st_mode, err);
     if (!dentry)
         return -1;
     if (linked)
         linked->inode = dentry->inode;
-    set_metadata(walk, dentry->inode, &st);
-    if (set_content(walk, dentry->inode, &st, dir_fd, name, &path, err) < 0)
-        return romsim_error_context(err, "'%s'", QUOTE(name));
+    *ret = dentry->inode;
     return 0;
 }
 
-static void close_directory(DIR **directory)
+static int add_entry(void *context, const struct romsim_hostdir_entry *entry, void **ret_directory,
+                     struct romsim_error *err)
 {
-    if (*directory)
-        closedir(*directory);
-}
+    struct walk *walk = context;
+    struct romsim_inode *inode;
 
-static int read_directory(struct walk *walk, const struct pending *pending,
-                          struct romsim_error *err)
-{
-    CLEANUP_FD int fd = open_beneath(walk->root_fd, pending->path);
-    CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
-
-    if (!directory)
-        return romsim_error_system(err, errno, "cannot open the directory");
-    steal_fd(&fd);
-    while (errno = 0, (entry = readdir(directory))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (add_entry(walk, pending, dirfd(directory), entry->d_name, err) < 0)
-            return -1;
-    }
-    return errno ? romsim_error_system(err, errno, "cannot read the directory") : 0;
-}
-
-static int start(struct walk *walk, struct romsim_error *err)
-{
-    struct romsim_inode *root = romsim_tree_root(walk->tree);
-    char *path = strdup("");
-    struct stat st;
-
-    if (!path || pendings_append(&walk->pending, (struct pending){root, path}) < 0) {
-        free(path);
-        return romsim_error_nomem(err);
-    }
-    walk->root_fd = open(walk->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (walk->root_fd < 0 || fstat(walk->root_fd, &st) < 0)
-        return romsim_error_system(err, errno, "cannot open the directory '%s'", QUOTE(walk->root));
     if (walk->identity)
-        directory_identity_add(walk->identity, &st);
-    set_metadata(walk, root, &st);
-    return copy_xattrs(root, walk->root, err);
-}
-
-static int read_pending(struct walk *walk, struct romsim_error *err)
-{
-    while (walk->pending.count > 0) {
-        struct pending pending = walk->pending.items[--walk->pending.count];
-        CLEANUP_FREE char *path = pending.path;
-
-        if (read_directory(walk, &pending, err) < 0)
-            return romsim_error_context(err, "'%s/%s'", QUOTE(walk->root), QUOTE(path));
-    }
+        directory_identity_add(walk->identity, entry->st);
+    if (add_name(walk, entry, &inode, err) < 0)
+        return romsim_hostdir_blame(walk->root, entry->path, err);
+    if (!inode)
+        return 0;
+    set_metadata(walk, inode, entry->st);
+    if (set_content(walk, inode, entry, err) < 0)
+        return romsim_hostdir_blame(walk->root, entry->path, err);
+    *ret_directory = inode;
     return 0;
 }
 
@@ -319,14 +251,14 @@ struct romsim_tree *directory_tree(const char *path, enum romsim_owners owners,
                                    struct directory_identity *identity, struct romsim_error *err)
 {
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
-    CLEANUP_WALK struct walk walk = {
-        .tree = tree, .root = path, .root_fd = -1, .owners = owners, .identity = identity};
+    CLEANUP_WALK struct walk walk = {.tree = tree, .owners = owners, .identity = identity};
 
     if (!tree) {
         romsim_error_nomem(err);
         return NULL;
     }
-    if (start(&walk, err) < 0 || read_pending(&walk, err) < 0)
+    walk.root = romsim_hostdir_open(path, err);
+    if (!walk.root || romsim_hostdir_walk(walk.root, add_entry, &walk, err) < 0)
         return NULL;
     return STEAL_POINTER(&tree);
 }

@@ -123,7 +123,7 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
     tree = oci_tree(source, image, err);
     if (!tree)
         return -1;
-    ret->root = cache_build(&key, tree, NULL, NULL, err);
+    ret->root = cache_build(&key, tree, err);
     return ret->root ? 0 : -1;
 }
 

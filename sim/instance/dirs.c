@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * dirs.c: `dir: PATH`, an inline ROM from a directory, by the rules of the cloud's CLI
- * (cloud-rules §2): a walk in lexical order; regular files only, anything else is an error; empty
+ * (cloud-rules §2): files in lexical order; regular files only, anything else is an error; empty
  * directories vanish; mode, owner and times are lost; an empty directory is an error.
  *
- * The walk stops where the limits do: a slip like `dir: /` costs no minutes.
+ * The walk is hostdir.h's.  It stops where the limits do: a slip like `dir: /` costs no minutes.
  */
 #include "model.h"
 
 #include <romsim/checked.h>
+#include <romsim/file.h>
+#include <romsim/hostdir.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 #include <romsim/vector.h>
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -30,15 +29,18 @@ struct walk {
     const struct romsim_limits *limits;
     struct romsim_diagnostics *diagnostics;
     char *root;
+    struct romsim_hostdir *directory;
     struct file_list files; /* with their data while they are within the limits */
     size_t file_count;      /* all of them */
     uint64_t bytes;
     size_t entries;
+    bool reported;
 };
 
 static int report(struct walk *walk, enum romsim_cloud_code code, struct romsim_error *error)
 {
     complain_at(walk->diagnostics, &walk->rom->image_place, code, error);
+    walk->reported = true;
     return -1;
 }
 
@@ -78,108 +80,118 @@ static int refuse_system(struct walk *walk, const char *path, int errnum)
     return report(walk, ROMSIM_CLOUD_INVALID, &error);
 }
 
-/* Reads all of a file that must not have become something else or larger than `size`. */
-static int read_file(const char *path, uint64_t size, struct romsim_file *file)
+/* Reads all of a file that was just met.  `file` owns its data on failure, too. */
+static int read_file(const struct walk *walk, const struct romsim_hostdir_entry *entry,
+                     struct romsim_file *file, struct romsim_error *err)
 {
-    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    uint8_t *data;
+    struct romsim_identity identity;
+    CLEANUP_FD int fd = -1;
+    size_t size = (size_t)entry->st->st_size;
+    int errnum;
 
+    romsim_identity_of(entry->st, &identity);
+    fd = romsim_hostdir_open_file(walk->directory, entry->path, &identity, err);
     if (fd < 0)
-        return errno;
-    data = malloc(size + 1);
-    if (!data)
-        return ENOMEM;
-    file->data = data;
-    while (file->size < size) {
-        ssize_t got = read(fd, data + file->size, size - file->size);
+        return -1;
+    file->data = malloc(size + 1);
+    if (!file->data)
+        return romsim_error_nomem(err);
+    file->size = size;
+    errnum = romsim_read_fully(fd, file->data, size, 0);
+    if (errnum != 0 && errnum != ENODATA)
+        return romsim_error_system(err, errnum, "cannot read '%s'", QUOTE(entry->path));
+    return romsim_hostdir_check_file(walk->directory, entry->path, &identity, fd, err);
+}
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return errno;
-        if (got == 0)
-            return 0;
-        file->size += (size_t)got;
+static int load_file(struct walk *walk, const struct romsim_hostdir_entry *entry,
+                     struct romsim_error *err)
+{
+    struct romsim_file file = {.encoding = ROMSIM_ENCODING_BASE64,
+                               .place = walk->rom->image_place,
+                               .path = strdup(entry->path)};
+    int status = file.path ? read_file(walk, entry, &file, err) : romsim_error_nomem(err);
+
+    if (status == 0 && file_list_append(&walk->files, file) < 0)
+        status = romsim_error_nomem(err);
+    if (status < 0) {
+        free(file.data);
+        free(file.path);
     }
-    return 0;
+    return status;
 }
 
-static int load_file(struct walk *walk, const char *path, const char *relative, uint64_t size)
+static int visit_file(struct walk *walk, const struct romsim_hostdir_entry *entry,
+                      struct romsim_error *err)
 {
-    struct romsim_file file = {.encoding = ROMSIM_ENCODING_BASE64, .place = walk->rom->image_place};
-    int errnum = read_file(path, size, &file);
-
-    file.path = strdup(relative);
-    if (errnum == 0 && file.path && file_list_append(&walk->files, file) == 0)
-        return 0;
-    free(file.data);
-    free(file.path);
-    return refuse_system(walk, relative, errnum ? errnum : ENOMEM);
-}
-
-static int visit_file(struct walk *walk, const FTSENT *entry)
-{
-    const char *relative = entry->fts_path + strlen(walk->root);
-    uint64_t size = (uint64_t)entry->fts_statp->st_size;
     struct romsim_error error;
 
-    relative += *relative == '/';
-    if (!romsim_utf8_is_valid(relative, strlen(relative))) {
+    if (!romsim_utf8_is_valid(entry->path, strlen(entry->path))) {
         romsim_error_set(&error, EINVAL, "Invalid dir '%s': the name '%s' is not UTF-8",
-                         QUOTE(walk->rom->dir), QUOTE(relative));
+                         QUOTE(walk->rom->dir), QUOTE(entry->path));
         return report(walk, ROMSIM_CLOUD_INVALID, &error);
     }
     walk->file_count++;
-    if (!checked_add(walk->bytes, size, &walk->bytes))
+    if (!checked_add(walk->bytes, (uint64_t)entry->st->st_size, &walk->bytes))
         walk->bytes = UINT64_MAX;
     if (walk->file_count > walk->limits->files || walk->bytes > walk->limits->rom_bytes)
         return 0; /* counted for the message, not loaded */
-    return load_file(walk, entry->fts_path, relative, size);
+    return load_file(walk, entry, err);
 }
 
-static int visit(struct walk *walk, const FTSENT *entry)
+static int visit(void *context, const struct romsim_hostdir_entry *entry, void **ret_directory,
+                 struct romsim_error *err)
 {
+    struct walk *walk = context;
     struct romsim_error error;
 
+    (void)ret_directory;
     if (++walk->entries > ENTRIES_MAX) {
         romsim_error_set(&error, EINVAL, "Too many files in dir '%s': more than %d",
                          QUOTE(walk->rom->dir), ENTRIES_MAX);
         return report(walk, ROMSIM_CLOUD_TOO_MANY, &error);
     }
-    switch (entry->fts_info) {
-    case FTS_D:
-    case FTS_DP:
+    if (S_ISDIR(entry->st->st_mode))
         return 0;
-    case FTS_F:
-        return visit_file(walk, entry);
-    case FTS_DNR:
-    case FTS_ERR:
-    case FTS_NS:
-        return refuse_system(walk, entry->fts_path, entry->fts_errno);
-    default:
-        return refuse_type(walk, entry->fts_path, entry->fts_statp->st_mode);
-    }
+    if (!S_ISREG(entry->st->st_mode))
+        return refuse_type(walk, entry->path, entry->st->st_mode);
+    return visit_file(walk, entry, err);
 }
 
-static int compare_names(const FTSENT **a, const FTSENT **b)
+/* The order of a walk that enters a directory where its name stands: '/' is less than any other
+ * byte of a name. */
+static int path_byte(char byte)
 {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+    return byte == '/' ? 1 : byte ? (unsigned char)byte + 1 : 0;
+}
+
+static int compare_paths(const void *left, const void *right)
+{
+    const char *a = ((const struct romsim_file *)left)->path;
+    const char *b = ((const struct romsim_file *)right)->path;
+
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return path_byte(*a) - path_byte(*b);
 }
 
 static int walk_tree(struct walk *walk)
 {
-    char *const paths[] = {walk->root, NULL};
-    /* FTS_COMFOLLOW: the directory itself may be named by a link. */
-    FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, compare_names);
-    const FTSENT *entry;
-    int status = 0;
+    struct romsim_error cause, error;
 
-    if (!fts)
-        return refuse_system(walk, walk->root, errno);
-    while (status == 0 && (entry = fts_read(fts)))
-        status = visit(walk, entry);
-    fts_close(fts);
-    return status;
+    walk->directory = romsim_hostdir_open(walk->root, &cause);
+    if (!walk->directory || romsim_hostdir_walk(walk->directory, visit, walk, &cause) < 0) {
+        if (walk->reported)
+            return -1;
+        romsim_error_set(&error, cause.errnum, "Invalid dir '%s': %s", QUOTE(walk->rom->dir),
+                         cause.message);
+        romsim_error_hint(&error, "%s", cause.hint);
+        return report(walk, ROMSIM_CLOUD_INVALID, &error);
+    }
+    if (walk->files.count > 0)
+        qsort(walk->files.items, walk->files.count, sizeof(*walk->files.items), compare_paths);
+    return 0;
 }
 
 /* The amounts are judged here, since what is beyond the limits was not loaded. */
@@ -244,12 +256,15 @@ static int load_rom(const struct romsim_instance *instance, struct romsim_rom *r
                         .limits = limits,
                         .diagnostics = diagnostics,
                         .root = root};
+    int status;
 
     if (!root)
         return refuse_system(&walk, rom->dir, ENOMEM);
     for (size_t size = strlen(root); size > 1 && root[size - 1] == '/'; size--)
         root[size - 1] = '\0';
-    if (load_dir(&walk) < 0) {
+    status = load_dir(&walk);
+    romsim_hostdir_unref(walk.directory);
+    if (status < 0) {
         files_free(&walk.files);
         return -1;
     }

@@ -511,12 +511,17 @@ START_TEST(a_source_that_changed_is_said)
 {
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
     struct romsim_inode *file = tree_add_file(tree, "f", "", 0);
+    CLEANUP_HOSTDIR struct romsim_hostdir *directory = romsim_hostdir_open("/tmp", NULL);
     char path[] = "/tmp/romsim-unit.XXXXXX";
     CLEANUP_FD int fd = mkstemp(path);
+    struct stat st;
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, "12345", 5), 5);
-    ck_assert_int_eq(romsim_inode_set_host_file(file, path, 6, NULL), 0);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    st.st_size++;
+    ck_assert_int_eq(romsim_inode_set_host_file(file, directory, path + strlen("/tmp/"), &st, NULL),
+                     0);
     must_fail(tree, ESTALE);
     ck_assert_int_eq(unlink(path), 0);
 }

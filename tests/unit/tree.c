@@ -255,11 +255,15 @@ START_TEST(a_host_file_that_changed_is_noticed)
     char path[] = "/tmp/romsim-unit.XXXXXX";
     CLEANUP_FD int fd = mkstemp(path);
     CLEANUP_FD int out = romsim_blob_scratch_memfd(NULL);
+    CLEANUP_HOSTDIR struct romsim_hostdir *directory = romsim_hostdir_open("/tmp", NULL);
     struct romsim_error error;
+    struct stat st;
     char bytes[5] = {0};
 
     ck_assert_int_eq(write(fd, "12345", 5), 5);
-    ck_assert_int_eq(romsim_inode_set_host_file(file, path, 5, NULL), 0);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(romsim_inode_set_host_file(file, directory, path + strlen("/tmp/"), &st, NULL),
+                     0);
     ck_assert_int_eq(romsim_inode_copy(file, out, 3, NULL), 0);
     ck_assert_int_eq(pread(out, bytes, 5, 3), 5);
     ck_assert_mem_eq(bytes, "12345", 5);
