@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kraftfile.h: a Kraftfile (spec v0.7): what an image is built from (cloud-rules §3).
+ * kraftfile.h: a Kraftfile (spec v0.7 or older): what an image is built from (cloud-rules §3).
  *
  * Only what romsim builds from is in the model; what it accepts and does nothing with (runtime,
  * template, unikraft, libraries, volumes) is named in one warning.
@@ -53,7 +53,9 @@ struct romsim_kraftfile {
     char *directory; /* that relative sources are relative to */
     char *name;      /* NULL without */
     struct romsim_strings cmd;
-    bool has_cmd;           /* an empty list replaces the image's Cmd, too */
+    bool has_cmd; /* an empty list replaces the image's Cmd, too; any other one stands
+                     for its Entrypoint as well */
+    struct romsim_place cmd_place;
     struct romsim_env *env; /* in the packer's order: a map's names sorted, a list's as they are */
     size_t env_count;
     struct romsim_env *labels;
@@ -69,8 +71,9 @@ struct romsim_kraftfile {
 
 /*
  * Reads the Kraftfile of a project: `path` is its folder (Kraftfile, kraft.yaml or kraft.yml in
- * it), or the file itself.  All errors and warnings go to `diagnostics`, with their places.
- * Returns 0 if there was no error, else -1, and *ret is then empty.
+ * it, Kraftfile.yaml or Kraftfile.yml), or the file itself.  All errors and warnings go to
+ * `diagnostics`, with their places. Returns 0 if there was no error, else -1, and *ret is then
+ * empty.
  */
 int romsim_kraftfile_load(const char *path, struct romsim_kraftfile *ret,
                           struct romsim_diagnostics *diagnostics);

@@ -215,7 +215,7 @@ const struct cli_command cli_image_build = {
     .operands = "[DIR]",
     .operands_max = 1,
     .summary = "build an image from a Kraftfile",
-    .description = "DIR has a Kraftfile (or kraft.yaml, kraft.yml), spec v0.7.  Its rootfs and\n"
+    .description = "DIR has a Kraftfile (or kraft.yaml, kraft.yml), or is one.  Its rootfs and\n"
                    "roms become EROFS (or cpio) images, root:root and padded, in an OCI image as\n"
                    "the cloud's packer makes it, in the local store or where --output says.  A\n"
                    "Dockerfile is built by buildah, podman or docker.\n",

@@ -81,27 +81,42 @@ static int no_such_target(const struct romsim_kraftfile *kraftfile, const char *
     return image_error_at(err, &kraftfile->targets[0].place);
 }
 
-static bool has_platform(const struct romsim_build *build, const struct romsim_target *target)
+static bool same_strings(const struct romsim_strings *one, const struct romsim_strings *other)
+{
+    if (one->count != other->count)
+        return false;
+    for (size_t i = 0; i < one->count; i++)
+        if (strcmp(one->items[i], other->items[i]) != 0)
+            return false;
+    return true;
+}
+
+/* Targets of one platform that differ in their kconfig are two. */
+static bool has_target(const struct romsim_build *build, const struct romsim_target *target)
 {
     for (size_t i = 0; i < build->platforms.count; i++)
         if (strcmp(build->platforms.items[i].os, target->platform) == 0 &&
-            strcmp(build->platforms.items[i].architecture, target->architecture) == 0)
+            strcmp(build->platforms.items[i].architecture, target->architecture) == 0 &&
+            same_strings(&build->platforms.items[i].features, &target->features))
             return true;
     return false;
 }
 
 static int add_target(struct romsim_build *build, const struct romsim_target *target,
-                      struct romsim_error *err)
+                      struct romsim_diagnostics *diagnostics, struct romsim_error *err)
 {
+    struct romsim_error warning;
     struct platform platform = {.os = target->platform,
                                 .architecture = target->architecture,
                                 .features = target->features,
                                 .place = &target->place};
 
-    if (has_platform(build, target)) {
-        romsim_error_set(err, EEXIST, "Duplicate target %s/%s", QUOTE(target->platform),
-                         target->architecture);
-        return image_error_at(err, &target->place);
+    if (has_target(build, target)) {
+        romsim_error_set(&warning, EEXIST, "Duplicate target %s/%s is built once",
+                         QUOTE(target->platform), target->architecture);
+        warning.place = target->place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+        return 0;
     }
     if (build->platforms.count == TARGETS_MAX)
         return romsim_error_set(err, EINVAL, "more than %d targets", TARGETS_MAX);
@@ -111,7 +126,7 @@ static int add_target(struct romsim_build *build, const struct romsim_target *ta
 /* The Kraftfile's targets, of one architecture if it is given.  Without any, the cloud's packer
  * asks the runtime, which romsim takes for one of x86_64. */
 static int choose_platforms(struct romsim_build *build, const char *architecture,
-                            struct romsim_error *err)
+                            struct romsim_diagnostics *diagnostics, struct romsim_error *err)
 {
     const struct romsim_kraftfile *kraftfile = build->kraftfile;
     struct platform platform = {.os = "kraftcloud",
@@ -120,7 +135,7 @@ static int choose_platforms(struct romsim_build *build, const char *architecture
 
     for (size_t i = 0; i < kraftfile->target_count; i++)
         if ((!architecture || strcmp(architecture, kraftfile->targets[i].architecture) == 0) &&
-            add_target(build, &kraftfile->targets[i], err) < 0)
+            add_target(build, &kraftfile->targets[i], diagnostics, err) < 0)
             return -1;
     if (build->platforms.count > 0)
         return 0;
@@ -158,6 +173,8 @@ static int make_parts(struct romsim_build *build, struct romsim_error *err)
     build->parts_each = roots + kraftfile->rom_count;
     if (build->parts_each == 0) {
         romsim_error_set(err, EINVAL, "neither 'rootfs' nor 'roms': nothing to build");
+        if (kraftfile->has_runtime)
+            romsim_error_hint(err, "what a runtime has in it is in the cloud's registry only");
         return image_error_at(err, &kraftfile->place);
     }
     build->parts = calloc(build->parts_each * build->platforms.count, sizeof(*build->parts));
@@ -174,6 +191,27 @@ static int make_parts(struct romsim_build *build, struct romsim_error *err)
     return 0;
 }
 
+/* The packer runs the Kraftfile's command alone, where docker would append it to the ENTRYPOINT of
+ * the root's own image: who knows docker has to be told. */
+static void warn_entrypoint(const struct romsim_kraftfile *kraftfile, const struct part *part,
+                            struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_BUFFER struct romsim_buffer words = ROMSIM_BUFFER_INIT(300);
+    const struct romsim_strings *entrypoint = &part->packed.entrypoint;
+    struct romsim_error warning;
+
+    if (part->is_rom || kraftfile->cmd.count == 0 || entrypoint->count == 0)
+        return;
+    for (size_t i = 0; i < entrypoint->count; i++)
+        romsim_buffer_printf(&words, "%s%s", i ? " " : "", QUOTE(entrypoint->items[i]));
+    romsim_error_set(&warning, EINVAL, "'cmd' runs alone, without the ENTRYPOINT of '%s': %s%s",
+                     QUOTE(part->source->path), words.data ? words.data : "",
+                     words.failed ? "..." : "");
+    romsim_error_hint(&warning, "begin 'cmd' with it, if it has to run");
+    warning.place = kraftfile->cmd_place;
+    romsim_diagnostics_add(diagnostics, &warning, 1);
+}
+
 static void warn_lost(const struct part *part, struct romsim_diagnostics *diagnostics)
 {
     struct romsim_error warning;
@@ -187,29 +225,43 @@ static void warn_lost(const struct part *part, struct romsim_diagnostics *diagno
     romsim_diagnostics_add(diagnostics, &warning, 1);
 }
 
-/* Packs a part, or takes what was packed for the platform before. */
+/* The same part as it was packed for an earlier platform, if it fits this one, too. */
+static const struct packed *packed_before(const struct romsim_build *build, size_t index)
+{
+    const struct part *part = &build->parts[index];
+
+    for (size_t i = index % build->parts_each; i < index; i += build->parts_each) {
+        const struct part *before = &build->parts[i];
+
+        if (before->packed.blob &&
+            (!before->packed.is_by_platform ||
+             strcmp(before->platform->architecture, part->platform->architecture) == 0))
+            return &before->packed;
+    }
+    return NULL;
+}
+
 static int pack_part(struct romsim_build *build, size_t index, int log_fd,
                      struct romsim_diagnostics *diagnostics)
 {
     struct part *part = &build->parts[index];
-    const struct part *before = index >= build->parts_each ? part - build->parts_each : NULL;
+    const struct packed *before = packed_before(build, index);
     struct packing packing = {.directory = build->kraftfile->directory,
                               .architecture = part->platform->architecture,
                               .log_fd = log_fd};
     struct romsim_error error = {0};
 
-    if (before && before->packed.blob && !before->packed.is_by_platform) {
-        part->packed = (struct packed){.blob = romsim_blob_ref(before->packed.blob),
-                                       .kind = before->packed.kind,
-                                       .files = before->packed.files};
+    if (before && packed_copy(before, &part->packed) == 0)
+        return 0;
+    if (before) {
+        romsim_error_nomem(&error);
+    } else if (packed_make(&packing, part->source, part->is_rom, &part->packed, &error) == 0) {
+        warn_lost(part, diagnostics);
+        warn_entrypoint(build->kraftfile, part, diagnostics);
         return 0;
     }
-    if (packed_make(&packing, part->source, part->is_rom, &part->packed, &error) < 0) {
-        romsim_diagnostics_add(diagnostics, &error, 0);
-        return -1;
-    }
-    warn_lost(part, diagnostics);
-    return 0;
+    romsim_diagnostics_add(diagnostics, &error, 0);
+    return -1;
 }
 
 static int pack_parts(struct romsim_build *build, int log_fd,
@@ -289,7 +341,8 @@ static int make_recipe(struct romsim_build *build, size_t index, struct oci_reci
     if (merge_env(kraftfile, &root->env, &ingredients->env) < 0)
         return -1;
     ret->root = root->blob;
-    ret->entrypoint = root->entrypoint;
+    if (kraftfile->cmd.count == 0)
+        ret->entrypoint = root->entrypoint;
     ret->cmd = kraftfile->has_cmd ? kraftfile->cmd : root->cmd;
     ret->env = ingredients->env;
     ret->working_dir = root->working_dir;
@@ -327,7 +380,7 @@ struct romsim_build *romsim_build_run(const struct romsim_kraftfile *kraftfile,
 
     if (status == 0) {
         build->kraftfile = kraftfile;
-        status = choose_platforms(build, options->architecture, &error);
+        status = choose_platforms(build, options->architecture, diagnostics, &error);
     }
     if (status == 0) {
         warn_platforms(build, diagnostics);

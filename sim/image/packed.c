@@ -14,6 +14,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
+int packed_copy(const struct packed *packed, struct packed *ret)
+{
+    CLEANUP_PACKED struct packed copy = {.blob = romsim_blob_ref(packed->blob),
+                                         .kind = packed->kind,
+                                         .files = packed->files,
+                                         .is_by_platform = packed->is_by_platform};
+
+    if (packed->working_dir && !(copy.working_dir = strdup(packed->working_dir)))
+        return -1;
+    if (romsim_strings_append_all(&copy.entrypoint, &packed->entrypoint) < 0 ||
+        romsim_strings_append_all(&copy.cmd, &packed->cmd) < 0 ||
+        romsim_strings_append_all(&copy.env, &packed->env) < 0)
+        return -1;
+    *ret = copy;
+    copy = (struct packed){0};
+    return 0;
+}
+
 void packed_release(struct packed *packed)
 {
     romsim_blob_unref(packed->blob);
@@ -140,6 +158,9 @@ static int wrong_type(const struct subject *subject, enum romsim_source_type fou
     romsim_error_set(err, EINVAL, "Invalid type '%s': '%s' is %s",
                      romsim_source_type_name(subject->type), QUOTE(subject->source->path),
                      things[found]);
+    if (subject->type == ROMSIM_SOURCE_EROFS || subject->type == ROMSIM_SOURCE_CPIO)
+        return romsim_error_hint(err, "'type' is what it is; what becomes of it is 'format: %s'",
+                                 romsim_source_type_name(subject->type));
     return romsim_error_hint(err, "without a type it is told by its content");
 }
 

@@ -18,6 +18,8 @@ struct packed {
     char *working_dir;
 };
 
+/* Another reference to the bytes, and copies of the rest.  Returns 0, or -1 without memory. */
+int packed_copy(const struct packed *packed, struct packed *ret);
 void packed_release(struct packed *packed);
 #define CLEANUP_PACKED __attribute__((cleanup(packed_release)))
 

@@ -207,10 +207,12 @@ struct node *builder_open(struct builder *builder, enum node_kind kind, size_t o
     return node;
 }
 
+/* By name; of one name, in the order of the text. */
 static int compare_keys(const void *left, const void *right)
 {
-    const struct node *a = *(const struct node *const *)left;
-    const struct node *b = *(const struct node *const *)right;
+    const struct item *one = *(const struct item *const *)left;
+    const struct item *other = *(const struct item *const *)right;
+    const struct node *a = one->key, *b = other->key;
     size_t size = a->size < b->size ? a->size : b->size;
     int difference = memcmp(a->text, b->text, size);
 
@@ -218,7 +220,7 @@ static int compare_keys(const void *left, const void *right)
         return difference;
     if (a->size != b->size)
         return a->size < b->size ? -1 : 1;
-    return a->offset < b->offset ? -1 : a->offset > b->offset;
+    return one < other ? -1 : one > other;
 }
 
 static void complain_duplicate(struct builder *builder, const struct node *first,
@@ -228,29 +230,54 @@ static void complain_duplicate(struct builder *builder, const struct node *first
     struct romsim_place place;
 
     document_place(builder->document, first->offset, &place);
+    if (builder->document->last_wins) {
+        romsim_error_set(&error, EINVAL,
+                         "Duplicate member '%s': this one counts, not that in line "
+                         "%u",
+                         QUOTE(second->text), place.line);
+        document_warn(builder->document, second->offset, &error, builder->diagnostics);
+        return;
+    }
     romsim_error_set(&error, EINVAL, "Duplicate member '%s'", QUOTE(second->text));
     romsim_error_hint(&error, "the first one is in line %u", place.line);
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     document_complain(builder->document, second->offset, &error, builder->diagnostics);
 }
 
-/* Duplicate keys are complained about, but the reading goes on. */
-static int check_duplicates(struct builder *builder, const struct items *items)
+/* Removes the items that lost their value. */
+static void remove_superseded(struct items *items)
 {
-    CLEANUP_FREE const struct node **keys = NULL;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < items->count; i++)
+        if (items->items[i].value)
+            items->items[kept++] = items->items[i];
+    items->count = kept;
+}
+
+/* Duplicate keys are complained about, but the reading goes on. */
+static int check_duplicates(struct builder *builder, struct items *items)
+{
+    CLEANUP_FREE struct item **sorted = NULL;
 
     if (items->count < 2)
         return 0;
-    keys = calloc(items->count, sizeof(const struct node *));
-    if (!keys)
+    sorted = calloc(items->count, sizeof(struct item *));
+    if (!sorted)
         return -1;
     for (size_t i = 0; i < items->count; i++)
-        keys[i] = items->items[i].key;
-    qsort(keys, items->count, sizeof(*keys), compare_keys);
-    for (size_t i = 1; i < items->count; i++)
-        if (keys[i]->size == keys[i - 1]->size &&
-            memcmp(keys[i]->text, keys[i - 1]->text, keys[i]->size) == 0)
-            complain_duplicate(builder, keys[i - 1], keys[i]);
+        sorted[i] = &items->items[i];
+    qsort(sorted, items->count, sizeof(*sorted), compare_keys);
+    for (size_t i = 1; i < items->count; i++) {
+        const struct node *before = sorted[i - 1]->key, *key = sorted[i]->key;
+
+        if (key->size != before->size || memcmp(key->text, before->text, key->size) != 0)
+            continue;
+        complain_duplicate(builder, before, key);
+        if (builder->document->last_wins)
+            sorted[i - 1]->value = NULL;
+    }
+    remove_superseded(items);
     return 0;
 }
 
@@ -334,10 +361,16 @@ static void attempt_report(struct document *document, struct attempt *attempt,
                            const struct mistake *mistake, struct romsim_diagnostics *diagnostics)
 {
     const struct romsim_diagnostics *found = &attempt->diagnostics;
+    size_t errors = found->errors, warnings = found->warnings;
 
-    for (size_t i = 0; i < found->count; i++)
-        romsim_diagnostics_add(diagnostics, &found->entries[i].error, 0);
-    diagnostics->errors += found->errors - found->count; /* those that were only counted */
+    for (size_t i = 0; i < found->count; i++) {
+        const struct romsim_diagnostic *entry = &found->entries[i];
+
+        romsim_diagnostics_add(diagnostics, &entry->error, entry->is_warning);
+        *(entry->is_warning ? &warnings : &errors) -= 1;
+    }
+    diagnostics->errors += errors; /* those that were only counted */
+    diagnostics->warnings += warnings;
     if (mistake) {
         struct romsim_error error = mistake->error;
 
@@ -439,6 +472,11 @@ struct document *document_new(const char *name, const char *text, size_t size)
         return NULL;
     }
     return document;
+}
+
+void document_let_last_win(struct document *document)
+{
+    document->last_wins = true;
 }
 
 void document_free(struct document *document)

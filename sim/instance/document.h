@@ -3,9 +3,9 @@
  * document.h: a text as a tree of nodes with places, whether it was YAML or JSON.
  *
  * Two readers (yaml.c, json.c) feed one builder, and the builder keeps the promises on hostile
- * input: depth, number of nodes after the expansion of aliases, no duplicate keys.  An alias is
- * not expanded but shares the node of its anchor, so an alias bomb costs nothing; its weight is
- * counted as if it were expanded, because whoever walks the tree walks all of it.
+ * input: depth, number of nodes after the expansion of aliases, no key twice in an object.  An
+ * alias is not expanded but shares the node of its anchor, so an alias bomb costs nothing; its
+ * weight is counted as if it were expanded, because whoever walks the tree walks all of it.
  *
  * Nodes and their strings live as long as their document.
  */
@@ -62,6 +62,10 @@ void document_free(struct document *document);
 
 DEFINE_CLEANUP(struct document, document_free)
 
+/* From now on the last of several members of one name counts, and a warning names it; without
+ * this they are errors.  To be called before document_read(). */
+void document_let_last_win(struct document *document);
+
 /*
  * Reads the text: by JSON's rules if its first character is { or [ and it is valid JSON, else by
  * YAML's.  What is wrong goes to `diagnostics`.  The roots that were complete before a mistake of
@@ -78,9 +82,11 @@ bool document_is_json(const struct document *document);
 /* Fills *ret with the place of a byte of the text. */
 void document_place(const struct document *document, size_t offset, struct romsim_place *ret);
 
-/* Adds *error, with the place of a byte of the text, to the diagnostics. */
+/* Adds *error, with the place of a byte of the text, to the diagnostics; as a warning. */
 void document_complain(const struct document *document, size_t offset, struct romsim_error *error,
                        struct romsim_diagnostics *diagnostics);
+void document_warn(const struct document *document, size_t offset, struct romsim_error *warning,
+                   struct romsim_diagnostics *diagnostics);
 
 /* The value of a member of an object, NULL if it is absent (or the node no object). */
 const struct node *node_member(const struct node *node, const char *name);

@@ -16,6 +16,7 @@ struct document {
     const char *text;
     size_t size;
     bool is_json;
+    bool last_wins; /* of members with one name */
     const struct node **roots;
     size_t root_count, root_capacity;
     struct chunk *chunks;

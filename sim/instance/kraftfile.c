@@ -4,17 +4,25 @@
  *
  * The shape is compared by schema.c, as an instance's is; what may have several shapes (a command
  * as a text or a list, variables as a list or a map) is looked at here, where it is read.
+ *
+ * Kraftfiles live long: those of every spec up to v0.7 are read by their own rules, later ones by
+ * those of v0.7.  What the vendor's packers pass over in silence (members that they do not know,
+ * the first of two of one name) is passed over here with a warning.
  */
 #include "kraftfile.h"
 
 #include <romsim/text.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Of a list or map of variables, labels, options. */
 enum { PAIRS_MAX = 4096 };
+
+/* See struct kraft_build. */
+enum { SPEC_V0_7 = 7, SPEC_MAX = 999 };
 
 /* ---- the shape --------------------------------------------------------------------------- */
 
@@ -62,6 +70,16 @@ static const struct shape target = {.kind = SHAPE_EITHER,
 static const struct shape targets = {
     .kind = SHAPE_LIST, .item = &target, .hint = "one item for each: - kraftcloud/x86_64"};
 
+/* Until v0.6 a runtime could be spelt out as what a kernel is built from. */
+static const struct member runtime_members[] = {
+    {"source", &string, 0, NULL},
+    {"version", &string, 0, NULL},
+    {"kconfig", &any, 0, NULL},
+    END,
+};
+static const struct shape runtime = {
+    .kind = SHAPE_EITHER, .members = runtime_members, .hint = "the name of an image"};
+
 static const struct member kraftfile_members[] = {
     {"spec", &string, 0, NULL},
     {"specification", &string, 0, NULL},
@@ -72,7 +90,7 @@ static const struct member kraftfile_members[] = {
     {"rootfs", &fs, 0, NULL},
     {"roms", &roms, 0, NULL},
     {"targets", &targets, 0, NULL},
-    {"runtime", &string, MEMBER_IDLE, NULL},
+    {"runtime", &runtime, MEMBER_IDLE, NULL},
     {"template", &any, MEMBER_IDLE, NULL},
     {"unikraft", &any, MEMBER_IDLE, NULL},
     {"libraries", &any, MEMBER_IDLE, NULL},
@@ -185,6 +203,7 @@ static void build_cmd_text(struct kraft_build *build, const struct node *node)
     }
     if (words_read(node->text, &build->kraftfile->cmd, &error) < 0)
         complain(build, node, ROMSIM_CLOUD_INVALID, &error);
+    build->kraftfile->has_cmd = build->kraftfile->cmd.count > 0;
 }
 
 static void build_cmd(struct kraft_build *build, const struct node *node)
@@ -193,6 +212,7 @@ static void build_cmd(struct kraft_build *build, const struct node *node)
     struct romsim_kraftfile *model = build->kraftfile;
 
     model->has_cmd = true;
+    document_place(build->document, node->offset, &model->cmd_place);
     if (is_clean_text(node)) {
         build_cmd_text(build, node);
         return;
@@ -322,6 +342,13 @@ static void check_labels(struct kraft_build *build, const struct node *node)
 
 /* ---- rootfs and roms --------------------------------------------------------------------- */
 
+/* Until v0.6 there was no `format`: `type` was it. */
+static bool type_is_format(const struct kraft_build *build, const struct node *node)
+{
+    return build->spec < SPEC_V0_7 && !present(node, "format") &&
+           take_word(node, "type", format_words) != 0;
+}
+
 static void complain_both_types(struct kraft_build *build, const struct node *node)
 {
     struct romsim_error error;
@@ -365,11 +392,12 @@ static void check_path(struct kraft_build *build, const struct node *node,
 static void build_fs(struct kraft_build *build, const struct node *node, struct romsim_source *ret)
 {
     const struct node *from = node->kind == NODE_OBJECT ? present(node, "source") : node;
-    const struct node *its_format = present(node, "format"), *its_type = present(node, "type");
+    const char *format_name = type_is_format(build, node) ? "type" : "format";
+    const struct node *its_format = present(node, format_name), *its_type = present(node, "type");
 
     document_place(build->document, (from ? from : node)->offset, &ret->place);
     document_place(build->document, (its_format ? its_format : node)->offset, &ret->format_place);
-    ret->format = (enum romsim_source_format)take_word(node, "format", format_words);
+    ret->format = (enum romsim_source_format)take_word(node, format_name, format_words);
     if (!from)
         return;
     if (from->kind == NODE_OBJECT)
@@ -377,7 +405,7 @@ static void build_fs(struct kraft_build *build, const struct node *node, struct 
     else if (is_clean_text(from))
         ret->path = copy_text(build, from->text);
     check_path(build, from, ret);
-    if (!its_type)
+    if (!its_type || its_type == its_format)
         return;
     if (ret->type != ROMSIM_SOURCE_ANY)
         complain_both_types(build, its_type);
@@ -481,14 +509,50 @@ static void build_targets(struct kraft_build *build, const struct node *node)
 
 /* ---- all of it --------------------------------------------------------------------------- */
 
-/* v0.7, with or without the v and a final .0; another version is read as well as can be. */
-static void check_spec(struct kraft_build *build, const struct node *root)
+/* A number of a version; larger ones than SPEC_MAX are all the same. */
+static unsigned read_number(const char **text)
+{
+    unsigned number = 0;
+
+    for (; isdigit((unsigned char)**text); ++*text)
+        number = number > SPEC_MAX ? number : number * 10 + (unsigned)(**text - '0');
+    return number > SPEC_MAX ? SPEC_MAX : number;
+}
+
+/* A semantic version, with or without a v, the minor number and what comes after it. */
+static bool read_version(const char *text, unsigned *ret)
+{
+    unsigned version;
+
+    text += *text == 'v';
+    if (!isdigit((unsigned char)*text))
+        return false;
+    version = read_number(&text) * (SPEC_MAX + 1);
+    if (*text == '.') {
+        text++;
+        if (!isdigit((unsigned char)*text))
+            return false;
+        version += read_number(&text);
+    }
+    if (*text == '.') {
+        text++;
+        if (!isdigit((unsigned char)*text))
+            return false;
+        read_number(&text);
+    }
+    if (*text && *text != '-' && *text != '+')
+        return false;
+    *ret = version;
+    return true;
+}
+
+static void build_spec(struct kraft_build *build, const struct node *root)
 {
     const struct node *spec = present(root, "spec");
     const struct node *other = present(root, "specification");
     struct romsim_error error;
-    const char *version;
 
+    build->spec = SPEC_V0_7;
     if (spec && other) {
         romsim_error_set(&error, EINVAL, "Cannot specify 'specification' when 'spec' is set");
         complain(build, other, ROMSIM_CLOUD_NOT_BOTH, &error);
@@ -500,15 +564,41 @@ static void check_spec(struct kraft_build *build, const struct node *root)
         complain(build, root, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
         return;
     }
-    version = spec->text ? spec->text + (spec->text[0] == 'v') : "";
-    if (strcmp(version, "0.7") == 0 || strcmp(version, "0.7.0") == 0)
-        return;
-    romsim_error_set(&error, EINVAL, "Unsupported spec version '%s'", QUOTE(spec->text ?: ""));
-    romsim_error_hint(&error, "romsim knows v0.7");
-    complain(build, spec, ROMSIM_CLOUD_NOT_SUPPORTED, &error);
+    if (!is_clean_text(spec))
+        return; /* schema_check() said so */
+    if (!read_version(spec->text, &build->spec)) {
+        romsim_error_set(&error, EINVAL, "Invalid spec version '%s'", QUOTE(spec->text));
+        romsim_error_hint(&error, "spec: v0.7");
+        complain(build, spec, ROMSIM_CLOUD_INVALID, &error);
+    } else if (build->spec > SPEC_V0_7) {
+        romsim_error_set(&error, EINVAL,
+                         "spec '%s' is newer than what romsim knows, and is read as v0.7",
+                         QUOTE(spec->text));
+        document_warn(build->document, spec->offset, &error, build->diagnostics);
+    }
 }
 
-static void warn_idle(struct kraft_build *build, struct schema *schema)
+static void check_runtime(struct kraft_build *build, const struct node *node)
+{
+    struct romsim_error error;
+
+    build->kraftfile->has_runtime = true;
+    if (node->kind != NODE_OBJECT || build->spec != SPEC_V0_7)
+        return;
+    romsim_error_set(&error, EINVAL,
+                     "Member 'runtime' must be a string, not an object, since v0.7");
+    romsim_error_hint(&error, "runtime: NAME:VERSION");
+    complain(build, node, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
+}
+
+/* What a kernel is built from, or a unikernel is run with. */
+static bool has_old_parts(const struct node *root)
+{
+    return present(root, "unikraft") || present(root, "libraries") || present(root, "template") ||
+           present(root, "volumes");
+}
+
+static void warn_idle(struct kraft_build *build, const struct node *root, struct schema *schema)
 {
     struct romsim_error warning;
 
@@ -516,21 +606,25 @@ static void warn_idle(struct kraft_build *build, struct schema *schema)
         return;
     romsim_error_set(&warning, EINVAL, "accepted, but not used: %s%s", schema->idle.data,
                      schema->idle.failed ? ", and more" : "");
+    if (has_old_parts(root))
+        romsim_error_hint(&warning, "no kernel is built here; of the vendor's tools, kraft takes "
+                                    "unikraft, libraries, template and volumes, 'unikraft build' "
+                                    "refuses them");
     document_place(build->document, schema->idle_offset, &warning.place);
     romsim_diagnostics_add(build->diagnostics, &warning, 1);
 }
 
 void kraft_build_members(struct kraft_build *build, const struct node *root)
 {
-    struct schema schema = {.document = build->document, .diagnostics = build->diagnostics};
+    struct schema schema = {
+        .document = build->document, .diagnostics = build->diagnostics, .is_forgiving = true};
     struct romsim_kraftfile *model = build->kraftfile;
     const struct node *node;
 
     schema_check(&schema, root, &kraftfile);
-    check_spec(build, root);
+    build_spec(build, root);
     document_place(build->document, root->offset, &model->place);
     model->name = take_text(build, root, "name");
-    model->has_runtime = present(root, "runtime") != NULL;
     if ((node = present(root, "cmd")))
         build_cmd(build, node);
     if ((node = present(root, "env")))
@@ -545,6 +639,8 @@ void kraft_build_members(struct kraft_build *build, const struct node *root)
         build_roms(build, node);
     if ((node = present(root, "targets")))
         build_targets(build, node);
-    warn_idle(build, &schema);
+    if ((node = present(root, "runtime")))
+        check_runtime(build, node);
+    warn_idle(build, root, &schema);
     romsim_buffer_reset(&schema.idle);
 }

@@ -19,6 +19,7 @@ struct kraft_build {
     const struct document *document;
     struct romsim_diagnostics *diagnostics;
     struct romsim_kraftfile *kraftfile;
+    unsigned spec; /* 1000 * major + minor: 7 is v0.7 */
     bool no_memory;
 };
 

@@ -15,7 +15,8 @@
 enum { KRAFTFILE_MAX = 1 << 20 };
 
 /* In the order in which they are looked for. */
-static const char *const file_names[] = {"Kraftfile", "kraft.yaml", "kraft.yml"};
+static const char *const file_names[] = {"Kraftfile", "kraft.yaml", "kraft.yml", "Kraftfile.yaml",
+                                         "Kraftfile.yml"};
 
 /* ---- the model's memory ------------------------------------------------------------------ */
 
@@ -104,6 +105,7 @@ static int build(struct document *document, struct romsim_kraftfile *model,
     size_t errors = diagnostics->errors;
     const struct node *root;
 
+    document_let_last_win(document);
     document_read(document, diagnostics);
     if (diagnostics->errors > errors && document_root_count(document) == 0)
         return -1;

@@ -182,3 +182,10 @@ void document_complain(const struct document *document, size_t offset, struct ro
     document_place(document, offset, &error->place);
     romsim_diagnostics_add(diagnostics, error, 0);
 }
+
+void document_warn(const struct document *document, size_t offset, struct romsim_error *warning,
+                   struct romsim_diagnostics *diagnostics)
+{
+    document_place(document, offset, &warning->place);
+    romsim_diagnostics_add(diagnostics, warning, 1);
+}

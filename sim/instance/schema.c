@@ -271,16 +271,21 @@ static void complain_unknown(struct schema *schema, const struct node *key,
     const char *nearest = translated_member(shape, key->text);
     struct romsim_error error;
 
+    if (schema->is_forgiving && strncmp(key->text, "x-", 2) == 0)
+        return;
     if (!nearest)
         nearest = nearest_member(shape, key->text);
-
-    romsim_error_set(&error, EINVAL, "Unknown member '%s'", QUOTE(key->text));
+    romsim_error_set(&error, EINVAL, "Unknown member '%s'%s", QUOTE(key->text),
+                     schema->is_forgiving ? " is ignored" : "");
     if (nearest)
         romsim_error_hint(&error, "did you mean '%s'?", nearest);
     else if (strcmp(key->text, "<<") == 0)
         romsim_error_hint(&error, "merge keys are not part of YAML 1.2; an alias can stand for a "
                                   "whole value");
-    complain(schema, key, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
+    if (schema->is_forgiving)
+        document_warn(schema->document, key->offset, &error, schema->diagnostics);
+    else
+        complain(schema, key, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
 }
 
 /* Remembers the path of a member that has no effect here, unless it says the usual thing. */

@@ -68,6 +68,7 @@ struct schema {
     struct romsim_diagnostics *diagnostics;
     struct romsim_buffer idle; /* the paths of idle members, divided by ", " */
     size_t idle_offset;        /* of the first of them */
+    bool is_forgiving; /* unknown members are warned of, those named x-... are passed over */
 };
 
 /* Compares; what does not fit goes to the diagnostics.  Names of idle members are collected. */

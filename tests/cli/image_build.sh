@@ -242,7 +242,7 @@ wrong() { # TEXT MESSAGE < Kraftfile's lines
     like "$out" "$2" "$1: the message"
     is "$(romsim image ls 2>&1 | grep -c '^x:')" 0 "$1: nothing in the store"
 }
-wrong "an unknown member" "wrong/Kraftfile:2:1: error: Unknown member 'rom'" <<<"rom: [./x]"
+wrong "a mistyped member" "wrong/Kraftfile:2:1: warning: Unknown member 'rom' is ignored" <<<"rom: [./x]"
 wrong "no source" "wrong/Kraftfile:3:8: error: no source './x'" <<<$'targets: [kraftcloud/x86_64]\nroms: [./x]'
 wrong "a wrong type" "Invalid type 'erofs': '../data.tar' is a tar archive" \
     <<<$'targets: [kraftcloud/x86_64]\nroms: [{source: {path: ../data.tar, type: erofs}}]'
