@@ -57,6 +57,11 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now $(LDOPTIMIZE) -pthread
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES)))$(PKG_LIBS)
 
+define newline
+
+
+endef
+
 # One short line for each step.
 ifneq ($(V),1)
 say = @printf '  %-4s %s\n' '$(1)' '$(2)';

@@ -23,11 +23,17 @@ GUEST_PATH := $$PATH:/usr/sbin:/sbin
 .PHONY: guest
 guest: $(GUEST)/info
 
+# A path with blanks cannot be a prerequisite: a package that is given is compared instead.
+.PHONY: kernel-deb-given
+kernel-deb-given:
+$(GUEST_WORK)/kernel.deb: export KERNEL_DEB := $(KERNEL_DEB)
+
 # The meta package names the kernel of the day.
-$(GUEST_WORK)/kernel.deb: $(KERNEL_DEB)
+$(GUEST_WORK)/kernel.deb: $(if $(KERNEL_DEB),kernel-deb-given)
 	@mkdir -p $(@D)
-	@rm -f $(@D)/*.deb
-	@if [ -n "$(KERNEL_DEB)" ]; then cp '$(KERNEL_DEB)' $@; exit; fi; \
+	@if [ -n "$$KERNEL_DEB" ]; then \
+	    cmp -s -- "$$KERNEL_DEB" $@ || cp -- "$$KERNEL_DEB" $@; exit; fi; \
+	rm -f $(@D)/*.deb; \
 	command -v apt-get >/dev/null || { echo "make guest needs apt-get," \
 	    "or KERNEL_DEB=FILE with a Debian kernel package" >&2; exit 1; }; \
 	name() { apt-cache depends --important $(KERNEL_PACKAGE) 2>/dev/null | \

@@ -34,4 +34,47 @@ cd "$T" || exit 1
 ok "make uninstall" make_here uninstall
 is "$(find root ! -type d)" "" "no file is left"
 is "$(find root -name '*romsim*' -path '*/opt/romsim/*')" "" "nor a folder of ours"
+
+# Any path is one path: what is installed is there and nowhere else, and what is taken away is what
+# was installed.  The rules are those of a copy, since a relative PREFIX is relative to them.
+source="$T/it's a \"source\""
+mkdir "$source"
+(cd "$ROOT" && cp --parents -t "$source" Makefile ./*/*.mk ./*/*/*.mk docs/*.[15] docs/*.bash)
+[ -e "$source/sim/guest/guest.mk" ] || fail "the rules are copied"
+mkdir -p bundle/guest
+touch bundle/guest/{vmlinux,initrd,info}
+ln -s "$T/bundle" "$source/build"
+
+# at PREFIX DESTDIR TARGET...: as somebody whose home is here, too.
+at() { HOME=$T make -s -C "$source" -o all -o guest "BUILD=$BUILD" "PREFIX=$1" "DESTDIR=$2" "${@:3}"; }
+
+# any_path TEXT PREFIX [DESTDIR]: next to it are folders whose names a shell would make of it.
+any_path() {
+    local text=$1 prefix=$2 root=${3-} where
+    rm -rf beside
+    mkdir beside beside/my beside/a
+    echo mine | tee beside/my/file beside/a/file >beside/file
+    where=$(cd "$source" && realpath -m -- "${root}${prefix//\$\$/$}")
+    ok "install: $text" at "$prefix" "$root" install
+    is "$(cd "$where" && find . ! -type d | wc -l)" 7 "... all of it in one place"
+    echo mine >"$where/lib/romsim/guest/other"
+    ok "... and uninstall" at "$prefix" "$root" uninstall
+    is "$(cd "$where" && find . ! -type d)" ./lib/romsim/guest/other "... which takes what was installed"
+    rm -r -- "$where"
+    is "$(find beside -type f | sort | tr '\n' ' ')" "beside/a/file beside/file beside/my/file " \
+        "... and touches nothing beside"
+}
+any_path "a PREFIX with blanks" "$T/beside/my own  place"
+any_path "a DESTDIR with blanks" /usr "$T/beside/my own"
+any_path "quotes" "$T/beside/a \"b\" c's"
+any_path "a leading '-'" -x
+any_path "a pattern" "$T/beside/*"
+# Harmless where it is run, since the rules may be wrong: all it could do is to make a file.
+any_path "what a shell would run" "$T/beside/a;touch ran;\`touch ran\`\$\$(touch ran)&touch ran"
+is "$(find "$T" "$source" -name ran)" "" "... and does not run it"
+echo package >"$T/the \"kernel's\" package.deb"
+ok "a KERNEL_DEB with blanks and quotes" at /usr "" build/guest-work/kernel.deb \
+    "KERNEL_DEB=$T/the \"kernel's\" package.deb"
+is "$(cat bundle/guest-work/kernel.deb)" package "... is taken"
+is "$(cd "$source" && ls -A | tr '\n' ' ')" "Makefile build docs samples sim tests " "nothing is left with the rules"
 done_testing

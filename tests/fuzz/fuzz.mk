@@ -46,7 +46,7 @@ $(FUZZ_IMAGES): $(FUZZ_BUILD)/shrink tests/data/erofs-images/images.tar.xz
 	@rm -rf $@ $(FUZZ_BUILD)/unpacked && mkdir -p $@ $(FUZZ_BUILD)/unpacked
 	@tar -C $(FUZZ_BUILD)/unpacked -xf tests/data/erofs-images/images.tar.xz
 	@for image in $(FUZZ_BUILD)/unpacked/*.erofs; do \
-	    XDG_CACHE_HOME=$(CURDIR)/$(FUZZ_BUILD)/cache $< $$image $@/$${image##*/} || exit 1; done
+	    XDG_CACHE_HOME="$$PWD/$(FUZZ_BUILD)/cache" $< $$image $@/$${image##*/} || exit 1; done
 	@rm -r $(FUZZ_BUILD)/unpacked
 
 JOBS ?= 1
@@ -59,7 +59,7 @@ fuzz:
 .PHONY: $(TARGETS:%=fuzz-run-%)
 $(TARGETS:%=fuzz-run-%): fuzz-run-%:
 	@mkdir -p $(FUZZ_BUILD)/corpus/$* $(FUZZ_BUILD)/findings
-	@XDG_CACHE_HOME=$(CURDIR)/$(FUZZ_BUILD)/cache $(FUZZ_BUILD)/$* -max_total_time=$(TIME) \
+	@XDG_CACHE_HOME="$$PWD/$(FUZZ_BUILD)/cache" $(FUZZ_BUILD)/$* -max_total_time=$(TIME) \
 	    $(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) $(FUZZ_OPTIONS) \
 	    -artifact_prefix=$(FUZZ_BUILD)/findings/$*- $(FUZZ_BUILD)/corpus/$* \
 	    $$(ls -d tests/fuzz/corpus/$* $(FUZZ_BUILD)/seeds/$* 2>/dev/null) \
@@ -76,8 +76,8 @@ coverage:
 	@MUTATIONS=$${MUTATIONS:-200} $(MAKE) --no-print-directory COVERAGE=1 check-only \
 	    TESTS='$(COVERAGE_TESTS)'
 	@lcov --quiet --capture --initial --directory build/coverage/obj/sim/erofs \
-	    --base-directory $(CURDIR) --output-file build/coverage/none.info 2>/dev/null
-	@lcov --quiet --capture --directory build/coverage/obj/sim/erofs --base-directory $(CURDIR) \
+	    --base-directory "$$PWD" --output-file build/coverage/none.info 2>/dev/null
+	@lcov --quiet --capture --directory build/coverage/obj/sim/erofs --base-directory "$$PWD" \
 	    --output-file build/coverage/some.info 2>/dev/null
 	@lcov --quiet --add-tracefile build/coverage/none.info --add-tracefile build/coverage/some.info \
 	    --output-file build/coverage/all.info
