@@ -19,6 +19,12 @@ int romsim_strings_append_all(struct romsim_strings *strings, const struct romsi
  * romsim_strings_append(). */
 int romsim_strings_take(struct romsim_strings *strings, char *string);
 
+/*
+ * For a list of variables, "NAME=VALUE" or a NAME alone: of several with one name the last one
+ * stays, in the place of the first.  Returns 0, or -1 without memory, and nothing is changed.
+ */
+int romsim_strings_last_of_each(struct romsim_strings *variables);
+
 /* Frees the strings; the list is empty again. */
 void romsim_strings_clear(struct romsim_strings *strings);
 

@@ -299,9 +299,11 @@ static bool is_set(const struct romsim_kraftfile *kraftfile, const char *pair)
 }
 
 /* The Kraftfile's variables, then those of the root's own image that it does not set anew. */
-static int merge_env(const struct romsim_kraftfile *kraftfile, const struct romsim_strings *own,
+static int merge_env(const struct romsim_kraftfile *kraftfile, struct romsim_strings *own,
                      struct romsim_strings *ret)
 {
+    if (romsim_strings_last_of_each(own) < 0)
+        return -1;
     for (size_t i = 0; i < kraftfile->env_count; i++) {
         char *pair;
 
@@ -320,8 +322,8 @@ static int make_recipe(struct romsim_build *build, size_t index, struct oci_reci
 {
     const struct romsim_kraftfile *kraftfile = build->kraftfile;
     const struct platform *platform = &build->platforms.items[index];
-    static const struct packed nothing;
-    const struct packed *root = &nothing;
+    struct packed nothing = {0};
+    struct packed *root = &nothing;
 
     ingredients->roms = calloc(build->parts_each, sizeof(struct romsim_blob *));
     if (!ingredients->roms)
@@ -331,7 +333,7 @@ static int make_recipe(struct romsim_build *build, size_t index, struct oci_reci
                                .features = platform->features,
                                .roms = ingredients->roms};
     for (size_t i = 0; i < build->parts_each; i++) {
-        const struct part *part = &build->parts[index * build->parts_each + i];
+        struct part *part = &build->parts[index * build->parts_each + i];
 
         if (part->is_rom)
             ingredients->roms[ret->rom_count++] = part->packed.blob;

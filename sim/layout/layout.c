@@ -45,17 +45,6 @@ static void warn(struct romsim_diagnostics *diagnostics, const char *text,
 
 /* ---- the app ---------------------------------------------------------------------------- */
 
-/* The entry "NAME=..." of the list, or NULL. */
-static char **find_variable(const struct romsim_strings *env, const char *name)
-{
-    size_t size = strlen(name);
-
-    for (size_t i = 0; i < env->count; i++)
-        if (strncmp(env->items[i], name, size) == 0 && env->items[i][size] == '=')
-            return &env->items[i];
-    return NULL;
-}
-
 /* The image's variables, then the instance's over them. */
 static int merge_env(struct romsim_strings *env, const struct romsim_strings *image,
                      const struct romsim_instance *instance)
@@ -63,19 +52,13 @@ static int merge_env(struct romsim_strings *env, const struct romsim_strings *im
     if (romsim_strings_append_all(env, image) < 0)
         return -1;
     for (size_t i = 0; i < instance->env_count; i++) {
-        char **existing = find_variable(env, instance->env[i].name);
         char *entry;
 
-        if (asprintf(&entry, "%s=%s", instance->env[i].name, instance->env[i].value) < 0)
+        if (asprintf(&entry, "%s=%s", instance->env[i].name, instance->env[i].value) < 0 ||
+            romsim_strings_take(env, entry) < 0)
             return -1;
-        if (existing) {
-            free(*existing);
-            *existing = entry;
-        } else if (romsim_strings_take(env, entry) < 0) {
-            return -1;
-        }
     }
-    return 0;
+    return romsim_strings_last_of_each(env);
 }
 
 static bool set_command(struct romsim_layout *layout, const struct romsim_instance *instance,

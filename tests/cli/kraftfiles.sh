@@ -112,6 +112,14 @@ runtime: node:21
 rootfs: Dockerfile
 cmd: []
 END
+image '{"Env":["B=1","PATH=/bin","B=2","A=image","B=3"],"Cmd":["/bin/app"]}'
+builds "variables of the image that stand there twice" "$cloud erofs"' ["/bin/app"]' <<'END'
+spec: v0.6
+runtime: node:21
+rootfs: Dockerfile
+env: {A: mine}
+END
+is "$(config .config.Env)" '["A=mine","B=3","PATH=/bin"]' "the last of each counts, once"
 image '{"Cmd":["/bin/app"]}'
 builds "a Dockerfile of another name" "$cloud erofs"' ["/bin/app"]' <<'END'
 spec: v0.6

@@ -7,6 +7,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/digest.h>
 #include <romsim/error.h>
+#include <romsim/strings.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -279,7 +280,40 @@ START_TEST(each_bound_has_a_name_and_a_description)
 }
 END_TEST
 
-UNIT_MAIN("text", quoting_leaves_readable_text_alone, quoting_disarms_controls_and_broken_utf8,
+/* The words of a text as a list, of which the last of each name is left; joined again. */
+static const char *last_of_each(const char *words)
+{
+    static char joined[200];
+    struct romsim_strings list = {0};
+    char copy[200];
+
+    snprintf(copy, sizeof(copy), "%s", words);
+    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+        ck_assert_int_eq(romsim_strings_append(&list, word), 0);
+    ck_assert_int_eq(romsim_strings_last_of_each(&list), 0);
+    joined[0] = '\0';
+    for (size_t i = 0; i < list.count; i++)
+        snprintf(joined + strlen(joined), sizeof(joined) - strlen(joined), "%s%s", i ? " " : "",
+                 list.items[i]);
+    for (int i = 0; i < 20; i++) /* a list that has become shorter can grow */
+        ck_assert_int_eq(romsim_strings_append(&list, "more"), 0);
+    romsim_strings_clear(&list);
+    return joined;
+}
+
+START_TEST(of_variables_with_one_name_the_last_stays_where_the_first_stood)
+{
+    ck_assert_str_eq(last_of_each(""), "");
+    ck_assert_str_eq(last_of_each("A=1"), "A=1");
+    ck_assert_str_eq(last_of_each("A=1 B=2 A=3"), "A=3 B=2");
+    ck_assert_str_eq(last_of_each("Z=1 A=1 Z=2 AB=1 A=2 Z=3 A="), "Z=3 A= AB=1");
+    ck_assert_str_eq(last_of_each("A A=1 AA A=2=3 =x =y B"), "A=2=3 AA =y B");
+    ck_assert_str_eq(last_of_each("A=1 A=1 A=1 A=1 A=1 A=1 A=1 A=1 A=1"), "A=1");
+}
+END_TEST
+
+UNIT_MAIN("text", of_variables_with_one_name_the_last_stays_where_the_first_stood,
+          quoting_leaves_readable_text_alone, quoting_disarms_controls_and_broken_utf8,
           quoting_tells_a_byte_from_a_text_that_looks_like_its_escape,
           quoting_cuts_with_dots_and_never_in_a_character, sizes_read_well,
           sizes_are_read_with_their_suffixes, bounds_change_all_or_none,
