@@ -145,7 +145,7 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
     }
     fs->stop = eventfd(0, EFD_CLOEXEC);
     fs->point = romsim_mount_point(directory, err);
-    fs->ll.view = fs->point ? view_new(layout, chosen.drives_only, err) : NULL;
+    fs->ll.view = fs->point ? romsim_view_new(layout, chosen.drives_only, err) : NULL;
     fs->ll.report = chosen.report;
     fs->ll.context = chosen.context;
     if (fs->ll.view && fs->stop < 0)
@@ -176,7 +176,7 @@ void romsim_fs_free(struct romsim_fs *fs)
         unmount_own(fs);
         fuse_session_destroy(fs->session);
     }
-    view_free(fs->ll.view);
+    romsim_view_free(fs->ll.view);
     if (fs->stop >= 0)
         close(fs->stop);
     free(fs->point);

@@ -23,7 +23,7 @@
 
 enum { NAME_SIZE = ROMSIM_NAME_MAX + 1 };
 
-static struct view *view_of(fuse_req_t req)
+static struct romsim_view *view_of(fuse_req_t req)
 {
     const struct ll *ll = fuse_req_userdata(req);
 
@@ -39,7 +39,7 @@ static void report(const struct ll *ll, uint64_t node, const char *name,
 
     if (!ll->report || (err->errnum != EUCLEAN && err->errnum != EOPNOTSUPP && err->errnum != EIO))
         return;
-    if (asprintf(&message, "ukp_rom%u: %s%s%s", view_device(ll->view, node),
+    if (asprintf(&message, "ukp_rom%u: %s%s%s", romsim_view_device(ll->view, node),
                  name ? QUOTE(name) : "", name ? ": " : "", err->message) < 0)
         message = NULL;
     if (message)
@@ -78,7 +78,7 @@ static void ll_init(void *userdata, struct fuse_conn_info *conn)
 
 /* ---- names and attributes --------------------------------------------------------------- */
 
-static int fill_entry(struct view *view, uint64_t node, struct fuse_entry_param *ret,
+static int fill_entry(struct romsim_view *view, uint64_t node, struct fuse_entry_param *ret,
                       struct romsim_error *err)
 {
     *ret = (struct fuse_entry_param){
@@ -86,7 +86,7 @@ static int fill_entry(struct view *view, uint64_t node, struct fuse_entry_param 
         .attr_timeout = FOR_EVER,
         .entry_timeout = FOR_EVER,
     };
-    return view_stat(view, node, &ret->attr, err);
+    return romsim_view_stat(view, node, &ret->attr, err);
 }
 
 static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -101,7 +101,7 @@ static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         return;
     }
     err.errnum = 0;
-    found = view_lookup(view_of(req), parent, name, &node, &err);
+    found = romsim_view_lookup(view_of(req), parent, name, &node, &err);
     if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0)) {
         report(fuse_req_userdata(req), parent, name, &err);
         fuse_reply_err(req, errno_of(&err));
@@ -132,7 +132,7 @@ static void ll_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 
     (void)file;
     err.errnum = 0;
-    if (view_stat(view_of(req), node, &stat, &err) < 0)
+    if (romsim_view_stat(view_of(req), node, &stat, &err) < 0)
         reply_failure(req, node, &err);
     else
         fuse_reply_attr(req, &stat, FOR_EVER);
@@ -144,7 +144,7 @@ static void ll_readlink(fuse_req_t req, fuse_ino_t node)
     char *target;
 
     err.errnum = 0;
-    target = view_readlink(view_of(req), node, &err);
+    target = romsim_view_readlink(view_of(req), node, &err);
     if (target)
         fuse_reply_readlink(req, target);
     else
@@ -158,7 +158,7 @@ static void ll_statfs(fuse_req_t req, fuse_ino_t node)
     struct statvfs statvfs;
 
     err.errnum = 0;
-    if (view_statfs(view_of(req), node, &statvfs, &err) < 0)
+    if (romsim_view_statfs(view_of(req), node, &statvfs, &err) < 0)
         reply_failure(req, node, &err);
     else
         fuse_reply_statfs(req, &statvfs);
@@ -179,16 +179,16 @@ static void ll_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
                     struct fuse_file_info *file)
 {
     struct romsim_error err;
-    struct view_data data;
+    struct romsim_view_data data;
 
     (void)file;
     err.errnum = 0;
-    if (view_read(view_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
+    if (romsim_view_read(view_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
         reply_no_data(req, node, &err);
         return;
     }
     fuse_reply_iov(req, data.pieces, data.count);
-    view_data_release(&data);
+    romsim_view_data_release(&data);
 }
 
 /* ---- directories ------------------------------------------------------------------------ */
@@ -207,19 +207,20 @@ struct listing {
  * dots, for an inode that cannot be read, and in a damaged directory for a name that a lookup does
  * not find or finds elsewhere.
  */
-static bool fill_known(const struct listing *listing, const struct view_entry *entry,
+static bool fill_known(const struct listing *listing, const struct romsim_view_entry *entry,
                        const char *name, struct fuse_entry_param *ret)
 {
-    struct view *view = view_of(listing->req);
+    struct romsim_view *view = view_of(listing->req);
     uint64_t node;
 
     return listing->plus && !entry->is_dot &&
-           view_lookup(view, listing->directory, name, &node, NULL) == 1 && node == entry->node &&
-           fill_entry(view, node, ret, NULL) == 0;
+           romsim_view_lookup(view, listing->directory, name, &node, NULL) == 1 &&
+           node == entry->node && fill_entry(view, node, ret, NULL) == 0;
 }
 
 /* Adds an entry; false if it does not fit any more. */
-static bool listing_add(struct listing *listing, const struct view_entry *entry, uint64_t next)
+static bool listing_add(struct listing *listing, const struct romsim_view_entry *entry,
+                        uint64_t next)
 {
     char *at = listing->buffer + listing->used;
     size_t left = listing->size - listing->used;
@@ -247,13 +248,13 @@ static bool listing_add(struct listing *listing, const struct view_entry *entry,
 static int listing_fill(struct listing *listing, uint64_t cursor, void *scratch,
                         struct romsim_error *err)
 {
-    struct view_entry entry;
+    struct romsim_view_entry entry;
     uint64_t next;
     int found;
 
     for (;;) {
-        found = view_readdir(view_of(listing->req), listing->directory, cursor, &next, &entry,
-                             scratch, err);
+        found = romsim_view_readdir(view_of(listing->req), listing->directory, cursor, &next,
+                                    &entry, scratch, err);
         if (found <= 0 || !listing_add(listing, &entry, next))
             break;
         cursor = next;
@@ -320,7 +321,7 @@ static int find_xattr(fuse_req_t req, uint64_t node, const char *name, struct ro
     size_t total = 0;
     int found;
 
-    while ((found = view_xattr(view_of(req), node, &cursor, &xattr, err)) == 1) {
+    while ((found = romsim_view_xattr(view_of(req), node, &cursor, &xattr, err)) == 1) {
         if (strcmp(xattr.name, name) == 0) {
             *ret = xattr;
             return 1;
@@ -372,7 +373,7 @@ static void ll_listxattr(fuse_req_t req, fuse_ino_t node, size_t size)
     int found;
 
     err.errnum = 0;
-    while ((found = view_xattr(view_of(req), node, &cursor, &xattr, &err)) == 1) {
+    while ((found = romsim_view_xattr(view_of(req), node, &cursor, &xattr, &err)) == 1) {
         if (may_see(req, xattr.name))
             romsim_buffer_append(&names, xattr.name, strlen(xattr.name) + 1);
         romsim_xattr_release(&xattr);

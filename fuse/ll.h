@@ -3,13 +3,13 @@
 #ifndef ROMSIM_FUSE_LL_H
 #define ROMSIM_FUSE_LL_H
 
-#include "view.h"
+#include <romsim/view.h>
 
 #include <fuse_lowlevel.h>
 
 /* What a session answers from. */
 struct ll {
-    struct view *view;
+    struct romsim_view *view;
     void (*report)(void *context, const char *message); /* as in romsim_fs_options */
     void *context;
 };

@@ -87,6 +87,18 @@ same() {
         fail "$3" "$(printf '%s\n' "$difference" | head -40)"; fi
 }
 
+# make_entries DIR: makes what the entries on standard input say: NAME/, NAME=TEXT, NAME->TARGET.
+make_entries() {
+    local entry
+    while read -r entry; do
+        case $entry in
+        *'->'*) mkdir -p "$(dirname "$1/${entry%%->*}")" && ln -s "${entry#*->}" "$1/${entry%%->*}" ;;
+        *=*) mkdir -p "$(dirname "$1/${entry%%=*}")" && printf %s "${entry#*=}" >"$1/${entry%%=*}" ;;
+        *) mkdir -p "$1/$entry" ;;
+        esac
+    done
+}
+
 # skip TEXT REASON: says out loud that something was not tested.
 skip() { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
 

@@ -33,7 +33,9 @@ struct romsim_device {
 /* A mount of the guest, made before the app starts. */
 struct romsim_mount {
     unsigned device; /* index into devices */
-    char *path;      /* absolute, normalised; owned */
+    char *path;      /* the ROM's `at`: absolute, normalised; owned */
+    char *target;    /* where links lead from there: the place, without links; owned.  NULL without
+                        a root image, and for a ROM that cannot be mounted */
 };
 
 struct romsim_port {
@@ -65,13 +67,18 @@ struct romsim_layout {
 
 /*
  * Makes the layout of a checked instance: builds or resolves its images, and checks what needs a
- * look at them (an empty command, an `at` on a ROM that is no EROFS image).  A ROM that cannot be
- * automounted is a warning, not an error: the cloud finds out at boot.  All errors go to
+ * look at them (an empty command, an `at` on a ROM that is no EROFS image, one that leads to no
+ * directory).  A ROM that cannot be automounted is a warning, not an error: the cloud finds out at
+ * boot.  All errors go to
  * `diagnostics`.  Returns NULL if there was one.
  */
 struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics);
 void romsim_layout_free(struct romsim_layout *layout);
+
+/* The same without a look at where the mounts are: for who needs the devices only. */
+struct romsim_layout *romsim_layout_devices(const struct romsim_instance *instance,
+                                            struct romsim_diagnostics *diagnostics);
 
 DEFINE_CLEANUP(struct romsim_layout, romsim_layout_free)
 #define CLEANUP_LAYOUT CLEANUP(cleanup_romsim_layout_free)

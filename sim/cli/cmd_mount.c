@@ -223,7 +223,8 @@ static struct romsim_layout *make_layout(const struct cli_args *args,
 
     if (!instance)
         return NULL;
-    layout = romsim_layout_new(instance, &diagnostics);
+    layout = cli_has(args, "devices") ? romsim_layout_devices(instance, &diagnostics)
+                                      : romsim_layout_new(instance, &diagnostics);
     cli_report_all(&diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return layout;

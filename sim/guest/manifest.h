@@ -63,7 +63,7 @@ struct manifest {
     const char *nameserver; /* "10.0.2.3" */
     const char *working_dir;
     struct manifest_entries devices; /* index and second name: "3 ukp_rom_config"; 0 is the root */
-    struct manifest_entries mounts;  /* device index and path: "3 /etc/app" */
+    struct manifest_entries mounts;  /* device index and path: "3 /etc/app"; no links */
     struct manifest_entries ports;   /* to watch: "8080" */
     struct manifest_strings argv;
     struct manifest_strings env;

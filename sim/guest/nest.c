@@ -29,18 +29,17 @@ static bool is_beneath(const char *path, const char *parent)
     return strncmp(path, parent, size) == 0 && path[size] == '/';
 }
 
-/* Is mount `inner` beneath `outer`, and no other mount between the two? */
-static bool is_directly_beneath(const struct manifest *manifest, size_t inner, size_t outer)
+/* Will mount `inner` be on a directory of mount `outer`?  Mounts are made one after the other, each
+ * over all that was at its place and beneath. */
+static bool is_inside(const struct manifest *manifest, size_t inner, size_t outer)
 {
     const struct manifest_entry *mounts = manifest->mounts.items;
 
-    if (inner == outer || !is_beneath(mounts[inner].text, mounts[outer].text))
-        return false;
-    for (size_t i = 0; i < manifest->mounts.count; i++)
-        if (i != outer && i != inner && is_beneath(mounts[i].text, mounts[outer].text) &&
+    for (size_t i = inner; i-- > outer;)
+        if (strcmp(mounts[inner].text, mounts[i].text) == 0 ||
             is_beneath(mounts[inner].text, mounts[i].text))
-            return false;
-    return true;
+            return i == outer;
+    return false;
 }
 
 /* Makes a skeleton directory look like the ROM's own, if the ROM has it. */
@@ -80,7 +79,8 @@ static void imitate_upwards(const char *relative)
 static void mount_layers(const char *device, const char *path)
 {
     if (umount(path) < 0 ||
-        mount(device, path, "overlay", MS_RDONLY | MS_NODEV, "lowerdir=" SKELETON ":" ROM) < 0)
+        mount(device, path, "overlay", MS_RDONLY | MS_NODEV,
+              "lowerdir=" SKELETON ":" ROM ",metacopy=off,redirect_dir=nofollow") < 0)
         fail(errno, "cannot make mount points inside %s -> %s", device, path);
 }
 
@@ -91,7 +91,7 @@ void nest_make_points(const struct manifest *manifest, size_t index, const char 
     bool missing = false;
 
     for (size_t i = 0; i < manifest->mounts.count; i++)
-        missing |= is_directly_beneath(manifest, i, index) && access(mounts[i].text, F_OK) < 0;
+        missing |= is_inside(manifest, i, index) && access(mounts[i].text, F_OK) < 0;
     if (!missing)
         return;
     if (mkdir(WORK, 0700) < 0 || mount("tmpfs", WORK, "tmpfs", 0, "mode=0700") < 0 ||
@@ -101,14 +101,14 @@ void nest_make_points(const struct manifest *manifest, size_t index, const char 
     for (size_t i = 0; i < manifest->mounts.count; i++) {
         char path[4200];
 
-        if (!is_directly_beneath(manifest, i, index) || access(mounts[i].text, F_OK) == 0)
+        if (!is_inside(manifest, i, index) || access(mounts[i].text, F_OK) == 0)
             continue;
         snprintf(path, sizeof(path), SKELETON "%s", mounts[i].text + strlen(outer));
         if (make_directories(path) < 0)
             fail(errno, "cannot make the mount point %s", mounts[i].text);
     }
     for (size_t i = 0; i < manifest->mounts.count; i++)
-        if (is_directly_beneath(manifest, i, index) && access(mounts[i].text, F_OK) < 0)
+        if (is_inside(manifest, i, index) && access(mounts[i].text, F_OK) < 0)
             imitate_upwards(mounts[i].text + strlen(outer));
     mount_layers(device, outer);
     /* The overlay holds what it needs of both. */

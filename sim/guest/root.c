@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,8 +125,19 @@ static void make_overlay(void)
         mkdir("/upper/work", 0755) < 0)
         fail(errno, "cannot make the writable layer");
     if (mount("overlay", "/root", "overlay", 0,
-              "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work") < 0)
+              /* As the view has it (sim/layout/view.c), whatever this kernel's defaults are. */
+              "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work,metacopy=off,index=off,"
+              "redirect_dir=off") < 0)
         fail(errno, "cannot mount the root's overlay");
+}
+
+/* An image may have a file or a link in the place of a directory that the kernel needs. */
+static void replace_file(const char *path)
+{
+    struct stat status;
+
+    if (lstat(path, &status) == 0 && !S_ISDIR(status.st_mode) && unlink(path) < 0)
+        fail(errno, "cannot replace %s", path);
 }
 
 void root_enter(void)
@@ -134,11 +146,25 @@ void root_enter(void)
     if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
         chdir("/") < 0)
         fail(errno, "cannot enter the root");
+    replace_file("/proc");
+    replace_file("/sys");
+    replace_file("/dev");
     for (size_t i = 0; i < sizeof(of_root) / sizeof(of_root[0]); i++)
         mount_special(&of_root[i]);
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
         if (symlink(links[i].target, links[i].path) < 0 && errno != EEXIST)
             fail(errno, "cannot make %s", links[i].path);
+}
+
+/* The host followed the image's links; the kernel has to agree with it. */
+static void make_point(const char *device, const char *path)
+{
+    char found[PATH_MAX];
+
+    if (make_directories(path) < 0 || !realpath(path, found))
+        fail(errno, "cannot mount %s -> %s: the mount point cannot be made", device, path);
+    if (strcmp(found, path) != 0)
+        fail(0, "cannot mount %s -> %s: this kernel finds %s there", device, path, found);
 }
 
 void root_mount_roms(const struct manifest *manifest)
@@ -148,9 +174,7 @@ void root_mount_roms(const struct manifest *manifest)
         char device[64];
 
         snprintf(device, sizeof(device), "/dev/ukp_rom%u", entry->number);
-        if (make_directories(entry->text) < 0)
-            fail(errno, "cannot mount %s -> %s: the mount point cannot be made", device,
-                 entry->text);
+        make_point(device, entry->text);
         mount_image(device, entry->text);
         nest_make_points(manifest, i, device);
         console_print("mount %s -> %s\n", device, entry->text);

@@ -6,6 +6,8 @@
  * that can be found wrong is found in one pass: an image that fails does not keep the next one
  * from being looked at.
  */
+#include "targets.h"
+
 #include <romsim/layout.h>
 #include <romsim/text.h>
 
@@ -333,7 +335,9 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
     return STEAL_POINTER(&layout);
 }
 
-static struct romsim_layout *make_layout(const struct romsim_instance *instance, bool with_root,
+enum parts { ROMS, DEVICES, ALL };
+
+static struct romsim_layout *make_layout(const struct romsim_instance *instance, enum parts parts,
                                          struct romsim_diagnostics *diagnostics)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = start_layout(instance);
@@ -343,22 +347,30 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
         out_of_memory(diagnostics);
         return NULL;
     }
-    good = !with_root || add_root(layout, instance, diagnostics);
+    good = parts == ROMS || add_root(layout, instance, diagnostics);
     good &= add_roms(layout, instance, diagnostics);
     warn_of_mounts(layout, instance, diagnostics);
+    if (parts == ALL && layout->devices[0].blob)
+        good &= targets_find(layout, instance, diagnostics);
     return good ? STEAL_POINTER(&layout) : NULL;
 }
 
 struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics)
 {
-    return make_layout(instance, true, diagnostics);
+    return make_layout(instance, ALL, diagnostics);
+}
+
+struct romsim_layout *romsim_layout_devices(const struct romsim_instance *instance,
+                                            struct romsim_diagnostics *diagnostics)
+{
+    return make_layout(instance, DEVICES, diagnostics);
 }
 
 struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
                                          struct romsim_diagnostics *diagnostics)
 {
-    return make_layout(instance, false, diagnostics);
+    return make_layout(instance, ROMS, diagnostics);
 }
 
 void romsim_layout_free(struct romsim_layout *layout)
@@ -369,8 +381,10 @@ void romsim_layout_free(struct romsim_layout *layout)
         romsim_blob_unref(layout->devices[i].blob);
         free(layout->devices[i].source);
     }
-    for (size_t i = 0; i < layout->mount_count; i++)
+    for (size_t i = 0; i < layout->mount_count; i++) {
         free(layout->mounts[i].path);
+        free(layout->mounts[i].target);
+    }
     free(layout->devices);
     free(layout->mounts);
     free(layout->ports);

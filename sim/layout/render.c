@@ -113,6 +113,7 @@ static json_t *mounts_json(const struct romsim_layout *layout)
 
         failed |= set_device_node(object, "device", layout->devices[mount->device].indexed_name);
         failed |= set_text(object, "at", mount->path);
+        failed |= set_text(object, "target", mount->target);
         failed |= json_array_append_new(list, object);
     }
     if (!failed)
@@ -363,10 +364,14 @@ static void print_mounts(struct romsim_buffer *text, const struct romsim_layout 
         const struct romsim_device *device = &layout->devices[layout->mounts[i].device];
         const char *path = QUOTE(layout->mounts[i].path);
 
-        romsim_buffer_printf(text, "  /dev/%s -> %s%*s  %s\n", device->indexed_name, path,
+        romsim_buffer_printf(text, "  /dev/%s -> %s%*s  %s", device->indexed_name, path,
                              width - (int)width_of(path), "",
                              device->kind == ROMSIM_IMAGE_EROFS ? "erofs, read-only"
                                                                 : "fails: this is no erofs image");
+        if (layout->mounts[i].target &&
+            strcmp(layout->mounts[i].target, layout->mounts[i].path) != 0)
+            romsim_buffer_printf(text, "; links lead to %s", QUOTE(layout->mounts[i].target));
+        romsim_buffer_puts(text, "\n");
     }
 }
 

@@ -58,7 +58,7 @@ static void add_devices(const struct romsim_layout *layout, struct romsim_buffer
         numbered(out, "device", layout->devices[i].index, layout->devices[i].named_name);
     for (size_t i = 0; i < layout->mount_count; i++)
         numbered(out, "mount", layout->devices[layout->mounts[i].device].index,
-                 layout->mounts[i].path);
+                 layout->mounts[i].target ?: layout->mounts[i].path);
     for (size_t i = 0; i < layout->port_count; i++)
         numbered(out, "port", layout->ports[i].destination_port, "");
 }

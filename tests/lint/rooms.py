@@ -19,7 +19,7 @@ LIBRARIES = {
 # Whose a header is, by its first word (erofs.h and erofs_check.h are erofs's); the others are
 # base's.
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
-                "instance": "instance", "kraftfile": "instance", "layout": "layout",
+                "instance": "instance", "kraftfile": "instance", "layout": "layout", "view": "layout",
                 "build": "image", "store": "image"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}

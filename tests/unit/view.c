@@ -3,7 +3,7 @@
  * layouts that all tests share. */
 #include "harness.h"
 
-#include "fuse/view.h"
+#include <romsim/view.h>
 
 #include <romsim/erofs.h>
 #include <romsim/tree.h>
@@ -20,7 +20,7 @@ struct fixture {
     struct romsim_layout layout;
     struct romsim_device devices[DEVICES_MAX];
     struct romsim_mount mounts[DEVICES_MAX];
-    struct view *view;
+    struct romsim_view *view;
 };
 
 /* "dir/", "file=content", "link->target", "hard==existing", NULL-terminated. */
@@ -113,13 +113,13 @@ static void look(struct fixture *fixture)
 {
     struct romsim_error err;
 
-    fixture->view = view_new(&fixture->layout, false, &err);
+    fixture->view = romsim_view_new(&fixture->layout, false, &err);
     ck_assert_msg(fixture->view != NULL, "%s", fixture->view ? "" : err.message);
 }
 
 static void release(struct fixture *fixture)
 {
-    view_free(fixture->view);
+    romsim_view_free(fixture->view);
     for (size_t i = 0; i < fixture->layout.device_count; i++)
         romsim_blob_unref(fixture->devices[i].blob);
 }
@@ -127,35 +127,35 @@ static void release(struct fixture *fixture)
 /* ---- questions -------------------------------------------------------------------------- */
 
 /* The node of a path, links not followed; 0 if there is none. */
-static uint64_t find(struct view *view, const char *path)
+static uint64_t find(struct romsim_view *view, const char *path)
 {
     CLEANUP_FREE char *copy = strdup(path);
-    uint64_t node = VIEW_ROOT;
+    uint64_t node = ROMSIM_VIEW_ROOT;
     char *rest = copy;
     char *name;
 
     while ((name = strsep(&rest, "/")))
-        if (*name && view_lookup(view, node, name, &node, NULL) != 1)
+        if (*name && romsim_view_lookup(view, node, name, &node, NULL) != 1)
             return 0;
     return node;
 }
 
 /* The content of a file, or NULL. */
-static char *content(struct view *view, const char *path)
+static char *content(struct romsim_view *view, const char *path)
 {
-    struct view_data data;
+    struct romsim_view_data data;
     char *text, *at;
 
-    if (view_read(view, find(view, path), 0, 4096, &data, NULL) < 0)
+    if (romsim_view_read(view, find(view, path), 0, 4096, &data, NULL) < 0)
         return NULL;
     at = text = calloc(1, data.size + 1);
     for (int i = 0; i < data.count; i++)
         at = mempcpy(at, data.pieces[i].iov_base, data.pieces[i].iov_len);
-    view_data_release(&data);
+    romsim_view_data_release(&data);
     return text;
 }
 
-static void assert_content(struct view *view, const char *path, const char *wanted)
+static void assert_content(struct romsim_view *view, const char *path, const char *wanted)
 {
     CLEANUP_FREE char *text = content(view, path);
 
@@ -164,26 +164,26 @@ static void assert_content(struct view *view, const char *path, const char *want
 }
 
 /* The names in a directory, in order, with spaces between. */
-static const char *list(struct view *view, const char *path)
+static const char *list(struct romsim_view *view, const char *path)
 {
     static char names[4096];
     static char scratch[ROMSIM_EROFS_BLOCK_MAX];
-    struct view_entry entry;
+    struct romsim_view_entry entry;
     uint64_t cursor = 0, node = find(view, path);
     size_t used = 0;
 
     names[0] = '\0';
-    while (view_readdir(view, node, cursor, &cursor, &entry, scratch, NULL) == 1)
+    while (romsim_view_readdir(view, node, cursor, &cursor, &entry, scratch, NULL) == 1)
         used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%.*s", used ? " " : "",
                                  (int)entry.name_size, entry.name);
     return names;
 }
 
-static struct stat status(struct view *view, const char *path)
+static struct stat status(struct romsim_view *view, const char *path)
 {
     struct stat stat = {0};
 
-    ck_assert_msg(view_stat(view, find(view, path), &stat, NULL) == 0, "%s", path);
+    ck_assert_msg(romsim_view_stat(view, find(view, path), &stat, NULL) == 0, "%s", path);
     return stat;
 }
 
@@ -195,7 +195,7 @@ static void assert_refused(const char *at, int errnum, const char *message, cons
 
     add_root(&f, root);
     add_rom(&f, at, "x", ENTRIES("f=rom"));
-    f.view = view_new(&f.layout, false, &err);
+    f.view = romsim_view_new(&f.layout, false, &err);
     ck_assert_ptr_null(f.view);
     ck_assert_int_eq(err.errnum, errnum);
     ck_assert_str_eq(err.message, message);
@@ -235,7 +235,7 @@ END_TEST
 START_TEST(devices_have_the_images_bytes_under_both_names)
 {
     struct fixture f = {0};
-    struct view_data data;
+    struct romsim_view_data data;
     struct stat stat;
 
     add_root(&f, EMPTY);
@@ -249,11 +249,11 @@ START_TEST(devices_have_the_images_bytes_under_both_names)
     ck_assert_uint_eq(stat.st_size, romsim_blob_size(f.devices[1].blob));
     ck_assert_uint_eq(find(f.view, "/dev/ukp_rom1"), find(f.view, "/dev/ukp_rom_code.py"));
     ck_assert_uint_eq(status(f.view, "/dev/ukp_rom2").st_nlink, 1);
-    ck_assert_int_eq(view_read(f.view, find(f.view, "/dev/ukp_rom1"), 1000, 1 << 20, &data, NULL),
-                     0);
+    ck_assert_int_eq(
+        romsim_view_read(f.view, find(f.view, "/dev/ukp_rom1"), 1000, 1 << 20, &data, NULL), 0);
     ck_assert_uint_eq(data.size, romsim_blob_size(f.devices[1].blob) - 1000);
     ck_assert_ptr_eq(data.pieces[0].iov_base, romsim_blob_bytes(f.devices[1].blob) + 1000);
-    view_data_release(&data);
+    romsim_view_data_release(&data);
     release(&f);
 }
 END_TEST
@@ -371,6 +371,94 @@ START_TEST(an_at_that_cannot_be_is_refused)
 }
 END_TEST
 
+/* ---- the table of mount points ---------------------------------------------------------- */
+
+enum { TABLE_ENTRIES_MAX = 100, TABLE_LINE_MAX = 512 };
+
+/* A kind of refusal of the table (tests/data/mount-points), and how the view says it. */
+static const struct {
+    const char *word;
+    int errnum;
+} refusals[] = {{"notdir", ENOTDIR}, {"loop", ELOOP},  {"nowhere", ENOENT},
+                {"kernel", EXDEV},   {"root", EINVAL}, {"platform", ENOTDIR}};
+
+struct table {
+    char *root[TABLE_ENTRIES_MAX], *outer[TABLE_ENTRIES_MAX];
+    size_t root_count, outer_count;
+    struct fixture group; /* what the group's cases were mounted on so far */
+    unsigned cases;
+};
+
+/* A fresh root with the outer ROM at /rom. */
+static void begin_group(struct table *table)
+{
+    release(&table->group);
+    table->group = (struct fixture){0};
+    add_root(&table->group, (const char *const *)table->root);
+    add_rom(&table->group, "/rom", "outer", (const char *const *)table->outer);
+    look(&table->group);
+}
+
+/* Mounts one more ROM, whose only file names the case, and looks where it is. */
+static void run_case(struct table *table, const char *at, const char *wanted)
+{
+    struct fixture *f = &table->group;
+    CLEANUP_FREE char *mark = NULL, *path = NULL;
+    struct romsim_error err = {0};
+    int errnum = 0;
+
+    ck_assert_int_gt(asprintf(&mark, "mark=%s", at), 0);
+    ck_assert_int_gt(asprintf(&path, "%s/mark", wanted), 0);
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+        if (strcmp(wanted + 1, refusals[i].word) == 0)
+            errnum = refusals[i].errnum;
+    add_rom(f, at, NULL, ENTRIES(mark));
+    romsim_view_free(f->view);
+    f->view = romsim_view_new(&f->layout, false, &err);
+    if (wanted[0] == '/') {
+        ck_assert_msg(f->view != NULL, "%s: %s", at, f->view ? "" : err.message);
+        assert_content(f->view, path, at);
+        return;
+    }
+    ck_assert_msg(!f->view && err.errnum == errnum, "%s is refused as %s: %s", at, wanted,
+                  f->view ? "mounted" : err.message);
+    f->layout.mount_count--;
+    romsim_blob_unref(f->devices[--f->layout.device_count].blob);
+}
+
+static void run_line(struct table *table, const char *line)
+{
+    char *at, *wanted;
+
+    if (sscanf(line, "root %ms", &at) == 1)
+        table->root[table->root_count++] = at;
+    else if (sscanf(line, "outer %ms", &at) == 1)
+        table->outer[table->outer_count++] = at;
+    else if (strcmp(line, "group\n") == 0)
+        begin_group(table);
+    if (line[0] != '/')
+        return;
+    ck_assert_int_eq(sscanf(line, "%ms %ms", &at, &wanted), 2);
+    run_case(table, at, wanted);
+    table->cases++;
+    free(wanted);
+    /* `at` is the mount's by now. */
+}
+
+START_TEST(mount_points_are_where_the_table_says)
+{
+    CLEANUP_FILE FILE *file = fopen("tests/data/mount-points", "re");
+    struct table table = {0};
+    char line[TABLE_LINE_MAX];
+
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof(line), file))
+        run_line(&table, line);
+    ck_assert_uint_ge(table.cases, 60);
+    release(&table.group);
+}
+END_TEST
+
 START_TEST(a_rom_that_is_no_file_system_is_only_a_device)
 {
     struct fixture f = {0};
@@ -392,8 +480,8 @@ START_TEST(a_view_of_the_drives_needs_no_image_to_be_right)
     add_device(&f, romsim_blob_from_bytes("no erofs", 8, NULL), ROMSIM_IMAGE_EROFS, NULL);
     add_device(&f, romsim_blob_from_bytes("no erofs either", 15, NULL), ROMSIM_IMAGE_EROFS, "x");
     f.mounts[f.layout.mount_count++] = (struct romsim_mount){.device = 1, .path = (char[]){"/c"}};
-    ck_assert_ptr_null(view_new(&f.layout, false, NULL));
-    f.view = view_new(&f.layout, true, NULL);
+    ck_assert_ptr_null(romsim_view_new(&f.layout, false, NULL));
+    f.view = romsim_view_new(&f.layout, true, NULL);
     ck_assert_ptr_nonnull(f.view);
     ck_assert_str_eq(list(f.view, "/"), ". .. dev");
     assert_content(f.view, "/dev/ukp_rom1", "no erofs either");
@@ -488,12 +576,12 @@ START_TEST(reads_give_the_right_bytes_at_every_offset)
     look(&f);
     node = find(f.view, "/f");
     for (uint64_t offset = 0; offset < 10050; offset += 331) {
-        struct view_data data;
+        struct romsim_view_data data;
         size_t wanted = offset < sizeof(bytes) ? sizeof(bytes) - offset : 0;
         size_t done = 0;
 
         wanted = wanted < 5000 ? wanted : 5000;
-        ck_assert_int_eq(view_read(f.view, node, offset, 5000, &data, NULL), 0);
+        ck_assert_int_eq(romsim_view_read(f.view, node, offset, 5000, &data, NULL), 0);
         ck_assert_uint_eq(data.size, wanted);
         for (int i = 0; i < data.count; i++) {
             ck_assert_mem_eq(data.pieces[i].iov_base, bytes + offset + done,
@@ -501,7 +589,7 @@ START_TEST(reads_give_the_right_bytes_at_every_offset)
             done += data.pieces[i].iov_len;
         }
         ck_assert_uint_eq(done, wanted);
-        view_data_release(&data);
+        romsim_view_data_release(&data);
     }
     release(&f);
 }
@@ -510,26 +598,144 @@ END_TEST
 START_TEST(what_cannot_be_done_with_a_node_is_an_error)
 {
     struct fixture f = {0};
-    struct view_data data;
-    struct view_entry entry;
+    struct romsim_view_data data;
+    struct romsim_view_entry entry;
     char scratch[ROMSIM_EROFS_BLOCK_MAX];
     struct romsim_error err;
     uint64_t node;
 
     add_root(&f, ENTRIES("f=x", "d/x=1"));
     look(&f);
-    ck_assert_int_eq(view_read(f.view, VIEW_ROOT, 0, 1, &data, &err), -1);
+    ck_assert_int_eq(romsim_view_read(f.view, ROMSIM_VIEW_ROOT, 0, 1, &data, &err), -1);
     ck_assert_int_eq(err.errnum, EISDIR);
-    ck_assert_int_eq(view_read(f.view, find(f.view, "/d"), 0, 1, &data, &err), -1);
+    ck_assert_int_eq(romsim_view_read(f.view, find(f.view, "/d"), 0, 1, &data, &err), -1);
     ck_assert_int_eq(err.errnum, EISDIR);
-    ck_assert_ptr_null(view_readlink(f.view, find(f.view, "/f"), &err));
+    ck_assert_ptr_null(romsim_view_readlink(f.view, find(f.view, "/f"), &err));
     ck_assert_int_eq(err.errnum, EINVAL);
-    ck_assert_int_eq(view_lookup(f.view, find(f.view, "/f"), "x", &node, &err), -1);
+    ck_assert_int_eq(romsim_view_lookup(f.view, find(f.view, "/f"), "x", &node, &err), -1);
     ck_assert_int_eq(err.errnum, ENOTDIR);
-    ck_assert_int_eq(view_lookup(f.view, find(f.view, "/dev/ukp_rom0"), "x", &node, &err), -1);
+    ck_assert_int_eq(romsim_view_lookup(f.view, find(f.view, "/dev/ukp_rom0"), "x", &node, &err),
+                     -1);
     ck_assert_int_eq(err.errnum, ENOTDIR);
     ck_assert_int_eq(
-        view_readdir(f.view, find(f.view, "/dev/ukp_rom0"), 0, &node, &entry, scratch, &err), -1);
+        romsim_view_readdir(f.view, find(f.view, "/dev/ukp_rom0"), 0, &node, &entry, scratch, &err),
+        -1);
+    ck_assert_int_eq(err.errnum, ENOTDIR);
+    release(&f);
+}
+END_TEST
+
+/* A tree with everything that means something to overlayfs, beside what it leaves alone. */
+static struct romsim_blob *build_marked(void)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    struct romsim_inode *directory, *inode;
+
+    fill_tree(tree, ENTRIES("d/file=kept", "d/meta=there", "d/sub/empty="));
+    directory = romsim_tree_lookup(tree, "d");
+    romsim_tree_add(tree, directory, "white", 5, S_IFCHR | 0644, NULL);
+    romsim_tree_add(tree, directory, "block", 5, S_IFBLK | 0644, NULL);
+    inode = romsim_tree_add(tree, directory, "tty", 3, S_IFCHR | 0644, NULL)->inode;
+    inode->rdev_major = 5;
+    romsim_tree_add(tree, romsim_tree_root(tree), "white", 5, S_IFCHR | 0644, NULL);
+    inode = romsim_tree_lookup(tree, "d/file");
+    romsim_inode_set_xattr(inode, "trusted.overlay.origin", "x", 1, NULL);
+    romsim_inode_set_xattr(inode, "trusted.other", "y", 1, NULL);
+    romsim_inode_set_xattr(romsim_tree_lookup(tree, "d/meta"), "trusted.overlay.metacopy", "", 0,
+                           NULL);
+    inode = romsim_tree_lookup(tree, "d/sub");
+    romsim_inode_set_xattr(inode, "trusted.overlay.opaque", "y", 1, NULL);
+    romsim_inode_set_xattr(inode, "trusted.overlay.redirect", "/d", 2, NULL);
+    romsim_inode_set_xattr(romsim_tree_lookup(tree, "d/sub/empty"), "trusted.overlay.whiteout", "",
+                           0, NULL);
+    return build(tree);
+}
+
+/* The names of the xattrs, with spaces between. */
+static const char *xattrs(struct romsim_view *view, const char *path)
+{
+    static char names[4096];
+    struct romsim_xattr xattr;
+    uint64_t cursor = 0;
+    size_t used = 0;
+
+    names[0] = '\0';
+    while (romsim_view_xattr(view, find(view, path), &cursor, &xattr, NULL) == 1) {
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? " " : "",
+                                 xattr.name);
+        romsim_xattr_release(&xattr);
+    }
+    return names;
+}
+
+/* `at` is the marked tree, as the lower layer of an overlay or alone. */
+static void assert_marks(struct romsim_view *view, const char *at, bool layered)
+{
+    char path[256];
+    struct romsim_error err = {0};
+    uint64_t node;
+
+    snprintf(path, sizeof(path), "%s/d", at);
+    ck_assert_str_eq(list(view, path), layered ? ". .. block file meta sub tty"
+                                               : ". .. block file meta sub tty white");
+    ck_assert_int_eq(romsim_view_lookup(view, find(view, path), "white", &node, NULL), !layered);
+    ck_assert_int_eq(romsim_view_lookup(view, find(view, path), "tty", &node, NULL), 1);
+    ck_assert_int_eq(romsim_view_lookup(view, find(view, path), "block", &node, NULL), 1);
+    ck_assert_int_eq(romsim_view_lookup(view, find(view, path), "meta", &node, &err),
+                     layered ? -1 : 1);
+    ck_assert_int_eq(err.errnum, layered ? EPERM : 0);
+    snprintf(path, sizeof(path), "%s/d/file", at);
+    ck_assert_str_eq(xattrs(view, path),
+                     layered ? "trusted.other" : "trusted.other trusted.overlay.origin");
+    snprintf(path, sizeof(path), "%s/d/sub", at);
+    ck_assert_str_eq(list(view, path), ". .. empty");
+}
+
+/* A ROM of the marked tree. */
+static void add_marked(struct fixture *fixture, char *at)
+{
+    unsigned index = add_device(fixture, build_marked(), ROMSIM_IMAGE_EROFS, NULL)->index;
+
+    if (at)
+        fixture->mounts[fixture->layout.mount_count++] =
+            (struct romsim_mount){.device = index, .path = at};
+}
+
+START_TEST(what_overlayfs_hides_of_its_lower_layer_is_hidden)
+{
+    struct fixture f = {0};
+
+    add_marked(&f, NULL);
+    add_marked(&f, (char[]){"/alone"});
+    add_marked(&f, (char[]){"/there"});
+    add_marked(&f, (char[]){"/outer"});
+    add_rom(&f, "/there/d/sub", "there", EMPTY);
+    add_rom(&f, "/outer/d/new/made", "made", EMPTY);
+    add_rom(&f, "/white/made", "white", ENTRIES("f=1"));
+    look(&f);
+    ck_assert_str_eq(list(f.view, "/"), ". .. dev alone there outer white d");
+    assert_content(f.view, "/white/made/f", "1");
+    assert_marks(f.view, "", true);
+    assert_marks(f.view, "/alone", false);
+    /* A mount point that is there needs no overlay. */
+    ck_assert_uint_ne(find(f.view, "/there/white"), 0);
+    ck_assert_str_eq(list(f.view, "/there/d"), ". .. sub block file meta tty white");
+    ck_assert_uint_eq(find(f.view, "/outer/white"), 0);
+    ck_assert_str_eq(list(f.view, "/outer/d"), ". .. new block file meta sub tty");
+    release(&f);
+}
+END_TEST
+
+START_TEST(a_whiteout_in_a_rom_is_no_place_for_a_mount)
+{
+    struct fixture f = {0};
+    struct romsim_error err;
+
+    add_root(&f, EMPTY);
+    add_marked(&f, (char[]){"/outer"});
+    add_rom(&f, "/outer/new", "made", EMPTY);
+    add_rom(&f, "/outer/white", "white", EMPTY);
+    ck_assert_ptr_null(romsim_view_new(&f.layout, false, &err));
     ck_assert_int_eq(err.errnum, ENOTDIR);
     release(&f);
 }
@@ -549,16 +755,17 @@ START_TEST(xattrs_and_sizes_come_from_the_image)
     add_device(&f, build(tree), ROMSIM_IMAGE_EROFS, NULL);
     add_rom(&f, "/at/x", "x", ENTRIES("f=rom"));
     look(&f);
-    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/f"), &cursor, &xattr, NULL), 1);
+    ck_assert_int_eq(romsim_view_xattr(f.view, find(f.view, "/f"), &cursor, &xattr, NULL), 1);
     ck_assert_str_eq(xattr.name, "user.color");
     ck_assert_mem_eq(xattr.value, "red", 3);
     romsim_xattr_release(&xattr);
-    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/f"), &cursor, &xattr, NULL), 0);
-    ck_assert_int_eq(view_xattr(f.view, VIEW_ROOT, &none, &xattr, NULL), 0);
-    ck_assert_int_eq(view_xattr(f.view, find(f.view, "/dev/ukp_rom0"), &none, &xattr, NULL), 0);
-    ck_assert_int_eq(view_statfs(f.view, find(f.view, "/at/x/f"), &statvfs, NULL), 0);
+    ck_assert_int_eq(romsim_view_xattr(f.view, find(f.view, "/f"), &cursor, &xattr, NULL), 0);
+    ck_assert_int_eq(romsim_view_xattr(f.view, ROMSIM_VIEW_ROOT, &none, &xattr, NULL), 0);
+    ck_assert_int_eq(romsim_view_xattr(f.view, find(f.view, "/dev/ukp_rom0"), &none, &xattr, NULL),
+                     0);
+    ck_assert_int_eq(romsim_view_statfs(f.view, find(f.view, "/at/x/f"), &statvfs, NULL), 0);
     ck_assert_uint_eq(statvfs.f_blocks * statvfs.f_frsize, romsim_blob_size(f.devices[1].blob));
-    ck_assert_int_eq(view_statfs(f.view, find(f.view, "/dev"), &statvfs, NULL), 0);
+    ck_assert_int_eq(romsim_view_statfs(f.view, find(f.view, "/dev"), &statvfs, NULL), 0);
     ck_assert_uint_eq(statvfs.f_blocks * statvfs.f_frsize, romsim_blob_size(f.devices[0].blob));
     ck_assert_uint_eq(statvfs.f_bavail, 0);
     release(&f);
@@ -573,7 +780,7 @@ START_TEST(a_large_directory_is_listed_once_and_looked_up_across_blocks)
     CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
     struct fixture f = {0};
     char scratch[ROMSIM_EROFS_BLOCK_MAX];
-    struct view_entry entry;
+    struct romsim_view_entry entry;
     uint64_t cursor = 0, node, directory;
     bool seen[LARGE] = {false};
     unsigned count = 0;
@@ -588,7 +795,7 @@ START_TEST(a_large_directory_is_listed_once_and_looked_up_across_blocks)
     add_rom(&f, "/d/name/rom", "x", ENTRIES("f=rom"));
     look(&f);
     directory = find(f.view, "/d");
-    while (view_readdir(f.view, directory, cursor, &cursor, &entry, scratch, NULL) == 1) {
+    while (romsim_view_readdir(f.view, directory, cursor, &cursor, &entry, scratch, NULL) == 1) {
         char name[32];
         int number;
 
@@ -598,11 +805,11 @@ START_TEST(a_large_directory_is_listed_once_and_looked_up_across_blocks)
         ck_assert(!seen[number]);
         seen[number] = true;
         count++;
-        ck_assert_int_eq(view_lookup(f.view, directory, name, &node, NULL), 1);
+        ck_assert_int_eq(romsim_view_lookup(f.view, directory, name, &node, NULL), 1);
         ck_assert_uint_eq(node, entry.node);
     }
     ck_assert_uint_eq(count, LARGE);
-    ck_assert_int_eq(view_lookup(f.view, directory, "name_800", &node, NULL), 0);
+    ck_assert_int_eq(romsim_view_lookup(f.view, directory, "name_800", &node, NULL), 0);
     release(&f);
 }
 END_TEST
@@ -610,31 +817,32 @@ END_TEST
 /* ---- hostile input ---------------------------------------------------------------------- */
 
 /* Asks all there is to ask of a node; the answers do not matter, only that they come. */
-static void ask_everything(struct view *view, uint64_t node)
+static void ask_everything(struct romsim_view *view, uint64_t node)
 {
     char scratch[ROMSIM_EROFS_BLOCK_MAX];
-    struct view_entry entry;
-    struct view_data data;
+    struct romsim_view_entry entry;
+    struct romsim_view_data data;
     struct romsim_xattr xattr;
     struct statvfs statvfs;
     struct stat stat;
     uint64_t cursor = 0, ignored;
 
-    view_stat(view, node, &stat, NULL);
-    view_statfs(view, node, &statvfs, NULL);
-    view_lookup(view, node, "a", &ignored, NULL);
-    view_lookup(view, node, "..", &ignored, NULL);
-    free(view_readlink(view, node, NULL));
+    romsim_view_stat(view, node, &stat, NULL);
+    romsim_view_statfs(view, node, &statvfs, NULL);
+    romsim_view_lookup(view, node, "a", &ignored, NULL);
+    romsim_view_lookup(view, node, "..", &ignored, NULL);
+    free(romsim_view_readlink(view, node, NULL));
     for (int i = 0;
-         i < 100 && view_readdir(view, node, cursor, &cursor, &entry, scratch, NULL) == 1; i++)
+         i < 100 && romsim_view_readdir(view, node, cursor, &cursor, &entry, scratch, NULL) == 1;
+         i++)
         ;
     cursor = 0;
-    for (size_t i = 0; i < 10 && view_xattr(view, node, &cursor, &xattr, NULL) == 1; i++)
+    for (size_t i = 0; i < 10 && romsim_view_xattr(view, node, &cursor, &xattr, NULL) == 1; i++)
         romsim_xattr_release(&xattr);
-    if (view_read(view, node, 0, 10000, &data, NULL) == 0)
-        view_data_release(&data);
-    if (view_read(view, node, INT64_MAX - 5000, 10000, &data, NULL) == 0)
-        view_data_release(&data);
+    if (romsim_view_read(view, node, 0, 10000, &data, NULL) == 0)
+        romsim_view_data_release(&data);
+    if (romsim_view_read(view, node, INT64_MAX - 5000, 10000, &data, NULL) == 0)
+        romsim_view_data_release(&data);
 }
 
 START_TEST(numbers_that_are_no_nodes_are_refused)
@@ -646,11 +854,11 @@ START_TEST(numbers_that_are_no_nodes_are_refused)
     add_root(&f, ENTRIES("a/b=1"));
     add_rom(&f, "/a/c", "x", ENTRIES("f=rom"));
     look(&f);
-    ck_assert_int_eq(view_stat(f.view, 0, &stat, &err), -1);
+    ck_assert_int_eq(romsim_view_stat(f.view, 0, &stat, &err), -1);
     ck_assert_int_eq(err.errnum, ESTALE);
-    ck_assert_int_eq(view_stat(f.view, 1000, &stat, &err), -1);
+    ck_assert_int_eq(romsim_view_stat(f.view, 1000, &stat, &err), -1);
     ck_assert_int_eq(err.errnum, ESTALE);
-    ck_assert_int_eq(view_stat(f.view, UINT64_C(3) << 44, &stat, &err), -1);
+    ck_assert_int_eq(romsim_view_stat(f.view, UINT64_C(3) << 44, &stat, &err), -1);
     ck_assert_int_eq(err.errnum, ESTALE);
     srand(7);
     for (int i = 0; i < 20000; i++) {
@@ -664,12 +872,12 @@ START_TEST(numbers_that_are_no_nodes_are_refused)
 END_TEST
 
 /* Visits a view breadth first, up to a number of nodes: loops in a damaged image do not end. */
-static void visit(struct view *view)
+static void visit(struct romsim_view *view)
 {
     enum { NODES = 60 };
-    uint64_t queue[NODES] = {VIEW_ROOT};
+    uint64_t queue[NODES] = {ROMSIM_VIEW_ROOT};
     char scratch[ROMSIM_EROFS_BLOCK_MAX];
-    struct view_entry entry;
+    struct romsim_view_entry entry;
     size_t count = 1;
 
     for (size_t i = 0; i < count; i++) {
@@ -677,7 +885,7 @@ static void visit(struct view *view)
 
         ask_everything(view, queue[i]);
         while (count < NODES &&
-               view_readdir(view, queue[i], cursor, &cursor, &entry, scratch, NULL) == 1)
+               romsim_view_readdir(view, queue[i], cursor, &cursor, &entry, scratch, NULL) == 1)
             if (!entry.is_dot)
                 queue[count++] = entry.node;
     }
@@ -705,7 +913,7 @@ START_TEST(damaged_images_give_errors_and_no_more)
             (struct romsim_mount){.device = 1, .path = (char[]){"/at"}};
         f.mounts[f.layout.mount_count++] =
             (struct romsim_mount){.device = 0, .path = (char[]){"/at/d/in"}};
-        f.view = view_new(&f.layout, false, NULL);
+        f.view = romsim_view_new(&f.layout, false, NULL);
         if (f.view)
             visit(f.view);
         release(&f);
@@ -714,7 +922,9 @@ START_TEST(damaged_images_give_errors_and_no_more)
 }
 END_TEST
 
-UNIT_MAIN("view", the_root_image_is_shown_with_dev_in_place_of_its_own, a_root_without_dev_gets_one,
+UNIT_MAIN("view", what_overlayfs_hides_of_its_lower_layer_is_hidden,
+          a_whiteout_in_a_rom_is_no_place_for_a_mount, mount_points_are_where_the_table_says,
+          the_root_image_is_shown_with_dev_in_place_of_its_own, a_root_without_dev_gets_one,
           devices_have_the_images_bytes_under_both_names, an_at_hides_what_the_directory_held,
           missing_parents_of_an_at_are_made, an_at_may_be_inside_of_another,
           links_on_the_way_to_an_at_are_followed_inside_the_root,

@@ -29,8 +29,8 @@ failing "so does a ROM with a damaged superblock" \
     --rom name=r,image=./rom.erofs,at=/app
 like "$out" "warning: ROM image './rom.erofs': the superblock's block size is 2^99" \
     "and a warning has named it before"
-failing "so does a place that is a file" \
-    "cannot mount /dev/ukp_rom1 -> /occupied/x: the mount point cannot be made: Not a directory" \
+failing "a place that is a file needs no boot" \
+    "ukp_rom1 cannot be mounted at '/occupied/x': 'occupied' is there, and not a directory" \
     --rom dir=rom,at=/occupied/x
 
 # A damaged image: the superblock is right, what it points to is not.

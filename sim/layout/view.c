@@ -19,6 +19,9 @@ enum {
     DOTS = 2                /* "." and "..", the first two entries of a directory */
 };
 
+/* Overlayfs's own, which it shows to nobody. */
+#define OVERLAY_XATTRS "trusted.overlay."
+
 /* ---- numbers ---------------------------------------------------------------------------- */
 
 int view_number(unsigned index, uint64_t nid, uint64_t *ret, struct romsim_error *err)
@@ -33,7 +36,7 @@ int view_number(unsigned index, uint64_t nid, uint64_t *ret, struct romsim_error
     return 0;
 }
 
-static int get_overlay(struct view *view, uint64_t number, struct view_node *ret,
+static int get_overlay(struct romsim_view *view, uint64_t number, struct view_node *ret,
                        struct romsim_error *err)
 {
     const struct overlay *overlay;
@@ -51,7 +54,8 @@ static int get_overlay(struct view *view, uint64_t number, struct view_node *ret
     return 0;
 }
 
-int view_get(struct view *view, uint64_t number, struct view_node *ret, struct romsim_error *err)
+int view_get(struct romsim_view *view, uint64_t number, struct view_node *ret,
+             struct romsim_error *err)
 {
     uint64_t index = number >> INDEX_SHIFT;
     uint64_t nid = number & ((UINT64_C(1) << NID_BITS) - 1);
@@ -68,7 +72,7 @@ int view_get(struct view *view, uint64_t number, struct view_node *ret, struct r
     return romsim_erofs_inode(ret->image, nid, &ret->inode, err);
 }
 
-unsigned view_device(const struct view *view, uint64_t node)
+unsigned romsim_view_device(const struct romsim_view *view, uint64_t node)
 {
     uint64_t index = node >> INDEX_SHIFT;
 
@@ -145,7 +149,7 @@ static void stat_overlay(const struct overlay *overlay, struct stat *ret)
 }
 
 /* A directory's link count: one more for each directory that its base does not have. */
-static void count_new_directories(const struct overlay *overlay, struct view *view,
+static void count_new_directories(const struct overlay *overlay, struct romsim_view *view,
                                   struct stat *ret)
 {
     for (size_t i = 0; i < overlay->children.count; i++) {
@@ -158,7 +162,8 @@ static void count_new_directories(const struct overlay *overlay, struct view *vi
     }
 }
 
-int view_stat(struct view *view, uint64_t number, struct stat *ret, struct romsim_error *err)
+int romsim_view_stat(struct romsim_view *view, uint64_t number, struct stat *ret,
+                     struct romsim_error *err)
 {
     struct view_node node;
     struct stat stat;
@@ -177,7 +182,8 @@ int view_stat(struct view *view, uint64_t number, struct stat *ret, struct romsi
     return 0;
 }
 
-int view_statfs(struct view *view, uint64_t number, struct statvfs *ret, struct romsim_error *err)
+int romsim_view_statfs(struct romsim_view *view, uint64_t number, struct statvfs *ret,
+                       struct romsim_error *err)
 {
     struct romsim_erofs_super super = {.block_bits = 12};
     struct view_node node;
@@ -185,7 +191,7 @@ int view_statfs(struct view *view, uint64_t number, struct statvfs *ret, struct 
     if (view_get(view, number, &node, err) < 0)
         return -1;
     if (!node.image) /* a device file, a made directory: as the root */
-        node.image = view->overlays.items[VIEW_ROOT]->base_image;
+        node.image = view->overlays.items[ROMSIM_VIEW_ROOT]->base_image;
     if (node.image)
         romsim_erofs_super(node.image, &super);
     *ret = (struct statvfs){
@@ -200,8 +206,47 @@ int view_statfs(struct view *view, uint64_t number, struct statvfs *ret, struct 
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-int view_lookup(struct view *view, uint64_t directory, const char *name, uint64_t *ret_node,
-                struct romsim_error *err)
+/* In the lower layer of an overlay a character device 0:0 is a whiteout: nothing is there. */
+static bool is_whiteout(const struct romsim_erofs_inode *inode)
+{
+    return S_ISCHR(inode->mode) && inode->rdev == 0;
+}
+
+/* Has the file overlayfs's mark that its data is elsewhere?  What cannot be read has none. */
+static bool is_metacopy(struct romsim_erofs *image, const struct romsim_erofs_inode *inode)
+{
+    struct romsim_xattr xattr;
+    uint64_t cursor = 0;
+    bool found = false;
+
+    if (!S_ISREG(inode->mode) || inode->xattr_size == 0)
+        return false;
+    while (!found && romsim_erofs_xattr(image, inode, &cursor, &xattr, NULL) == 1) {
+        found = strcmp(xattr.name, OVERLAY_XATTRS "metacopy") == 0;
+        romsim_xattr_release(&xattr);
+    }
+    return found;
+}
+
+/*
+ * What the guest's overlay makes of a name in its lower layer.  (Other marks mean nothing in the
+ * lowest layer, or, as the xattrs that newer kernels take for whiteouts, nothing to Linux 6.1.)
+ * Returns 1, 0 for a whiteout, or -1.
+ */
+static int look_through_overlay(const struct view_node *directory, uint64_t nid,
+                                struct romsim_error *err)
+{
+    struct romsim_erofs_inode inode;
+
+    if (romsim_erofs_inode(directory->image, nid, &inode, NULL) < 0)
+        return 1; /* whoever looks at it gets the error */
+    if (is_metacopy(directory->image, &inode))
+        return romsim_error_set(err, EPERM, "overlayfs refuses a file that is marked as metacopy");
+    return !is_whiteout(&inode);
+}
+
+int romsim_view_lookup(struct romsim_view *view, uint64_t directory, const char *name,
+                       uint64_t *ret_node, struct romsim_error *err)
 {
     const struct overlay_child *child;
     struct view_node node;
@@ -218,6 +263,8 @@ int view_lookup(struct view *view, uint64_t directory, const char *name, uint64_
     if (!node.image)
         return node.overlay->blob ? romsim_error_set(err, ENOTDIR, "not a directory") : 0;
     found = romsim_erofs_lookup(node.image, &node.inode, name, strlen(name), &nid, err);
+    if (found == 1 && view->layered[node.index])
+        found = look_through_overlay(&node, nid, err);
     if (found <= 0)
         return found;
     return view_number(node.index, nid, ret_node, err) < 0 ? -1 : 1;
@@ -238,19 +285,19 @@ static mode_t type_of_dirent(uint8_t file_type)
 
 /* ".." of an image's directory is what the image says; of its root, the root itself: the number
  * is for show only, the kernel knows its parents. */
-static uint64_t parent_of(struct view *view, const struct view_node *node)
+static uint64_t parent_of(struct romsim_view *view, const struct view_node *node)
 {
     uint64_t parent;
 
     if (node->overlay)
         return node->overlay->parent;
-    return view_lookup(view, node->number, "..", &parent, NULL) == 1 ? parent : node->number;
+    return romsim_view_lookup(view, node->number, "..", &parent, NULL) == 1 ? parent : node->number;
 }
 
-static void dot_entry(struct view *view, const struct view_node *node, uint64_t cursor,
-                      struct view_entry *ret)
+static void dot_entry(struct romsim_view *view, const struct view_node *node, uint64_t cursor,
+                      struct romsim_view_entry *ret)
 {
-    *ret = (struct view_entry){
+    *ret = (struct romsim_view_entry){
         .node = cursor == 0 ? node->number : parent_of(view, node),
         .name = "..",
         .name_size = cursor + 1,
@@ -259,12 +306,12 @@ static void dot_entry(struct view *view, const struct view_node *node, uint64_t 
     };
 }
 
-static void child_entry(struct view *view, const struct overlay_child *child,
-                        struct view_entry *ret)
+static void child_entry(struct romsim_view *view, const struct overlay_child *child,
+                        struct romsim_view_entry *ret)
 {
     bool is_file = child->node < view->overlays.count && view->overlays.items[child->node]->blob;
 
-    *ret = (struct view_entry){
+    *ret = (struct romsim_view_entry){
         .node = child->node,
         .name = child->name,
         .name_size = strlen(child->name),
@@ -272,9 +319,22 @@ static void child_entry(struct view *view, const struct overlay_child *child,
     };
 }
 
+/* Does a child of the overlay directory, or the guest's overlay, hide the entry? */
+static bool is_hidden(const struct romsim_view *view, const struct view_node *node,
+                      const struct romsim_erofs_dirent *dirent)
+{
+    struct romsim_erofs_inode inode;
+
+    if (node->overlay && overlay_find(node->overlay, dirent->name, dirent->name_size))
+        return true;
+    return view->layered[node->index] && type_of_dirent(dirent->file_type) == S_IFCHR &&
+           romsim_erofs_inode(node->image, dirent->nid, &inode, NULL) == 0 && is_whiteout(&inode);
+}
+
 /* The next entry of the image's directory that is not a dot and not hidden. */
-static int image_entry(const struct view_node *node, uint64_t cursor, uint64_t *ret_cursor,
-                       struct view_entry *ret, void *scratch, struct romsim_error *err)
+static int image_entry(const struct romsim_view *view, const struct view_node *node,
+                       uint64_t cursor, uint64_t *ret_cursor, struct romsim_view_entry *ret,
+                       void *scratch, struct romsim_error *err)
 {
     struct romsim_erofs_dirent dirent;
     int found;
@@ -284,21 +344,21 @@ static int image_entry(const struct view_node *node, uint64_t cursor, uint64_t *
             romsim_erofs_readdir(node->image, &node->inode, cursor, &cursor, &dirent, scratch, err);
         if (found <= 0)
             return found;
-    } while (is_dots(dirent.name, dirent.name_size) ||
-             (node->overlay && overlay_find(node->overlay, dirent.name, dirent.name_size)));
-    *ret = (struct view_entry){
+    } while (is_dots(dirent.name, dirent.name_size) || is_hidden(view, node, &dirent));
+    *ret = (struct romsim_view_entry){
         .name = dirent.name,
         .name_size = dirent.name_size,
         .type = type_of_dirent(dirent.file_type),
     };
     *ret_cursor = cursor;
     if (view_number(node->index, dirent.nid, &ret->node, NULL) < 0)
-        ret->node = VIEW_NOWHERE; /* the name is there all the same */
+        ret->node = ROMSIM_VIEW_NOWHERE; /* the name is there all the same */
     return 1;
 }
 
-int view_readdir(struct view *view, uint64_t directory, uint64_t cursor, uint64_t *ret_cursor,
-                 struct view_entry *ret, void *scratch, struct romsim_error *err)
+int romsim_view_readdir(struct romsim_view *view, uint64_t directory, uint64_t cursor,
+                        uint64_t *ret_cursor, struct romsim_view_entry *ret, void *scratch,
+                        struct romsim_error *err)
 {
     struct view_node node;
     uint64_t next, made;
@@ -319,7 +379,7 @@ int view_readdir(struct view *view, uint64_t directory, uint64_t cursor, uint64_
     }
     if (!node.image)
         return 0;
-    found = image_entry(&node, cursor - made, &next, ret, scratch, err);
+    found = image_entry(view, &node, cursor - made, &next, ret, scratch, err);
     if (found == 1)
         *ret_cursor = next + made;
     return found;
@@ -327,7 +387,7 @@ int view_readdir(struct view *view, uint64_t directory, uint64_t cursor, uint64_
 
 /* ---- content ---------------------------------------------------------------------------- */
 
-char *view_readlink(struct view *view, uint64_t number, struct romsim_error *err)
+char *romsim_view_readlink(struct romsim_view *view, uint64_t number, struct romsim_error *err)
 {
     struct view_node node;
 
@@ -340,13 +400,13 @@ char *view_readlink(struct view *view, uint64_t number, struct romsim_error *err
     return romsim_erofs_readlink(node.image, &node.inode, err);
 }
 
-void view_data_release(struct view_data *data)
+void romsim_view_data_release(struct romsim_view_data *data)
 {
     free(data->buffer);
-    *data = (struct view_data){0};
+    *data = (struct romsim_view_data){0};
 }
 
-static void add_piece(struct view_data *data, const void *bytes, size_t size)
+static void add_piece(struct romsim_view_data *data, const void *bytes, size_t size)
 {
     data->pieces[data->count++] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, /* const */
                                                  .iov_len = size};
@@ -354,7 +414,7 @@ static void add_piece(struct view_data *data, const void *bytes, size_t size)
 }
 
 static void read_device(const struct overlay *device, uint64_t offset, size_t size,
-                        struct view_data *ret)
+                        struct romsim_view_data *ret)
 {
     uint64_t end = romsim_blob_size(device->blob);
 
@@ -365,12 +425,12 @@ static void read_device(const struct overlay *device, uint64_t offset, size_t si
 /* Collects pieces of the image for the whole range.  Returns 1, 0 if a part of the data does not
  * stand in the image as it is, or there are too many pieces, or -1. */
 static int map_pieces(const struct view_node *node, uint64_t offset, size_t size,
-                      struct view_data *ret, struct romsim_error *err)
+                      struct romsim_view_data *ret, struct romsim_error *err)
 {
     while (size > 0) {
         uint64_t position, length;
         const uint8_t *bytes;
-        int mapped = ret->count == VIEW_PIECES_MAX
+        int mapped = ret->count == ROMSIM_VIEW_PIECES_MAX
                          ? 0
                          : romsim_erofs_map(node->image, &node->inode, offset, size, &bytes,
                                             &length, &position, err);
@@ -385,15 +445,15 @@ static int map_pieces(const struct view_node *node, uint64_t offset, size_t size
 }
 
 static int read_copy(const struct view_node *node, uint64_t offset, size_t size,
-                     struct view_data *ret, struct romsim_error *err)
+                     struct romsim_view_data *ret, struct romsim_error *err)
 {
     size_t done;
 
-    *ret = (struct view_data){.buffer = malloc(size)};
+    *ret = (struct romsim_view_data){.buffer = malloc(size)};
     if (!ret->buffer)
         return romsim_error_nomem(err);
     if (romsim_erofs_read(node->image, &node->inode, offset, ret->buffer, size, &done, err) < 0) {
-        view_data_release(ret);
+        romsim_view_data_release(ret);
         return -1;
     }
     add_piece(ret, ret->buffer, done);
@@ -401,7 +461,7 @@ static int read_copy(const struct view_node *node, uint64_t offset, size_t size,
 }
 
 static int read_image(const struct view_node *node, uint64_t offset, size_t size,
-                      struct view_data *ret, struct romsim_error *err)
+                      struct romsim_view_data *ret, struct romsim_error *err)
 {
     int mapped;
 
@@ -416,10 +476,10 @@ static int read_image(const struct view_node *node, uint64_t offset, size_t size
     return read_copy(node, offset, size, ret, err);
 }
 
-int view_read(struct view *view, uint64_t number, uint64_t offset, size_t size,
-              struct view_data *ret, struct romsim_error *err)
+int romsim_view_read(struct romsim_view *view, uint64_t number, uint64_t offset, size_t size,
+                     struct romsim_view_data *ret, struct romsim_error *err)
 {
-    struct view_data data = {0};
+    struct romsim_view_data data = {0};
     struct view_node node;
 
     if (view_get(view, number, &node, err) < 0)
@@ -434,10 +494,11 @@ int view_read(struct view *view, uint64_t number, uint64_t offset, size_t size,
     return 0;
 }
 
-int view_xattr(struct view *view, uint64_t number, uint64_t *cursor, struct romsim_xattr *ret,
-               struct romsim_error *err)
+int romsim_view_xattr(struct romsim_view *view, uint64_t number, uint64_t *cursor,
+                      struct romsim_xattr *ret, struct romsim_error *err)
 {
     struct view_node node;
+    int found;
 
     if (view_get(view, number, &node, err) < 0)
         return -1;
@@ -445,24 +506,36 @@ int view_xattr(struct view *view, uint64_t number, uint64_t *cursor, struct roms
         return 0;
     if (node.inode.xattr_size == XATTR_HEADER_SIZE)
         return romsim_error_set(err, EOPNOTSUPP, "an area for xattrs without room for one");
-    return romsim_erofs_xattr(node.image, &node.inode, cursor, ret, err);
+    while ((found = romsim_erofs_xattr(node.image, &node.inode, cursor, ret, err)) == 1) {
+        if (!view->layered[node.index] ||
+            strncmp(ret->name, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) != 0)
+            break;
+        romsim_xattr_release(ret);
+    }
+    return found;
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */
 
-struct view *view_new(const struct romsim_layout *layout, bool drives_only,
-                      struct romsim_error *err)
+struct romsim_view *romsim_view_new(const struct romsim_layout *layout, bool drives_only,
+                                    struct romsim_error *err)
 {
-    CLEANUP(cleanup_view_free) struct view *view = calloc(1, sizeof(*view));
+    CLEANUP(cleanup_romsim_view_free) struct romsim_view *view = calloc(1, sizeof(*view));
 
     if (!view) {
         romsim_error_nomem(err);
         return NULL;
     }
-    return overlay_build(view, layout, drives_only, err) < 0 ? NULL : STEAL_POINTER(&view);
+    if (overlay_start(view, layout, drives_only, err) < 0)
+        return NULL;
+    for (size_t i = 0; !drives_only && i < layout->mount_count; i++)
+        if (overlay_mount(view, layout, i, NULL, err) < 0)
+            return NULL;
+    overlay_finish(view);
+    return STEAL_POINTER(&view);
 }
 
-void view_free(struct view *view)
+void romsim_view_free(struct romsim_view *view)
 {
     if (!view)
         return;
@@ -472,5 +545,8 @@ void view_free(struct view *view)
     for (size_t i = 0; i < view->image_count; i++)
         romsim_erofs_close(view->images[i]);
     free(view->images);
+    free(view->layered);
+    free(view->layered_later);
+    free(view->etc);
     free(view);
 }

@@ -19,13 +19,15 @@
  *
  * What the guest's kernel and init put over the image is shown as the guest has it: dev/ hides the
  * image's own /dev (a devtmpfs does so there), and has the ROM devices only.  /proc and /sys are
- * as in the image: what the guest mounts there is not the instance's content.
+ * as in the image: what the guest mounts there is not the instance's content.  The root, and a ROM
+ * in which a mount point had to be made, are the lower layer of an overlayfs in the guest: its
+ * whiteouts (character devices 0:0) and its xattrs are not there.
  *
  * A view is immutable: all functions may be called by many threads at once.  Errors: EUCLEAN for
  * a damaged image, else what the reader says; a number that cannot be is ESTALE.
  */
-#ifndef ROMSIM_FUSE_VIEW_H
-#define ROMSIM_FUSE_VIEW_H
+#ifndef ROMSIM_VIEW_H
+#define ROMSIM_VIEW_H
 
 #include <romsim/erofs.h>
 #include <romsim/error.h>
@@ -37,37 +39,38 @@
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 
-enum { VIEW_ROOT = 1 };
+enum { ROMSIM_VIEW_ROOT = 1 };
 
 /* What a name in a damaged directory may lead to: no node has this number. */
-#define VIEW_NOWHERE ((UINT64_C(1) << 52) - 1)
+#define ROMSIM_VIEW_NOWHERE ((UINT64_C(1) << 52) - 1)
 
-struct view;
+struct romsim_view;
 
 /* The view of a layout, or of its dev/ alone.  Mounts whose ROM is no EROFS image are left out
  * (the layout's warnings say so).  Takes references to the blobs and does not need the layout any
  * more.  NULL on failure: a ROM's image that cannot be read, an `at` on something that is no
  * directory. */
-struct view *view_new(const struct romsim_layout *layout, bool drives_only,
-                      struct romsim_error *err);
+struct romsim_view *romsim_view_new(const struct romsim_layout *layout, bool drives_only,
+                                    struct romsim_error *err);
 
 /* Accepts NULL. */
-void view_free(struct view *view);
+void romsim_view_free(struct romsim_view *view);
 
-DEFINE_CLEANUP(struct view, view_free)
+DEFINE_CLEANUP(struct romsim_view, romsim_view_free)
 
 /* Attributes, st_dev apart.  Returns 0 or -1. */
-int view_stat(struct view *view, uint64_t node, struct stat *ret, struct romsim_error *err);
+int romsim_view_stat(struct romsim_view *view, uint64_t node, struct stat *ret,
+                     struct romsim_error *err);
 
 /* The node of a name in a directory.  Returns 1, 0 if there is none, or -1. */
-int view_lookup(struct view *view, uint64_t directory, const char *name, uint64_t *ret_node,
-                struct romsim_error *err);
+int romsim_view_lookup(struct romsim_view *view, uint64_t directory, const char *name,
+                       uint64_t *ret_node, struct romsim_error *err);
 
 /* The index of the device that a node is of; 0, the root, for what the view adds. */
-unsigned view_device(const struct view *view, uint64_t node);
+unsigned romsim_view_device(const struct romsim_view *view, uint64_t node);
 
-struct view_entry {
-    uint64_t node;    /* or VIEW_NOWHERE */
+struct romsim_view_entry {
+    uint64_t node;    /* or ROMSIM_VIEW_NOWHERE */
     const char *name; /* not NUL-terminated; valid until `scratch` is used again */
     size_t name_size;
     mode_t type; /* S_IFREG, ..., as the directory says; 0 if it does not */
@@ -78,34 +81,36 @@ struct view_entry {
  * The entry of a directory at `cursor` and the cursor behind it: 0 starts, with "." and "..";
  * any value is safe.  `scratch` has ROMSIM_EROFS_BLOCK_MAX bytes.  Returns 1, 0 at the end, or -1.
  */
-int view_readdir(struct view *view, uint64_t directory, uint64_t cursor, uint64_t *ret_cursor,
-                 struct view_entry *ret, void *scratch, struct romsim_error *err);
+int romsim_view_readdir(struct romsim_view *view, uint64_t directory, uint64_t cursor,
+                        uint64_t *ret_cursor, struct romsim_view_entry *ret, void *scratch,
+                        struct romsim_error *err);
 
 /* A symlink's target, malloc'ed; NULL on failure, EINVAL if it is no symlink. */
-char *view_readlink(struct view *view, uint64_t node, struct romsim_error *err);
+char *romsim_view_readlink(struct romsim_view *view, uint64_t node, struct romsim_error *err);
 
 /* Bytes of a file: pieces of the images where they stand there as they are, else of a buffer. */
-enum { VIEW_PIECES_MAX = 16 };
+enum { ROMSIM_VIEW_PIECES_MAX = 16 };
 
-struct view_data {
-    struct iovec pieces[VIEW_PIECES_MAX];
+struct romsim_view_data {
+    struct iovec pieces[ROMSIM_VIEW_PIECES_MAX];
     int count;
     size_t size; /* of all pieces */
     void *buffer;
 };
 
 /* Reads up to `size` bytes at `offset` of a regular file; fewer only at its end.  Returns 0 or -1;
- * after a 0 the caller gives *ret back with view_data_release(). */
-int view_read(struct view *view, uint64_t node, uint64_t offset, size_t size, struct view_data *ret,
-              struct romsim_error *err);
-void view_data_release(struct view_data *data);
+ * after a 0 the caller gives *ret back with romsim_view_data_release(). */
+int romsim_view_read(struct romsim_view *view, uint64_t node, uint64_t offset, size_t size,
+                     struct romsim_view_data *ret, struct romsim_error *err);
+void romsim_view_data_release(struct romsim_view_data *data);
 
 /* The xattrs of a node one by one, as romsim_erofs_xattr().  Returns 1, 0 after the last, or -1. */
-int view_xattr(struct view *view, uint64_t node, uint64_t *cursor, struct romsim_xattr *ret,
-               struct romsim_error *err);
+int romsim_view_xattr(struct romsim_view *view, uint64_t node, uint64_t *cursor,
+                      struct romsim_xattr *ret, struct romsim_error *err);
 
 /* The sizes of the image that a node is in, as the kernel's EROFS gives them, with no file left
  * free instead of a huge number of them. */
-int view_statfs(struct view *view, uint64_t node, struct statvfs *ret, struct romsim_error *err);
+int romsim_view_statfs(struct romsim_view *view, uint64_t node, struct statvfs *ret,
+                       struct romsim_error *err);
 
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * targets.c: where each mount of a layout is, with all links followed.
+ *
+ * This is found once, here, on the view that the host shows: the guest is told the result, and has
+ * no links to follow.  So the two cannot disagree, and what cannot be is known before a boot.
+ */
+#include "targets.h"
+
+#include "overlay.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+
+static bool complain(const struct romsim_mount *mount, const struct romsim_instance *instance,
+                     struct romsim_error *error, struct romsim_diagnostics *diagnostics)
+{
+    if (error->errnum == EXDEV)
+        romsim_error_hint(error, "nothing can be mounted in /dev, /proc and /sys, and no link on "
+                                 "the way may lead through them");
+    error->place = instance->roms[mount->device - 1].at_place;
+    romsim_diagnostics_add(diagnostics, error, 0);
+    return false;
+}
+
+/* Is `path` the same as `parent`, or beneath it? */
+static bool is_within(const char *path, const char *parent)
+{
+    size_t size = strlen(parent);
+
+    return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+/* The same `at` twice is an error (sim/instance), but links can lead two to one place. */
+static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
+                           const struct romsim_instance *instance,
+                           struct romsim_diagnostics *diagnostics)
+{
+    const struct romsim_mount *mount = &layout->mounts[index];
+    struct romsim_error warning;
+
+    for (size_t i = 0; i < index; i++) {
+        const struct romsim_mount *before = &layout->mounts[i];
+
+        if (!before->target || !is_within(before->target, mount->target))
+            continue;
+        romsim_error_set(&warning, 0, "the ROM at '%s' hides the one at '%s': links lead to %s",
+                         QUOTE(mount->path), QUOTE(before->path),
+                         strcmp(before->target, mount->target) == 0 ? "the same place"
+                                                                    : "a place inside of it");
+        warning.place = instance->roms[mount->device - 1].at_place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+    }
+}
+
+bool targets_find(struct romsim_layout *layout, const struct romsim_instance *instance,
+                  struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP(cleanup_romsim_view_free) struct romsim_view *view = calloc(1, sizeof(*view));
+    struct romsim_error error;
+    bool good = true;
+
+    if (!view)
+        romsim_error_nomem(&error);
+    if (!view || overlay_start(view, layout, false, &error) < 0) {
+        error.place = instance->image_place;
+        romsim_diagnostics_add(diagnostics, &error, 0);
+        return false;
+    }
+    for (size_t i = 0; i < layout->mount_count; i++) {
+        struct romsim_mount *mount = &layout->mounts[i];
+        int mounted = overlay_mount(view, layout, i, &mount->target, &error);
+
+        if (mounted < 0)
+            good = complain(mount, instance, &error, diagnostics);
+        if (mounted > 0)
+            warn_of_hidden(layout, i, instance, diagnostics);
+    }
+    return good;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* targets.h: where each mount of a layout is. */
+#ifndef ROMSIM_LAYOUT_TARGETS_H
+#define ROMSIM_LAYOUT_TARGETS_H
+
+#include <romsim/layout.h>
+
+#include <stdbool.h>
+
+/* Sets the targets of all mounts.  An `at` that the guest could not mount at is an error, with its
+ * place; one that hides another ROM is a warning.  False if there was an error. */
+bool targets_find(struct romsim_layout *layout, const struct romsim_instance *instance,
+                  struct romsim_diagnostics *diagnostics);
+
+#endif
