@@ -429,6 +429,9 @@ static void read_yaml(struct document *document, size_t base, const struct mista
         mistake = json && json->reached >= attempt.mistake.reached ? json : &attempt.mistake;
         if (json)
             document->root_count = 0;
+    } else if (json && attempt.result == READING_DONE) {
+        document->is_flow_yaml = true;
+        document->json_mistake = *json;
     }
     attempt_report(document, &attempt, mistake, diagnostics);
     romsim_diagnostics_clear(&attempt.diagnostics);
@@ -449,12 +452,10 @@ void document_read(struct document *document, struct romsim_diagnostics *diagnos
         return;
     }
     attempt_read(document, json_read, base, &json);
-    if (json.result == READING_MISTAKE) {
+    if (json.result == READING_MISTAKE)
         read_yaml(document, base, &json.mistake, diagnostics);
-    } else {
-        document->is_json = true;
+    else
         attempt_report(document, &json, NULL, diagnostics);
-    }
     romsim_diagnostics_clear(&json.diagnostics);
 }
 
@@ -505,7 +506,7 @@ const struct node *document_root(const struct document *document, size_t index)
     return document->roots[index];
 }
 
-bool document_is_json(const struct document *document)
+const struct mistake *document_json_mistake(const struct document *document)
 {
-    return document->is_json;
+    return document->is_flow_yaml ? &document->json_mistake : NULL;
 }

@@ -76,9 +76,6 @@ void document_read(struct document *document, struct romsim_diagnostics *diagnos
 size_t document_root_count(const struct document *document);
 const struct node *document_root(const struct document *document, size_t index);
 
-/* Was the text read by JSON's rules? */
-bool document_is_json(const struct document *document);
-
 /* Fills *ret with the place of a byte of the text. */
 void document_place(const struct document *document, size_t offset, struct romsim_place *ret);
 
@@ -112,6 +109,10 @@ struct mistake {
     size_t offset;
     size_t reached; /* how far the reader had come when it saw it */
 };
+
+/* What JSON's rules find wrong with a text that begins as JSON does and was read as YAML without
+ * a mistake; NULL for all others. */
+const struct mistake *document_json_mistake(const struct document *document);
 
 enum reading {
     READING_DONE,

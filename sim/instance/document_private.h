@@ -15,8 +15,9 @@ struct document {
     const char *name;
     const char *text;
     size_t size;
-    bool is_json;
     bool last_wins; /* of members with one name */
+    bool is_flow_yaml;
+    struct mistake json_mistake; /* of flow YAML */
     const struct node **roots;
     size_t root_count, root_capacity;
     struct chunk *chunks;

@@ -175,11 +175,27 @@ void diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first)
               sizeof(*diagnostics->entries), compare_places);
 }
 
+/* Who writes a { first means JSON, which he may send to the API next. */
+static void warn_of_flow(struct load *load)
+{
+    const struct mistake *mistake = document_json_mistake(load->document);
+    struct romsim_error warning;
+
+    if (!mistake)
+        return;
+    romsim_error_set(&warning, EINVAL,
+                     "the text begins as JSON does, but it is YAML: the API would "
+                     "refuse it here");
+    romsim_error_hint(&warning, "in JSON: %s", mistake->error.message);
+    document_warn(load->document, mistake->offset, &warning, load->diagnostics);
+}
+
 static int parse_document(struct load *load, struct document *document, size_t errors_before)
 {
     struct romsim_diagnostics *diagnostics = load->diagnostics;
 
     document_read(document, diagnostics);
+    warn_of_flow(load);
     if (diagnostics->errors == errors_before || document_root_count(document) > 0)
         load_roots(load);
     check_names(load);

@@ -249,6 +249,38 @@ START_TEST(flow_yaml_that_is_no_json_is_read_as_yaml)
 }
 END_TEST
 
+START_TEST(yaml_that_begins_as_json_is_warned_of)
+{
+    static const struct {
+        const char *text;
+        unsigned line, column; /* 0: no warning */
+    } texts[] = {
+        {"{image: x}", 1, 2},
+        {"{\"image\": \"x\",}", 1, 15},
+        {"{'image': x}", 1, 2},
+        {" \n[{\"image\": \"x\",\n\"args\": [a]}]", 3, 10},
+        {"{\"image\": \"x\"} # comment", 1, 16},
+        {"{\"image\": \"x\"}\n---\n{\"image\": \"y\"}", 2, 1},
+        {"{\"image\": \"x\"}", 0, 0},
+        {"[{\"image\": \"x\"}]\n", 0, 0},
+        {"image: x\nenv: {A: b}", 0, 0},
+        {"- {image: x}", 0, 0},
+        {"# {\nimage: x", 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        accept(texts[i].text);
+        ck_assert_msg(diagnostics.warnings == (texts[i].line > 0), "%s", texts[i].text);
+        if (texts[i].line == 0)
+            continue;
+        ck_assert_ptr_nonnull(
+            strstr(diagnostics.entries[0].error.message, "the API would refuse it"));
+        ck_assert_uint_eq(diagnostics.entries[0].error.place.line, texts[i].line);
+        ck_assert_uint_eq(diagnostics.entries[0].error.place.column, texts[i].column);
+    }
+}
+END_TEST
+
 START_TEST(text_data_may_have_any_character_of_json)
 {
     const struct romsim_instance *i = accept(
@@ -707,13 +739,14 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           anchors_and_aliases_work, a_null_member_is_an_absent_one,
           plain_scalars_of_yaml_are_the_text_that_was_written, explicit_tags_say_what_a_scalar_is,
           numbers_may_have_yamls_other_radixes, json_surrogate_pairs_are_one_character,
-          flow_yaml_that_is_no_json_is_read_as_yaml, text_data_may_have_any_character_of_json,
-          base64_in_a_block_scalar_may_have_line_breaks, an_empty_file_is_a_file,
-          an_inline_rom_holds_one_mebibyte, the_limit_of_an_inline_rom_counts_decoded_bytes,
-          sixteen_files_and_no_more, a_request_has_eight_mebibytes,
-          nine_plugins_are_too_many_beside_eight_roms, each_limit_can_be_changed,
-          names_have_1_to_63_of_their_characters, an_at_may_lie_in_another_and_over_directories,
-          file_paths_that_only_look_bad_are_accepted, a_name_is_derived_from_at_for_the_flag_only,
+          flow_yaml_that_is_no_json_is_read_as_yaml, yaml_that_begins_as_json_is_warned_of,
+          text_data_may_have_any_character_of_json, base64_in_a_block_scalar_may_have_line_breaks,
+          an_empty_file_is_a_file, an_inline_rom_holds_one_mebibyte,
+          the_limit_of_an_inline_rom_counts_decoded_bytes, sixteen_files_and_no_more,
+          a_request_has_eight_mebibytes, nine_plugins_are_too_many_beside_eight_roms,
+          each_limit_can_be_changed, names_have_1_to_63_of_their_characters,
+          an_at_may_lie_in_another_and_over_directories, file_paths_that_only_look_bad_are_accepted,
+          a_name_is_derived_from_at_for_the_flag_only,
           all_errors_of_a_file_come_in_one_pass_from_top_to_bottom,
           what_other_tools_call_it_is_understood,
           documents_before_a_mistake_of_syntax_are_checked_too,
