@@ -64,11 +64,11 @@ void romsim_blob_forget(const struct romsim_blob *blob, uint64_t offset, uint64_
  */
 int romsim_blob_fd(const struct romsim_blob *blob, uint64_t *ret_offset);
 
-/* The SHA-256 of all bytes; computed once, at the first call. */
-const uint8_t *romsim_blob_sha256(struct romsim_blob *blob);
-
-/* The same as 64 hexadecimal digits. */
+/* The SHA-256 of all bytes as 64 hexadecimal digits; computed once, at the first call. */
 const char *romsim_blob_sha256_hex(struct romsim_blob *blob);
+
+/* The digest of the bytes, by the algorithm of the valid digest `like` (romsim/digest.h). */
+void romsim_blob_digest(struct romsim_blob *blob, const char *like, char ret[ROMSIM_DIGEST_SIZE]);
 
 /*
  * An anonymous file to fill and then turn into a blob with romsim_blob_take_fd(): a memfd for

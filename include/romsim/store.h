@@ -4,7 +4,7 @@
  *
  *     $XDG_DATA_HOME/romsim/oci/oci-layout
  *     $XDG_DATA_HOME/romsim/oci/index.json              one manifest a name
- *     $XDG_DATA_HOME/romsim/oci/blobs/sha256/<hex>      immutable once there
+ *     $XDG_DATA_HOME/romsim/oci/blobs/sha256/<hex>      immutable once there (and sha512)
  *     $XDG_DATA_HOME/romsim/oci/lock-use, lock-index    see below
  *
  * Theory of operation: a blob is written to a file without a name and gets its name when it is
@@ -55,16 +55,16 @@ int romsim_store_add(struct romsim_store *store, struct romsim_blob *blob,
 typedef void romsim_copied(void *context, uint64_t bytes);
 
 /* The same for `size` bytes at `offset` of a file, which are read once and have to have the digest
- * `sha256` (EUCLEAN: then nothing is left of them). */
+ * `digest` (EUCLEAN: then nothing is left of them). */
 int romsim_store_add_file(struct romsim_store *store, int fd, uint64_t offset, uint64_t size,
-                          const char *sha256, romsim_copied *copied, void *context,
+                          const char *digest, romsim_copied *copied, void *context,
                           struct romsim_error *err);
 
 /* A name of the store and the manifest (or index) that it leads to. */
 struct romsim_store_name {
     char *name; /* owned, with its tag: "my-org/app:latest" */
     char *media_type;
-    char sha256[ROMSIM_SHA256_HEX_SIZE];
+    char digest[ROMSIM_DIGEST_SIZE];
     uint64_t size;
 };
 
@@ -90,7 +90,7 @@ void romsim_store_name_release(struct romsim_store_name *name);
 
 /* Gives a manifest that is in the store a name; one that the name had is forgotten. */
 int romsim_store_tag(struct romsim_store *store, const char *name, const char *media_type,
-                     const char *sha256, uint64_t size, struct romsim_error *err);
+                     const char *digest, uint64_t size, struct romsim_error *err);
 
 /* Takes a name away; the blobs stay until gc.  ENOENT if there is no such name. */
 int romsim_store_untag(struct romsim_store *store, const char *name, struct romsim_error *err);
@@ -108,14 +108,14 @@ int romsim_store_gc(struct romsim_store *store, uint64_t *ret_blobs, uint64_t *r
 struct romsim_image_layer {
     const char *role; /* "layer", "rom", "kernel", "root" */
     char media_type[128];
-    char sha256[ROMSIM_SHA256_HEX_SIZE]; /* "" in a docker-archive */
+    char digest[ROMSIM_DIGEST_SIZE]; /* "" in a docker-archive */
     uint64_t size;
 };
 
 /* What an image's manifest and config say. */
 struct romsim_image_info {
-    char *name;                          /* the name that was found, or the reference; owned */
-    char sha256[ROMSIM_SHA256_HEX_SIZE]; /* of the manifest (of a docker-archive: the config) */
+    char *name;                      /* the name that was found, or the reference; owned */
+    char digest[ROMSIM_DIGEST_SIZE]; /* of the manifest (of a docker-archive: the config) */
     char os[32], architecture[32], variant[16]; /* variant: "v3", or "" */
     bool is_rom;
     uint64_t size; /* of all layers as they are stored */

@@ -32,12 +32,11 @@ struct romsim_blob {
     uint64_t offset;            /* of the blob in the file behind fd */
     struct romsim_blob *parent; /* of a slice: owns the mapping and fd */
     pthread_mutex_t digest_lock;
-    bool has_digest;
-    uint8_t digest[ROMSIM_SHA256_SIZE];
-    char digest_hex[ROMSIM_SHA256_HEX_SIZE];
+    char sha256[ROMSIM_DIGEST_SIZE]; /* "sha256:..."; "": not yet computed */
 };
 
 static const uint8_t no_bytes[1];
+static const char sha256_prefix[] = "sha256:";
 
 enum { DIGEST_PIECE = 8 << 20 };
 
@@ -332,59 +331,56 @@ static bool piece_is_hole(const struct romsim_blob *blob, uint64_t at, uint64_t 
     return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + at + size;
 }
 
-static void digest_zeros(struct romsim_sha256 *sha256, uint64_t size)
+static void digest_zeros(struct romsim_digest *digest, uint64_t size)
 {
     static const uint8_t zeros[64 * 1024];
     uint64_t step;
 
     for (; size > 0; size -= step) {
         step = min_u64(size, sizeof(zeros));
-        romsim_sha256_update(sha256, zeros, step);
+        romsim_digest_update(digest, zeros, step);
     }
 }
 
 /* Fails only without memory for libcrypto's 200 bytes; there is nothing sane to go on with then,
  * and a wrong digest must never be handed out. */
-static void compute_digest(struct romsim_blob *blob)
+static void compute_digest(const struct romsim_blob *blob, const char *like,
+                           char ret[ROMSIM_DIGEST_SIZE])
 {
-    struct romsim_sha256 *sha256 = romsim_sha256_new();
+    struct romsim_digest *digest = romsim_digest_new(like);
     uint64_t piece;
 
-    if (!sha256)
+    if (!digest)
         abort();
     for (uint64_t at = 0; at < blob->size; at += piece) {
         piece = min_u64(blob->size - at, DIGEST_PIECE);
         if (piece_is_hole(blob, at, piece)) {
-            digest_zeros(sha256, piece);
+            digest_zeros(digest, piece);
             continue;
         }
-        romsim_sha256_update(sha256, blob->bytes + at, piece);
+        romsim_digest_update(digest, blob->bytes + at, piece);
         if (blob->size > 4 * DIGEST_PIECE)
             romsim_blob_forget(blob, at, piece);
     }
-    romsim_sha256_final(sha256, blob->digest);
-    romsim_sha256_free(sha256);
-}
-
-static void ensure_digest(struct romsim_blob *blob)
-{
-    pthread_mutex_lock(&blob->digest_lock);
-    if (!blob->has_digest) {
-        compute_digest(blob);
-        romsim_text_hex(blob->digest, sizeof(blob->digest), blob->digest_hex);
-        blob->has_digest = true;
-    }
-    pthread_mutex_unlock(&blob->digest_lock);
-}
-
-const uint8_t *romsim_blob_sha256(struct romsim_blob *blob)
-{
-    ensure_digest(blob);
-    return blob->digest;
+    romsim_digest_final(digest, ret);
+    romsim_digest_free(digest);
 }
 
 const char *romsim_blob_sha256_hex(struct romsim_blob *blob)
 {
-    ensure_digest(blob);
-    return blob->digest_hex;
+    pthread_mutex_lock(&blob->digest_lock);
+    if (!*blob->sha256)
+        compute_digest(blob, sha256_prefix, blob->sha256);
+    pthread_mutex_unlock(&blob->digest_lock);
+    return romsim_digest_hex(blob->sha256);
+}
+
+void romsim_blob_digest(struct romsim_blob *blob, const char *like, char ret[ROMSIM_DIGEST_SIZE])
+{
+    if (strncmp(like, sha256_prefix, strlen(sha256_prefix)) != 0) {
+        compute_digest(blob, like, ret);
+        return;
+    }
+    romsim_blob_sha256_hex(blob);
+    memcpy(ret, blob->sha256, sizeof(blob->sha256));
 }

@@ -25,7 +25,7 @@ static int run_tag(const struct cli_args *args)
     if (found <= 0)
         return cli_report(&error);
     status =
-        romsim_store_tag(store, args->operands[1], name.media_type, name.sha256, name.size, &error);
+        romsim_store_tag(store, args->operands[1], name.media_type, name.digest, name.size, &error);
     romsim_store_name_release(&name);
     return status < 0 ? cli_report(&error) : CLI_OK;
 }

@@ -64,9 +64,8 @@ static int import(struct romsim_store *store, const struct cli_args *args)
     if (status < 0)
         cli_report(&error);
     else
-        cli_note("imported %s, %s of %zu layer%s, sha256:%.12s", QUOTE(name.name),
-                 SIZE_TEXT(info.size), info.layer_count, info.layer_count == 1 ? "" : "s",
-                 info.sha256);
+        cli_note("imported %s, %s of %zu layer%s, %.19s", QUOTE(name.name), SIZE_TEXT(info.size),
+                 info.layer_count, info.layer_count == 1 ? "" : "s", info.digest);
     romsim_store_name_release(&name);
     return status < 0 ? CLI_FAILED : CLI_OK;
 }

@@ -23,11 +23,8 @@ static const char *kind_of(const struct romsim_image_info *info)
 
 static json_t *summary_json(const char *name, const struct romsim_image_info *info)
 {
-    char digest[ROMSIM_SHA256_HEX_SIZE + 8];
-
-    snprintf(digest, sizeof(digest), "sha256:%s", info->sha256);
     return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s*}", "name", name, "kind", kind_of(info),
-                     "digest", digest, "size", (json_int_t)info->size, "os", info->os,
+                     "digest", info->digest, "size", (json_int_t)info->size, "os", info->os,
                      "architecture", info->architecture, "variant",
                      *info->variant ? info->variant : NULL);
 }
@@ -58,7 +55,7 @@ static void list_image(struct listing *listing, const struct romsim_store_name *
         return;
     }
     platform_text(info, platform);
-    snprintf(digest, sizeof(digest), "%.12s", info->sha256);
+    snprintf(digest, sizeof(digest), "%.12s", romsim_digest_hex(info->digest));
     cli_table_row(listing->table, cells);
 }
 
@@ -120,13 +117,10 @@ static json_t *inspect_json(const struct romsim_image_info *info)
 
     for (size_t i = 0; i < info->layer_count; i++) {
         const struct romsim_image_layer *layer = &info->layers[i];
-        char digest[ROMSIM_SHA256_HEX_SIZE + 8] = "";
 
-        if (layer->sha256[0])
-            snprintf(digest, sizeof(digest), "sha256:%s", layer->sha256);
         json_array_append_new(layers, json_pack("{s:s, s:s, s:s, s:I}", "role", layer->role,
-                                                "mediaType", layer->media_type, "digest", digest,
-                                                "size", (json_int_t)layer->size));
+                                                "mediaType", layer->media_type, "digest",
+                                                layer->digest, "size", (json_int_t)layer->size));
     }
     json_object_set_new(json, "layers", layers);
     json_object_set_new(json, "entrypoint", strings_json(&info->entrypoint));
@@ -150,8 +144,8 @@ static void print_info(const struct romsim_image_info *info)
     char platform[96];
 
     platform_text(info, platform);
-    printf("%-12s%s\n%-12s%s\n%-12s%s\n%-12ssha256:%s\n%-12s%s\n", "image", QUOTE(info->name),
-           "kind", kind_of(info), "platform", QUOTE(platform), "digest", info->sha256, "size",
+    printf("%-12s%s\n%-12s%s\n%-12s%s\n%-12s%s\n%-12s%s\n", "image", QUOTE(info->name), "kind",
+           kind_of(info), "platform", QUOTE(platform), "digest", info->digest, "size",
            SIZE_TEXT(info->size));
     print_strings("entrypoint", &info->entrypoint);
     print_strings("cmd", &info->cmd);
@@ -164,7 +158,7 @@ static void print_info(const struct romsim_image_info *info)
         char digest[13];
         const char *cells[] = {layer->role, SIZE_TEXT(layer->size), digest, layer->media_type};
 
-        snprintf(digest, sizeof(digest), "%.12s", layer->sha256);
+        snprintf(digest, sizeof(digest), "%.12s", romsim_digest_hex(layer->digest));
         cli_table_row(table, cells);
     }
     cli_table_print(table);

@@ -155,7 +155,7 @@ static int pack(const struct cli_args *args, const struct romsim_pack_options *p
         return cli_report(&err);
     blob = romsim_image_pack(args->operands[0], pack_options, fcntl(output.fd, F_DUPFD_CLOEXEC, 3),
                              &result, &err);
-    if (!blob || !romsim_blob_sha256(blob) || output_commit(&output, &err) < 0)
+    if (!blob || !romsim_blob_sha256_hex(blob) || output_commit(&output, &err) < 0)
         return cli_report(&err);
     print_notes(pack_options, &result);
     return cli_has(args, "json") ? print_json(path, blob, &result)

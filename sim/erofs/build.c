@@ -27,7 +27,7 @@ static bool is_small(const struct romsim_tree *tree)
 
 static void *compute_digest(void *blob)
 {
-    romsim_blob_sha256(blob);
+    romsim_blob_sha256_hex(blob);
     return NULL;
 }
 

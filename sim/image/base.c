@@ -118,8 +118,8 @@ static int base_from_blob(struct romsim_blob *blob, const char *name, const stru
         return base_from_image(blob, name, ret, err);
     if (form != FORM_TAR && form != FORM_CPIO && !image_form_is_compressed(form))
         return unusable_base(form, name, err);
-    if (!key &&
-        cache_key_make("archive", romsim_blob_sha256(blob), ROMSIM_SHA256_SIZE, &content, err) < 0)
+    if (!key && cache_key_make("archive", romsim_blob_sha256_hex(blob), ROMSIM_SHA256_HEX_SIZE,
+                               &content, err) < 0)
         return -1;
     return base_from_archive(blob, name, key ? key : &content, ret, err);
 }
@@ -174,7 +174,7 @@ static int base_from_oci(const struct reference *reference, struct romsim_base_i
     int found = oci_open(reference, &source, &image, err);
 
     if (found > 0 && oci_base(source, &image, ret, err) < 0)
-        return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
+        return oci_failed(reference, err);
     return found;
 }
 

@@ -437,7 +437,7 @@ int romsim_build_to_store(const struct romsim_build *build, const char *name,
         if (romsim_store_add(store, build->bundle.blobs.items[i], err) < 0)
             return -1;
     return romsim_store_tag(store, name, json_string_value(json_object_get(top, "mediaType")),
-                            oci_bundle_digest(&build->bundle) + strlen("sha256:"),
+                            oci_bundle_digest(&build->bundle),
                             (uint64_t)json_integer_value(json_object_get(top, "size")), err);
 }
 

@@ -136,6 +136,17 @@ int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct rom
     return 1;
 }
 
+void cache_link(const struct cache_key *key, const struct cache_key *second)
+{
+    CLEANUP_FD int folder = open_folder(NULL);
+    char from[80], to[80];
+
+    root_name(key, from);
+    root_name(second, to);
+    if (folder >= 0 && linkat(folder, from, folder, to, 0) < 0)
+        return; /* the next time its layers are checked again */
+}
+
 /* A file to write a root to: without a name where the file system can, else with one that says
  * that it is not finished and a lock that says that somebody is at it. */
 static int open_new(int folder, char ret_name[32], struct romsim_error *err)

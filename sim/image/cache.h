@@ -10,9 +10,10 @@
  * killed.  Two commands that want the same root wait for each other by a lock of the kernel's,
  * which dies with its holder.  A root that cannot be kept is used all the same.
  *
- * Keys are SHA-256 in hexadecimal: of the plain layers' digests for an image, of what stat() says
- * of an archive or of all entries of a directory; where that is not safe (cache_time_is_safe()),
- * of an archive's content, and a directory's root is not kept.
+ * Keys are SHA-256 in hexadecimal: of the layers' descriptors for an image (and of their plain
+ * digests, so that an image has one root however it came: two names of one file), of what stat()
+ * says of an archive or of all entries of a directory; where that is not safe
+ * (cache_time_is_safe()), of an archive's content, and a directory's root is not kept.
  */
 #ifndef ROMSIM_IMAGE_CACHE_H
 #define ROMSIM_IMAGE_CACHE_H
@@ -47,6 +48,9 @@ int cache_lock(const struct cache_key *key, struct romsim_error *err);
 
 /* The root that is kept under a key: 1 and *ret, 0 if there is none, -1. */
 int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err);
+
+/* Gives the root that is kept under `key` a second one, if it can. */
+void cache_link(const struct cache_key *key, const struct cache_key *second);
 
 /* Builds a root from a tree, verified, and keeps it under `key` (NULL: does not keep it). */
 struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,

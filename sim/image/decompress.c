@@ -84,8 +84,6 @@ static int copy_stream(struct decoder *decoder, struct romsim_blob *blob, int fd
             forgotten = decoder_position(decoder);
         }
     }
-    if (status == 0 && end == 0)
-        status = romsim_error_set(err, EUCLEAN, "no data in it");
     if (status < 0)
         return romsim_error_context(err, "'%s' cannot be decompressed", QUOTE(name));
     *ret_size = end;

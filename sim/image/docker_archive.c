@@ -100,15 +100,15 @@ static int read_layers(struct oci_image *image, const json_t *layers, struct rom
 }
 
 /* The config is named by its digest: "<hex>.json" or "blobs/sha256/<hex>". */
-static const char *digest_in_name(const char *path, char hex[ROMSIM_SHA256_HEX_SIZE])
+static const char *digest_in_name(const char *path, char ret[ROMSIM_DIGEST_SIZE])
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
 
     if (strspn(name, "0123456789abcdef") != ROMSIM_SHA256_HEX_SIZE - 1)
         return NULL;
-    snprintf(hex, ROMSIM_SHA256_HEX_SIZE, "%.64s", name);
-    return hex;
+    snprintf(ret, ROMSIM_DIGEST_SIZE, "sha256:%.64s", name);
+    return ret;
 }
 
 static json_t *read_config(struct oci_source *source, const json_t *image,
@@ -116,19 +116,19 @@ static json_t *read_config(struct oci_source *source, const json_t *image,
 {
     const char *path = json_string_value(json_object_get(image, "Config"));
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
-    char hex[ROMSIM_SHA256_HEX_SIZE];
+    char digest[ROMSIM_DIGEST_SIZE];
     const char *expected;
 
     if (!path) {
         romsim_error_set(err, EUCLEAN, "manifest.json names no config");
         return NULL;
     }
-    expected = digest_in_name(path, hex);
+    expected = digest_in_name(path, digest);
     blob = oci_source_file(source, path, UINT64_MAX, expected, err);
     if (!blob)
         return NULL;
     ret->size = romsim_blob_size(blob);
-    snprintf(ret->sha256, sizeof(ret->sha256), "%s", romsim_blob_sha256_hex(blob));
+    romsim_blob_digest(blob, OCI_SHA256, ret->digest);
     snprintf(ret->media_type, sizeof(ret->media_type), "%s", OCI_MEDIA_CONFIG);
     return oci_source_json(source, path, UINT64_MAX, NULL, err);
 }

@@ -52,12 +52,12 @@ static int copy_blob(struct import *import, const struct oci_descriptor *descrip
 {
     CLEANUP_FD int fd = -1;
     uint64_t offset;
-    char path[96];
+    char path[OCI_BLOB_PATH_SIZE];
 
     oci_blob_path(descriptor, path);
     if (oci_source_open(import->source, path, descriptor->size, &fd, &offset, err) < 0)
         return -1;
-    return romsim_store_add_file(import->store, fd, offset, descriptor->size, descriptor->sha256,
+    return romsim_store_add_file(import->store, fd, offset, descriptor->size, descriptor->digest,
                                  piece_copied, import, err);
 }
 
@@ -81,9 +81,9 @@ static int import_oci(struct import *import, struct romsim_error *err)
 
 static json_t *make_descriptor(const char *media_type, struct romsim_blob *blob)
 {
-    char digest[ROMSIM_SHA256_HEX_SIZE + 8];
+    char digest[ROMSIM_DIGEST_SIZE];
 
-    snprintf(digest, sizeof(digest), "sha256:%s", romsim_blob_sha256_hex(blob));
+    romsim_blob_digest(blob, OCI_SHA256, digest);
     return json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", digest, "size",
                      (json_int_t)romsim_blob_size(blob));
 }
@@ -125,21 +125,18 @@ static int add_manifest(struct import *import, struct romsim_error *err)
     CLEANUP_JSON json_t *manifest = NULL;
     CLEANUP_FREE char *text = NULL;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
-    char digest[ROMSIM_SHA256_HEX_SIZE + 8];
 
-    snprintf(digest, sizeof(digest), "sha256:%s", import->image.config.sha256);
-    manifest =
-        json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "mediaType",
-                  OCI_MEDIA_MANIFEST, "config", "mediaType", OCI_MEDIA_CONFIG, "digest", digest,
-                  "size", (json_int_t)import->image.config.size, "layers", import->layers);
+    manifest = json_pack("{s:i, s:s, s:{s:s, s:s, s:I}, s:O}", "schemaVersion", 2, "mediaType",
+                         OCI_MEDIA_MANIFEST, "config", "mediaType", OCI_MEDIA_CONFIG, "digest",
+                         import->image.config.digest, "size", (json_int_t)import->image.config.size,
+                         "layers", import->layers);
     text = manifest ? json_dumps(manifest, JSON_COMPACT) : NULL;
     if (!text)
         return romsim_error_nomem(err);
     blob = romsim_blob_from_bytes(text, strlen(text), err);
     if (!blob || romsim_store_add(import->store, blob, err) < 0)
         return -1;
-    snprintf(import->image.manifest.sha256, sizeof(import->image.manifest.sha256), "%s",
-             romsim_blob_sha256_hex(blob));
+    romsim_blob_digest(blob, OCI_SHA256, import->image.manifest.digest);
     import->image.manifest.size = romsim_blob_size(blob);
     return 0;
 }
@@ -148,7 +145,7 @@ static int import_docker(struct import *import, struct romsim_error *err)
 {
     struct oci_image *image = &import->image;
     CLEANUP_BLOB struct romsim_blob *config = oci_source_file(
-        import->source, image->config_path, image->config.size, image->config.sha256, err);
+        import->source, image->config_path, image->config.size, image->config.digest, err);
 
     import->layers = json_array();
     if (!config || !import->layers)
@@ -173,7 +170,7 @@ static int import_image(struct import *import, const char *name, struct romsim_e
 
     if (status < 0)
         return -1;
-    return romsim_store_tag(import->store, name, OCI_MEDIA_MANIFEST, image->manifest.sha256,
+    return romsim_store_tag(import->store, name, OCI_MEDIA_MANIFEST, image->manifest.digest,
                             image->manifest.size, err);
 }
 

@@ -28,7 +28,7 @@ static int fill_layers(struct oci_source *source, const struct oci_image *image,
 
         to->role = role_names[from->role];
         memcpy(to->media_type, from->descriptor.media_type, sizeof(to->media_type));
-        memcpy(to->sha256, from->descriptor.sha256, sizeof(to->sha256));
+        memcpy(to->digest, from->descriptor.digest, sizeof(to->digest));
         to->size = from->path ? oci_source_size(source, from->path) : from->descriptor.size;
         ret->size += to->size;
     }
@@ -37,7 +37,7 @@ static int fill_layers(struct oci_source *source, const struct oci_image *image,
 
 static void take_config(struct oci_image *image, struct romsim_image_info *ret)
 {
-    memcpy(ret->sha256, image->manifest.sha256, sizeof(ret->sha256));
+    memcpy(ret->digest, image->manifest.digest, sizeof(ret->digest));
     memcpy(ret->os, image->platform.os, sizeof(ret->os));
     memcpy(ret->architecture, image->platform.architecture, sizeof(ret->architecture));
     memcpy(ret->variant, image->platform.variant, sizeof(ret->variant));

@@ -8,9 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
-enum { NEWFILE_MODE = 0666, NEWFILE_TRIES = 1000 };
+enum { NEWFILE_MODE = 0666, NEWFILE_TRIES = 1000, PIECE = 1 << 20 };
 
 static void temporary_name(char ret[40], unsigned number)
 {
@@ -28,6 +29,28 @@ static int open_named(struct newfile *file)
             break;
     }
     return file->fd < 0 ? -1 : 0;
+}
+
+bool newfile_is_there(int folder, const char *name, uint64_t size, const char *digest)
+{
+    CLEANUP_FD int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_FREE uint8_t *piece = malloc(PIECE);
+    char found[ROMSIM_DIGEST_SIZE] = "";
+    struct romsim_digest *running;
+    ssize_t got = -1;
+    struct stat st;
+
+    if (!piece || fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        (uint64_t)st.st_size != size)
+        return false;
+    running = romsim_digest_new(digest);
+    while (running && ((got = read(fd, piece, PIECE)) > 0 || (got < 0 && errno == EINTR)))
+        if (got > 0)
+            romsim_digest_update(running, piece, (size_t)got);
+    if (running && got == 0)
+        romsim_digest_final(running, found);
+    romsim_digest_free(running);
+    return strcmp(found, digest) == 0;
 }
 
 int newfile_open(int folder, const char *folder_name, struct newfile *ret, struct romsim_error *err)

@@ -10,6 +10,8 @@
 
 #include <romsim/blob.h>
 
+#include <stdbool.h>
+
 struct newfile {
     int folder;              /* borrowed */
     const char *folder_name; /* borrowed, for messages */
@@ -22,6 +24,10 @@ struct newfile {
     {                                                                                              \
         .folder = -1, .fd = -1                                                                     \
     }
+
+/* Is there a regular file of the name, with the size and the digest (romsim/digest.h)?  All of it
+ * is read, so that what is damaged is written again. */
+bool newfile_is_there(int folder, const char *name, uint64_t size, const char *digest);
 
 /* Opens a new file in a folder.  `folder_name` is for messages. */
 int newfile_open(int folder, const char *folder_name, struct newfile *ret,

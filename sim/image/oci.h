@@ -5,7 +5,7 @@
  * The documents: OCI image-spec 1.1 (image-layout.md, image-index.md, manifest.md, config.md,
  * layer.md); for docker-archive the `docker save` format; for ROMs cloud-rules §3.
  *
- * Everything is verified on the way: a descriptor's size before a byte is read, the SHA-256 before
+ * Everything is verified on the way: a descriptor's size before a byte is read, the digest before
  * a byte is used.
  */
 #ifndef ROMSIM_IMAGE_OCI_H
@@ -36,6 +36,9 @@ enum {
 #define OCI_ANNOTATION_NAME   "org.opencontainers.image.ref.name"
 #define OCI_ANNOTATION_KERNEL "org.unikraft.kernel.image"
 #define OCI_ANNOTATION_INITRD "org.unikraft.kernel.initrd"
+
+/* The algorithm of the digests that romsim makes. */
+#define OCI_SHA256 "sha256:"
 
 static inline void cleanup_json(json_t **json)
 {
@@ -71,19 +74,19 @@ int oci_source_open(struct oci_source *source, const char *path, uint64_t size, 
 uint64_t oci_source_size(struct oci_source *source, const char *path);
 
 /* The bytes of a file of the layout.  `size` (UINT64_MAX: any) is compared before they are read;
- * `sha256` (hexadecimal, or NULL) after. */
+ * `digest` (or NULL) after. */
 struct romsim_blob *oci_source_file(struct oci_source *source, const char *path, uint64_t size,
-                                    const char *sha256, struct romsim_error *err);
+                                    const char *digest, struct romsim_error *err);
 
 /* A file of the layout as JSON. */
 json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
-                        const char *sha256, struct romsim_error *err);
+                        const char *digest, struct romsim_error *err);
 
 /* ---- descriptors (oci_descriptor.c) ----------------------------------------------------- */
 
 struct oci_descriptor {
     char media_type[128];
-    char sha256[ROMSIM_SHA256_HEX_SIZE];
+    char digest[ROMSIM_DIGEST_SIZE];
     uint64_t size;
 };
 
@@ -91,11 +94,12 @@ struct oci_descriptor {
 int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descriptor *ret,
                          struct romsim_error *err);
 
-/* "sha256:<64 hexadecimal digits>"; other algorithms are refused. */
-int oci_digest_parse(const char *text, char ret[ROMSIM_SHA256_HEX_SIZE], struct romsim_error *err);
+/* A digest that can be verified (romsim/digest.h); others are refused. */
+int oci_digest_parse(const char *text, char ret[ROMSIM_DIGEST_SIZE], struct romsim_error *err);
 
 /* Where the blob of a descriptor lies. */
-void oci_blob_path(const struct oci_descriptor *descriptor, char ret[96]);
+enum { OCI_BLOB_PATH_SIZE = 6 + ROMSIM_DIGEST_SIZE };
+void oci_blob_path(const struct oci_descriptor *descriptor, char ret[OCI_BLOB_PATH_SIZE]);
 
 /* The blob that a descriptor names, verified; the same as JSON. */
 struct romsim_blob *oci_blob(struct oci_source *source, const struct oci_descriptor *descriptor,
@@ -139,7 +143,7 @@ enum oci_role { OCI_ROLE_LAYER, OCI_ROLE_ROM, OCI_ROLE_KERNEL, OCI_ROLE_INITRD }
 struct oci_layer {
     enum oci_role role;
     struct oci_descriptor descriptor;
-    char diff_id[ROMSIM_SHA256_HEX_SIZE]; /* of the plain bytes; "" if the config does not say */
+    char diff_id[ROMSIM_DIGEST_SIZE]; /* of the plain bytes; "" if the config does not say */
     char *path; /* of a docker-archive's layer, which is named by a path; or NULL */
 };
 
@@ -169,6 +173,10 @@ int oci_image_load(struct oci_source *source, const struct oci_descriptor *manif
 
 /* Fills what the config says: platform, command, environment, the layers' diff_ids. */
 int oci_image_read_config(struct oci_image *image, const json_t *config, struct romsim_error *err);
+
+/* Is the layer there, with the size that its descriptor says?  None of it is read. */
+int oci_layer_look(struct oci_source *source, const struct oci_layer *layer,
+                   struct romsim_error *err);
 
 /* The plain bytes of a layer. */
 struct romsim_blob *oci_layer_blob(struct oci_source *source, const struct oci_layer *layer,
@@ -203,6 +211,10 @@ int docker_archive_load(struct oci_source *source, const char *tag, struct oci_i
                         struct romsim_error *err);
 
 /* ---- all together ----------------------------------------------------------------------- */
+
+/* Says of an error which image it is about, and of a damaged one of the store what repairs it.
+ * Returns -1. */
+int oci_failed(const struct reference *reference, struct romsim_error *err);
 
 /* Opens what a reference with a transport names, or a name of the store.  Returns 1, 0 if it is a
  * name that the store does not have, or -1. */

@@ -7,18 +7,14 @@
 #include <errno.h>
 #include <string.h>
 
-int oci_digest_parse(const char *text, char ret[ROMSIM_SHA256_HEX_SIZE], struct romsim_error *err)
+int oci_digest_parse(const char *text, char ret[ROMSIM_DIGEST_SIZE], struct romsim_error *err)
 {
-    static const char algorithm[] = "sha256:";
-    const char *hex = text + strlen(algorithm);
-
-    if (strncmp(text, algorithm, strlen(algorithm)) != 0 ||
-        strlen(hex) != ROMSIM_SHA256_HEX_SIZE - 1 ||
-        strspn(hex, "0123456789abcdef") != ROMSIM_SHA256_HEX_SIZE - 1) {
+    if (!romsim_digest_is_valid(text)) {
         romsim_error_set(err, EUCLEAN, "'%s' is no digest that can be verified", QUOTE(text));
-        return romsim_error_hint(err, "a digest is 'sha256:' and 64 hexadecimal digits");
+        return romsim_error_hint(err, "a digest is 'sha256:' and 64 lower-case hexadecimal digits, "
+                                      "or 'sha512:' and 128");
     }
-    memcpy(ret, hex, ROMSIM_SHA256_HEX_SIZE);
+    memcpy(ret, text, strlen(text) + 1);
     return 0;
 }
 
@@ -39,7 +35,7 @@ int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descri
     if (media_type && strlen(media_type) >= sizeof(descriptor.media_type))
         return romsim_error_set(err, EUCLEAN, "%s has a media type of %zu characters", what,
                                 strlen(media_type));
-    if (oci_digest_parse(digest, descriptor.sha256, err) < 0)
+    if (oci_digest_parse(digest, descriptor.digest, err) < 0)
         return romsim_error_context(err, "%s", what);
     memcpy(descriptor.media_type, media_type ? media_type : "",
            media_type ? strlen(media_type) : 0);
@@ -48,27 +44,28 @@ int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descri
     return 0;
 }
 
-void oci_blob_path(const struct oci_descriptor *descriptor, char ret[96])
+void oci_blob_path(const struct oci_descriptor *descriptor, char ret[OCI_BLOB_PATH_SIZE])
 {
-    snprintf(ret, 96, "blobs/sha256/%s", descriptor->sha256);
+    snprintf(ret, OCI_BLOB_PATH_SIZE, "blobs/%s", descriptor->digest);
+    *strchr(ret, ':') = '/';
 }
 
 struct romsim_blob *oci_blob(struct oci_source *source, const struct oci_descriptor *descriptor,
                              struct romsim_error *err)
 {
-    char path[96];
+    char path[OCI_BLOB_PATH_SIZE];
 
     oci_blob_path(descriptor, path);
-    return oci_source_file(source, path, descriptor->size, descriptor->sha256, err);
+    return oci_source_file(source, path, descriptor->size, descriptor->digest, err);
 }
 
 json_t *oci_json(struct oci_source *source, const struct oci_descriptor *descriptor,
                  struct romsim_error *err)
 {
-    char path[96];
+    char path[OCI_BLOB_PATH_SIZE];
 
     oci_blob_path(descriptor, path);
-    return oci_source_json(source, path, descriptor->size, descriptor->sha256, err);
+    return oci_source_json(source, path, descriptor->size, descriptor->digest, err);
 }
 
 const char *oci_annotation(const json_t *object, const char *name)

@@ -22,7 +22,7 @@ static bool is_same(const struct oci_layer *a, const struct oci_layer *b)
         return strcmp(a->diff_id, b->diff_id) == 0;
     if (a->path && b->path)
         return strcmp(a->path, b->path) == 0;
-    return strcmp(a->descriptor.sha256, b->descriptor.sha256) == 0;
+    return strcmp(a->descriptor.digest, b->descriptor.digest) == 0;
 }
 
 static bool is_repeated(const struct oci_image *image, size_t index)

@@ -132,7 +132,16 @@ static const char *const layer_types[] = {
     "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.zstd",
 };
+
+/* Foreign layers need not be with the image; one that is there is a layer like others. */
+static bool is_foreign(const char *media_type)
+{
+    return strstr(media_type, ".nondistributable.") || strstr(media_type, ".foreign.");
+}
 
 /* The annotations mark the tar layers of one file that a Unikraft image boots from. */
 static int read_role(const json_t *json, struct oci_layer *layer, struct romsim_error *err)
@@ -211,6 +220,24 @@ int oci_image_load(struct oci_source *source, const struct oci_descriptor *manif
 
 /* ---- layers ----------------------------------------------------------------------------- */
 
+int oci_layer_look(struct oci_source *source, const struct oci_layer *layer,
+                   struct romsim_error *err)
+{
+    CLEANUP_FD int fd = -1;
+    char path[OCI_BLOB_PATH_SIZE];
+    uint64_t offset;
+
+    if (layer->path)
+        return oci_source_open(source, layer->path, UINT64_MAX, &fd, &offset, err);
+    oci_blob_path(&layer->descriptor, path);
+    if (oci_source_open(source, path, layer->descriptor.size, &fd, &offset, err) == 0)
+        return 0;
+    if (is_foreign(layer->descriptor.media_type) && !oci_source_has(source, path))
+        return romsim_error_hint(err, "it is a foreign layer, which need not be part of an image: "
+                                      "its blob has to be put there first");
+    return -1;
+}
+
 struct romsim_blob *oci_layer_blob(struct oci_source *source, const struct oci_layer *layer,
                                    struct romsim_error *err)
 {
@@ -218,17 +245,19 @@ struct romsim_blob *oci_layer_blob(struct oci_source *source, const struct oci_l
         layer->path ? oci_source_file(source, layer->path, UINT64_MAX, NULL, err)
                     : oci_blob(source, &layer->descriptor, err);
     CLEANUP_BLOB struct romsim_blob *plain = NULL;
+    char found[ROMSIM_DIGEST_SIZE];
 
     if (!stored || layer->role == OCI_ROLE_ROM)
         return STEAL_POINTER(&stored);
-    plain = image_decompress(stored, layer->path ? layer->path : layer->descriptor.sha256, err);
+    plain = image_decompress(stored, layer->path ? layer->path : layer->descriptor.digest, err);
     if (!plain)
         return NULL;
-    if (layer->diff_id[0] && strcmp(romsim_blob_sha256_hex(plain), layer->diff_id) != 0) {
+    if (*layer->diff_id)
+        romsim_blob_digest(plain, layer->diff_id, found);
+    if (*layer->diff_id && strcmp(found, layer->diff_id) != 0) {
         romsim_error_set(err, EUCLEAN,
-                         "a layer's content is not what the config says: its "
-                         "SHA-256 is %s, not %s",
-                         romsim_blob_sha256_hex(plain), layer->diff_id);
+                         "a layer's content is not what the config says: its digest is %s, not %s",
+                         found, layer->diff_id);
         return NULL;
     }
     return STEAL_POINTER(&plain);

@@ -55,7 +55,7 @@ static int open_name(const struct reference *reference, struct oci_source **ret_
     if (found <= 0)
         return found;
     snprintf(start.media_type, sizeof(start.media_type), "%s", name.media_type);
-    memcpy(start.sha256, name.sha256, sizeof(start.sha256));
+    memcpy(start.digest, name.digest, sizeof(start.digest));
     start.size = name.size;
     romsim_store_name_release(&name);
     source = oci_source_store(store, err);
@@ -66,6 +66,13 @@ static int open_name(const struct reference *reference, struct oci_source **ret_
     return 1;
 }
 
+int oci_failed(const struct reference *reference, struct romsim_error *err)
+{
+    if (reference->kind == REFERENCE_NAME && err && err->errnum == EUCLEAN && !err->hint[0])
+        romsim_error_hint(err, "import the image again, which repairs what the store has of it");
+    return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
+}
+
 int oci_open(const struct reference *reference, struct oci_source **ret_source,
              struct oci_image *ret, struct romsim_error *err)
 {
@@ -74,11 +81,11 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
 
     if (reference->kind == REFERENCE_NAME) {
         found = open_name(reference, ret_source, ret, err);
-        return found < 0 ? romsim_error_context(err, "image '%s'", QUOTE(reference->text)) : found;
+        return found < 0 ? oci_failed(reference, err) : found;
     }
     source = open_source(reference, err);
     if (!source || load(source, reference, ret, err) < 0)
-        return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
+        return oci_failed(reference, err);
     *ret_source = STEAL_POINTER(&source);
     return 1;
 }

@@ -93,21 +93,14 @@ static int write_text(int folder, const char *folder_name, const char *name, con
     return newfile_keep(&file, name, err);
 }
 
-/* Is there a file of the blob's name and size?  Its content is checked by whoever reads it. */
-static bool blob_is_there(int folder, struct romsim_blob *blob)
-{
-    struct stat st;
-
-    return fstatat(folder, romsim_blob_sha256_hex(blob), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(st.st_mode) && (uint64_t)st.st_size == romsim_blob_size(blob);
-}
-
 static int write_blob(int folder, const char *folder_name, struct romsim_blob *blob,
                       struct romsim_error *err)
 {
     CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
+    char digest[ROMSIM_DIGEST_SIZE];
 
-    if (blob_is_there(folder, blob))
+    romsim_blob_digest(blob, "sha256:", digest);
+    if (newfile_is_there(folder, romsim_digest_hex(digest), romsim_blob_size(blob), digest))
         return 0;
     if (newfile_open(folder, folder_name, &file, err) < 0 ||
         newfile_write_blob(&file, blob, 0, err) < 0)

@@ -25,7 +25,7 @@ static void copy_word(const json_t *object, const char *name, char *ret, size_t 
 
 struct oci_platform oci_platform_parse(const json_t *json)
 {
-    struct oci_platform platform;
+    struct oci_platform platform = {{0}, {0}, {0}};
 
     copy_word(json, "os", platform.os, sizeof(platform.os));
     copy_word(json, "architecture", platform.architecture, sizeof(platform.architecture));

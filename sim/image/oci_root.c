@@ -64,6 +64,18 @@ static struct romsim_blob *layer_file(struct oci_source *source, const struct oc
 
 /* ---- a root ----------------------------------------------------------------------------- */
 
+/* The plain bytes of the container layer `index`, verified and counted. */
+static struct romsim_blob *next_layer(struct oci_source *source, const struct oci_image *image,
+                                      size_t index, struct oci_growth *growth,
+                                      struct romsim_error *err)
+{
+    CLEANUP_BLOB struct romsim_blob *blob = oci_layer_blob(source, &image->layers[index], err);
+
+    if (!blob || oci_growth_count(growth, source, image, index, romsim_blob_size(blob), err) < 0)
+        return NULL;
+    return STEAL_POINTER(&blob);
+}
+
 struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *image,
                              struct romsim_error *err)
 {
@@ -81,27 +93,73 @@ struct romsim_tree *oci_tree(struct oci_source *source, const struct oci_image *
         if (image->layers[i].role != OCI_ROLE_LAYER)
             continue;
         snprintf(name, sizeof(name), "layer %zu", i + 1);
-        blob = oci_layer_blob(source, &image->layers[i], err);
-        if (!blob || oci_growth_count(&growth, source, image, i, romsim_blob_size(blob), err) < 0 ||
-            romsim_tree_add_archive(tree, blob, true, name, err) < 0)
+        blob = next_layer(source, image, i, &growth, err);
+        if (!blob || romsim_tree_add_archive(tree, blob, true, name, err) < 0)
             return NULL;
     }
     return STEAL_POINTER(&tree);
 }
 
-/* What identifies the layers' content: their plain digests, in order. */
-static int layers_key(const struct oci_image *image, struct cache_key *ret,
-                      struct romsim_error *err)
+/* Are the layers what their descriptors and the config say? */
+static int check_layers(struct oci_source *source, const struct oci_image *image,
+                        struct romsim_error *err)
 {
-    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(OCI_LAYERS_MAX * 80);
+    struct oci_growth growth = {0};
 
     for (size_t i = 0; i < image->layer_count; i++) {
-        if (image->layers[i].role == OCI_ROLE_LAYER)
-            romsim_buffer_printf(&text, "%s\n", image->layers[i].diff_id);
+        CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+        if (image->layers[i].role != OCI_ROLE_LAYER)
+            continue;
+        blob = next_layer(source, image, i, &growth, err);
+        if (!blob)
+            return -1;
     }
-    if (text.failed)
+    return 0;
+}
+
+static int look_at_layers(struct oci_source *source, const struct oci_image *image,
+                          struct romsim_error *err)
+{
+    for (size_t i = 0; i < image->layer_count; i++)
+        if (image->layers[i].role == OCI_ROLE_LAYER &&
+            oci_layer_look(source, &image->layers[i], err) < 0)
+            return romsim_error_context(err, "layer %zu", i + 1);
+    return 0;
+}
+
+/*
+ * Two keys.  What identifies the content is the layers' plain digests, in order: the root is built
+ * once, however the image came.  But that layers have these digests is what the config says of
+ * them, so the root is found at once only under the key of the descriptors that have been checked
+ * against it; a docker-archive's layers have their sizes in place of descriptors.
+ */
+static int layers_keys(struct oci_source *source, const struct oci_image *image,
+                       struct cache_key *ret_content, struct cache_key *ret_checked,
+                       struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer content =
+        ROMSIM_BUFFER_INIT(OCI_LAYERS_MAX * (ROMSIM_DIGEST_SIZE + 2));
+    CLEANUP_BUFFER struct romsim_buffer checked =
+        ROMSIM_BUFFER_INIT(OCI_LAYERS_MAX * 3 * ROMSIM_DIGEST_SIZE);
+
+    for (size_t i = 0; i < image->layer_count; i++) {
+        const struct oci_layer *layer = &image->layers[i];
+        uint64_t size = layer->descriptor.size;
+
+        if (layer->role != OCI_ROLE_LAYER)
+            continue;
+        if (layer->path)
+            size = oci_source_size(source, layer->path);
+        romsim_buffer_printf(&content, "%s\n", layer->diff_id);
+        romsim_buffer_printf(&checked, "%s %llu %s\n", layer->descriptor.digest,
+                             (unsigned long long)size, layer->diff_id);
+    }
+    if (content.failed || checked.failed)
         return romsim_error_nomem(err);
-    return cache_key_make("layers", text.data, text.size, ret, err);
+    if (cache_key_make("layers", content.data, content.size, ret_content, err) < 0)
+        return -1;
+    return cache_key_make("checked layers", checked.data, checked.size, ret_checked, err);
 }
 
 static int root_from_layers(struct oci_source *source, const struct oci_image *image,
@@ -109,22 +167,31 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
 {
     CLEANUP_TREE struct romsim_tree *tree = NULL;
     CLEANUP_FD int lock = -1;
-    struct cache_key key;
+    struct cache_key content, checked;
     int found;
 
-    if (layers_key(image, &key, err) < 0)
+    if (look_at_layers(source, image, err) < 0 ||
+        layers_keys(source, image, &content, &checked, err) < 0)
         return -1;
-    lock = cache_lock(&key, err);
-    found = lock < 0 ? -1 : cache_find(&key, &ret->root, err);
-    if (found != 0) {
-        ret->from_cache = found > 0;
-        return found < 0 ? -1 : 0;
+    found = cache_find(&checked, &ret->root, err);
+    if (found == 0) {
+        lock = cache_lock(&content, err);
+        found = lock < 0 ? -1 : cache_find(&content, &ret->root, err);
+        if (found > 0 && check_layers(source, image, err) < 0)
+            found = -1;
     }
-    tree = oci_tree(source, image, err);
-    if (!tree)
+    if (found < 0)
         return -1;
-    ret->root = cache_build(&key, tree, err);
-    return ret->root ? 0 : -1;
+    ret->from_cache = found > 0;
+    if (found == 0) {
+        tree = oci_tree(source, image, err);
+        ret->root = tree ? cache_build(&content, tree, err) : NULL;
+    }
+    if (!ret->root)
+        return -1;
+    if (lock >= 0)
+        cache_link(&content, &checked);
+    return 0;
 }
 
 static int root_from_initrd(struct oci_source *source, const struct oci_layer *layer,

@@ -268,23 +268,25 @@ uint64_t oci_source_size(struct oci_source *source, const char *path)
 }
 
 struct romsim_blob *oci_source_file(struct oci_source *source, const char *path, uint64_t size,
-                                    const char *sha256, struct romsim_error *err)
+                                    const char *digest, struct romsim_error *err)
 {
+    char found[ROMSIM_DIGEST_SIZE];
     CLEANUP_BLOB struct romsim_blob *blob =
         source->tree ? archive_file(source, path, size, err) : folder_file(source, path, size, err);
 
     if (!blob)
         return NULL;
-    if (sha256 && strcmp(romsim_blob_sha256_hex(blob), sha256) != 0) {
-        romsim_error_set(err, EUCLEAN, "'%s' is damaged: its SHA-256 is %s", QUOTE(path),
-                         romsim_blob_sha256_hex(blob));
+    if (digest)
+        romsim_blob_digest(blob, digest, found);
+    if (digest && strcmp(found, digest) != 0) {
+        romsim_error_set(err, EUCLEAN, "'%s' is damaged: its digest is %s", QUOTE(path), found);
         return NULL;
     }
     return STEAL_POINTER(&blob);
 }
 
 json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
-                        const char *sha256, struct romsim_error *err)
+                        const char *digest, struct romsim_error *err)
 {
     uint64_t announced = size == UINT64_MAX ? oci_source_size(source, path) : size;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
@@ -297,7 +299,7 @@ json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t si
                          SIZE_TEXT(announced), SIZE_TEXT(OCI_JSON_MAX));
         return NULL;
     }
-    blob = oci_source_file(source, path, size, sha256, err);
+    blob = oci_source_file(source, path, size, digest, err);
     if (!blob)
         return NULL;
     if (romsim_blob_size(blob) > OCI_JSON_MAX) {

@@ -177,7 +177,7 @@ static int rom_from_oci(const struct reference *reference, struct romsim_rom_ima
     int found = oci_open(reference, &source, &image, err);
 
     if (found > 0 && oci_rom(source, &image, reference->text, ret, err) < 0)
-        return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
+        return oci_failed(reference, err);
     return found;
 }
 

@@ -2,6 +2,7 @@
 /* store.c: the store's folder, its locks and its blobs; see store.h for the theory of operation. */
 #include "sim/image/store.h"
 #include "sim/image/newfile.h"
+#include "sim/image/oci.h"
 
 #include <romsim/checked.h>
 #include <romsim/file.h>
@@ -76,13 +77,12 @@ struct romsim_store *romsim_store_open(int alone, struct romsim_error *err)
         romsim_error_nomem(err);
         return NULL;
     }
-    store->folder = store->blobs = store->lock = -1;
+    store->folder = store->lock = -1;
     store->path = romsim_path_data("oci", err);
     if (!store->path)
         return NULL;
     store->folder = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    store->blobs = open(blobs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->folder < 0 || store->blobs < 0) {
+    if (store->folder < 0) {
         romsim_error_system(err, errno, "cannot open the image store '%s'", QUOTE(store->path));
         return NULL;
     }
@@ -97,7 +97,6 @@ void romsim_store_close(struct romsim_store *store)
     if (!store)
         return;
     cleanup_close_fd(&store->folder);
-    cleanup_close_fd(&store->blobs);
     cleanup_close_fd(&store->lock);
     free(store->path);
     free(store);
@@ -125,24 +124,36 @@ int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *r
 
 enum { PIECE = 1 << 20 };
 
-static bool has_blob(const struct romsim_store *store, const char *sha256, uint64_t size)
+int store_open_blobs(const struct romsim_store *store, const char *digest, bool make,
+                     struct romsim_error *err)
 {
-    struct stat st;
+    char path[32];
+    int fd;
 
-    return fstatat(store->blobs, sha256, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           (uint64_t)st.st_size == size;
+    snprintf(path, sizeof(path), "blobs/%.*s", (int)strcspn(digest, ":"), digest);
+    if (make && mkdirat(store->folder, path, 0700) < 0 && errno != EEXIST)
+        return romsim_error_system(err, errno, "cannot make '%s/%s'", QUOTE(store->path), path);
+    fd = openat(store->folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? romsim_error_system(err, errno, "cannot open '%s/%s'", QUOTE(store->path), path)
+                  : fd;
 }
 
 int romsim_store_add(struct romsim_store *store, struct romsim_blob *blob, struct romsim_error *err)
 {
     CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
+    CLEANUP_FD int folder = -1;
+    char digest[ROMSIM_DIGEST_SIZE];
 
-    if (has_blob(store, romsim_blob_sha256_hex(blob), romsim_blob_size(blob)))
+    romsim_blob_digest(blob, OCI_SHA256, digest);
+    folder = store_open_blobs(store, digest, true, err);
+    if (folder < 0)
+        return -1;
+    if (newfile_is_there(folder, romsim_digest_hex(digest), romsim_blob_size(blob), digest))
         return 0;
-    if (newfile_open(store->blobs, store->path, &file, err) < 0 ||
+    if (newfile_open(folder, store->path, &file, err) < 0 ||
         newfile_write_blob(&file, blob, 0, err) < 0)
         return -1;
-    return newfile_keep(&file, romsim_blob_sha256_hex(blob), err);
+    return newfile_keep(&file, romsim_digest_hex(digest), err);
 }
 
 static int read_piece(int fd, uint8_t *piece, size_t size, uint64_t offset,
@@ -162,7 +173,7 @@ static int read_piece(int fd, uint8_t *piece, size_t size, uint64_t offset,
 
 /* Copies and hashes piece by piece. */
 static int copy_pieces(const struct newfile *file, int fd, uint64_t offset, uint64_t size,
-                       struct romsim_sha256 *sha256, romsim_copied *copied, void *context,
+                       struct romsim_digest *running, romsim_copied *copied, void *context,
                        struct romsim_error *err)
 {
     CLEANUP_FREE uint8_t *piece = malloc(PIECE);
@@ -175,47 +186,48 @@ static int copy_pieces(const struct newfile *file, int fd, uint64_t offset, uint
         if (read_piece(fd, piece, step, offset + done, err) < 0 ||
             newfile_write(file, piece, step, done, err) < 0)
             return -1;
-        romsim_sha256_update(sha256, piece, step);
+        romsim_digest_update(running, piece, step);
         copied(context, step);
         done += step;
     }
     return 0;
 }
 
-static int check_digest(struct romsim_sha256 *running, const char *expected,
+static int check_digest(struct romsim_digest *running, const char *expected,
                         struct romsim_error *err)
 {
-    uint8_t digest[ROMSIM_SHA256_SIZE];
-    char hex[ROMSIM_SHA256_HEX_SIZE];
+    char found[ROMSIM_DIGEST_SIZE];
 
-    romsim_sha256_final(running, digest);
-    romsim_text_hex(digest, sizeof(digest), hex);
-    if (strcmp(hex, expected) == 0)
+    romsim_digest_final(running, found);
+    if (strcmp(found, expected) == 0)
         return 0;
-    return romsim_error_set(err, EUCLEAN, "the blob '%s' is damaged: its SHA-256 is %s", expected,
-                            hex);
+    return romsim_error_set(err, EUCLEAN, "the blob '%s' is damaged: its digest is %s", expected,
+                            found);
 }
 
 int romsim_store_add_file(struct romsim_store *store, int fd, uint64_t offset, uint64_t size,
-                          const char *sha256, romsim_copied *copied, void *context,
+                          const char *digest, romsim_copied *copied, void *context,
                           struct romsim_error *err)
 {
     CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
-    struct romsim_sha256 *running;
+    CLEANUP_FD int folder = store_open_blobs(store, digest, true, err);
+    struct romsim_digest *running;
     int status;
 
-    if (has_blob(store, sha256, size)) {
+    if (folder < 0)
+        return -1;
+    if (newfile_is_there(folder, romsim_digest_hex(digest), size, digest)) {
         copied(context, size);
         return 0;
     }
-    running = romsim_sha256_new();
+    running = romsim_digest_new(digest);
     if (!running)
         return romsim_error_nomem(err);
-    status = newfile_open(store->blobs, store->path, &file, err);
+    status = newfile_open(folder, store->path, &file, err);
     if (status == 0)
         status = copy_pieces(&file, fd, offset, size, running, copied, context, err);
     if (status == 0)
-        status = check_digest(running, sha256, err);
-    romsim_sha256_free(running);
-    return status < 0 ? -1 : newfile_keep(&file, sha256, err);
+        status = check_digest(running, digest, err);
+    romsim_digest_free(running);
+    return status < 0 ? -1 : newfile_keep(&file, romsim_digest_hex(digest), err);
 }

@@ -9,12 +9,16 @@
 struct romsim_store {
     char *path;
     int folder;
-    int blobs; /* the folder of blobs */
     int lock;
 };
 
 /* Holds the index alone until the descriptor is closed. */
 int store_lock_index(const struct romsim_store *store, struct romsim_error *err);
+
+/* Opens the folder of the blobs whose digests are of the algorithm of `digest`; makes it if it is
+ * missing and `make` says so. */
+int store_open_blobs(const struct romsim_store *store, const char *digest, bool make,
+                     struct romsim_error *err);
 
 /* Replaces a small file of the store's folder by renaming; under the index's lock. */
 int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,

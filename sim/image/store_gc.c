@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <search.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,16 +42,16 @@ static void marks_release(struct marks *marks)
 }
 
 /* Returns 1 if the digest was not known. */
-static int mark(struct marks *marks, const char *hex, struct romsim_error *err)
+static int mark(struct marks *marks, const char *digest, struct romsim_error *err)
 {
     char *copy;
 
-    if (tfind(hex, &marks->seen, compare_text))
+    if (tfind(digest, &marks->seen, compare_text))
         return 0;
     if (++marks->count > REACHABLE_MAX)
         return romsim_error_set(err, EFBIG, "the image store has more than %d blobs",
                                 REACHABLE_MAX);
-    copy = strdup(hex);
+    copy = strdup(digest);
     if (!copy || !tsearch(copy, &marks->seen, compare_text)) {
         free(copy);
         return romsim_error_nomem(err);
@@ -65,7 +66,7 @@ static int mark_json(struct marks *marks, const json_t *json, struct romsim_erro
 
     if (oci_descriptor_parse(json, "an entry", &descriptor, err) < 0)
         return -1;
-    fresh = mark(marks, descriptor.sha256, err);
+    fresh = mark(marks, descriptor.digest, err);
     if (fresh > 0 && descriptors_append(&marks->todo, descriptor) < 0)
         return romsim_error_nomem(err);
     return fresh < 0 ? -1 : 0;
@@ -85,14 +86,14 @@ static int mark_content(struct marks *marks, const json_t *json, struct romsim_e
     json_array_foreach(list, i, entry)
     {
         if (oci_descriptor_parse(entry, "a layer", &descriptor, err) < 0 ||
-            mark(marks, descriptor.sha256, err) < 0)
+            mark(marks, descriptor.digest, err) < 0)
             return -1;
     }
     entry = json_object_get(json, "config");
     if (!entry)
         return 0;
     return oci_descriptor_parse(entry, "a config", &descriptor, err) < 0 ||
-                   mark(marks, descriptor.sha256, err) < 0
+                   mark(marks, descriptor.digest, err) < 0
                ? -1
                : 0;
 }
@@ -125,30 +126,45 @@ static void close_directory(DIR **directory)
         closedir(*directory);
 }
 
-int romsim_store_gc(struct romsim_store *store, uint64_t *ret_blobs, uint64_t *ret_bytes,
-                    struct romsim_error *err)
+/* Removes what is not marked from the folder of an algorithm ("sha256:"). */
+static int sweep(struct romsim_store *store, const struct marks *marks, const char *algorithm,
+                 uint64_t *blobs, uint64_t *bytes, struct romsim_error *err)
 {
-    CLEANUP(marks_release) struct marks marks = {0};
-    CLEANUP_FD int fd = fcntl(store->blobs, F_DUPFD_CLOEXEC, 3);
+    CLEANUP_FD int fd = store_open_blobs(store, algorithm, true, err);
     CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    char digest[ROMSIM_DIGEST_SIZE + NAME_MAX];
     const struct dirent *entry;
     struct stat st;
 
+    if (fd < 0)
+        return -1;
     if (!directory)
         return romsim_error_system(err, errno, "cannot read the image store");
     steal_fd(&fd);
-    rewinddir(directory);
+    while ((entry = readdir(directory))) {
+        snprintf(digest, sizeof(digest), "%s%s", algorithm, entry->d_name);
+        if (fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode) || tfind(digest, &marks->seen, compare_text))
+            continue;
+        if (unlinkat(dirfd(directory), entry->d_name, 0) == 0) {
+            *blobs += 1;
+            *bytes += (uint64_t)st.st_blocks * 512;
+        }
+    }
+    return 0;
+}
+
+int romsim_store_gc(struct romsim_store *store, uint64_t *ret_blobs, uint64_t *ret_bytes,
+                    struct romsim_error *err)
+{
+    static const char *const algorithms[] = {"sha256:", "sha512:"};
+    CLEANUP(marks_release) struct marks marks = {0};
+
     *ret_blobs = *ret_bytes = 0;
     if (mark_all(store, &marks, err) < 0)
         return romsim_error_context(err, "nothing was removed");
-    while ((entry = readdir(directory))) {
-        if (fstatat(store->blobs, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            !S_ISREG(st.st_mode) || tfind(entry->d_name, &marks.seen, compare_text))
-            continue;
-        if (unlinkat(store->blobs, entry->d_name, 0) == 0) {
-            *ret_blobs += 1;
-            *ret_bytes += (uint64_t)st.st_blocks * 512;
-        }
-    }
+    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+        if (sweep(store, &marks, algorithms[i], ret_blobs, ret_bytes, err) < 0)
+            return -1;
     return 0;
 }

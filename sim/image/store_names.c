@@ -136,7 +136,7 @@ static int read_entry(const json_t *entry, struct romsim_store_name *ret, struct
         romsim_store_name_release(ret);
         return romsim_error_nomem(err);
     }
-    memcpy(ret->sha256, descriptor.sha256, sizeof(ret->sha256));
+    memcpy(ret->digest, descriptor.digest, sizeof(ret->digest));
     ret->size = descriptor.size;
     return 1;
 }
@@ -187,38 +187,38 @@ int romsim_store_list(struct romsim_store *store, struct romsim_store_names *ret
 
 /* ---- finding ---------------------------------------------------------------------------- */
 
-/* Splits NAME@sha256:HEX; a tag before the digest says nothing more. */
-static int split_digest(char *name, const char **ret_hex, struct romsim_error *err)
+/* Splits NAME@DIGEST; a tag before the digest says nothing more. */
+static int split_digest(char *name, const char **ret_digest, struct romsim_error *err)
 {
     char *at = strchr(name, '@');
-    char hex[ROMSIM_SHA256_HEX_SIZE];
+    char digest[ROMSIM_DIGEST_SIZE];
     char *colon;
 
-    *ret_hex = NULL;
+    *ret_digest = NULL;
     if (!at)
         return 0;
-    if (oci_digest_parse(at + 1, hex, err) < 0)
+    if (oci_digest_parse(at + 1, digest, err) < 0)
         return -1;
     *at = '\0';
-    *ret_hex = at + 1 + strlen("sha256:");
+    *ret_digest = at + 1;
     colon = strrchr(name, ':');
     if (colon && !strchr(colon, '/'))
         *colon = '\0';
     return 0;
 }
 
-static bool fits(const struct romsim_store_name *item, const char *name, const char *hex)
+static bool fits(const struct romsim_store_name *item, const char *name, const char *digest)
 {
     size_t size = strlen(name);
 
-    if (hex)
-        return strcmp(item->sha256, hex) == 0 && strncmp(item->name, name, size) == 0 &&
+    if (digest)
+        return strcmp(item->digest, digest) == 0 && strncmp(item->name, name, size) == 0 &&
                (item->name[size] == ':' || item->name[size] == '\0');
     return strcmp(item->name, name) == 0;
 }
 
 static bool fits_without_registry(const struct romsim_store_name *item, const char *name,
-                                  const char *hex)
+                                  const char *digest)
 {
     struct romsim_store_name bare = *item;
 
@@ -226,20 +226,20 @@ static bool fits_without_registry(const struct romsim_store_name *item, const ch
     /* One of the two may leave its registry out; two different ones are two images. */
     if (bare.name != item->name && without_registry(name) != name)
         return false;
-    return fits(&bare, without_registry(name), hex);
+    return fits(&bare, without_registry(name), digest);
 }
 
 static struct romsim_store_name *find(const struct romsim_store_names *names, const char *name,
-                                      const char *hex)
+                                      const char *digest)
 {
     struct romsim_store_name *found = NULL;
 
     for (size_t i = 0; i < names->count; i++) {
-        if (fits(&names->items[i], name, hex))
+        if (fits(&names->items[i], name, digest))
             return &names->items[i];
     }
     for (size_t i = 0; i < names->count; i++) {
-        if (!fits_without_registry(&names->items[i], name, hex))
+        if (!fits_without_registry(&names->items[i], name, digest))
             continue;
         if (found)
             return NULL;
@@ -254,13 +254,13 @@ int romsim_store_find(struct romsim_store *store, const char *reference,
     CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
     CLEANUP_FREE char *name = romsim_store_normalize(reference, NULL);
     struct romsim_store_name *found;
-    const char *hex;
+    const char *digest;
 
     if (!name)
         return 0;
-    if (split_digest(name, &hex, err) < 0 || romsim_store_list(store, &names, err) < 0)
+    if (split_digest(name, &digest, err) < 0 || romsim_store_list(store, &names, err) < 0)
         return -1;
-    found = find(&names, name, hex);
+    found = find(&names, name, digest);
     if (!found)
         return 0;
     *ret = *found;
@@ -287,12 +287,11 @@ static bool remove_name(json_t *index, const char *name)
 }
 
 int romsim_store_tag(struct romsim_store *store, const char *name, const char *media_type,
-                     const char *sha256, uint64_t size, struct romsim_error *err)
+                     const char *digest, uint64_t size, struct romsim_error *err)
 {
     CLEANUP_FREE char *full = romsim_store_normalize(name, err);
     CLEANUP_FD int lock = full ? store_lock_index(store, err) : -1;
     CLEANUP_JSON json_t *index = lock < 0 ? NULL : read_index(store, err);
-    CLEANUP_FREE char *digest = NULL;
     json_t *entry;
 
     if (!index)
@@ -300,8 +299,6 @@ int romsim_store_tag(struct romsim_store *store, const char *name, const char *m
     if (strchr(full, '@'))
         return romsim_error_set(err, EINVAL, "Invalid image name '%s': a name has no digest",
                                 QUOTE(full));
-    if (asprintf(&digest, "sha256:%s", sha256) < 0)
-        return romsim_error_nomem(err);
     remove_name(index, full);
     entry = json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType", media_type, "digest", digest, "size",
                       (json_int_t)size, "annotations", OCI_ANNOTATION_NAME, full);

@@ -128,7 +128,7 @@ def loop(image):
     fake["size"] = len(image.blobs["a" * 64])
     image.blobs["a" * 64] = json.dumps({"manifests": [fake]}).encode()
     image.index["manifests"].append(fake)
-case("index-loop", "is damaged: its SHA-256 is", changed(loop))
+case("index-loop", "is damaged: its digest is", changed(loop))
 
 # ---- digests and sizes
 def point(image, **fields):
@@ -194,7 +194,6 @@ case("layer-deep", "nested more than", Image(tar(("d/" * 2000 + "x", REG))))
 case("layer-name", "bytes, more than 255", Image(tar(("n" * 300, REG))))
 case("layer-size", "cannot be read", Image(GOOD[:124] + b"77777777777\0" + GOOD[136:]))
 case("layer-garbage", "not an archive", Image(os.urandom(5000)))
-case("layer-empty", "not an archive", Image(b""))
 case("layer-zip", "a zip archive", Image(b"PK\3\4" + b"x" * 600))
 case("layer-gzip-cut", "cannot be decompressed", Image(gzip.compress(GOOD * 50)[:150]))
 case("layer-bomb", "grows beyond", Image(gzip.compress(gzip.compress(b"\0" * (1 << 22))) if False else
