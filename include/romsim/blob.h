@@ -51,6 +51,14 @@ void romsim_blob_unref(struct romsim_blob *blob);
 
 uint64_t romsim_blob_size(const struct romsim_blob *blob);
 
+/*
+ * How many bytes of input the blob's bytes were made from, which is what its cost is measured by:
+ * its own size, unless whoever unpacked it has set another; a slice has no more than its parent.
+ * Set before the blob is shared.
+ */
+uint64_t romsim_blob_source_size(const struct romsim_blob *blob);
+void romsim_blob_set_source_size(struct romsim_blob *blob, uint64_t size);
+
 /* All bytes.  Valid while the caller holds a reference.  Never NULL, even for an empty blob. */
 const uint8_t *romsim_blob_bytes(const struct romsim_blob *blob);
 

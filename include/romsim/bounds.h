@@ -19,13 +19,19 @@
 
 /* One enumerator a row of the table in sim/base/bounds.c, in the same order. */
 enum romsim_bound {
-    ROMSIM_BOUND_HOLE_BYTES,   /* holes of an archive's sparse files, beyond 64 times its size */
-    ROMSIM_BOUND_UNPACK_BYTES, /* what a compressed stream becomes, beyond 64 times its size */
+    ROMSIM_BOUND_HOLE_BYTES,    /* holes of an archive's sparse files, beyond 64 times its size */
+    ROMSIM_BOUND_UNPACK_BYTES,  /* what a compressed stream becomes, beyond 64 times its size */
+    ROMSIM_BOUND_UNPACK_MEMORY, /* what a stream's window may take, beyond 4 times its size */
     ROMSIM_BOUND_COUNT
 };
 
 /* The bound's value, in the unit that its description names. */
 uint64_t romsim_bound(enum romsim_bound bound);
+
+/* A bound on what grows with the input: the bound's value, or so many times the input's size if
+ * that is more. */
+enum { ROMSIM_BOUND_RATIO = 64 };
+uint64_t romsim_bound_for(enum romsim_bound bound, uint64_t input);
 
 /* For the manual's test: the name, the default, and half a sentence.  Constant strings. */
 const char *romsim_bound_name(enum romsim_bound bound);

@@ -209,6 +209,9 @@ int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size
 int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const void *value,
                            size_t value_size, struct romsim_error *err);
 
+/* Removes all xattrs. */
+void romsim_inode_clear_xattrs(struct romsim_inode *inode);
+
 /* Reads `size` bytes of a regular file's data at `offset` (inside the file, else EINVAL). */
 int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *buffer, size_t size,
                       struct romsim_error *err);

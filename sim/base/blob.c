@@ -28,6 +28,7 @@ struct romsim_blob {
     atomic_uint references;
     const uint8_t *bytes;
     uint64_t size;
+    uint64_t source_size;
     int fd;
     uint64_t offset;            /* of the blob in the file behind fd */
     struct romsim_blob *parent; /* of a slice: owns the mapping and fd */
@@ -139,7 +140,7 @@ struct romsim_blob *romsim_blob_take_fd(int taken_fd, struct romsim_error *err)
         }
         blob->bytes = bytes;
     }
-    blob->size = (uint64_t)st.st_size;
+    blob->size = blob->source_size = (uint64_t)st.st_size;
     blob->fd = steal_fd(&fd);
     return STEAL_POINTER(&blob);
 }
@@ -261,6 +262,7 @@ struct romsim_blob *romsim_blob_slice(struct romsim_blob *blob, uint64_t offset,
         return NULL;
     slice->bytes = blob->bytes + offset;
     slice->size = size;
+    slice->source_size = min_u64(size, blob->source_size);
     slice->fd = blob->fd;
     slice->offset = blob->offset + offset;
     slice->parent = romsim_blob_ref(blob);
@@ -292,6 +294,16 @@ void romsim_blob_unref(struct romsim_blob *blob)
 uint64_t romsim_blob_size(const struct romsim_blob *blob)
 {
     return blob->size;
+}
+
+uint64_t romsim_blob_source_size(const struct romsim_blob *blob)
+{
+    return blob->source_size;
+}
+
+void romsim_blob_set_source_size(struct romsim_blob *blob, uint64_t size)
+{
+    blob->source_size = size;
 }
 
 const uint8_t *romsim_blob_bytes(const struct romsim_blob *blob)

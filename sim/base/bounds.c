@@ -2,6 +2,7 @@
 /* bounds.c: the table of bounds, and what changes them. */
 #include <romsim/bounds.h>
 #include <romsim/buffer.h>
+#include <romsim/checked.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -20,6 +21,8 @@ static const struct bound table[ROMSIM_BOUND_COUNT] = {
                                  "bytes of holes in an archive's sparse files"},
     [ROMSIM_BOUND_UNPACK_BYTES] = {"unpack-bytes", UINT64_C(256) << 20,
                                    "bytes that a compressed file becomes"},
+    [ROMSIM_BOUND_UNPACK_MEMORY] = {"unpack-memory", UINT64_C(68) << 20,
+                                    "bytes of memory that a compressed file's window takes"},
 };
 
 /* What was set instead, and whether it was. */
@@ -31,6 +34,15 @@ static struct {
 uint64_t romsim_bound(enum romsim_bound bound)
 {
     return chosen[bound].is_set ? chosen[bound].value : table[bound].value;
+}
+
+uint64_t romsim_bound_for(enum romsim_bound bound, uint64_t input)
+{
+    uint64_t limit;
+
+    if (!checked_multiply(input, ROMSIM_BOUND_RATIO, &limit))
+        limit = UINT64_MAX;
+    return max_u64(romsim_bound(bound), limit);
 }
 
 const char *romsim_bound_name(enum romsim_bound bound)

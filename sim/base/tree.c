@@ -64,13 +64,7 @@ static void release_inode(struct romsim_inode *inode)
     romsim_inode_clear_data(inode);
     free(inode->target);
     inode->target = NULL;
-    for (size_t i = 0; i < inode->xattr_count; i++) {
-        free(inode->xattrs[i].name);
-        free(inode->xattrs[i].value);
-    }
-    free(inode->xattrs);
-    inode->xattrs = NULL;
-    inode->xattr_count = 0;
+    romsim_inode_clear_xattrs(inode);
 }
 
 struct romsim_tree *romsim_tree_new(const struct romsim_tree_limits *limits)

@@ -163,6 +163,17 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
     return 0;
 }
 
+void romsim_inode_clear_xattrs(struct romsim_inode *inode)
+{
+    for (size_t i = 0; i < inode->xattr_count; i++) {
+        free(inode->xattrs[i].name);
+        free(inode->xattrs[i].value);
+    }
+    free(inode->xattrs);
+    inode->xattrs = NULL;
+    inode->xattr_count = 0;
+}
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 static int open_host_file(const struct romsim_host_file *host, struct romsim_error *err)

@@ -2,8 +2,10 @@
 /*
  * decoder.h: gzip, xz, zstd and lz4 streams, read piece by piece, by the formats' own libraries.
  *
- * Several streams (members, frames) one after the other are one.  The memory that a stream asks
- * for is bounded: 68 MiB, which is what `xz -9` needs, and four times the input's size.
+ * Several streams (members, frames) of one form one after the other are one; what follows the last
+ * of them is not looked at, decoder_position() tells where it is.  The memory that a stream asks
+ * for is bounded: 68 MiB (unpack-memory), which is what `xz -9` needs, and four times the input's
+ * size.
  */
 #ifndef ROMSIM_IMAGE_DECODER_H
 #define ROMSIM_IMAGE_DECODER_H

@@ -7,8 +7,6 @@
  */
 #include "sim/image/oci.h"
 
-#include "sim/image/decompress.h"
-
 #include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/text.h>
@@ -48,7 +46,7 @@ int oci_growth_count(struct oci_growth *growth, struct oci_source *source,
     else
         growth->packed += packed;
     growth->plain += plain;
-    limit = max_u64(floor, growth->packed * DECOMPRESS_RATIO);
+    limit = max_u64(floor, growth->packed * ROMSIM_BOUND_RATIO);
     if (growth->plain <= limit && growth->repeated <= floor)
         return 0;
     return romsim_bound_refuse(err, ROMSIM_BOUND_UNPACK_BYTES,

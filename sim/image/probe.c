@@ -28,7 +28,10 @@ static const struct magic {
     {FORM_XZ, 0, 6, "\xfd\x37zXZ\0"},
     {FORM_ZSTD, 0, 4, "\x28\xb5\x2f\xfd"},
     {FORM_LZ4, 0, 4, "\x04\x22\x4d\x18"},
+    {FORM_LZ4_LEGACY, 0, 4, "\x02\x21\x4c\x18"},
     {FORM_BZIP2, 0, 3, "BZh"},
+    {FORM_LZMA, 0, 3, "\x5d\0\0"}, /* usual properties and a dictionary's size: no real magic */
+    {FORM_LZOP, 0, 4, "\x89LZO"},
     {FORM_ZIP, 0, 4, "PK\3\4"},
     {FORM_ELF, 0, 4, "\x7f\x45LF"},
     {FORM_SQUASHFS, 0, 4, "hsqs"},
@@ -97,7 +100,10 @@ const char *image_form_name(enum image_form form)
         [FORM_XZ] = "xz data",
         [FORM_ZSTD] = "zstd data",
         [FORM_LZ4] = "lz4 data",
+        [FORM_LZ4_LEGACY] = "lz4 data",
         [FORM_BZIP2] = "bzip2 data",
+        [FORM_LZMA] = "lzma data",
+        [FORM_LZOP] = "lzop data",
         [FORM_ZIP] = "a zip archive",
         [FORM_ELF] = "an ELF file (a program or a kernel)",
         [FORM_SQUASHFS] = "a squashfs image",
@@ -111,7 +117,8 @@ const char *image_form_name(enum image_form form)
 
 bool image_form_is_compressed(enum image_form form)
 {
-    return form == FORM_GZIP || form == FORM_XZ || form == FORM_ZSTD || form == FORM_LZ4;
+    return form == FORM_GZIP || form == FORM_XZ || form == FORM_ZSTD || form == FORM_LZ4 ||
+           form == FORM_LZ4_LEGACY;
 }
 
 enum romsim_image_kind romsim_image_probe(const struct romsim_blob *blob)

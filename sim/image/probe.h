@@ -16,8 +16,11 @@ enum image_form {
     FORM_XZ,
     FORM_ZSTD,
     FORM_LZ4,
+    FORM_LZ4_LEGACY, /* without frames, as Linux's initramfs unpacker reads it */
     /* Only to be named in a refusal. */
     FORM_BZIP2,
+    FORM_LZMA,
+    FORM_LZOP,
     FORM_ZIP,
     FORM_ELF,
     FORM_SQUASHFS,
@@ -31,7 +34,7 @@ enum image_form image_form_probe(const uint8_t *bytes, uint64_t size);
 /* For messages, with its article: "a tar archive", "a squashfs image", ... */
 const char *image_form_name(enum image_form form);
 
-/* gzip, xz, zstd or lz4? */
+/* gzip, xz, zstd or lz4, so that it can be decompressed? */
 bool image_form_is_compressed(enum image_form form);
 
 #endif

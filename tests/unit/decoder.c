@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* decoder.c: compressed streams: whole, joined, cut short, damaged, and greedy for memory. */
+/* decoder.c: compressed streams: whole, joined, mixed, cut short, damaged, greedy for memory. */
 #include "sim/image/decoder.h"
 
 #include "harness.h"
 
 #include <errno.h>
+#include <lz4.h>
 #include <lz4frame.h>
 #include <lzma.h>
 #include <zlib.h>
@@ -196,19 +197,105 @@ START_TEST(a_small_stream_gets_no_large_dictionary)
 }
 END_TEST
 
-START_TEST(gzip_may_end_in_zeros)
+START_TEST(what_follows_a_stream_is_left_alone)
 {
-    static uint8_t packed[PACKED_MAX], out[3 * PLAIN_SIZE];
-    size_t size = pack(FORM_GZIP, packed);
+    static uint8_t packed[2 * PACKED_MAX], out[3 * PLAIN_SIZE];
 
-    memset(packed + size, 0, 1000);
-    ck_assert_int_eq(unpack(FORM_GZIP, packed, size + 1000, out, sizeof(out), NULL), PLAIN_SIZE);
-    packed[size] = 'x';
-    ck_assert_int_lt(unpack(FORM_GZIP, packed, size + 1000, out, sizeof(out), NULL), 0);
+    for (size_t i = 0; i < FORMS; i++) {
+        size_t size = pack(forms[i], packed);
+        enum image_form other = forms[(i + 1) % FORMS];
+        CLEANUP_DECODER struct decoder *decoder = NULL;
+        size_t got;
+
+        memset(packed + size, 0, 1000);
+        ck_assert_int_eq(unpack(forms[i], packed, size + 1000, out, sizeof(out), NULL), PLAIN_SIZE);
+        packed[size] = 'x';
+        ck_assert_int_eq(unpack(forms[i], packed, size + 1000, out, sizeof(out), NULL), PLAIN_SIZE);
+        pack(other, packed + size);
+        decoder = decoder_new(forms[i], packed, size + 1000, NULL);
+        ck_assert_int_eq(decoder_read(decoder, out, sizeof(out), &got, NULL), 1);
+        ck_assert_uint_eq(got, PLAIN_SIZE);
+        ck_assert_int_eq(decoder_read(decoder, out, sizeof(out), &got, NULL), 0);
+        ck_assert_uint_eq(decoder_position(decoder), size);
+    }
+}
+END_TEST
+
+START_TEST(zeros_between_streams_of_xz_do_not_count)
+{
+    static uint8_t packed[2 * PACKED_MAX], out[3 * PLAIN_SIZE];
+    size_t size = pack(FORM_XZ, packed);
+
+    memset(packed + size, 0, 8);
+    memcpy(packed + size + 8, packed, size);
+    ck_assert_int_eq(unpack(FORM_XZ, packed, 2 * size + 8, out, sizeof(out), NULL), 2 * PLAIN_SIZE);
+}
+END_TEST
+
+/* `lz4 -l`: a magic, and blocks with their sizes. */
+static size_t pack_legacy(uint8_t *out, size_t pieces)
+{
+    size_t size = 4;
+
+    pack(FORM_GZIP, out); /* makes the plain bytes */
+    memcpy(out, "\x02\x21\x4c\x18", 4);
+    for (size_t i = 0; i < pieces; i++) {
+        const char *from = (const char *)plain + i * (PLAIN_SIZE / pieces);
+        int packed = LZ4_compress_default(from, (char *)out + size + 4, (int)(PLAIN_SIZE / pieces),
+                                          PACKED_MAX);
+
+        ck_assert_int_gt(packed, 0);
+        for (int byte = 0; byte < 4; byte++)
+            out[size + (size_t)byte] = (uint8_t)(packed >> 8 * byte);
+        size += 4 + (size_t)packed;
+    }
+    return size;
+}
+
+START_TEST(lz4_without_frames_is_read)
+{
+    static uint8_t packed[2 * PACKED_MAX], out[3 * PLAIN_SIZE];
+
+    for (size_t pieces = 1; pieces <= 4; pieces *= 2) {
+        size_t size = pack_legacy(packed, pieces);
+
+        ck_assert_int_eq(image_form_probe(packed, size), FORM_LZ4_LEGACY);
+        ck_assert_int_eq(unpack(FORM_LZ4_LEGACY, packed, size, out, sizeof(out), NULL), PLAIN_SIZE);
+        ck_assert_mem_eq(out, plain, PLAIN_SIZE);
+        memcpy(packed + size, packed, size);
+        ck_assert_int_eq(unpack(FORM_LZ4_LEGACY, packed, 2 * size, out, sizeof(out), NULL),
+                         2 * PLAIN_SIZE);
+        for (size_t padding = 1; padding < 9; padding++) {
+            memset(packed + size, 0, padding);
+            ck_assert_int_eq(
+                unpack(FORM_LZ4_LEGACY, packed, size + padding, out, sizeof(out), NULL),
+                PLAIN_SIZE);
+        }
+        pack_gzip(packed + size);
+        ck_assert_int_eq(unpack(FORM_LZ4_LEGACY, packed, size + 1000, out, sizeof(out), NULL),
+                         PLAIN_SIZE);
+    }
+}
+END_TEST
+
+/* It has no checksum: a damage may give other bytes, but never more of them than a block has. */
+START_TEST(lz4_without_frames_that_is_damaged_or_cut_short_ends)
+{
+    static uint8_t packed[2 * PACKED_MAX], out[3 * PLAIN_SIZE];
+    size_t size = pack_legacy(packed, 1);
+
+    for (size_t cut = 0; cut < size; cut += 1 + size / 300)
+        ck_assert_int_lt(unpack(FORM_LZ4_LEGACY, packed, cut, out, sizeof(out), NULL), 0);
+    for (size_t at = 4; at < size; at += 1 + size / 500) {
+        packed[at] ^= 0x5a;
+        unpack(FORM_LZ4_LEGACY, packed, size, out, sizeof(out), NULL);
+        packed[at] ^= 0x5a;
+    }
 }
 END_TEST
 
 UNIT_MAIN("decoder", what_was_packed_comes_out, two_streams_are_one,
           a_stream_that_is_cut_short_is_an_error, a_damaged_stream_never_gives_other_bytes,
           a_small_stream_gets_no_large_window, a_small_stream_gets_no_large_dictionary,
-          gzip_may_end_in_zeros)
+          what_follows_a_stream_is_left_alone, zeros_between_streams_of_xz_do_not_count,
+          lz4_without_frames_is_read, lz4_without_frames_that_is_damaged_or_cut_short_ends)

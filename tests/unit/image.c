@@ -400,6 +400,52 @@ static void bad_sparse_huge(struct tar *tar)
     tar_file(tar, "s", "a");
 }
 
+static void bad_sparse_negative(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.size", "16", "GNU.sparse.map", "-4,3,12,2");
+    tar_file(tar, "s", "abcde");
+}
+
+static void bad_sparse_negative_length(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.size", "16", "GNU.sparse.map", "4,-3,12,2");
+    tar_file(tar, "s", "abcde");
+}
+
+static void bad_sparse_negative_pair(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.size", "16", "GNU.sparse.numblocks", "1");
+    tar_pax_two(tar, "GNU.sparse.offset", "-4", "GNU.sparse.numbytes", "5");
+    tar_file(tar, "s", "abcde");
+}
+
+/* Version 1.0: the map stands in front of the data. */
+static void bad_sparse_negative_in_data(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.major", "1", "GNU.sparse.minor", "0");
+    tar_header(tar, "s", '0', "", 0644, "00000001005"); /* 517 */
+    tar_data(tar, "1\n-4\n5\n", 7);
+    tar_data(tar, "abcde", 5);
+}
+
+static void bad_sparse_order(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.size", "16", "GNU.sparse.map", "12,2,4,3");
+    tar_file(tar, "s", "abcde");
+}
+
+static void bad_sparse_beyond(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.size", "16", "GNU.sparse.map", "14,5");
+    tar_file(tar, "s", "abcde");
+}
+
+static void bad_sparse_size(struct tar *tar)
+{
+    tar_pax_two(tar, "GNU.sparse.size", "-16", "GNU.sparse.map", "0,3");
+    tar_file(tar, "s", "abc");
+}
+
 static void bad_depth(struct tar *tar)
 {
     char name[8000] = "";
@@ -453,7 +499,14 @@ static const struct {
     {bad_truncated, "cannot be read"},
     {bad_size_huge, ""},
     {bad_size_negative, ""},
-    {bad_sparse_huge, ""},
+    {bad_sparse_huge, "the files have more than"},
+    {bad_sparse_negative, "no valid map of a sparse file"},
+    {bad_sparse_negative_length, "no valid map of a sparse file"},
+    {bad_sparse_negative_pair, "sparse map"},
+    {bad_sparse_negative_in_data, "cannot be read"},
+    {bad_sparse_order, "the pieces of a sparse file overlap"},
+    {bad_sparse_beyond, "5 bytes at 14, lies outside of its 16 bytes"},
+    {bad_sparse_size, "its size is negative"},
     {bad_depth, "nested more than"},
     {bad_name_long, "300 bytes"},
     {bad_last_dot_dot, "'a/..'"},
@@ -492,6 +545,9 @@ START_TEST(what_is_no_archive_is_named)
         {"\xfd\x37zXZ\0garbage", 13, "cannot be decompressed"},
         {"\x28\xb5\x2f\xfdgarbage", 11, "cannot be decompressed"},
         {"\x04\x22\x4d\x18garbage", 11, "cannot be decompressed"},
+        {"\x02\x21\x4c\x18garbage", 11, "cannot be decompressed"},
+        {"\x5d\0\0\x80\0", 5, "lzma data"},
+        {"\x89LZO", 4, "lzop data"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
