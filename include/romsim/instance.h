@@ -167,6 +167,10 @@ int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err); /* HOST:GUEST[/handler[+handler]] */
 int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
                             struct romsim_error *err); /* K=V */
+int romsim_instance_set_name(struct romsim_instance *instance, const char *spec,
+                             struct romsim_error *err);
+int romsim_instance_set_memory(struct romsim_instance *instance, const char *spec,
+                               struct romsim_error *err); /* megabytes, or with a suffix: 1G */
 int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err); /* split as a shell would, no expansion */
 

@@ -16,6 +16,12 @@
  */
 const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t ret_size);
 
+/*
+ * The same for a whole message, of which the foreign parts should have been quoted: a backslash
+ * always stays, so nothing changes where they were.
+ */
+const char *romsim_text_disarm(const char *text, size_t size, char *ret, size_t ret_size);
+
 /* romsim_text_quote() of a NUL-terminated string into a buffer of this call's own scope:
  * QUOTE(name) may stand as an argument of romsim_error_set(). */
 #define QUOTE(string) romsim_text_quote((string), __builtin_strlen(string), (char[256]){0}, 256)
@@ -35,6 +41,17 @@ const char *romsim_text_count(uint64_t count, const char *one, const char *many,
 
 /* The length in bytes (1 to 4) of the valid UTF-8 sequence at `text`, 0 if it is not valid. */
 size_t romsim_utf8_length(const char *text, size_t size);
+
+/* How many columns a quoted text takes on a terminal: two for a wide character (East Asian, emoji),
+ * none for a combining one. */
+size_t romsim_text_columns(const char *text, size_t size);
+
+/*
+ * The length of what a terminal would take as a control at the beginning of this valid UTF-8 (C0,
+ * DEL, C1, line separators, what changes the direction of text), and in *ret which it is; 0 if
+ * there is none.
+ */
+size_t romsim_text_control(const char *text, size_t size, uint32_t *ret);
 
 /* Is all of it valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool romsim_utf8_is_valid(const char *text, size_t size);

@@ -66,6 +66,56 @@ static bool is_dangerous(uint32_t value)
            (value >= 0xfff9 && value <= 0xfffb);
 }
 
+size_t romsim_text_control(const char *text, size_t size, uint32_t *ret)
+{
+    size_t length = romsim_utf8_length(text, size);
+
+    if (length == 0)
+        return 0;
+    *ret = code_point(text, length);
+    return is_dangerous(*ret) ? length : 0;
+}
+
+/* What takes no column of its own, and what takes two: the blocks of Unicode that are all or mostly
+ * so.  The C library's wcwidth() goes by the locale, of which there is none here. */
+static const struct {
+    uint32_t first, last;
+    unsigned columns;
+} widths[] = {
+    {0x0300, 0x036f, 0},   {0x0483, 0x0489, 0},   {0x0591, 0x05bd, 0},   {0x064b, 0x065f, 0},
+    {0x1100, 0x115f, 2},   {0x1ab0, 0x1aff, 0},   {0x1dc0, 0x1dff, 0},   {0x20d0, 0x20ff, 0},
+    {0x231a, 0x231b, 2},   {0x23e9, 0x23ec, 2},   {0x25fd, 0x25fe, 2},   {0x2614, 0x2615, 2},
+    {0x2648, 0x2653, 2},   {0x26aa, 0x26ab, 2},   {0x26bd, 0x26be, 2},   {0x26c4, 0x26c5, 2},
+    {0x2705, 0x2705, 2},   {0x270a, 0x270b, 2},   {0x2728, 0x2728, 2},   {0x274c, 0x274c, 2},
+    {0x274e, 0x274e, 2},   {0x2753, 0x2755, 2},   {0x2757, 0x2757, 2},   {0x2795, 0x2797, 2},
+    {0x2b1b, 0x2b1c, 2},   {0x2b50, 0x2b50, 2},   {0x2b55, 0x2b55, 2},   {0x2e80, 0x303e, 2},
+    {0x3041, 0x3098, 2},   {0x3099, 0x309a, 0},   {0x309b, 0xa4cf, 2},   {0xa960, 0xa97f, 2},
+    {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},   {0xfe00, 0xfe0f, 0},   {0xfe10, 0xfe19, 2},
+    {0xfe20, 0xfe2f, 0},   {0xfe30, 0xfe6f, 2},   {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},
+    {0x16fe0, 0x18aff, 2}, {0x1aff0, 0x1b2ff, 2}, {0x1f191, 0x1f19a, 2}, {0x1f200, 0x1f320, 2},
+    {0x1f32d, 0x1f64f, 2}, {0x1f680, 0x1f6ff, 2}, {0x1f7e0, 0x1f7eb, 2}, {0x1f90c, 0x1f9ff, 2},
+    {0x1fa70, 0x1faff, 2}, {0x20000, 0x3fffd, 2}, {0xe0100, 0xe01ef, 0},
+};
+
+size_t romsim_text_columns(const char *text, size_t size)
+{
+    size_t columns = 0;
+
+    for (size_t i = 0, length; i < size; i += length) {
+        uint32_t value;
+        unsigned own = 1;
+
+        length = romsim_utf8_length(text + i, size - i);
+        value = length > 1 ? code_point(text + i, length) : 0;
+        length += !length;
+        for (size_t j = 0; value >= widths[0].first && j < sizeof(widths) / sizeof(widths[0]); j++)
+            if (value >= widths[j].first && value <= widths[j].last)
+                own = widths[j].columns;
+        columns += own;
+    }
+    return columns;
+}
+
 static bool is_hex_digit(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -81,12 +131,13 @@ static bool looks_escaped(const char *text, size_t size)
 
 /* Puts the quoted form of what stands at `text` into `ret` (17 bytes), and returns how many bytes
  * of the text it stands for. */
-static size_t quote_one(const char *text, size_t size, char ret[17])
+static size_t quote_one(const char *text, size_t size, bool backslashes, char ret[17])
 {
     size_t length = romsim_utf8_length(text, size);
     size_t count = length == 0 ? 1 : length;
 
-    if (length > 0 && !is_dangerous(code_point(text, length)) && !looks_escaped(text, size)) {
+    if (length > 0 && !is_dangerous(code_point(text, length)) &&
+        !(backslashes && looks_escaped(text, size))) {
         memcpy(ret, text, length);
         ret[length] = '\0';
         return length;
@@ -96,14 +147,15 @@ static size_t quote_one(const char *text, size_t size, char ret[17])
     return count;
 }
 
-const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t ret_size)
+static const char *quote(const char *text, size_t size, bool backslashes, char *ret,
+                         size_t ret_size)
 {
     size_t used = 0;
     size_t cut = 0; /* where "..." still fits */
     char piece[17];
 
     for (size_t i = 0; i < size;) {
-        size_t taken = quote_one(text + i, size - i, piece);
+        size_t taken = quote_one(text + i, size - i, backslashes, piece);
         size_t length = strlen(piece);
 
         if (used + length >= ret_size) {
@@ -118,6 +170,16 @@ const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t r
     }
     ret[used] = '\0';
     return ret;
+}
+
+const char *romsim_text_quote(const char *text, size_t size, char *ret, size_t ret_size)
+{
+    return quote(text, size, true, ret, ret_size);
+}
+
+const char *romsim_text_disarm(const char *text, size_t size, char *ret, size_t ret_size)
+{
+    return quote(text, size, false, ret, ret_size);
 }
 
 const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size)

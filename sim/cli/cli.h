@@ -15,8 +15,10 @@
 #include <romsim/layout.h>
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Exit statuses (romsim(1)). */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
@@ -106,6 +108,10 @@ int cli_report(const struct romsim_error *error);
 
 /* Prints a list of errors and warnings, and how many were not kept. */
 void cli_report_all(const struct romsim_diagnostics *diagnostics);
+
+/* Prints a message, whose foreign parts should have been quoted, without what a terminal would take
+ * as a control: the last line of defence. */
+void cli_put(FILE *out, const char *format, va_list arguments);
 
 /* One line on stderr: "romsim: ...", or "romsim: warning: ...". */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_FAILED = 125, MEMORY_MOST_MB = 1 << 20, TIMEOUT_MOST_S = 86400 };
+enum { RUN_FAILED = 125, TIMEOUT_MOST_S = 86400 };
 
 static const struct cli_option options[] = {
     {"image", 0, "REF", "the base image, in place of the file's"},
-    {"rom", 0, "name=N,image=REF|dir=DIR,at=PATH", "add a ROM"},
+    {"rom", 0, "KEY=VALUE,...", "add a ROM: name=N,image=REF|dir=DIR,at=PATH"},
     {"publish", 'p', "HOST:GUEST", "forward a port of 127.0.0.1"},
     {"env", 'e', "NAME=VALUE", "set an environment variable"},
-    {"memory", 'm', "MB", "the guest's memory"},
+    {"memory", 'm', "SIZE", "the guest's memory: megabytes, or 512M, 1G"},
     {"args", 0, "TEXT", "what to run, in place of the image's command"},
     {"name", 0, "NAME", "the instance's name"},
     {"accel", 0, "auto|kvm|tcg", "how the processor is virtualised"},
@@ -41,7 +41,8 @@ struct flag {
 static const struct flag flags[] = {
     {"image", romsim_instance_set_image},  {"rom", romsim_instance_add_rom},
     {"publish", romsim_instance_add_port}, {"env", romsim_instance_add_env},
-    {"args", romsim_instance_set_args},
+    {"args", romsim_instance_set_args},    {"memory", romsim_instance_set_memory},
+    {"name", romsim_instance_set_name},
 };
 
 static bool has_flags(const struct cli_args *args)
@@ -49,7 +50,7 @@ static bool has_flags(const struct cli_args *args)
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (cli_has(args, flags[i].name))
             return true;
-    return cli_has(args, "memory") || cli_has(args, "name");
+    return false;
 }
 
 /* Applies every use of one flag.  An error names the flag. */
@@ -71,20 +72,6 @@ static int apply_flag(const struct cli_args *args, const struct flag *flag,
     return 0;
 }
 
-static int apply_rest(const struct cli_args *args, struct romsim_instance *instance)
-{
-    const char *name = cli_value(args, "name");
-
-    if (cli_number(args, "memory", 1, MEMORY_MOST_MB, instance->memory_mb, &instance->memory_mb) <
-        0)
-        return -1;
-    if (name) {
-        free(instance->name);
-        instance->name = strdup(name);
-    }
-    return 0;
-}
-
 /* Puts the flags into an instance and has the rules look at the result.  CLI_OK, CLI_FAILED or
  * CLI_USAGE. */
 static int apply_flags(const struct cli_args *args, struct romsim_instance *instance)
@@ -96,7 +83,7 @@ static int apply_flags(const struct cli_args *args, struct romsim_instance *inst
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (apply_flag(args, &flags[i], instance) < 0)
             return CLI_USAGE;
-    if (apply_rest(args, instance) < 0 || cli_limits(args, &limits) < 0)
+    if (cli_limits(args, &limits) < 0)
         return CLI_USAGE;
     status = romsim_instance_load_dirs(instance, &limits, &diagnostics);
     if (romsim_instance_check(instance, &limits, &diagnostics) < 0)

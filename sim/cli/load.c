@@ -18,6 +18,7 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret)
         struct romsim_error error;
 
         if (romsim_limits_set(&limits, assignment, &error) < 0) {
+            romsim_error_context(&error, "--limit");
             cli_report(&error);
             return -1;
         }

@@ -134,7 +134,7 @@ static int unknown_option(const struct cli_args *args, char **argv)
     char name[64];
 
     if (!word)
-        return cli_usage(args, "unknown option '-%c'", optopt);
+        return cli_usage(args, "unknown option '-%s'", QUOTE(((char[2]){(char)optopt})));
     if (optopt >= LONG_BASE)
         return cli_usage(args, "the option '%s' takes no argument", QUOTE(word));
     cli_usage(args, "unknown option '%s'", QUOTE(word));
@@ -315,7 +315,7 @@ int cli_usage(const struct cli_args *args, const char *format, ...)
 
     fprintf(stderr, "romsim %s: ", args->name);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    cli_put(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, " (see 'romsim %s --help')\n", args->name);
     return CLI_USAGE;

@@ -36,10 +36,15 @@ struct text {
 
 /* ---- texts -------------------------------------------------------------------------------- */
 
+/* A text has no controls but those of lines.  What changes the direction of letters is part of
+ * some; print_line() keeps it from a terminal. */
 static bool is_text(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         if ((unsigned char)bytes[i] < ' ' && !strchr("\t\n\r\f", bytes[i]))
+            return false;
+    for (size_t i = 0; i + 1 < size; i++) /* C1 */
+        if (bytes[i] == '\xc2' && (unsigned char)bytes[i + 1] < 0xa0)
             return false;
     return !memchr(bytes, 0, size) && !memchr(bytes, 0x7f, size) &&
            romsim_utf8_is_valid(bytes, size);
@@ -260,11 +265,33 @@ static int find_script(const struct script *script, struct romsim_error *error)
 
 /* ---- printing ----------------------------------------------------------------------------- */
 
+/* For a terminal the controls that are left are escaped, but tabs. */
+static void print_safely(FILE *out, const char *text, size_t size)
+{
+    for (size_t i = 0, length; i < size; i += length) {
+        uint32_t control;
+        char shown[32];
+
+        length = romsim_text_control(text + i, size - i, &control);
+        if (length && control != '\t') {
+            fputs(romsim_text_quote(text + i, length, shown, sizeof(shown)), out);
+            continue;
+        }
+        length = romsim_utf8_length(text + i, size - i);
+        fwrite(text + i, 1, length, out);
+    }
+}
+
 static void print_line(FILE *out, char mark, const struct line *line)
 {
     bool whole = line->size && line->text[line->size - 1] == '\n';
 
-    fprintf(out, "%c%.*s\n", mark, (int)(line->size - whole), line->text);
+    fputc(mark, out);
+    if (out == stdout && isatty(STDOUT_FILENO))
+        print_safely(out, line->text, line->size - whole);
+    else
+        fwrite(line->text, 1, line->size - whole, out);
+    fputc('\n', out);
     if (!whole)
         fputs("\\ No newline at end of file\n", out);
 }

@@ -102,8 +102,7 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
         break;
     case ROMSIM_VM_FAILED:
         flush_line(console, instance);
-        fflush(stdout);
-        fprintf(stderr, "romsim: error: %s%s\n", prefix(console, instance, name), event->text);
+        cli_note("error: %s%s", prefix(console, instance, name), event->text);
         break;
     }
 }

@@ -46,11 +46,7 @@ void cli_table_row(struct cli_table *table, const char *const *cells)
 
 static size_t width_of(const char *text)
 {
-    size_t width = 0;
-
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
+    return romsim_text_columns(text, strlen(text));
 }
 
 static size_t column_width(const struct cli_table *table, size_t column)

@@ -12,6 +12,7 @@
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,12 +48,21 @@ static int set_reference(const struct romsim_instance *instance, const char *ima
     return string_set(ret, image) < 0 ? romsim_error_nomem(err) : 0;
 }
 
+/* The place of what came from a flag: messages name the flag, not the file. */
+static struct romsim_place flag_place(const char *flag)
+{
+    struct romsim_place place = {0};
+
+    snprintf(place.file, sizeof(place.file), "%s", flag);
+    return place;
+}
+
 int romsim_instance_set_image(struct romsim_instance *instance, const char *spec,
                               struct romsim_error *err)
 {
     if (spec[0] == '\0')
         return romsim_error_set(err, EINVAL, "the image is empty");
-    instance->image_place = (struct romsim_place){0}; /* not the file's any more */
+    instance->image_place = flag_place("--image");
     return set_reference(instance, spec, &instance->image, err);
 }
 
@@ -102,6 +112,7 @@ static int fill_rom(struct romsim_instance *instance, struct romsim_rom *rom, st
 {
     const char *at = keys[KEY_AT].value;
 
+    rom->place = rom->name_place = rom->image_place = rom->at_place = flag_place("--rom");
     rom->name = STEAL_POINTER(&keys[KEY_NAME].value);
     if (at) {
         rom->at = normalise_at(at);
@@ -221,6 +232,7 @@ int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
     service = service_of(instance, host);
     if (!service)
         return romsim_error_nomem(err);
+    service->place = flag_place("--publish");
     service->port = service->host_port = host;
     service->destination_port = guest;
     service->destination_given = true;
@@ -251,6 +263,31 @@ int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
     instance->env = env;
     env += instance->env_count++;
     *env = (struct romsim_env){STEAL_POINTER(&name), STEAL_POINTER(&value)};
+    return 0;
+}
+
+int romsim_instance_set_name(struct romsim_instance *instance, const char *spec,
+                             struct romsim_error *err)
+{
+    instance->name_place = flag_place("--name");
+    return string_set(&instance->name, spec) < 0 ? romsim_error_nomem(err) : 0;
+}
+
+int romsim_instance_set_memory(struct romsim_instance *instance, const char *spec,
+                               struct romsim_error *err)
+{
+    const uint64_t mebibyte = 1 << 20;
+    uint64_t size = 0;
+    size_t length = strlen(spec);
+    bool is_plain = length && spec[length - 1] >= '0' && spec[length - 1] <= '9';
+
+    if (romsim_parse_size(spec, &size) < 0 || size == 0 ||
+        (is_plain ? size > UINT64_MAX / mebibyte : size % mebibyte != 0)) {
+        romsim_error_set(err, EINVAL, "no amount of memory in '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "megabytes, or a size of whole ones: 512, 512M, 1G, 256Mi");
+    }
+    instance->memory_mb = is_plain ? size : size / mebibyte;
+    instance->memory_place = flag_place("--memory");
     return 0;
 }
 

@@ -7,10 +7,12 @@
  */
 #include "model.h"
 
+#include <romsim/buffer.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,18 +191,62 @@ static json_t *instance_json(const struct romsim_instance *instance)
     return NULL;
 }
 
+/* ---- text -------------------------------------------------------------------------------- */
+
+/* The request's bytes, or only their number. */
+struct dump {
+    struct romsim_buffer *text; /* or NULL */
+    size_t size;
+};
+
+static int dump_bytes(struct dump *dump, const char *bytes, size_t size)
+{
+    dump->size += size;
+    return dump->text ? romsim_buffer_append(dump->text, bytes, size) : 0;
+}
+
+/* jansson escapes the controls of ASCII, but DEL.  The others stand as \uNNNN, too: the text may be
+ * on a terminal, and is the same to whoever parses it. */
+static int dump_piece(const char *bytes, size_t size, void *context)
+{
+    struct dump *dump = context;
+    size_t plain = 0, length;
+    uint32_t control;
+
+    for (size_t i = 0; i < size; i += length ? length : 1) {
+        char escape[16];
+
+        length = (uint8_t)bytes[i] < 0x7f ? 0 : romsim_text_control(bytes + i, size - i, &control);
+        if (!length)
+            continue;
+        snprintf(escape, sizeof(escape), "\\u%04x", control);
+        if (dump_bytes(dump, bytes + plain, i - plain) < 0 ||
+            dump_bytes(dump, escape, strlen(escape)) < 0)
+            return -1;
+        plain = i + length;
+    }
+    return dump_bytes(dump, bytes + plain, size - plain);
+}
+
+/* Releases the value. */
+static int dump_value(json_t *value, struct dump *dump)
+{
+    int status = value ? json_dump_callback(value, dump_piece, dump, JSON_INDENT(2)) : -1;
+
+    json_decref(value);
+    return status == 0 ? dump_bytes(dump, "\n", 1) : -1;
+}
+
 /* The text of a value, which is released. */
 static char *take_dump(json_t *value, struct romsim_error *err)
 {
-    CLEANUP_FREE char *dump = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
-    char *text = NULL;
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(SIZE_MAX);
+    struct dump dump = {.text = &text};
 
-    json_decref(value);
-    if (!dump || asprintf(&text, "%s\n", dump) < 0) {
-        romsim_error_nomem(err);
-        return NULL;
-    }
-    return text;
+    if (dump_value(value, &dump) == 0)
+        return romsim_buffer_steal(&text);
+    romsim_error_nomem(err);
+    return NULL;
 }
 
 char *romsim_instance_request(const struct romsim_instance *instance, struct romsim_error *err)
@@ -229,21 +275,12 @@ char *romsim_instances_request(const struct romsim_instances *instances, struct 
     return take_dump(instances_json(instances), err);
 }
 
-static int count_bytes(const char *text, size_t size, void *sum)
-{
-    (void)text;
-    *(size_t *)sum += size;
-    return 0;
-}
-
 int request_size(const struct romsim_instances *instances, size_t *ret_size)
 {
-    json_t *value = instances_json(instances);
-    size_t size = 1; /* the final newline */
-    int status = value ? json_dump_callback(value, count_bytes, &size, JSON_INDENT(2)) : -1;
+    struct dump dump = {0};
 
-    json_decref(value);
-    if (status == 0)
-        *ret_size = size;
-    return status;
+    if (dump_value(instances_json(instances), &dump) < 0)
+        return -1;
+    *ret_size = dump.size;
+    return 0;
 }

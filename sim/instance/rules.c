@@ -413,6 +413,15 @@ int check_body(const struct romsim_instances *instances, const struct romsim_lim
     return -1;
 }
 
+/* Of too many: the flag's that added the last one, if one did. */
+static const struct romsim_place *place_of_roms(const struct romsim_instance *instance)
+{
+    const struct romsim_rom *last =
+        instance->rom_count ? &instance->roms[instance->rom_count - 1] : NULL;
+
+    return last && last->place.line == 0 && last->place.file[0] ? &last->place : &instance->place;
+}
+
 void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
                  struct romsim_diagnostics *diagnostics)
 {
@@ -424,7 +433,7 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
     check_memory(&check);
     check_env(&check);
     check_services(&check);
-    check_rom_count(instance->rom_count, limits, &instance->place, diagnostics);
+    check_rom_count(instance->rom_count, limits, place_of_roms(instance), diagnostics);
     for (size_t i = 0; i < instance->rom_count; i++)
         check_rom(&check, &instance->roms[i]);
     check_unique_roms(&check);

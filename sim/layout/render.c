@@ -246,14 +246,9 @@ struct row {
     char *cells[COLUMN_COUNT];
 };
 
-/* Columns on a terminal, with one for each character. */
 static size_t width_of(const char *text)
 {
-    size_t width = 0;
-
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
+    return romsim_text_columns(text, strlen(text));
 }
 
 static bool is_right(int column)

@@ -101,6 +101,8 @@ static char *users_kernel(const char *path, struct romsim_error *err)
 
     if (blob && !file)
         romsim_error_context(err, "%s", QUOTE(path));
+    if (!file)
+        romsim_error_context(err, "--kernel");
     return file;
 }
 

@@ -102,7 +102,7 @@ printf 'image: ./base\nargs: [/app]\n' >x.yaml
 fails 2 "a bad limit for run" romsim run --limit roms=-1 x.yaml
 like "$out" "no value for the limit 'roms'" "... is a matter of usage"
 fails 125 "a bad image for run" romsim run --image ./raw x.yaml
-is "${out%%$'\n'*}" "romsim: error: './raw' is a file of an unknown kind, which cannot be a base image" \
+is "${out%%$'\n'*}" "romsim: error: --image: './raw' is a file of an unknown kind, which cannot be a base image" \
     "... is the flag's, not the file's"
 fails 2 "a ROM without a source for run" romsim run --rom name=a x.yaml
 like "$out" "--rom: it needs one of image and dir" "... is a matter of usage"

@@ -210,6 +210,51 @@ START_TEST(an_empty_buffer_gives_an_empty_string)
 }
 END_TEST
 
+START_TEST(a_message_is_disarmed_and_else_as_it_was)
+{
+    char shown[64];
+    const char text[] = "a\x1b[1m \\x1b \xc2\x9b \xe2\x80\xae \xff \xc3\xa9";
+
+    ck_assert_str_eq(romsim_text_disarm(text, strlen(text), shown, sizeof(shown)),
+                     "a\\x1b[1m \\x1b \\xc2\\x9b \\xe2\\x80\\xae \\xff \xc3\xa9");
+    ck_assert_str_eq(romsim_text_disarm(shown, strlen(shown), (char[64]){0}, 64), shown);
+}
+END_TEST
+
+START_TEST(controls_are_told_from_letters)
+{
+    uint32_t control = 0;
+
+    ck_assert_uint_eq(romsim_text_control("\xc2\x9b", 2, &control), 2);
+    ck_assert_uint_eq(control, 0x9b);
+    ck_assert_uint_eq(romsim_text_control("\x7f", 1, &control), 1);
+    ck_assert_uint_eq(romsim_text_control("a", 1, &control), 0);
+    ck_assert_uint_eq(romsim_text_control("\xc3\xa9", 2, &control), 0);
+    ck_assert_uint_eq(romsim_text_control("\xff", 1, &control), 0);
+    ck_assert_uint_eq(romsim_text_control("", 0, &control), 0);
+}
+END_TEST
+
+START_TEST(a_text_has_its_columns)
+{
+    static const struct {
+        const char *text;
+        size_t columns;
+    } cases[] = {{"", 0},
+                 {"abc", 3},
+                 {"\xc3\xa9", 1},                 /* e with an acute accent */
+                 {"e\xcc\x81", 1},                /* e and a combining one */
+                 {"\xe6\x97\xa5\xe8\xaa\x9e", 4}, /* two ideographs */
+                 {"\xef\xbc\xa1", 2},             /* a fullwidth A */
+                 {"\xf0\x9f\x98\x80", 2},         /* a face */
+                 {"\xff", 1}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_uint_eq(romsim_text_columns(cases[i].text, strlen(cases[i].text)),
+                          cases[i].columns);
+}
+END_TEST
+
 START_TEST(sizes_are_read_with_their_suffixes)
 {
     static const struct {
@@ -315,7 +360,8 @@ END_TEST
 UNIT_MAIN("text", of_variables_with_one_name_the_last_stays_where_the_first_stood,
           quoting_leaves_readable_text_alone, quoting_disarms_controls_and_broken_utf8,
           quoting_tells_a_byte_from_a_text_that_looks_like_its_escape,
-          quoting_cuts_with_dots_and_never_in_a_character, sizes_read_well,
+          quoting_cuts_with_dots_and_never_in_a_character, a_message_is_disarmed_and_else_as_it_was,
+          controls_are_told_from_letters, a_text_has_its_columns, sizes_read_well,
           sizes_are_read_with_their_suffixes, bounds_change_all_or_none,
           each_bound_has_a_name_and_a_description, counts_have_their_nouns,
           utf8_is_checked_by_rfc_3629, base64_is_that_of_rfc_4648,
