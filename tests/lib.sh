@@ -102,6 +102,19 @@ make_entries() {
 # skip TEXT REASON: says out loud that something was not tested.
 skip() { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
 
+# docker_archive FILE FOLDER CONFIG: what `docker save` would write of an image with this root and
+# this config (JSON).
+docker_archive() {
+    local parts
+    parts=$(mktemp -d "$T/archive.XXXXXX")
+    tar -C "$2" -cf "$parts/layer.tar" .
+    printf '{"architecture":"amd64","os":"linux","config":%s,"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "$3" "$(sha256sum <"$parts/layer.tar" | cut -c1-64)" >"$parts/config.json"
+    echo '[{"Config":"config.json","RepoTags":["x:y"],"Layers":["layer.tar"]}]' >"$parts/manifest.json"
+    tar -C "$parts" -cf "$1" manifest.json config.json layer.tar
+    rm -r "$parts"
+}
+
 # can CAPABILITY: does this machine have it?  Else the reason is in $why.
 can() {
     why=

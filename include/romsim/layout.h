@@ -57,6 +57,7 @@ struct romsim_layout {
     struct romsim_strings argv; /* Entrypoint + (args or Cmd) */
     struct romsim_strings env;  /* "K=V": the image's, with the instance's over it */
     char *working_dir;          /* "/" when the image names none */
+    bool working_dir_is_made;   /* the guest makes it: it is missing in the image */
     uint64_t memory_mb;
     uint32_t vcpus;
     struct romsim_port *ports;

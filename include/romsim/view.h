@@ -13,9 +13,9 @@
  * up.  Hard links have one number because they have one nid.
  *
  * The overlay is the small rest that no image has: dev/ with the device files, the directories on
- * the way to each mount point, and the root.  Such a directory shows its own children and, under
- * them, what the image's directory of the same path (its base) holds.  A ROM mounted at `at` is a
- * child whose number is the ROM's root.
+ * the way to each mount point and to the app's working directory, and the root.  Such a directory
+ * shows its own children and, under them, what the image's directory of the same path (its base)
+ * holds.  A ROM mounted at `at` is a child whose number is the ROM's root.
  *
  * What the guest's kernel and init put over the image is shown as the guest has it: dev/ hides the
  * image's own /dev (a devtmpfs does so there), and has the ROM devices only.  /proc and /sys are

@@ -122,6 +122,18 @@ static int report_not_run(const struct manifest *manifest, int error)
     return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 
+/* An image may name a directory that it does not have: container runtimes make it, so images get
+ * away with it. */
+static void enter_directory(const char *path)
+{
+    if (chdir(path) == 0)
+        return;
+    if (errno != ENOENT)
+        fail(errno, "cannot enter the working directory %s", path);
+    if (make_directories(path) < 0 || chdir(path) < 0)
+        fail(errno, "cannot make the working directory %s", path);
+}
+
 int app_run(struct manifest *manifest)
 {
     sigset_t child;
@@ -134,8 +146,7 @@ int app_run(struct manifest *manifest)
     signals = signalfd(-1, &child, SFD_CLOEXEC);
     if (signals < 0)
         fail(errno, "cannot watch processes");
-    if (chdir(manifest->working_dir ? manifest->working_dir : "/") < 0)
-        fail(errno, "cannot enter the working directory %s", manifest->working_dir);
+    enter_directory(manifest->working_dir ? manifest->working_dir : "/");
     /* For the shell-like search of execvp(); the app's own PATH, if it has one. */
     for (size_t i = 0; i < manifest->env.count; i++)
         if (strncmp(manifest->env.items[i], "PATH=", 5) == 0)

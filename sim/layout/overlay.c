@@ -275,6 +275,44 @@ int overlay_start(struct romsim_view *view, const struct romsim_layout *layout, 
     return 0;
 }
 
+/* The first step that leads to nothing, or their number. */
+static size_t first_missing(const struct steps *steps)
+{
+    size_t i = 0;
+
+    while (i < steps->count && steps->items[i].node != 0)
+        i++;
+    return i;
+}
+
+int overlay_make_directory(struct romsim_view *view, const char *path, struct romsim_error *err)
+{
+    struct overlay *directory = view->overlays.items[ROMSIM_VIEW_ROOT];
+    CLEANUP_STEPS struct steps steps = {0};
+    struct romsim_error error = {0};
+    size_t missing;
+
+    if (walk(view, path, WALK_MAKE, &steps, &error) < 0) {
+        if (error.errnum == EXDEV)
+            return 0;
+        if (err)
+            *err = error;
+        return -1;
+    }
+    missing = first_missing(&steps);
+    if (missing == steps.count)
+        return 0;
+    if (missing > 0 && romsim_view_device(view, steps.items[missing - 1].node) != 0)
+        return romsim_error_set(err, EROFS, "there is no '%s' in the ROM, which is read-only",
+                                QUOTE(steps.items[missing].name));
+    for (size_t i = 0; i < steps.count; i++) {
+        directory = descend(view, directory, &steps.items[i], err);
+        if (!directory)
+            return -1;
+    }
+    return 1;
+}
+
 void overlay_finish(struct romsim_view *view)
 {
     memcpy(view->layered, view->layered_later, view->image_count * sizeof(*view->layered));

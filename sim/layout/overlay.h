@@ -75,6 +75,11 @@ int overlay_start(struct romsim_view *view, const struct romsim_layout *layout, 
 int overlay_mount(struct romsim_view *view, const struct romsim_layout *layout, size_t index,
                   char **ret_target, struct romsim_error *err);
 
+/* Makes a directory and its parents as init's `mkdir -p` does, after the mounts.  Returns 1, 0 if
+ * it is there, or is in what the guest's kernel mounts, or -1: there is a file on the way, a ROM,
+ * which is read-only (EROFS), or a link to nowhere. */
+int overlay_make_directory(struct romsim_view *view, const char *path, struct romsim_error *err);
+
 /* After the last mount. */
 void overlay_finish(struct romsim_view *view);
 

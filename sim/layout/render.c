@@ -202,6 +202,7 @@ static json_t *layout_json(const struct romsim_layout *layout)
     failed |= set(object, "command", strings_json(&layout->argv));
     failed |= set(object, "env", env_json(&layout->env));
     failed |= set_text(object, "working_dir", layout->working_dir);
+    failed |= set(object, "working_dir_is_made", json_boolean(layout->working_dir_is_made));
     failed |= set(object, "ports", ports_json(layout));
     failed |= set(object, "image_kernel", json_boolean(layout->image_kernel));
     if (!failed)
@@ -439,7 +440,8 @@ static void print_app(struct romsim_buffer *text, const struct romsim_layout *la
     romsim_buffer_puts(text, "\nApp\n  command     ");
     for (size_t i = 0; i < layout->argv.count; i++)
         print_argument(text, layout->argv.items[i]);
-    romsim_buffer_printf(text, "\n  directory    %s\n", QUOTE(layout->working_dir));
+    romsim_buffer_printf(text, "\n  directory    %s%s\n", QUOTE(layout->working_dir),
+                         layout->working_dir_is_made ? "  (made: the image does not have it)" : "");
     for (size_t i = 0; i < layout->env.count; i++)
         romsim_buffer_printf(text, "  %-12s %s\n", i ? "" : "environment",
                              QUOTE(layout->env.items[i]));

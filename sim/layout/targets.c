@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * targets.c: where each mount of a layout is, with all links followed.
+ * targets.c: where each mount of a layout is, with all links followed, and the app's directory.
  *
  * This is found once, here, on the view that the host shows: the guest is told the result, and has
  * no links to follow.  So the two cannot disagree, and what cannot be is known before a boot.
@@ -55,6 +55,24 @@ static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
     }
 }
 
+/* As container runtimes do, init makes the directory that the app starts in. */
+static void find_working_dir(struct romsim_layout *layout, struct romsim_view *view,
+                             const struct romsim_instance *instance,
+                             struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error warning;
+    int made = overlay_make_directory(view, layout->working_dir, &warning);
+
+    layout->working_dir_is_made = made > 0;
+    if (made >= 0)
+        return;
+    romsim_error_context(&warning, "the app cannot be started in its directory '%s'",
+                         QUOTE(layout->working_dir));
+    romsim_error_hint(&warning, "it is the image's WorkingDir; the instance will fail at boot");
+    warning.place = instance->image_place;
+    romsim_diagnostics_add(diagnostics, &warning, 1);
+}
+
 bool targets_find(struct romsim_layout *layout, const struct romsim_instance *instance,
                   struct romsim_diagnostics *diagnostics)
 {
@@ -78,5 +96,7 @@ bool targets_find(struct romsim_layout *layout, const struct romsim_instance *in
         if (mounted > 0)
             warn_of_hidden(layout, i, instance, diagnostics);
     }
+    if (good && layout->working_dir)
+        find_working_dir(layout, view, instance, diagnostics);
     return good;
 }

@@ -531,6 +531,8 @@ struct romsim_view *romsim_view_new(const struct romsim_layout *layout, bool dri
     for (size_t i = 0; !drives_only && i < layout->mount_count; i++)
         if (overlay_mount(view, layout, i, NULL, err) < 0)
             return NULL;
+    if (!drives_only && layout->working_dir) /* what cannot be made, the layout has warned of */
+        overlay_make_directory(view, layout->working_dir, NULL);
     overlay_finish(view);
     return STEAL_POINTER(&view);
 }

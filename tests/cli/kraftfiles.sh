@@ -18,13 +18,7 @@ mkfs.erofs --quiet -T0 project/root.erofs project/rootfs >/dev/null 2>&1
 head -c 3000 /dev/urandom >project/blob
 
 # A builder of Dockerfiles that builds no Dockerfile: all of them become this image.
-image() { # CONFIG
-    tar -C project/rootfs -cf layer.tar .
-    printf '{"architecture":"amd64","os":"linux","config":%s,"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$1" "$(sha256sum <layer.tar | cut -c1-64)" >config.json
-    echo '[{"Config":"config.json","RepoTags":["x:y"],"Layers":["layer.tar"]}]' >manifest.json
-    tar -cf fake/image.tar manifest.json config.json layer.tar
-}
+image() { docker_archive fake/image.tar project/rootfs "$1"; } # CONFIG
 cat >fake/buildah <<END
 #!/bin/sh
 echo "\$*" >>$T/fake/log

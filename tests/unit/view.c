@@ -922,7 +922,36 @@ START_TEST(damaged_images_give_errors_and_no_more)
 }
 END_TEST
 
-UNIT_MAIN("view", what_overlayfs_hides_of_its_lower_layer_is_hidden,
+START_TEST(the_apps_directory_is_made_if_it_is_missing)
+{
+    struct fixture f = {0};
+
+    add_root(&f, ENTRIES("srv/here=1", "to->srv"));
+    add_rom(&f, "/rom", "x", ENTRIES("f=rom"));
+    f.layout.working_dir = (char *)"/to/a/b";
+    look(&f);
+    ck_assert_str_eq(list(f.view, "/srv"), ". .. a here");
+    ck_assert_str_eq(list(f.view, "/srv/a/b"), ". ..");
+    ck_assert_uint_eq(status(f.view, "/srv/a").st_mode, S_IFDIR | 0755);
+    ck_assert_uint_eq(status(f.view, "/srv").st_nlink, 4); /* one more than before */
+    romsim_view_free(f.view);
+    f.layout.working_dir = (char *)"/rom/a"; /* read-only in the guest */
+    look(&f);
+    ck_assert_str_eq(list(f.view, "/rom"), ". .. f");
+    romsim_view_free(f.view);
+    f.layout.working_dir = (char *)"/srv/here/a";
+    look(&f);
+    assert_content(f.view, "/srv/here", "1");
+    romsim_view_free(f.view);
+    f.layout.working_dir = (char *)"/proc/a"; /* the guest's kernel's */
+    look(&f);
+    ck_assert_uint_eq(find(f.view, "/proc"), 0);
+    release(&f);
+}
+END_TEST
+
+UNIT_MAIN("view", the_apps_directory_is_made_if_it_is_missing,
+          what_overlayfs_hides_of_its_lower_layer_is_hidden,
           a_whiteout_in_a_rom_is_no_place_for_a_mount, mount_points_are_where_the_table_says,
           the_root_image_is_shown_with_dev_in_place_of_its_own, a_root_without_dev_gets_one,
           devices_have_the_images_bytes_under_both_names, an_at_hides_what_the_directory_held,

@@ -58,6 +58,18 @@ like "$out" "y
 flagged" "with their environment and name"
 like "$out" "mount /dev/ukp_rom1 -> /s" "and ROM"
 
+# ---- from an image's config: a directory that it does not have, variables that it has twice
+docker_archive image.tar base '{"Cmd":["sh","-c","pwd; ls -ld .; echo $A; env | grep -c ^A="],
+    "WorkingDir":"/work/new/dir","Env":["A=1","B=x","A=2"]}'
+ok "a working directory that is missing is made" romsim run -q --image docker-archive:image.tar
+is "$(echo "$out" | awk '{ print $1, $3 }')" "/work/new/dir 
+drwxr-xr-x root
+2 
+1 " "it is root's, and a variable is there once, with its last value"
+docker_archive image.tar base '{"Cmd":["true"],"WorkingDir":"/bin/busybox"}'
+fails 125 "one that is a file stops the boot" romsim run -q --image docker-archive:image.tar
+like "$out" "cannot enter the working directory /bin/busybox: Not a directory" "and is said to be none"
+
 # ---- the console is the app's, byte for byte, and long output is whole
 ok "a long output comes through" romsim run -q --image ./base \
     --args "sh -c 'seq 1 20000; echo end'"
