@@ -86,6 +86,7 @@ struct romsim_inode {
     struct romsim_inode *next_all; /* the tree's own list of all inodes */
     struct romsim_tree *tree;      /* that it belongs to, for the tree's count of data */
     uint64_t cookie; /* free for the user of a finished tree (a writer's nid); 0 at first */
+    uint32_t layer;  /* in which it was made, see romsim_tree_begin_layer() */
     bool implied;    /* a directory made only as somebody's parent: its metadata is a default that
                         an explicit entry may replace */
 };
@@ -117,6 +118,10 @@ DEFINE_CLEANUP(struct romsim_tree, romsim_tree_free)
 #define CLEANUP_TREE CLEANUP(cleanup_romsim_tree_free)
 
 struct romsim_inode *romsim_tree_root(const struct romsim_tree *tree);
+/* What is added from now on belongs to a new layer; a new tree is at its first. */
+void romsim_tree_begin_layer(struct romsim_tree *tree);
+uint32_t romsim_tree_layer(const struct romsim_tree *tree);
+
 uint64_t romsim_tree_inode_count(const struct romsim_tree *tree);
 
 /* The limit of data bytes (struct romsim_tree_limits). */
@@ -158,8 +163,9 @@ void romsim_tree_remove_children(struct romsim_tree *tree, struct romsim_inode *
 
 /* How romsim_tree_walk() treats a path. */
 enum romsim_walk_flags {
-    ROMSIM_WALK_MAKE = 1,     /* make missing directories (implied, root:root 0755, time 0) */
-    ROMSIM_WALK_NO_FOLLOW = 2 /* a symlink in the middle is ENOTDIR instead of being followed */
+    ROMSIM_WALK_MAKE = 1,      /* make missing directories (implied, root:root 0755, time 0) */
+    ROMSIM_WALK_NO_FOLLOW = 2, /* a symlink in the middle is ENOTDIR instead of being followed */
+    ROMSIM_WALK_REPLACE = 4 /* with MAKE: what an earlier layer has in place of a directory goes */
 };
 
 /*

@@ -25,6 +25,7 @@ struct romsim_tree {
     uint64_t made;  /* inodes ever */
     uint64_t alive; /* inodes with a name, and the root */
     uint64_t data_bytes;
+    uint32_t layer;
     struct romsim_dentry **buckets;
     size_t bucket_count; /* a power of two */
     size_t dentry_count;
@@ -51,6 +52,7 @@ static struct romsim_inode *make_inode(struct romsim_tree *tree, uint32_t mode,
     }
     inode->mode = mode;
     inode->tree = tree;
+    inode->layer = tree->layer;
     if (tree->last_made)
         tree->last_made->next_all = inode;
     tree->last_made = inode;
@@ -119,6 +121,16 @@ void romsim_tree_free(struct romsim_tree *tree)
 struct romsim_inode *romsim_tree_root(const struct romsim_tree *tree)
 {
     return tree->root;
+}
+
+void romsim_tree_begin_layer(struct romsim_tree *tree)
+{
+    tree->layer++;
+}
+
+uint32_t romsim_tree_layer(const struct romsim_tree *tree)
+{
+    return tree->layer;
 }
 
 uint64_t romsim_tree_inode_count(const struct romsim_tree *tree)

@@ -105,6 +105,13 @@ static int step(struct walk *walk, const char *name, size_t size, struct romsim_
         return -1;
     if (S_ISLNK(dentry->inode->mode))
         return follow(walk, dentry, err);
+    if (!S_ISDIR(dentry->inode->mode) && (walk->flags & ROMSIM_WALK_REPLACE) &&
+        dentry->inode->layer != romsim_tree_layer(walk->tree)) {
+        romsim_tree_remove(walk->tree, dentry);
+        dentry = make_implied(walk, name, size, err);
+        if (!dentry)
+            return -1;
+    }
     if (!S_ISDIR(dentry->inode->mode))
         return not_a_directory(dentry, err);
     walk->directory = dentry->inode;

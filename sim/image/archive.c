@@ -7,7 +7,9 @@
  * with their data as ranges of that blob; nothing is copied.  Each is placed in the tree (entry.c).
  *
  * A container layer is read twice: its whiteouts first, then its entries, because a whiteout hides
- * what the layers below have, wherever in the archive it stands (OCI image-spec, layer.md).
+ * what the layers below have, wherever in the archive it stands (OCI image-spec, layer.md).  An
+ * entry below what an earlier layer had as a file puts a directory in its place, as containerd and
+ * umoci have it; below a file of its own layer it is an error.
  */
 #include "sim/image/cpio_read.h"
 #include "sim/image/decompress.h"
@@ -19,12 +21,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- whiteouts ------------------------------------------------------------------------ */
 
 static const char whiteout_prefix[] = ".wh.";
 static const char opaque_name[] = ".wh..wh..opq";
 static const char aufs_prefix[] = ".wh..wh."; /* AUFS's own files, which mean nothing to others */
+static const char plink_folder[] = ".wh..wh.plnk"; /* but for the targets of hard links in here */
 
 enum whiteout { WHITEOUT_NONE, WHITEOUT_NAME, WHITEOUT_OPAQUE, WHITEOUT_AUFS, WHITEOUT_WRONG };
 
@@ -99,9 +103,40 @@ static int place(void *context, const struct entry *entry, struct romsim_error *
     return entry_place(context, entry, err);
 }
 
+/* Is it a file of AUFS's folder of pseudo-links, whose names are the targets of hard links? */
+static bool is_plink(const struct entry *entry)
+{
+    const char *path = entry->path;
+
+    while (*path == '/' || strncmp(path, "./", 2) == 0)
+        path++;
+    return starts_with(path, strcspn(path, "/"), plink_folder) &&
+           path[strlen(plink_folder)] == '/' && !entry->link && S_ISREG(entry->mode);
+}
+
+/* A pseudo-link is there until the layer's end, for the links to it. */
 static int place_of_layer(void *context, const struct entry *entry, struct romsim_error *err)
 {
-    return whiteout_of(entry->path) == WHITEOUT_NONE ? entry_place(context, entry, err) : 0;
+    enum whiteout kind = whiteout_of(entry->path);
+
+    return kind == WHITEOUT_NONE || (kind == WHITEOUT_AUFS && is_plink(entry))
+               ? entry_place(context, entry, err)
+               : 0;
+}
+
+static int add_layer(struct romsim_tree *tree, struct romsim_blob *blob, const char *name,
+                     typeof(tar_read) *read_entries, struct romsim_error *err)
+{
+    struct romsim_dentry *plinks;
+    int status = read_entries(blob, name, apply_whiteout, tree, err);
+
+    romsim_tree_begin_layer(tree);
+    if (status == 0)
+        status = read_entries(blob, name, place_of_layer, tree, err);
+    plinks = romsim_tree_child(tree, romsim_tree_root(tree), plink_folder, strlen(plink_folder));
+    if (plinks)
+        romsim_tree_remove(tree, plinks);
+    return status;
 }
 
 /* ---- all of it -------------------------------------------------------------------------- */
@@ -125,7 +160,6 @@ int romsim_tree_add_archive(struct romsim_tree *tree, struct romsim_blob *archiv
                                       "gzip, xz, zstd or lz4");
     }
     read_entries = form == FORM_CPIO ? cpio_read : tar_read;
-    if (layer && read_entries(blob, name, apply_whiteout, tree, err) < 0)
-        return -1;
-    return read_entries(blob, name, layer ? place_of_layer : place, tree, err);
+    return layer ? add_layer(tree, blob, name, read_entries, err)
+                 : read_entries(blob, name, place, tree, err);
 }

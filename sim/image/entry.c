@@ -175,7 +175,7 @@ int entry_place(struct romsim_tree *tree, const struct entry *entry, struct roms
 {
     struct slot slot;
 
-    if (find_slot(tree, entry->path, ROMSIM_WALK_MAKE, &slot, err) < 0)
+    if (find_slot(tree, entry->path, ROMSIM_WALK_MAKE | ROMSIM_WALK_REPLACE, &slot, err) < 0)
         return -1;
     if (!entry->link && S_ISDIR(entry->mode))
         return place_directory(tree, &slot, entry, err);

@@ -273,6 +273,90 @@ START_TEST(a_whiteout_may_be_a_hard_link)
 }
 END_TEST
 
+START_TEST(an_entry_below_a_file_of_an_earlier_layer_makes_it_a_directory)
+{
+    NEW_TREE(tree);
+
+    tar_file(&tar, "a", "file");
+    tar_file(&tar, "real/b", "file");
+    tar_symlink(&tar, "link", "real");
+    tar_symlink(&tar, "to-file", "real/b");
+    tar_file(&tar, "moved/c", "kept");
+    tar_symlink(&tar, "was-link", "moved");
+    tar_add_ok(&tar, tree, true);
+    tar_file(&tar, "a/x/y", "y");
+    tar_file(&tar, "./link/b/z", "z");
+    tar_directory(&tar, "was-link/");
+    tar_file(&tar, "was-link/c/d", "d");
+    tar_add_ok(&tar, tree, true);
+    ASSERT_TREE(tree, "/a/ /a/x/ /a/x/y=y /link>real /moved/ /moved/c=kept /real/ /real/b/ "
+                      "/real/b/z=z /to-file>real/b /was-link/ /was-link/c/ /was-link/c/d=d ");
+    tars_leave();
+}
+END_TEST
+
+START_TEST(an_entry_below_a_file_of_its_own_layer_is_refused)
+{
+    NEW_TREE(tree);
+    struct romsim_error err;
+
+    tar_file(&tar, "a", "old");
+    tar_add_ok(&tar, tree, true);
+    tar_file(&tar, "a", "new");
+    tar_file(&tar, "a/x", "x");
+    ck_assert_int_lt(tar_add(&tar, tree, true, &err), 0);
+    ck_assert_msg(strstr(err.message, "'/a' is not a directory") != NULL, "%s", err.message);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(hard_links_lead_to_pseudo_links_of_aufs)
+{
+    NEW_TREE(tree);
+
+    tar_directory(&tar, ".wh..wh.plnk/");
+    tar_file(&tar, ".wh..wh.plnk/12.34", "data");
+    tar_file(&tar, "./.wh..wh.plnk/56.78", "unused");
+    tar_file(&tar, ".wh..wh.orph/x", "gone");
+    tar_file(&tar, ".wh..wh.aufs", "");
+    tar_link(&tar, "bin/a", "/.wh..wh.plnk/12.34");
+    tar_link(&tar, "bin/b", ".wh..wh.plnk/12.34");
+    tar_add_ok(&tar, tree, true);
+    ASSERT_TREE(tree, "/bin/ /bin/a=data /bin/b=data ");
+    ck_assert_int_eq(romsim_tree_lookup(tree, "bin/a")->links, 2);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(a_link_to_a_pseudo_link_of_another_layer_is_refused)
+{
+    NEW_TREE(tree);
+    struct romsim_error err;
+
+    tar_file(&tar, ".wh..wh.plnk/12.34", "data");
+    tar_file(&tar, "x", "");
+    tar_add_ok(&tar, tree, true);
+    tar_link(&tar, "a", ".wh..wh.plnk/12.34");
+    ck_assert_int_lt(tar_add(&tar, tree, true, &err), 0);
+    ck_assert_msg(strstr(err.message, "which is not there") != NULL, "%s", err.message);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(a_layer_of_no_bytes_changes_nothing)
+{
+    NEW_TREE(tree);
+    CLEANUP_BLOB struct romsim_blob *nothing = romsim_blob_from_bytes("", 0, NULL);
+
+    tar_file(&tar, "a", "a");
+    tar_add_ok(&tar, tree, true);
+    ck_assert_int_eq(romsim_tree_add_archive(tree, nothing, true, "x", NULL), 0);
+    ck_assert_int_lt(romsim_tree_add_archive(tree, nothing, false, "x", NULL), 0);
+    ASSERT_TREE(tree, "/a=a ");
+    tars_leave();
+}
+END_TEST
+
 START_TEST(whiteout_names_are_plain_in_a_plain_archive)
 {
     NEW_TREE(tree);
@@ -705,6 +789,10 @@ UNIT_MAIN("image", an_archive_becomes_a_tree, data_stays_in_the_archive,
           a_last_block_may_be_short, data_that_is_cut_short_is_not_made_up,
           whiteouts_hide_what_is_below, a_whiteout_spares_its_own_layer,
           a_whiteout_does_not_follow_a_link, a_whiteout_may_be_a_hard_link,
+          an_entry_below_a_file_of_an_earlier_layer_makes_it_a_directory,
+          an_entry_below_a_file_of_its_own_layer_is_refused,
+          hard_links_lead_to_pseudo_links_of_aufs,
+          a_link_to_a_pseudo_link_of_another_layer_is_refused, a_layer_of_no_bytes_changes_nothing,
           whiteout_names_are_plain_in_a_plain_archive, hard_links_go_across_layers,
           a_directory_takes_new_metadata_and_loses_old_xattrs,
           hostile_archives_give_one_clear_error, what_is_no_archive_is_named,
