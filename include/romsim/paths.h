@@ -29,6 +29,10 @@ int romsim_path_make(const char *path, unsigned mode, struct romsim_error *err);
  * nothing.  Returns a malloc'ed path, or NULL without memory. */
 char *romsim_path_join(const char *directory, const char *name);
 
+/* An absolute path to the same, without "." on the way, for messages: what is relative says little
+ * to who does not know to what.  Returns a malloc'ed path, or NULL. */
+char *romsim_path_absolute(const char *path);
+
 /* Removes `path` and all beneath it without following a link or crossing into another mount.
  * What is missing is no error.  Returns 0 or -1. */
 int romsim_path_remove_tree(const char *path, struct romsim_error *err);

@@ -27,6 +27,30 @@ char *romsim_path_join(const char *directory, const char *name)
     return path;
 }
 
+char *romsim_path_absolute(const char *path)
+{
+    CLEANUP_FREE char *here = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+    char *absolute = NULL, *end;
+
+    if (!here || asprintf(&absolute, "%s/%s", strcmp(here, "/") == 0 ? "" : here, path) < 0)
+        return NULL;
+    end = absolute;
+    for (const char *part = absolute; *part;) {
+        size_t size = strcspn(part, "/");
+
+        if (size > 0 && !(size == 1 && part[0] == '.')) {
+            *end++ = '/';
+            memmove(end, part, size);
+            end += size;
+        }
+        part += size + (part[size] == '/');
+    }
+    if (end == absolute)
+        *end++ = '/';
+    *end = '\0';
+    return absolute;
+}
+
 static int make_one(const char *path, unsigned mode, struct romsim_error *err)
 {
     struct stat st;

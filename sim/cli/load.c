@@ -2,6 +2,7 @@
 /* load.c: what every command does that takes an instance file. */
 #include "sim/cli/cli.h"
 
+#include <romsim/image.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -80,13 +81,5 @@ const struct romsim_instance *cli_pick(const struct cli_args *args,
 
 bool cli_is_local(const char *image)
 {
-    static const char *const beginnings[] = {"/",    "./",           "../",
-                                             "oci:", "oci-archive:", "docker-archive:"};
-
-    if (!image)
-        return false;
-    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
-        if (strncmp(image, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return strcmp(image, ".") == 0 || strcmp(image, "..") == 0;
+    return image && romsim_image_is_local(image);
 }

@@ -188,10 +188,12 @@ static int base_from_reference(struct reference *reference, struct romsim_base_i
         found = base_from_oci(reference, ret, err);
     if (found != 0)
         return found < 0 ? -1 : 0;
-    if (stat(reference->path, &st) < 0)
-        return reference->kind == REFERENCE_NAME && errno == ENOENT
-                   ? oci_not_found(reference, err)
-                   : romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
+    if (stat(reference->path, &st) < 0) {
+        if (reference->kind == REFERENCE_NAME && errno == ENOENT)
+            return oci_not_found(reference, true, err);
+        romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
+        return reference_hint_path(reference, err);
+    }
     if (S_ISDIR(st.st_mode))
         return base_from_directory(reference->path, ret, err);
     return base_from_file(reference->path, ret, err);

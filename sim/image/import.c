@@ -198,7 +198,7 @@ static int open_any(struct reference *reference, struct import *import, struct r
         reference_split_tag(reference, err) < 0)
         return -1;
     if (is_name && access(reference->path, F_OK) < 0 && errno == ENOENT)
-        return oci_not_found(reference, err);
+        return oci_not_found(reference, true, err);
     return oci_open(reference, &import->source, &import->image, err) > 0 ? 0 : -1;
 }
 

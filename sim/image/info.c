@@ -59,7 +59,7 @@ int romsim_image_info(const char *text, const char *directory, struct romsim_ima
         return -1;
     found = oci_open(&reference, &source, &image, err);
     if (found <= 0)
-        return found < 0 ? -1 : oci_not_found(&reference, err);
+        return found < 0 ? -1 : oci_not_found(&reference, false, err);
     info.name = strdup(text);
     if (!info.name || fill_layers(source, &image, &info, err) < 0) {
         romsim_image_info_release(&info);

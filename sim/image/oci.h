@@ -221,8 +221,12 @@ int oci_failed(const struct reference *reference, struct romsim_error *err);
 int oci_open(const struct reference *reference, struct oci_source **ret_source,
              struct oci_image *ret, struct romsim_error *err);
 
-/* The error for a name that is nowhere: close names, and the command that would bring it. */
-int oci_not_found(const struct reference *reference, struct romsim_error *err);
+/* The error for a name that is nowhere: the path that was looked at, close names, and the command
+ * that would bring it (not_found.c).  Returns -1. */
+int oci_not_found(const struct reference *reference, bool looked_at_path, struct romsim_error *err);
+
+/* For a path that is not there: the hint says which one was looked at.  Returns -1. */
+int reference_hint_path(const struct reference *reference, struct romsim_error *err);
 
 /* A base image: its root from the cache or built, command and environment from the config. */
 int oci_base(struct oci_source *source, struct oci_image *image, struct romsim_base_image *ret,

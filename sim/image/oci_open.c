@@ -2,14 +2,11 @@
 /* oci_open.c: from a reference to an image: the transports, and the names of the store. */
 #include "sim/image/oci.h"
 
-#include <romsim/buffer.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { CLOSE_NAMES_MAX = 5 };
 
 static struct oci_source *open_source(const struct reference *reference, struct romsim_error *err)
 {
@@ -50,7 +47,8 @@ static int open_name(const struct reference *reference, struct oci_source **ret_
     CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
     struct oci_descriptor start = {{0}, {0}, 0}, manifest;
     struct romsim_store_name name;
-    int found = store ? romsim_store_find(store, reference->text, &name, err) : 0;
+    int found =
+        store ? romsim_store_find(store, reference_without_scheme(reference->text), &name, err) : 0;
 
     if (found <= 0)
         return found;
@@ -88,66 +86,4 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
         return oci_failed(reference, err);
     *ret_source = STEAL_POINTER(&source);
     return 1;
-}
-
-/* ---- what is not there ------------------------------------------------------------------ */
-
-/* Where the last component of a name begins: people mistype it, or forget what is before it. */
-static const char *last_part(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-
-    return slash ? slash + 1 : name;
-}
-
-static bool is_close(const char *name, const char *wanted)
-{
-    const char *one[] = {name, NULL};
-    size_t stem = strcspn(last_part(wanted), ":@");
-
-    return romsim_text_nearest(wanted, one) ||
-           (stem > 0 && strncmp(last_part(name), last_part(wanted), stem) == 0);
-}
-
-static void close_names(const char *wanted, struct romsim_buffer *ret)
-{
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, NULL);
-    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
-    CLEANUP_FREE char *full = romsim_store_normalize(wanted, NULL);
-    unsigned count = 0;
-
-    if (!store || !full || romsim_store_list(store, &names, NULL) < 0)
-        return;
-    for (size_t i = 0; i < names.count && count < CLOSE_NAMES_MAX; i++) {
-        if (is_close(names.items[i].name, full))
-            romsim_buffer_printf(ret, "%s%s", count++ ? ", " : "", QUOTE(names.items[i].name));
-    }
-}
-
-/* People paste what their other tools take. */
-static const char *without_scheme(const char *text)
-{
-    const char *end = strstr(text, "://");
-
-    return end ? end + strlen("://") : text;
-}
-
-int oci_not_found(const struct reference *reference, struct romsim_error *err)
-{
-    CLEANUP_BUFFER struct romsim_buffer names = ROMSIM_BUFFER_INIT(400);
-    CLEANUP_FREE char *full = romsim_store_normalize(without_scheme(reference->text), NULL);
-
-    romsim_error_set(err, ENOENT, "No image with name '%s'", QUOTE(reference->text));
-    if (err)
-        err->cloud = ROMSIM_CLOUD_NOT_FOUND;
-    if (!full)
-        return romsim_error_hint(err, "it is neither a file nor can it be a name of the local "
-                                      "store");
-    close_names(without_scheme(reference->text), &names);
-    return romsim_error_hint(err,
-                             "%s%s%sto build it: romsim image build DIR -t %s; to bring it: skopeo "
-                             "copy docker://%s oci:DIR:TAG && romsim image import -t %s "
-                             "oci:DIR:TAG",
-                             names.size ? "the local store has " : "", names.size ? names.data : "",
-                             names.size ? "; " : "", QUOTE(full), QUOTE(full), QUOTE(full));
 }

@@ -103,6 +103,16 @@ static int type_of_file(const char *path, enum romsim_source_type *ret, struct r
     return 0;
 }
 
+static int no_source(const struct subject *subject, int errnum, struct romsim_error *err)
+{
+    CLEANUP_FREE char *path = romsim_path_absolute(subject->path);
+
+    romsim_error_system(err, errnum, "no source '%s'", QUOTE(subject->source->path));
+    if (path && subject->source->path[0] != '/')
+        romsim_error_hint(err, "looked at %s", QUOTE(path));
+    return -1;
+}
+
 /* What is there, by its magic; a Dockerfile, which has none, by its name. */
 static int find_type(const struct subject *subject, enum romsim_source_type *ret,
                      struct romsim_error *err)
@@ -110,7 +120,7 @@ static int find_type(const struct subject *subject, enum romsim_source_type *ret
     struct stat st;
 
     if (stat(subject->path, &st) < 0)
-        return romsim_error_system(err, errno, "no source '%s'", QUOTE(subject->source->path));
+        return no_source(subject, errno, err);
     if (S_ISDIR(st.st_mode)) {
         *ret = has_file(subject->path, "oci-layout") ? ROMSIM_SOURCE_OCI : ROMSIM_SOURCE_DIR;
         return 0;
@@ -389,7 +399,7 @@ static int open_reference(const char *text, const char *directory, struct oci_so
     found = oci_open(&reference, ret_source, ret, err);
     if (found > 0)
         return 0;
-    return found < 0 ? -1 : oci_not_found(&reference, err);
+    return found < 0 ? -1 : oci_not_found(&reference, true, err);
 }
 
 /* What a source of the type oci means: a layout's folder, an archive, or else a reference. */
@@ -432,7 +442,7 @@ static int find_dockerfile(const struct subject *subject, char **ret_context, ch
     struct stat st;
 
     if (stat(subject->path, &st) < 0)
-        return romsim_error_system(err, errno, "no source '%s'", QUOTE(subject->source->path));
+        return no_source(subject, errno, err);
     if (S_ISDIR(st.st_mode)) {
         *ret_context = strdup(subject->path);
         *ret_file = romsim_path_join(subject->path, name ? name : "Dockerfile");

@@ -3,6 +3,7 @@
 #include "sim/image/reference.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/image.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -26,9 +27,23 @@ static bool looks_like_a_path(const char *text)
            strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
 }
 
+/* Of registries.  The cloud's API says oci:// itself; as a path that would be nothing. */
+static const char *const schemes[] = {"docker://", "oci://", "docker-image://", "https://",
+                                      "http://"};
+
+const char *reference_without_scheme(const char *text)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
+            return text + strlen(schemes[i]);
+    return text;
+}
+
 static enum reference_kind kind_of(const char *text, const char **ret_rest)
 {
     *ret_rest = text;
+    if (reference_without_scheme(text) != text)
+        return REFERENCE_NAME;
     for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
         if (strncmp(text, transports[i].prefix, strlen(transports[i].prefix)) == 0) {
             *ret_rest = text + strlen(transports[i].prefix);
@@ -91,6 +106,13 @@ bool reference_becomes_layout(struct reference *reference)
     if (is_one)
         reference->kind = REFERENCE_OCI;
     return is_one && reference_split_tag(reference, NULL) == 0;
+}
+
+bool romsim_image_is_local(const char *reference)
+{
+    const char *rest;
+
+    return kind_of(reference, &rest) != REFERENCE_NAME;
 }
 
 int reference_parse(const char *text, const char *directory, struct reference *ret,

@@ -31,6 +31,9 @@ struct reference {
     char *tag;  /* after the path of a transport, or NULL */
 };
 
+/* A name without what other tools, and the cloud's API, put before it: docker://, oci://, ... */
+const char *reference_without_scheme(const char *text);
+
 /* `directory` is what relative paths are relative to; NULL: the working directory. */
 int reference_parse(const char *text, const char *directory, struct reference *ret,
                     struct romsim_error *err);

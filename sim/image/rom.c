@@ -191,10 +191,12 @@ static int rom_from_reference(const struct romsim_instance *instance, struct ref
         found = rom_from_oci(reference, ret, err);
     if (found != 0)
         return found < 0 ? -1 : 0;
-    if (stat(reference->path, &st) < 0)
-        return reference->kind == REFERENCE_NAME && errno == ENOENT
-                   ? oci_not_found(reference, err)
-                   : romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
+    if (stat(reference->path, &st) < 0) {
+        if (reference->kind == REFERENCE_NAME && errno == ENOENT)
+            return oci_not_found(reference, true, err);
+        romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
+        return reference_hint_path(reference, err);
+    }
     if (S_ISDIR(st.st_mode))
         return build(instance, romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err),
                      ret, err);

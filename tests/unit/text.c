@@ -7,6 +7,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/digest.h>
 #include <romsim/error.h>
+#include <romsim/paths.h>
 #include <romsim/strings.h>
 #include <romsim/text.h>
 
@@ -357,7 +358,27 @@ START_TEST(of_variables_with_one_name_the_last_stays_where_the_first_stood)
 }
 END_TEST
 
-UNIT_MAIN("text", of_variables_with_one_name_the_last_stays_where_the_first_stood,
+START_TEST(an_absolute_path_has_no_dots_but_keeps_what_links_may_change)
+{
+    static const char *const paths[][2] = {
+        {"/a/b", "/a/b"}, {"/a/./b/.", "/a/b"}, {"//a//b/", "/a/b"},   {"/a/../b", "/a/../b"},
+        {"/", "/"},       {"/.", "/"},          {"/.a/..b", "/.a/..b"}};
+    CLEANUP_FREE char *here = getcwd(NULL, 0);
+    CLEANUP_FREE char *relative = romsim_path_absolute("./x/./y");
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        CLEANUP_FREE char *absolute = romsim_path_absolute(paths[i][0]);
+
+        ck_assert_str_eq(absolute, paths[i][1]);
+    }
+    ck_assert_uint_eq(strlen(relative), strlen(here) + (here[1] ? 4 : 3));
+    ck_assert_str_eq(relative + strlen(relative) - 4, "/x/y");
+    ck_assert_mem_eq(relative, here, strlen(here));
+}
+END_TEST
+
+UNIT_MAIN("text", an_absolute_path_has_no_dots_but_keeps_what_links_may_change,
+          of_variables_with_one_name_the_last_stays_where_the_first_stood,
           quoting_leaves_readable_text_alone, quoting_disarms_controls_and_broken_utf8,
           quoting_tells_a_byte_from_a_text_that_looks_like_its_escape,
           quoting_cuts_with_dots_and_never_in_a_character, a_message_is_disarmed_and_else_as_it_was,
