@@ -2,8 +2,9 @@
 /*
  * kraftfile.c: from a document to struct romsim_kraftfile.
  *
- * The shape is compared by schema.c, as an instance's is; what may have several shapes (a command
- * as a text or a list, variables as a list or a map) is looked at here, where it is read.
+ * The shape (kraftfile_shapes.c) is compared by schema.c, as an instance's is; what may have
+ * several shapes (a command as a text or a list, variables as a list or a map) is looked at here,
+ * where it is read.
  *
  * Kraftfiles live long: those of every spec up to v0.7 are read by their own rules, later ones by
  * those of v0.7.  What the vendor's packers pass over in silence (members that they do not know,
@@ -23,105 +24,6 @@ enum { PAIRS_MAX = 4096 };
 
 /* See struct kraft_build. */
 enum { SPEC_V0_7 = 7, SPEC_MAX = 999 };
-
-/* ---- the shape --------------------------------------------------------------------------- */
-
-static const struct shape any = {.kind = SHAPE_ANY};
-static const struct shape string = {.kind = SHAPE_STRING};
-
-/* In the order of enum romsim_source_type and enum romsim_source_format, from 1. */
-static const char *const type_words[] = {"dir",   "file", "tarball",    "cpio",
-                                         "erofs", "oci",  "dockerfile", NULL};
-static const char *const format_words[] = {"erofs", "cpio", NULL};
-static const struct shape type = {.kind = SHAPE_WORD, .words = type_words};
-static const struct shape format = {.kind = SHAPE_WORD, .words = format_words};
-
-static const struct member path_members[] = {
-    {"path", &string, MEMBER_REQUIRED, NULL},
-    {"type", &type, 0, NULL},
-    {"dockerfile", &string, 0, NULL},
-    END,
-};
-static const struct shape source = {
-    .kind = SHAPE_EITHER, .members = path_members, .hint = "a path, or {path: ..., type: ...}"};
-static const struct member fs_members[] = {
-    {"source", &source, MEMBER_REQUIRED, NULL},
-    {"format", &format, 0, NULL},
-    {"type", &type, 0, NULL},
-    END,
-};
-static const struct shape fs = {
-    .kind = SHAPE_EITHER, .members = fs_members, .hint = "a path, or {source: ..., format: ...}"};
-static const struct shape roms = {
-    .kind = SHAPE_LIST, .item = &fs, .hint = "one item for each ROM: a path, or {source: ...}"};
-
-static const struct member target_members[] = {
-    {"plat", &string, 0, NULL},
-    {"arch", &string, 0, NULL},
-    {"platform", &string, 0, NULL},
-    {"architecture", &string, 0, NULL},
-    {"kconfig", &any, 0, NULL},
-    {"name", &string, 0, NULL},
-    END,
-};
-static const struct shape target = {.kind = SHAPE_EITHER,
-                                    .members = target_members,
-                                    .hint = "kraftcloud/x86_64, or {plat: ..., arch: ...}"};
-static const struct shape targets = {
-    .kind = SHAPE_LIST, .item = &target, .hint = "one item for each: - kraftcloud/x86_64"};
-
-/* Until v0.6 a runtime could be spelt out as what a kernel is built from. */
-static const struct member runtime_members[] = {
-    {"source", &string, 0, NULL},
-    {"version", &string, 0, NULL},
-    {"kconfig", &any, 0, NULL},
-    END,
-};
-static const struct shape runtime = {
-    .kind = SHAPE_EITHER, .members = runtime_members, .hint = "the name of an image"};
-
-static const struct member kraftfile_members[] = {
-    {"spec", &string, 0, NULL},
-    {"specification", &string, 0, NULL},
-    {"name", &string, 0, NULL},
-    {"cmd", &any, 0, NULL},
-    {"env", &any, 0, NULL},
-    {"labels", &any, 0, NULL},
-    {"rootfs", &fs, 0, NULL},
-    {"roms", &roms, 0, NULL},
-    {"targets", &targets, 0, NULL},
-    {"runtime", &runtime, MEMBER_IDLE, NULL},
-    {"template", &any, MEMBER_IDLE, NULL},
-    {"unikraft", &any, MEMBER_IDLE, NULL},
-    {"libraries", &any, MEMBER_IDLE, NULL},
-    {"volumes", &any, MEMBER_IDLE, NULL},
-    {"outdir", &any, MEMBER_IDLE, NULL},
-    END,
-};
-static const struct shape kraftfile = {.kind = SHAPE_OBJECT, .members = kraftfile_members};
-
-const char *romsim_source_type_name(enum romsim_source_type value)
-{
-    return value == ROMSIM_SOURCE_ANY ? "" : type_words[value - 1];
-}
-
-const char *romsim_source_format_name(enum romsim_source_format value)
-{
-    return value == ROMSIM_FORMAT_ANY ? "" : format_words[value - 1];
-}
-
-const char *romsim_architecture(const char *name)
-{
-    static const char *const names[][2] = {
-        {"x86_64", "x86_64"}, {"x86-64", "x86_64"}, {"amd64", "x86_64"},
-        {"arm64", "arm64"},   {"aarch64", "arm64"},
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcasecmp(names[i][0], name) == 0)
-            return names[i][1];
-    return NULL;
-}
 
 /* ---- small things ------------------------------------------------------------------------ */
 
@@ -346,7 +248,7 @@ static void check_labels(struct kraft_build *build, const struct node *node)
 static bool type_is_format(const struct kraft_build *build, const struct node *node)
 {
     return build->spec < SPEC_V0_7 && !present(node, "format") &&
-           take_word(node, "type", format_words) != 0;
+           take_word(node, "type", kraft_format_words) != 0;
 }
 
 static void complain_both_types(struct kraft_build *build, const struct node *node)
@@ -366,7 +268,7 @@ static void build_path(struct kraft_build *build, const struct node *node,
 
     ret->path = take_text(build, node, "path");
     ret->dockerfile = take_text(build, node, "dockerfile");
-    ret->type = (enum romsim_source_type)take_word(node, "type", type_words);
+    ret->type = (enum romsim_source_type)take_word(node, "type", kraft_type_words);
     if (!dockerfile)
         return;
     if (ret->type != ROMSIM_SOURCE_ANY && ret->type != ROMSIM_SOURCE_DOCKERFILE) {
@@ -397,7 +299,7 @@ static void build_fs(struct kraft_build *build, const struct node *node, struct 
 
     document_place(build->document, (from ? from : node)->offset, &ret->place);
     document_place(build->document, (its_format ? its_format : node)->offset, &ret->format_place);
-    ret->format = (enum romsim_source_format)take_word(node, format_name, format_words);
+    ret->format = (enum romsim_source_format)take_word(node, format_name, kraft_format_words);
     if (!from)
         return;
     if (from->kind == NODE_OBJECT)
@@ -409,7 +311,7 @@ static void build_fs(struct kraft_build *build, const struct node *node, struct 
         return;
     if (ret->type != ROMSIM_SOURCE_ANY)
         complain_both_types(build, its_type);
-    ret->type = (enum romsim_source_type)take_word(node, "type", type_words);
+    ret->type = (enum romsim_source_type)take_word(node, "type", kraft_type_words);
 }
 
 static void build_roms(struct kraft_build *build, const struct node *node)
@@ -621,7 +523,7 @@ void kraft_build_members(struct kraft_build *build, const struct node *root)
     struct romsim_kraftfile *model = build->kraftfile;
     const struct node *node;
 
-    schema_check(&schema, root, &kraftfile);
+    schema_check(&schema, root, &kraft_shape);
     build_spec(build, root);
     document_place(build->document, root->offset, &model->place);
     model->name = take_text(build, root, "name");

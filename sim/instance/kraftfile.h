@@ -23,6 +23,11 @@ struct kraft_build {
     bool no_memory;
 };
 
+/* The shape of a document; the words of its types and formats, in the order of their enums, from 1
+ * (kraftfile_shapes.c). */
+extern const struct shape kraft_shape;
+extern const char *const kraft_type_words[], *const kraft_format_words[];
+
 /* Fills the model from the document's root, an object.  What is wrong goes to the diagnostics, a
  * want of memory to `no_memory`. */
 void kraft_build_members(struct kraft_build *build, const struct node *root);

@@ -106,6 +106,12 @@ runtime: node:21
 rootfs: Dockerfile
 cmd: []
 END
+builds "an image as the root" "$cloud erofs"' ["/server"]' "without the ENTRYPOINT of '../fake/image.tar': /entry.sh" <<'END'
+spec: v0.7
+runtime: base-compat:latest
+rootfs: {source: {path: ../fake/image.tar, type: oci}}
+cmd: ["/server"]
+END
 image '{"Env":["B=1","PATH=/bin","B=2","A=image","B=3"],"Cmd":["/bin/app"]}'
 builds "variables of the image that stand there twice" "$cloud erofs"' ["/bin/app"]' <<'END'
 spec: v0.6
