@@ -29,16 +29,18 @@ if [ ! -e "$ROOT/etc/debian_version" ]; then
     mmdebstrap --quiet --variant=apt --include=make,git,ca-certificates "$release" "$ROOT" "$mirror"
 fi
 cp /etc/resolv.conf "$ROOT/etc/resolv.conf"
-rm -rf "$ROOT/root/romsim"
-git clone --quiet --no-hardlinks "$checkout" "$ROOT/root/romsim"
+ln -sfn /proc/mounts "$ROOT/etc/mtab" # systemd makes it; fusermount3 looks there
+rm -rf "$ROOT/srv/romsim"
+git clone --quiet --no-hardlinks "$checkout" "$ROOT/srv/romsim"
 
-# The mounts are the namespace's, and end with it.
+# The mounts are the namespace's, and end with it.  The root is a mount, as a machine's is.
 inside='
+mount --bind "$0" "$0"
 for directory in dev sys; do mount --rbind "/$directory" "$0/$directory"; done
 mount -t proc proc "$0/proc"
 mount -t tmpfs tmpfs "$0/tmp"
 cd "$0"
-exec chroot . sh -c "cd /root/romsim && exec \"\$@\"" sh "$@"'
+exec chroot . sh -c "cd /srv/romsim && exec \"\$@\"" sh "$@"'
 status=0
 unshare --mount --pid --fork --kill-child sh -ec "$inside" "$ROOT" "$@" || status=$?
 exit "$status"

@@ -10,7 +10,8 @@
 need mkfs.erofs "images by mkfs.erofs are read" || done_testing
 
 # compare.py OURS SOURCE [KERNEL]: prints where our files have other names or bytes than the source,
-# and where anything else differs from the kernel's mount.
+# and where anything else differs from the kernel's mount.  A kernel that reads other bytes than were
+# packed is not ours to judge (6.18 gives zeros for some tail-packed pclusters): "misread".
 cat >compare.py <<'END'
 import hashlib, os, stat, sys
 
@@ -47,9 +48,15 @@ def differ(ours, theirs, what):
             print(what, repr(path), "ours", ours.get(path), "theirs", theirs.get(path))
 
 top = os.getcwd()
-differ(snapshot(sys.argv[1], False), snapshot(sys.argv[2], False), "source:")
+source = snapshot(sys.argv[2], False)
+differ(snapshot(sys.argv[1], False), source, "source:")
 if len(sys.argv) > 3:
-    differ(snapshot(sys.argv[1], True), snapshot(sys.argv[3], True), "kernel:")
+    kernel = snapshot(sys.argv[3], True)
+    for path, facts in kernel.items():
+        if path in source and stat.S_ISREG(facts[0]) and facts[1] != source[path][1]:
+            print("misread", repr(path))
+            facts[1] = source[path][1]
+    differ(snapshot(sys.argv[1], True), kernel, "kernel:")
 END
 
 # ---- the trees
@@ -136,7 +143,9 @@ while read -r options; do
             continue
         fi
         compare $tree
-        if [ -z "$wrong" ]; then pass "mkfs.erofs $options: $tree"
+        if [ -n "$wrong" ] && ! grep -qv '^misread ' <<<"$wrong"; then
+            skip "mkfs.erofs $options: $tree" "this kernel misreads $(wc -l <<<"$wrong") files of it"
+        elif [ -z "$wrong" ]; then pass "mkfs.erofs $options: $tree"
         else fail "mkfs.erofs $options: $tree" "$wrong"; fi
     done
 done <<'END'

@@ -171,7 +171,8 @@ romsim rom pack many -o many.erofs >/dev/null
 truncate -s 5G huge/large
 printf 'the end' >>huge/large
 ok "a sparse file beyond 4 GiB is packed" romsim rom pack huge -o huge.erofs
-is "$(($(stat -c %b huge.erofs) < 1000))" 1 "and the image is sparse as well"
+# Some file systems give out megabytes at a time (tmpfs with huge pages).
+is "$(($(stat -c %b huge.erofs) < 100000))" 1 "and the image is sparse as well"
 if need fsck.erofs "fsck.erofs reads a directory of 100,000"; then
     ok "fsck.erofs reads a directory of 100,000" fsck.erofs many.erofs
 fi

@@ -47,7 +47,7 @@ server() {
         "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json
 }
 # A process has ended when it is a zombie, too: that it is reaped is not our business.
-alive() { grep -qs '^State:[[:space:]]*[RSDTtI]' "/proc/$1/status"; }
+alive() { [ -e "/proc/$1/status" ] && grep -qs '^State:[[:space:]]*[RSDTtI]' "/proc/$1/status"; }
 await_end() {
     python3 -c 'import os, select, sys
 try: select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 20)

@@ -10,6 +10,8 @@ if [ "$(id -u)" = 0 ]; then
     if [ "${IN_NAMESPACE:-}" != 1 ]; then
         mknod -m 666 "$T/fuse" c 10 229 2>/dev/null && : <>"$T/fuse" 2>/dev/null ||
             { skip "mounts by an ordinary user" "no device nodes here"; done_testing; }
+        unshare --mount --propagation private true 2>/dev/null ||
+            { skip "mounts by an ordinary user" "no mount namespaces here"; done_testing; }
         IN_NAMESPACE=1 FUSE_NODE=$T/fuse unshare --mount --propagation private "$BASH" "$ROOT/tests/cli/mount_user.sh"
         exit
     fi

@@ -25,7 +25,13 @@ need guest "damaged images in the guest" || done_testing
 need fuse "damaged images through FUSE" || done_testing
 need mkfs.erofs "damaged images" || done_testing
 
-loop=$(find "$ROOT/build/guest-work/unpacked" -name loop.ko 2>/dev/null | head -n 1)
+# Other kernels make other things of damage: 6.12 does not come back from some of the images.
+release=$(sed -n 's/^release //p' "$ROOT/build/guest/info")
+case $release in
+6.1.*) ;;
+*) skip "damaged images in the guest" "the view follows Linux 6.1, this guest has $release"; done_testing ;;
+esac
+loop=$(find "$ROOT/build/guest-work/unpacked" -name "loop.ko*" 2>/dev/null | head -n 1)
 if [ -z "$loop" ]; then
     skip "damaged images in the guest" "no loop.ko in build/guest-work"
     done_testing
@@ -70,7 +76,8 @@ while read -r name options; do
         dump.erofs --path="$path" -e "seeds/$name"
     done
     [ "${packed:-0}" = 0 ] || dump.erofs --nid="$packed" -e "seeds/$name"; } 2>/dev/null |
-        sed -n 's/^ *[0-9]*: .*| *[0-9]* : *\([0-9]*\)\.\. *\([0-9]*\) .*/\1 \2/p' >"areas/$name"
+        sed -n 's/^ *[0-9]*: .*| *[0-9]* : *\([0-9]*\)\.\. *\([0-9]*\) .*/\1 \2/p' |
+        awk '$1 > 0' >"areas/$name" # a hole's data is said to be at 0 by some versions
 done <<'END'
 plain -Enoinline_data -x-1
 inline -x1
@@ -156,7 +163,11 @@ ok "images are damaged" python3 mutate.py "$mutants" "$seed"
 
 gcc -std=gnu17 -static -O2 -D_GNU_SOURCE -o tools/snapshot "$ROOT/tests/vm/snapshot.c" ||
     fail "the tool that looks is compiled"
-cp "$loop" tools/
+case $loop in
+*.xz) xz -dc "$loop" ;;
+*.zst) zstd -dcq "$loop" ;;
+*) cat "$loop" ;;
+esac >tools/loop.ko
 "$SAMPLES/busybox-base.sh" busybox
 cat >look.yaml <<'END'
 name: look
