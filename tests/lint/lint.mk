@@ -20,8 +20,8 @@ LINT_TIDY := -*,$\
 	-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,$\
 	-bugprone-macro-parentheses,-bugprone-misplaced-widening-cast,-bugprone-sizeof-expression,-bugprone-suspicious-include
 
-.PHONY: lint lint-format lint-rooms lint-words lint-cppcheck lint-tidy lint-pages lint-lengths
-lint: lint-format lint-rooms lint-words lint-pages lint-cppcheck lint-tidy lint-lengths
+.PHONY: lint lint-format lint-rooms lint-words lint-cppcheck lint-tidy lint-pages
+lint: lint-format lint-rooms lint-words lint-pages lint-cppcheck lint-tidy
 	@echo "lint: clean"
 
 lint-format:
@@ -45,6 +45,3 @@ lint-cppcheck:
 lint-tidy:
 	@printf '%s\n' $(LINT_UNITS) | xargs -P2 -n4 tests/lint/tidy.sh '$(LINT_TIDY)' \
 	    $(CPPFLAGS) $(PKG_CFLAGS) -std=gnu17 --
-
-lint-lengths:
-	@tests/lint/lengths.py $(LINT_UNITS)
