@@ -97,9 +97,10 @@ int romsim_tree_add_archive(struct romsim_tree *tree, struct romsim_blob *archiv
 /*
  * Writes a tree as a cpio archive (newc) into `fd` from offset 0, padded to a multiple of 4096
  * bytes as the cloud's packer does: names sorted byte-wise and relative, "." first, the data of a
- * hard link with its last name.  cpio has no place for xattrs and sub-second times: *ret_lost is
- * the number of inodes that lost xattrs.  A file of 4 GiB or more is EFBIG.  Uses the inodes'
- * cookies.  Returns 0 or -1.
+ * hard link with its last name; a file TRAILER!!! as "./TRAILER!!!", since readers take that name
+ * for the end, and paths of 4096 bytes or more are ENAMETOOLONG, since Linux passes over them. cpio
+ * has no place for xattrs and sub-second times: *ret_lost is the number of inodes that lost xattrs.
+ * A file of 4 GiB or more is EFBIG.  Uses the inodes' cookies.  Returns 0 or -1.
  */
 int romsim_cpio_write(struct romsim_tree *tree, int fd, uint64_t *ret_lost,
                       struct romsim_error *err);

@@ -2,14 +2,21 @@
 /*
  * cpio.c: a tree as a cpio archive in the newc form (the kernel's initramfs format: Linux,
  * Documentation/driver-api/early-userspace/buffer-format.rst).
+ *
+ * Readers take the name "TRAILER!!!" for the archive's end and, as Linux does, pass over a name of
+ * more than PATH_MAX bytes without a word.  So a file of that name stands there as "./TRAILER!!!",
+ * which none of them confuses, and a longer name is refused.
  */
 #include <romsim/checked.h>
 #include <romsim/image.h>
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+
+static const char trailer_name[] = "TRAILER!!!";
 
 enum { CPIO_ALIGNMENT = 4, ROM_ALIGNMENT = 4096, BUFFER_SIZE = 1 << 20 };
 
@@ -137,7 +144,14 @@ static int append_entry(struct cpio *cpio, struct romsim_inode *inode, const cha
                         struct romsim_error *err)
 {
     bool is_device = S_ISCHR(inode->mode) || S_ISBLK(inode->mode);
+    size_t path_size = strlen(path) + 1;
     uint64_t size;
+
+    if (path_size > PATH_MAX)
+        return romsim_error_set(err, ENAMETOOLONG,
+                                "a path of %zu bytes is too long for a cpio archive, whose readers "
+                                "take %d",
+                                path_size - 1, PATH_MAX - 1);
 
     if (inode->cookie == 0) {
         inode->cookie = ++cpio->inodes;
@@ -158,7 +172,7 @@ static int append_entry(struct cpio *cpio, struct romsim_inode *inode, const cha
         [FIELD_FILESIZE] = (uint32_t)size,
         [FIELD_RDEVMAJOR] = is_device ? inode->rdev_major : 0,
         [FIELD_RDEVMINOR] = is_device ? inode->rdev_minor : 0,
-        [FIELD_NAMESIZE] = (uint32_t)strlen(path) + 1,
+        [FIELD_NAMESIZE] = (uint32_t)path_size,
     };
     if (append_header(cpio, fields, path, err) < 0 ||
         (S_ISLNK(inode->mode) && append(cpio, inode->target, size, err) < 0) ||
@@ -169,10 +183,9 @@ static int append_entry(struct cpio *cpio, struct romsim_inode *inode, const cha
 
 static int append_trailer(struct cpio *cpio, struct romsim_error *err)
 {
-    static const char name[] = "TRAILER!!!";
-    const uint32_t fields[FIELDS] = {[FIELD_NLINK] = 1, [FIELD_NAMESIZE] = sizeof(name)};
+    const uint32_t fields[FIELDS] = {[FIELD_NLINK] = 1, [FIELD_NAMESIZE] = sizeof(trailer_name)};
 
-    if (append_header(cpio, fields, name, err) < 0 || align(cpio, ROM_ALIGNMENT, err) < 0)
+    if (append_header(cpio, fields, trailer_name, err) < 0 || align(cpio, ROM_ALIGNMENT, err) < 0)
         return -1;
     return flush(cpio, err);
 }
@@ -188,7 +201,8 @@ static int append_all(struct cpio *cpio, struct romsim_tree *tree, struct romsim
 
         if (!path)
             return romsim_error_nomem(err);
-        if (append_entry(cpio, name->inode, path + 1, err) < 0)
+        if (append_entry(cpio, name->inode,
+                         strcmp(path + 1, trailer_name) == 0 ? "./TRAILER!!!" : path + 1, err) < 0)
             return romsim_error_context(err, "%s", QUOTE(path));
     }
     return append_trailer(cpio, err);

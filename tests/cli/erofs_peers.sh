@@ -201,6 +201,10 @@ if need cpio "cpio reads it"; then
     is "$(cat "unpacked/${DEEP}file")" bottom "and deep trees"
     is "$(readlink unpacked/odd/long-link | wc -c)" 4096 "and long links"
     if can root; then is "$(stat -c %t:%T unpacked/special/null)" 1:3 "and devices"; fi
+    mkdir trailer between && touch trailer/{a,TRAILER!!!,z}
+    ok "a file TRAILER!!! is packed" romsim rom pack trailer -o trailer.cpio --format cpio
+    (cd between && cpio -idm --quiet <../trailer.cpio 2>/dev/null)
+    is "$(ls between)" "$(ls trailer)" "and ends the archive for no reader"
 fi
 printf 'raw bytes' >raw.bin
 ok "any file becomes a raw ROM" romsim rom pack raw.bin -o raw.rom

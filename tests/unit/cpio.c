@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cpio.c: cpio archives made by hand: their forms, one behind the other, damaged; and written. */
 #include "tars.h"
+#include "trees.h"
 
-#include <romsim/file.h>
-
-#include <errno.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <zlib.h>
@@ -422,8 +420,93 @@ START_TEST(damage_is_named)
 }
 END_TEST
 
+/* ---- written ---------------------------------------------------------------------------- */
+
+static struct romsim_blob *write_cpio(struct romsim_tree *tree, struct romsim_error *err)
+{
+    int fd = romsim_blob_scratch_memfd(NULL);
+    uint64_t lost;
+
+    if (romsim_cpio_write(tree, fd, &lost, err) == 0)
+        return romsim_blob_take_fd(fd, err);
+    close(fd);
+    return NULL;
+}
+
+/* Readers take TRAILER!!! for the end of the archive, Linux with what follows it. */
+START_TEST(a_file_named_as_the_trailer_loses_nothing)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    CLEANUP_TREE struct romsim_tree *again = romsim_tree_new(NULL);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    static const char all[] = "/A=1 /TRAILER!!!=2 /TRAILER!!!x/ /TRAILER!!!x/TRAILER!!!=3 /link=2 ";
+    const char *bytes, *at;
+    size_t size, trailers = 0;
+
+    tars_enter();
+    tree_add_file(tree, "A", "1", 1);
+    tree_add_link(tree, "link", tree_add_file(tree, "TRAILER!!!", "2", 1));
+    tree_add_file(tree, "TRAILER!!!x/TRAILER!!!", "3", 1);
+    blob = write_cpio(tree, NULL);
+    ck_assert_int_eq(romsim_tree_add_archive(again, blob, false, "x", NULL), 0);
+    ASSERT_TREE(again, all);
+    /* The name stands there once, and nothing but zeros behind it. */
+    bytes = (const char *)romsim_blob_bytes(blob);
+    size = romsim_blob_size(blob);
+    for (at = bytes; (at = memmem(at, size - (size_t)(at - bytes), "\0TRAILER!!!", 12)); at++)
+        trailers++;
+    ck_assert_uint_eq(trailers, 0);
+    at = memmem(bytes, size, "00000000TRAILER!!!", 19);
+    ck_assert_ptr_nonnull(at);
+    for (at += 19; at < bytes + size; at++)
+        ck_assert_int_eq(*at, 0);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(a_trailer_may_be_a_directory)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    CLEANUP_TREE struct romsim_tree *again = romsim_tree_new(NULL);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+
+    tars_enter();
+    tree_add_file(tree, "TRAILER!!!/f", "1", 1);
+    tree_add_file(tree, "z", "2", 1);
+    blob = write_cpio(tree, NULL);
+    ck_assert_int_eq(romsim_tree_add_archive(again, blob, false, "x", NULL), 0);
+    ASSERT_TREE(again, "/TRAILER!!!/ /TRAILER!!!/f=1 /z=2 ");
+    tars_leave();
+}
+END_TEST
+
+START_TEST(a_path_that_linux_would_pass_over_is_refused)
+{
+    char path[4097];
+
+    tars_enter();
+    for (size_t size = 4095; size <= 4096; size++) {
+        CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+        CLEANUP_BLOB struct romsim_blob *blob = NULL;
+        struct romsim_error err = {0};
+
+        for (size_t i = 0; i < size; i++)
+            path[i] = i % 200 == 100 ? '/' : 'd';
+        path[size] = '\0';
+        tree_add_file(tree, path, "1", 1);
+        blob = write_cpio(tree, &err);
+        ck_assert_msg(!blob == (size == 4096), "%s", err.message);
+        if (!blob)
+            ck_assert_msg(strstr(err.message, "a path of 4096 bytes") != NULL, "%s", err.message);
+    }
+    tars_leave();
+}
+END_TEST
+
 UNIT_MAIN("cpio", each_form_becomes_the_same_tree, names_of_one_inode_are_hard_links,
           many_links_are_found_at_once, archives_behind_each_other_are_all_read,
           a_plain_archive_is_not_copied, each_may_be_compressed_in_its_own_way,
           hard_links_end_with_their_archive, a_trailer_is_passed_over_and_may_be_missing,
-          what_is_neither_archive_nor_zeros_is_refused, damage_is_named)
+          what_is_neither_archive_nor_zeros_is_refused, damage_is_named,
+          a_file_named_as_the_trailer_loses_nothing, a_trailer_may_be_a_directory,
+          a_path_that_linux_would_pass_over_is_refused)
