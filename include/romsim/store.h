@@ -135,11 +135,12 @@ typedef void romsim_progress(void *context, uint64_t done, uint64_t total);
 
 /*
  * Copies an image (one platform of it) into the store, every digest verified, and names it `name`;
- * NULL: as its source calls it (EINVAL if that has no name).  `reference` may also be the path of
- * a layout or of an archive of one.  `progress` may be NULL.
+ * NULL: as its source calls it (EINVAL if that has no name); of a source with several images all
+ * that have names are copied then.  `reference` may also be the path of a layout or of an archive.
+ * `progress` may be NULL; *ret are the names in the store.
  */
 int romsim_store_import(struct romsim_store *store, const char *reference, const char *directory,
                         const char *name, romsim_progress *progress, void *context,
-                        struct romsim_store_name *ret, struct romsim_error *err);
+                        struct romsim_store_names *ret, struct romsim_error *err);
 
 #endif

@@ -47,27 +47,35 @@ static void end_progress(const struct meter *meter)
         fputs("\r\033[K", stderr);
 }
 
+static int say_imported(const char *name)
+{
+    CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
+    struct romsim_error error;
+
+    if (romsim_image_info(name, NULL, &info, &error) < 0)
+        return cli_report(&error);
+    cli_note("imported %s, %s of %zu layer%s, %.19s", QUOTE(name), SIZE_TEXT(info.size),
+             info.layer_count, info.layer_count == 1 ? "" : "s", info.digest);
+    return CLI_OK;
+}
+
 static int import(struct romsim_store *store, const struct cli_args *args)
 {
     bool tty = isatty(STDERR_FILENO) == 1;
     struct meter meter = {.start = now_nsec()};
-    CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
-    struct romsim_store_name name;
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
     struct romsim_error error;
     int status = romsim_store_import(store, args->operands[0], NULL, cli_value(args, "tag"),
-                                     tty ? show_progress : NULL, &meter, &name, &error);
+                                     tty ? show_progress : NULL, &meter, &names, &error);
 
     end_progress(&meter);
     if (status < 0)
         return cli_report(&error);
-    status = romsim_image_info(name.name, NULL, &info, &error);
-    if (status < 0)
-        cli_report(&error);
-    else
-        cli_note("imported %s, %s of %zu layer%s, %.19s", QUOTE(name.name), SIZE_TEXT(info.size),
-                 info.layer_count, info.layer_count == 1 ? "" : "s", info.digest);
-    romsim_store_name_release(&name);
-    return status < 0 ? CLI_FAILED : CLI_OK;
+    status = CLI_OK;
+    for (size_t i = 0; i < names.count; i++)
+        if (say_imported(names.items[i].name) != CLI_OK)
+            status = CLI_FAILED;
+    return status;
 }
 
 static int run_import(const struct cli_args *args)
@@ -90,7 +98,8 @@ const struct cli_command cli_image_import = {
     .operands_max = 1,
     .summary = "copy an image into the store",
     .description = "IMAGE is oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or\n"
-                   "the path of one of these.  Every digest is verified.\n",
+                   "the path of one of these.  Without --tag the images keep the names that they\n"
+                   "have there, all of them.  Every digest is verified.\n",
     .options = options,
     .run = run_import,
 };

@@ -183,8 +183,8 @@ const struct cli_command cli_image_inspect = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "show what an image's manifest and config say",
-    .description = "IMAGE is a name of the store, oci:DIR[:TAG], oci-archive:FILE[:TAG] or\n"
-                   "docker-archive:FILE.\n",
+    .description = "IMAGE is a name of the store, oci:DIR[:TAG], oci-archive:FILE[:TAG],\n"
+                   "docker-archive:FILE[:TAG] or the path of one of these.\n",
     .options = json_option,
     .run = run_inspect,
 };

@@ -60,18 +60,21 @@ static int base_from_directory(const char *path, struct romsim_base_image *ret,
 
 /* ---- a file --------------------------------------------------------------------------- */
 
-/* An archive, found in the cache or unpacked into a tree and built. */
+/* An archive, found in the cache or unpacked into a tree: that is the root, unless it holds images
+ * and `reference` (or NULL) says that they are meant. */
 static int base_from_archive(struct romsim_blob *blob, const char *name,
-                             const struct cache_key *key, struct romsim_base_image *ret,
-                             struct romsim_error *err)
+                             const struct reference *reference, const struct cache_key *key,
+                             struct romsim_base_image *ret, struct romsim_error *err)
 {
     CLEANUP_TREE struct romsim_tree *tree = NULL;
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
     CLEANUP_FD int lock = cache_lock(key, err);
     int found;
 
     if (lock < 0)
         return -1;
-    found = cache_find(key, &ret->root, err);
+    found = reference && reference->tag ? 0 : cache_find(key, &ret->root, err);
     if (found != 0) {
         ret->from_cache = true;
         return found < 0 ? -1 : 0;
@@ -81,6 +84,15 @@ static int base_from_archive(struct romsim_blob *blob, const char *name,
         return romsim_error_nomem(err);
     if (romsim_tree_add_archive(tree, blob, false, name, err) < 0)
         return -1;
+    if (reference && reference->kind != REFERENCE_FILES)
+        found = oci_open_tree(&tree, reference->tag, name, &source, &image, err);
+    if (found < 0)
+        return -1;
+    if (found > 0) {
+        cleanup_close_fd(&lock); /* the image's root has a key of its own */
+        lock = -1;
+        return oci_base(source, &image, ret, err) < 0 ? oci_failed(reference, err) : 0;
+    }
     ret->root = cache_build(key, tree, err);
     return ret->root ? 0 : -1;
 }
@@ -107,8 +119,18 @@ static int unusable_base(enum image_form form, const char *name, struct romsim_e
                                   "archive (plain, gzip, xz, zstd, lz4) or an OCI image");
 }
 
+/* The root of the files in an archive of images is another one than that of its image. */
+static int key_of_files(const struct reference *reference, struct cache_key *key,
+                        struct romsim_error *err)
+{
+    if (reference && reference->kind != REFERENCE_FILES)
+        return 0;
+    return cache_key_make("files", key->hex, sizeof(key->hex), key, err);
+}
+
 /* `key` identifies the archive if it is one; NULL: its content does. */
-static int base_from_blob(struct romsim_blob *blob, const char *name, const struct cache_key *key,
+static int base_from_blob(struct romsim_blob *blob, const char *name,
+                          const struct reference *reference, const struct cache_key *key,
                           struct romsim_base_image *ret, struct romsim_error *err)
 {
     enum image_form form = image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));
@@ -118,24 +140,27 @@ static int base_from_blob(struct romsim_blob *blob, const char *name, const stru
         return base_from_image(blob, name, ret, err);
     if (form != FORM_TAR && form != FORM_CPIO && !image_form_is_compressed(form))
         return unusable_base(form, name, err);
-    if (!key && cache_key_make("archive", romsim_blob_sha256_hex(blob), ROMSIM_SHA256_HEX_SIZE,
-                               &content, err) < 0)
+    if (!key && (cache_key_make("archive", romsim_blob_sha256_hex(blob), ROMSIM_SHA256_HEX_SIZE,
+                                &content, err) < 0 ||
+                 key_of_files(reference, &content, err) < 0))
         return -1;
-    return base_from_archive(blob, name, key ? key : &content, ret, err);
+    return base_from_archive(blob, name, reference, key ? key : &content, ret, err);
 }
 
 int image_base_from_blob(struct romsim_blob *blob, const char *name, struct romsim_base_image *ret,
                          struct romsim_error *err)
 {
-    return base_from_blob(blob, name, NULL, ret, err);
+    return base_from_blob(blob, name, NULL, NULL, ret, err);
 }
 
 /*
  * What stat() says of a file leads to its root without reading the file.  A file that has just
  * changed is identified by its content instead, which takes longer: a hash of all of it.
  */
-static int base_from_file(const char *path, struct romsim_base_image *ret, struct romsim_error *err)
+static int base_from_file(const struct reference *reference, struct romsim_base_image *ret,
+                          struct romsim_error *err)
 {
+    const char *path = reference->path;
     CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     struct cache_key key, after;
@@ -145,9 +170,9 @@ static int base_from_file(const char *path, struct romsim_base_image *ret, struc
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
-    if (cache_key_of_file(&st, &key, err) < 0)
+    if (cache_key_of_file(&st, &key, err) < 0 || key_of_files(reference, &key, err) < 0)
         return -1;
-    safe = cache_time_is_safe(st.st_ctim.tv_sec);
+    safe = cache_time_is_safe(st.st_ctim.tv_sec) && !reference->tag;
     found = safe ? cache_find(&key, &ret->root, err) : 0;
     if (found != 0) {
         ret->from_cache = true;
@@ -158,9 +183,9 @@ static int base_from_file(const char *path, struct romsim_base_image *ret, struc
         return -1;
     /* The copy is of the state that the key is of, or it is identified by its content. */
     if (fstat(fd, &st) < 0 || cache_key_of_file(&st, &after, err) < 0 ||
-        strcmp(key.hex, after.hex) != 0)
+        key_of_files(reference, &after, err) < 0 || strcmp(key.hex, after.hex) != 0)
         safe = false;
-    return base_from_blob(blob, path, safe ? &key : NULL, ret, err);
+    return base_from_blob(blob, path, reference, safe ? &key : NULL, ret, err);
 }
 
 /* ---- all of them ---------------------------------------------------------------------- */
@@ -181,11 +206,15 @@ static int base_from_oci(const struct reference *reference, struct romsim_base_i
 static int base_from_reference(struct reference *reference, struct romsim_base_image *ret,
                                struct romsim_error *err)
 {
-    int found = reference->kind == REFERENCE_PATH ? 0 : base_from_oci(reference, ret, err);
+    int found = 0;
     struct stat st;
 
+    if (reference->kind != REFERENCE_PATH && reference->kind != REFERENCE_FILES)
+        found = base_from_oci(reference, ret, err);
     if (found == 0 && reference_becomes_layout(reference))
         found = base_from_oci(reference, ret, err);
+    if (found == 0 && reference_cut_tag(reference, err) < 0)
+        found = -1;
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0) {
@@ -196,7 +225,7 @@ static int base_from_reference(struct reference *reference, struct romsim_base_i
     }
     if (S_ISDIR(st.st_mode))
         return base_from_directory(reference->path, ret, err);
-    return base_from_file(reference->path, ret, err);
+    return base_from_file(reference, ret, err);
 }
 
 int romsim_image_base(const struct romsim_instance *instance, struct romsim_base_image *ret,

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOLE_SIZE = 4096, PIECE = 256 << 10, FORGET_STEP = 4 << 20 };
+enum { HOLE_SIZE = 4096, PIECE = 256 << 10, FORGET_STEP = 4 << 20, HEAD_SIZE = 4096 };
 
 static bool is_hole(const uint8_t *bytes, size_t size)
 {
@@ -150,6 +150,22 @@ static int foreign_bytes(const struct romsim_blob *blob, const char *name, uint6
                      form == FORM_OTHER ? "what is no archive" : image_form_name(form));
     return romsim_error_hint(err, "only zeros may follow an archive, and cpio archives, plain or "
                                   "compressed with gzip, xz, zstd or lz4, each other");
+}
+
+enum image_form image_form_inside(const struct romsim_blob *blob)
+{
+    enum image_form form = image_form_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));
+    CLEANUP_DECODER struct decoder *decoder = NULL;
+    uint8_t head[HEAD_SIZE];
+    size_t size = 0, step;
+
+    if (!image_form_is_compressed(form))
+        return form;
+    decoder = decoder_new(form, romsim_blob_bytes(blob), romsim_blob_size(blob), NULL);
+    while (decoder && size < sizeof(head) &&
+           decoder_read(decoder, head + size, sizeof(head) - size, &step, NULL) > 0)
+        size += step;
+    return image_form_probe(head, size);
 }
 
 struct romsim_blob *image_decompress(struct romsim_blob *blob, const char *name,

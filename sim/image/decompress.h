@@ -3,7 +3,12 @@
 #ifndef ROMSIM_IMAGE_DECOMPRESS_H
 #define ROMSIM_IMAGE_DECOMPRESS_H
 
+#include "sim/image/probe.h"
+
 #include <romsim/blob.h>
+
+/* What a blob is, or what it would be decompressed; FORM_EMPTY if that fails at once. */
+enum image_form image_form_inside(const struct romsim_blob *blob);
 
 /*
  * Returns the plain bytes of `blob`: itself, with one more reference, if it is not compressed,

@@ -11,8 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* "org/name:tag" also for "docker.io/org/name:tag". */
-static bool is_tagged(const json_t *image, const char *tag)
+static bool is_tagged(const json_t *image, const char *tag, bool exactly)
 {
     const json_t *tags = json_object_get(image, "RepoTags"), *item;
     size_t i;
@@ -20,11 +19,8 @@ static bool is_tagged(const json_t *image, const char *tag)
     json_array_foreach(tags, i, item)
     {
         const char *name = json_string_value(item);
-        const char *end = name ? strrchr(name, '/') : NULL;
 
-        if (name && (strcmp(name, tag) == 0 || (end && strcmp(end + 1, tag) == 0)))
-            return true;
-        if (name && strncmp(name, "docker.io/", 10) == 0 && strcmp(name + 10, tag) == 0)
+        if (name && (exactly ? strcmp(name, tag) == 0 : oci_name_fits(name, tag)))
             return true;
     }
     return false;
@@ -67,10 +63,12 @@ static const json_t *find_image(const json_t *images, const char *tag, struct ro
     }
     if (!tag && json_array_size(images) == 1)
         return json_array_get(images, 0);
-    json_array_foreach(images, i, image)
-    {
-        if (tag && is_tagged(image, tag))
-            return image;
+    for (int exactly = 1; tag && exactly >= 0; exactly--) {
+        json_array_foreach(images, i, image)
+        {
+            if (is_tagged(image, tag, exactly))
+                return image;
+        }
     }
     not_one(images, tag, err);
     return NULL;
@@ -152,8 +150,6 @@ int docker_archive_load(struct oci_source *source, const char *tag, struct oci_i
     config = read_config(source, found, &image.config, err);
     if (!config || oci_image_read_config(&image, config, err) < 0)
         return -1;
-    tag = json_string_value(json_array_get(json_object_get(found, "RepoTags"), 0));
-    image.name = tag ? strdup(tag) : NULL;
     image.config_path = strdup(json_string_value(json_object_get(found, "Config")));
     if (!image.config_path)
         return romsim_error_nomem(err);

@@ -25,6 +25,8 @@ struct import {
     uint64_t done, total;
     json_t *layers;           /* of the manifest that is made for a docker-archive */
     struct oci_growth growth; /* of a docker-archive's layers */
+    bool is_docker;           /* the image is read from docker's manifest.json */
+    struct romsim_store_names names;
 };
 
 static void import_release(struct import *import)
@@ -32,6 +34,7 @@ static void import_release(struct import *import)
     oci_source_free(import->source);
     oci_image_release(&import->image);
     json_decref(import->layers);
+    romsim_store_names_release(&import->names);
 }
 #define CLEANUP_IMPORT CLEANUP(import_release)
 
@@ -163,27 +166,136 @@ static int import_docker(struct import *import, struct romsim_error *err)
 
 /* ---- both ------------------------------------------------------------------------------- */
 
-static int import_image(struct import *import, const char *name, struct romsim_error *err)
+static int load(struct import *import, const char *tag, struct romsim_error *err)
 {
-    struct oci_image *image = &import->image;
-    int status = image->config_path ? import_docker(import, err) : import_oci(import, err);
-
-    if (status < 0)
-        return -1;
-    return romsim_store_tag(import->store, name, OCI_MEDIA_MANIFEST, image->manifest.digest,
-                            image->manifest.size, err);
+    oci_image_release(&import->image);
+    return import->is_docker ? docker_archive_load(import->source, tag, &import->image, err)
+                             : oci_load(import->source, tag, &import->image, err);
 }
 
-static const char *choose_name(const struct import *import, const char *name,
-                               struct romsim_error *err)
+/* Copies the image at hand; its manifest, which is made for a docker-archive, is in the store. */
+static int copy_image(struct import *import, struct romsim_error *err)
 {
-    if (name)
-        return name;
-    if (import->image.name)
-        return import->image.name;
+    json_decref(STEAL_POINTER(&import->layers));
+    import->growth = (struct oci_growth){0};
+    return import->is_docker ? import_docker(import, err) : import_oci(import, err);
+}
+
+/* Gives a manifest a name in the store, and tells the caller. */
+static int name_image(struct import *import, const struct oci_descriptor *manifest,
+                      const char *name, struct romsim_error *err)
+{
+    CLEANUP_FREE char *full = romsim_store_normalize(name, err);
+
+    if (!full ||
+        romsim_store_tag(import->store, full, OCI_MEDIA_MANIFEST, manifest->digest, manifest->size,
+                         err) < 0 ||
+        romsim_store_find(import->store, full, &import->names.items[import->names.count], err) <= 0)
+        return -1;
+    import->names.count++;
+    return 0;
+}
+
+/* An image that has been copied, by its manifest (or config) in the source. */
+struct copied {
+    char digest[ROMSIM_DIGEST_SIZE];
+    struct oci_descriptor manifest;
+};
+
+/* Copies the image of one of the names, unless it has been, and names it. */
+static int import_name(struct import *import, const char *name, struct copied *copied,
+                       size_t *copied_count, struct romsim_error *err)
+{
+    struct copied *this = copied;
+
+    if (load(import, name, err) < 0)
+        return -1;
+    while (this < copied + *copied_count &&
+           strcmp(this->digest, import->image.manifest.digest) != 0)
+        this ++;
+    if (this == copied + *copied_count) {
+        memcpy(this->digest, import->image.manifest.digest, sizeof(this->digest));
+        if (copy_image(import, err) < 0)
+            return romsim_error_context(err, "'%s'", QUOTE(name));
+        this->manifest = import->image.manifest;
+        ++*copied_count;
+    }
+    return name_image(import, &this->manifest, oci_name_familiar(name), err);
+}
+
+/* Is the image of a tag the one that has the name? */
+static int is_same(struct import *import, const char *tag, const char *name,
+                   struct romsim_error *err)
+{
+    char digest[ROMSIM_DIGEST_SIZE];
+
+    if (load(import, tag, err) < 0)
+        return -1;
+    memcpy(digest, import->image.manifest.digest, sizeof(digest));
+    if (load(import, name, err) < 0)
+        return -1;
+    return strcmp(digest, import->image.manifest.digest) == 0;
+}
+
+/* All images of the source that have names under these.  With a tag: the names that it fits or, if
+ * it is none of them, all names of its image. */
+static int import_all(struct import *import, const char *tag, const struct romsim_strings *names,
+                      struct romsim_error *err)
+{
+    CLEANUP_FREE struct copied *copied = calloc(names->count + 1, sizeof(*copied));
+    size_t copied_count = 0, fitting = 0;
+
+    import->names.items = calloc(names->count + 1, sizeof(*import->names.items));
+    if (!copied || !import->names.items)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; tag && i < names->count; i++)
+        fitting += oci_name_fits(names->items[i], tag);
+    for (size_t i = 0; i < names->count; i++) {
+        int wanted = !tag || oci_name_fits(names->items[i], tag);
+
+        if (tag && fitting == 0)
+            wanted = is_same(import, tag, names->items[i], err);
+        if (wanted < 0 ||
+            (wanted && import_name(import, names->items[i], copied, &copied_count, err) < 0))
+            return -1;
+    }
+    if (import->names.count > 0)
+        return 0;
+    if (load(import, tag, err) < 0) /* what is wrong with the tag is said before the name */
+        return -1;
     romsim_error_set(err, EINVAL, "the image has no name of its own");
-    romsim_error_hint(err, "name it with -t org/name:tag");
-    return NULL;
+    return romsim_error_hint(err, "name it with -t org/name:tag");
+}
+
+static int import_one(struct import *import, const char *tag, const char *name,
+                      struct romsim_error *err)
+{
+    import->names.items = calloc(1, sizeof(*import->names.items));
+    if (!import->names.items)
+        return romsim_error_nomem(err);
+    if (load(import, tag, err) < 0 || copy_image(import, err) < 0)
+        return -1;
+    return name_image(import, &import->image.manifest, name, err);
+}
+
+/*
+ * What Docker writes nowadays is a layout and a docker-archive in one; a path is taken for a layout
+ * then, unless only the other half has names.
+ */
+static int read_names(struct import *import, const struct reference *reference,
+                      struct romsim_strings *ret, struct romsim_error *err)
+{
+    bool is_path = reference->kind == REFERENCE_PATH;
+    bool has_docker = oci_source_has(import->source, "manifest.json");
+
+    import->is_docker = reference->kind == REFERENCE_DOCKER_ARCHIVE ||
+                        (is_path && has_docker && !oci_source_has(import->source, "oci-layout"));
+    if (!import->is_docker && oci_source_has(import->source, "index.json") &&
+        oci_names(import->source, ret, err) < 0)
+        return -1;
+    if (is_path && has_docker && ret->count == 0)
+        import->is_docker = true;
+    return import->is_docker && has_docker ? docker_archive_names(import->source, ret, err) : 0;
 }
 
 /* A name that the store does not have may be a path, and a path is told by what is there.  Of what
@@ -199,26 +311,39 @@ static int open_any(struct reference *reference, struct import *import, struct r
         return -1;
     if (is_name && access(reference->path, F_OK) < 0 && errno == ENOENT)
         return oci_not_found(reference, true, err);
-    return oci_open(reference, &import->source, &import->image, err) > 0 ? 0 : -1;
+    import->source = oci_open_source(reference, err);
+    return import->source ? 0 : -1;
+}
+
+static int import_source(struct import *import, const struct reference *reference, const char *name,
+                         struct romsim_error *err)
+{
+    CLEANUP(romsim_strings_clear) struct romsim_strings names = {0};
+
+    if (read_names(import, reference, &names, err) < 0)
+        return -1;
+    return name ? import_one(import, reference->tag, name, err)
+                : import_all(import, reference->tag, &names, err);
 }
 
 int romsim_store_import(struct romsim_store *store, const char *reference_text,
                         const char *directory, const char *name, romsim_progress *progress,
-                        void *context, struct romsim_store_name *ret, struct romsim_error *err)
+                        void *context, struct romsim_store_names *ret, struct romsim_error *err)
 {
     CLEANUP_REFERENCE struct reference reference = {0};
     CLEANUP_IMPORT struct import import = {
         .store = store, .progress = progress, .context = context};
-    CLEANUP_FREE char *full = NULL;
 
-    if (reference_parse(reference_text, directory, &reference, err) < 0 ||
-        open_any(&reference, &import, err) < 0)
+    if (reference_parse(reference_text, directory, &reference, err) < 0)
         return -1;
-    name = choose_name(&import, name, err);
-    full = name ? romsim_store_normalize(name, err) : NULL;
-    if (!full)
+    if (reference.kind == REFERENCE_FILES)
+        return romsim_error_set(err, EINVAL, "'%s' names files, not an image",
+                                QUOTE(reference_text));
+    if (open_any(&reference, &import, err) < 0)
         return -1;
-    if (import_image(&import, full, err) < 0)
+    if (import_source(&import, &reference, name, err) < 0)
         return romsim_error_context(err, "image '%s'", QUOTE(reference_text));
-    return romsim_store_find(store, full, ret, err) > 0 ? 0 : -1;
+    *ret = import.names;
+    import.names = (struct romsim_store_names){0};
+    return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const role_names[] = {
     [OCI_ROLE_LAYER] = "layer",
@@ -58,6 +59,14 @@ int romsim_image_info(const char *text, const char *directory, struct romsim_ima
     if (reference_parse(text, directory, &reference, err) < 0)
         return -1;
     found = oci_open(&reference, &source, &image, err);
+    if (found == 0 && !reference_becomes_layout(&reference) &&
+        reference_cut_tag(&reference, err) < 0)
+        found = -1;
+    if (found == 0 && access(reference.path, F_OK) == 0) {
+        if (reference.kind == REFERENCE_NAME)
+            reference.kind = REFERENCE_PATH;
+        found = oci_open(&reference, &source, &image, err);
+    }
     if (found <= 0)
         return found < 0 ? -1 : oci_not_found(&reference, false, err);
     info.name = strdup(text);

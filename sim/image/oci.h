@@ -28,14 +28,15 @@ enum {
     OCI_NESTING_MAX = 8 /* of indexes */
 };
 
-#define OCI_MEDIA_INDEX       "application/vnd.oci.image.index.v1+json"
-#define OCI_MEDIA_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
-#define OCI_MEDIA_CONFIG      "application/vnd.oci.image.config.v1+json"
-#define OCI_MEDIA_TAR         "application/vnd.oci.image.layer.v1.tar"
-#define OCI_MEDIA_ROM         "application/vnd.unikraft.rom.v1"
-#define OCI_ANNOTATION_NAME   "org.opencontainers.image.ref.name"
-#define OCI_ANNOTATION_KERNEL "org.unikraft.kernel.image"
-#define OCI_ANNOTATION_INITRD "org.unikraft.kernel.initrd"
+#define OCI_MEDIA_INDEX          "application/vnd.oci.image.index.v1+json"
+#define OCI_MEDIA_MANIFEST       "application/vnd.oci.image.manifest.v1+json"
+#define OCI_MEDIA_CONFIG         "application/vnd.oci.image.config.v1+json"
+#define OCI_MEDIA_TAR            "application/vnd.oci.image.layer.v1.tar"
+#define OCI_MEDIA_ROM            "application/vnd.unikraft.rom.v1"
+#define OCI_ANNOTATION_NAME      "org.opencontainers.image.ref.name"
+#define OCI_ANNOTATION_FULL_NAME "io.containerd.image.name"
+#define OCI_ANNOTATION_KERNEL    "org.unikraft.kernel.image"
+#define OCI_ANNOTATION_INITRD    "org.unikraft.kernel.initrd"
 
 /* The algorithm of the digests that romsim makes. */
 #define OCI_SHA256 "sha256:"
@@ -58,6 +59,10 @@ struct oci_source *oci_source_archive(const char *path, struct romsim_error *err
 /* An archive that is in hand; `name` is for messages. */
 struct oci_source *oci_source_blob(struct romsim_blob *blob, const char *name,
                                    struct romsim_error *err);
+/* The tree that an archive became; takes it. */
+struct oci_source *oci_source_tree(struct romsim_tree *tree, struct romsim_error *err);
+/* Gives the tree back, or NULL if there is none. */
+struct romsim_tree *oci_source_take_tree(struct oci_source *source);
 void oci_source_free(struct oci_source *source);
 
 DEFINE_CLEANUP(struct oci_source, oci_source_free)
@@ -155,7 +160,6 @@ struct oci_image {
     size_t layer_count;
     struct romsim_strings entrypoint, cmd, env;
     char *working_dir;
-    char *name;        /* that a docker-archive gives it, or NULL */
     char *config_path; /* of a docker-archive, or NULL */
 };
 
@@ -210,16 +214,49 @@ int oci_index_resolve(struct oci_source *source, const struct oci_descriptor *st
 int docker_archive_load(struct oci_source *source, const char *tag, struct oci_image *ret,
                         struct romsim_error *err);
 
+/* Is it an image layout, or what `docker save` writes?  Told by the content of their marks. */
+bool oci_source_is_image(struct oci_source *source);
+
+/* ---- names (oci_names.c) ---------------------------------------------------------------- */
+
+/* The whole names of the images in a layout, and in what `docker save` wrote, each once. */
+int oci_names(struct oci_source *source, struct romsim_strings *ret, struct romsim_error *err);
+int docker_archive_names(struct oci_source *source, struct romsim_strings *ret,
+                         struct romsim_error *err);
+
+/* Is it the name that is wanted, as a whole or from one of its slashes on? */
+bool oci_name_fits(const char *name, const char *wanted);
+
+/* As Docker shows it: without docker.io/ and its library/. */
+const char *oci_name_familiar(const char *name);
+
 /* ---- all together ----------------------------------------------------------------------- */
 
 /* Says of an error which image it is about, and of a damaged one of the store what repairs it.
  * Returns -1. */
 int oci_failed(const struct reference *reference, struct romsim_error *err);
 
+/* The layout or the archive that a reference with a transport, or by path, names. */
+struct oci_source *oci_open_source(const struct reference *reference, struct romsim_error *err);
+
 /* Opens what a reference with a transport names, or a name of the store.  Returns 1, 0 if it is a
  * name that the store does not have, or -1. */
 int oci_open(const struct reference *reference, struct oci_source **ret_source,
              struct oci_image *ret, struct romsim_error *err);
+
+/* The image of `tag` (NULL: the only one) in a layout, or else in what `docker save` wrote. */
+int oci_load(struct oci_source *source, const char *tag, struct oci_image *ret,
+             struct romsim_error *err);
+
+/*
+ * Does an archive that became a tree, or the bytes of a file, hold images (a layout, or what
+ * `docker save` writes)?  Returns 1 and the one of `tag`, 0 if not, or -1.  *tree is taken only if
+ * it does.  `name` is for messages.
+ */
+int oci_open_tree(struct romsim_tree **tree, const char *tag, const char *name,
+                  struct oci_source **ret_source, struct oci_image *ret, struct romsim_error *err);
+int oci_open_blob(struct romsim_blob *blob, const char *tag, const char *name,
+                  struct oci_source **ret_source, struct oci_image *ret, struct romsim_error *err);
 
 /* The error for a name that is nowhere: the path that was looked at, close names, and the command
  * that would bring it (not_found.c).  Returns -1. */

@@ -20,7 +20,6 @@ void oci_image_release(struct oci_image *image)
     romsim_strings_clear(&image->cmd);
     romsim_strings_clear(&image->env);
     free(image->working_dir);
-    free(image->name);
     free(image->config_path);
     *image = (struct oci_image){0};
 }

@@ -78,16 +78,32 @@ static const json_t *manifests_of(const json_t *index, struct romsim_error *err)
 
 /* ---- by name ---------------------------------------------------------------------------- */
 
-/* Docker and containerd put the whole name into another annotation. */
-static bool has_name(const json_t *entry, const char *tag)
+/* What tells an entry's image from the others: the whole name, which Docker and containerd put into
+ * an annotation of their own, else the tag. */
+static const char *own_name(const json_t *entry)
 {
-    const char *name = oci_annotation(entry, OCI_ANNOTATION_NAME);
-    const char *full = oci_annotation(entry, "io.containerd.image.name");
+    const char *full = oci_annotation(entry, OCI_ANNOTATION_FULL_NAME);
 
-    return (name && strcmp(name, tag) == 0) || (full && strcmp(full, tag) == 0);
+    return full ? full : oci_annotation(entry, OCI_ANNOTATION_NAME);
 }
 
-static int no_such_name(const json_t *manifests, const char *tag, struct romsim_error *err)
+/* Does the entry have exactly this name, or tag? */
+static bool has_name(const json_t *entry, const char *name)
+{
+    const char *own = own_name(entry), *tag = oci_annotation(entry, OCI_ANNOTATION_NAME);
+
+    return (own && strcmp(own, name) == 0) || (tag && strcmp(tag, name) == 0);
+}
+
+static bool may_have_name(const json_t *entry, const char *name)
+{
+    const char *own = own_name(entry);
+
+    return own && oci_name_fits(own, name);
+}
+
+static int no_such_name(const json_t *manifests, const char *tag, bool several,
+                        struct romsim_error *err)
 {
     struct romsim_buffer names = ROMSIM_BUFFER_INIT(300);
     const json_t *entry;
@@ -95,44 +111,64 @@ static int no_such_name(const json_t *manifests, const char *tag, struct romsim_
 
     json_array_foreach(manifests, i, entry)
     {
-        const char *name = oci_annotation(entry, OCI_ANNOTATION_NAME);
-
-        if (name)
-            romsim_buffer_printf(&names, "%s%s", names.size ? ", " : "", QUOTE(name));
+        if (own_name(entry))
+            romsim_buffer_printf(&names, "%s%s", names.size ? ", " : "", QUOTE(own_name(entry)));
     }
-    if (tag)
-        romsim_error_set(err, ENOENT, "no image is tagged '%s'", QUOTE(tag));
-    else
+    if (!tag)
         romsim_error_set(err, EINVAL, "there are several images, and the reference names none");
+    else if (several)
+        romsim_error_set(err, EINVAL, "several images are tagged '%s'", QUOTE(tag));
+    else
+        romsim_error_set(err, ENOENT, "no image is tagged '%s'", QUOTE(tag));
     if (names.size)
         romsim_error_hint(err, "the tags are: %.300s", names.data);
     romsim_buffer_reset(&names);
     return -1;
 }
 
-/* Without a tag: "latest" if there is one, else the name that all entries share (or have not). */
-static const char *default_name(const json_t *manifests, bool *ret_is_clear)
+typedef bool entry_test(const json_t *entry, const char *name);
+
+/* The one name of those entries that pass the test (NULL: of all; those without a name do not
+ * count then).  NULL if there is none, or several: then *ret_several. */
+static const char *shared_name(const json_t *manifests, entry_test *test, const char *wanted,
+                               bool *ret_several)
 {
     const char *name = NULL;
     const json_t *entry;
     size_t i;
 
-    *ret_is_clear = true;
+    *ret_several = false;
     json_array_foreach(manifests, i, entry)
     {
-        const char *this = oci_annotation(entry, OCI_ANNOTATION_NAME);
+        const char *own = own_name(entry);
 
-        if (has_name(entry, "latest")) {
-            *ret_is_clear = true;
-            return "latest";
-        }
-        if (!is_image(entry))
+        if (!own || !is_image(entry) || (test && !test(entry, wanted)))
             continue;
-        if (this && name && strcmp(this, name) != 0)
-            *ret_is_clear = false;
-        name = this ? this : name;
+        *ret_several |= name && strcmp(name, own) != 0;
+        name = own;
     }
-    return name;
+    return *ret_several ? NULL : name;
+}
+
+/*
+ * Which entries are meant by a tag: the name that they have.  Without a tag it is the only name
+ * there is, or the only one whose tag is "latest"; *ret is NULL where no entry has a name.
+ */
+static int find_name(const json_t *manifests, const char *tag, const char **ret,
+                     struct romsim_error *err)
+{
+    const char *name;
+    bool several, many;
+
+    name = shared_name(manifests, tag ? has_name : NULL, tag, &several);
+    if (!name && tag && !several)
+        name = shared_name(manifests, may_have_name, tag, &several);
+    else if (!name && !tag && several)
+        name = shared_name(manifests, has_name, "latest", &many);
+    if (!name && (tag || several))
+        return no_such_name(manifests, tag, several, err);
+    *ret = name;
+    return 0;
 }
 
 /* ---- by platform ------------------------------------------------------------------------ */
@@ -170,7 +206,7 @@ static const json_t *best_entry(const json_t *manifests, const char *name, bool 
     {
         int rank = rank_of(entry);
 
-        if (!is_image(entry) || (name && !has_name(entry, name)))
+        if (!is_image(entry) || (name && (!own_name(entry) || strcmp(own_name(entry), name) != 0)))
             continue;
         *ret_any = true;
         if (rank > best_rank) {
@@ -187,8 +223,6 @@ static int choose(const json_t *manifests, const char *name, struct oci_descript
     bool any;
     const json_t *best = best_entry(manifests, name, &any);
 
-    if (!any && name)
-        return no_such_name(manifests, name, err);
     if (!any)
         return romsim_error_set(err, EUCLEAN, "there is no image in it");
     if (!best)
@@ -223,8 +257,7 @@ int oci_index_find(struct oci_source *source, const char *tag, struct oci_descri
     CLEANUP_JSON json_t *index = NULL;
     const json_t *manifests;
     struct oci_descriptor start;
-    const char *name = tag;
-    bool is_clear = true;
+    const char *name;
 
     if (!oci_source_has(source, "oci-layout")) {
         romsim_error_set(err, ENOENT,
@@ -233,12 +266,8 @@ int oci_index_find(struct oci_source *source, const char *tag, struct oci_descri
     }
     index = oci_source_json(source, "index.json", UINT64_MAX, NULL, err);
     manifests = index ? manifests_of(index, err) : NULL;
-    if (!manifests)
+    if (!manifests || find_name(manifests, tag, &name, err) < 0)
         return -1;
-    if (!name)
-        name = default_name(manifests, &is_clear);
-    if (!is_clear)
-        return no_such_name(manifests, NULL, err);
     if (choose(manifests, name, &start, err) < 0)
         return -1;
     return oci_index_resolve(source, &start, ret, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* oci_open.c: from a reference to an image: the transports, and the names of the store. */
+#include "sim/image/decompress.h"
 #include "sim/image/oci.h"
 
 #include <romsim/text.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static struct oci_source *open_source(const struct reference *reference, struct romsim_error *err)
+struct oci_source *oci_open_source(const struct reference *reference, struct romsim_error *err)
 {
     struct stat st;
 
@@ -19,25 +20,82 @@ static struct oci_source *open_source(const struct reference *reference, struct 
     return oci_source_archive(reference->path, err);
 }
 
-/* What `docker save` writes nowadays is a layout as well; a path is taken for that first. */
-static bool is_docker_archive(struct oci_source *source, const struct reference *reference)
+static int load_layout(struct oci_source *source, const char *tag, struct oci_image *ret,
+                       struct romsim_error *err)
 {
-    return reference->kind == REFERENCE_DOCKER_ARCHIVE ||
-           (reference->kind == REFERENCE_PATH && !oci_source_has(source, "oci-layout") &&
-            oci_source_has(source, "manifest.json"));
+    struct oci_descriptor manifest;
+
+    if (oci_index_find(source, tag, &manifest, err) < 0)
+        return -1;
+    return oci_image_load(source, &manifest, ret, err);
+}
+
+/* What `docker save` writes nowadays is a layout as well, and is taken for that first. */
+int oci_load(struct oci_source *source, const char *tag, struct oci_image *ret,
+             struct romsim_error *err)
+{
+    if (!oci_source_has(source, "oci-layout") && oci_source_has(source, "manifest.json"))
+        return docker_archive_load(source, tag, ret, err);
+    return load_layout(source, tag, ret, err);
 }
 
 static int load(struct oci_source *source, const struct reference *reference, struct oci_image *ret,
                 struct romsim_error *err)
 {
-    struct oci_descriptor manifest;
-
-    if (is_docker_archive(source, reference))
+    if (reference->kind == REFERENCE_DOCKER_ARCHIVE)
         return docker_archive_load(source, reference->tag, ret, err);
-    if (oci_index_find(source, reference->tag, &manifest, err) < 0)
-        return -1;
-    return oci_image_load(source, &manifest, ret, err);
+    if (reference->kind == REFERENCE_PATH)
+        return oci_load(source, reference->tag, ret, err);
+    return load_layout(source, reference->tag, ret, err);
 }
+
+/* ---- told by content -------------------------------------------------------------------- */
+
+/* Only an image has a tag. */
+static int no_images(const char *tag, const char *name, struct romsim_error *err)
+{
+    if (!tag)
+        return 0;
+    return romsim_error_set(err, EINVAL, "'%s' is no archive of images, and has no tag '%s'",
+                            QUOTE(name), QUOTE(tag));
+}
+
+int oci_open_tree(struct romsim_tree **tree, const char *tag, const char *name,
+                  struct oci_source **ret_source, struct oci_image *ret, struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = oci_source_tree(STEAL_POINTER(tree), err);
+
+    if (!source)
+        return -1;
+    if (!oci_source_is_image(source)) {
+        *tree = oci_source_take_tree(source);
+        return no_images(tag, name, err);
+    }
+    if (oci_load(source, tag, ret, err) < 0) {
+        if (err && !err->hint[0])
+            romsim_error_hint(err, "it looks like an archive of images; files:PATH takes the files "
+                                   "in it as they are");
+        return romsim_error_context(err, "'%s'", QUOTE(name));
+    }
+    *ret_source = STEAL_POINTER(&source);
+    return 1;
+}
+
+/* An archive that cannot be read is none of images: it may be fine for whoever takes its bytes. */
+int oci_open_blob(struct romsim_blob *blob, const char *tag, const char *name,
+                  struct oci_source **ret_source, struct oci_image *ret, struct romsim_error *err)
+{
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+
+    if (!tree)
+        return romsim_error_nomem(err);
+    if (image_form_inside(blob) != FORM_TAR ||
+        romsim_tree_add_archive(tree, blob, false, name, NULL) < 0)
+        return no_images(tag, name, err);
+    return oci_open_tree(&tree, tag, name, ret_source, ret, err);
+}
+
+/* ---- references ------------------------------------------------------------------------- */
 
 /* A store that cannot be opened (a user without a home) has no names. */
 static int open_name(const struct reference *reference, struct oci_source **ret_source,
@@ -81,7 +139,7 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
         found = open_name(reference, ret_source, ret, err);
         return found < 0 ? oci_failed(reference, err) : found;
     }
-    source = open_source(reference, err);
+    source = oci_open_source(reference, err);
     if (!source || load(source, reference, ret, err) < 0)
         return oci_failed(reference, err);
     *ret_source = STEAL_POINTER(&source);

@@ -65,21 +65,34 @@ struct oci_source *oci_source_store(const struct romsim_store *store, struct rom
     return STEAL_POINTER(&source);
 }
 
+struct oci_source *oci_source_tree(struct romsim_tree *tree, struct romsim_error *err)
+{
+    struct oci_source *source = new_source(err);
+
+    if (source)
+        source->tree = tree;
+    else
+        romsim_tree_free(tree);
+    return source;
+}
+
+struct romsim_tree *oci_source_take_tree(struct oci_source *source)
+{
+    return STEAL_POINTER(&source->tree);
+}
+
 struct oci_source *oci_source_blob(struct romsim_blob *blob, const char *name,
                                    struct romsim_error *err)
 {
-    CLEANUP_OCI_SOURCE struct oci_source *source = new_source(err);
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
 
-    if (!source)
-        return NULL;
-    source->tree = romsim_tree_new(NULL);
-    if (!source->tree) {
+    if (!tree) {
         romsim_error_nomem(err);
         return NULL;
     }
-    if (romsim_tree_add_archive(source->tree, blob, false, name, err) < 0)
+    if (romsim_tree_add_archive(tree, blob, false, name, err) < 0)
         return NULL;
-    return STEAL_POINTER(&source);
+    return oci_source_tree(STEAL_POINTER(&tree), err);
 }
 
 struct oci_source *oci_source_archive(const char *path, struct romsim_error *err)
@@ -313,4 +326,23 @@ json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t si
         romsim_error_set(err, EUCLEAN, "'%s' is no valid JSON: line %d, column %d: %s", QUOTE(path),
                          error.line, error.column, QUOTE(error.text));
     return json;
+}
+
+/* ---- what it is ------------------------------------------------------------------------- */
+
+bool oci_source_is_image(struct oci_source *source)
+{
+    CLEANUP_JSON json_t *mark = NULL;
+    CLEANUP_JSON json_t *images = NULL;
+    const json_t *first;
+
+    if (oci_source_has(source, "oci-layout") && oci_source_has(source, "index.json"))
+        mark = oci_source_json(source, "oci-layout", UINT64_MAX, NULL, NULL);
+    if (json_is_string(json_object_get(mark, "imageLayoutVersion")))
+        return true;
+    if (oci_source_has(source, "manifest.json"))
+        images = oci_source_json(source, "manifest.json", UINT64_MAX, NULL, NULL);
+    first = json_array_get(images, 0);
+    return json_is_string(json_object_get(first, "Config")) &&
+           json_is_array(json_object_get(first, "Layers"));
 }

@@ -174,6 +174,14 @@ static int wrong_type(const struct subject *subject, enum romsim_source_type fou
     return romsim_error_hint(err, "without a type it is told by its content");
 }
 
+/* An archive of images, not of files?  Whatever else is wrong with it is said when it is packed. */
+static bool holds_images(const char *path)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = oci_source_archive(path, NULL);
+
+    return source && oci_source_is_image(source);
+}
+
 static int settle_type(struct subject *subject, struct romsim_error *err)
 {
     enum romsim_source_type found;
@@ -184,7 +192,9 @@ static int settle_type(struct subject *subject, struct romsim_error *err)
     if (find_type(subject, &found, err) < 0)
         return -1;
     if (subject->type == ROMSIM_SOURCE_ANY)
-        subject->type = found;
+        subject->type = found == ROMSIM_SOURCE_TARBALL && holds_images(subject->path)
+                            ? ROMSIM_SOURCE_OCI
+                            : found;
     else if (!type_fits(subject->type, found))
         return wrong_type(subject, found, err);
     return 0;
@@ -374,18 +384,11 @@ static int open_archive(const struct subject *subject, struct oci_source **ret_s
                         struct oci_image *ret, struct romsim_error *err)
 {
     CLEANUP_OCI_SOURCE struct oci_source *source = oci_source_archive(subject->path, err);
-    struct oci_descriptor manifest;
-    int status;
 
-    if (!source)
+    if (!source || oci_load(source, NULL, ret, err) < 0)
         return -1;
-    if (!oci_source_has(source, "oci-layout"))
-        status = docker_archive_load(source, NULL, ret, err);
-    else if ((status = oci_index_find(source, NULL, &manifest, err)) == 0)
-        status = oci_image_load(source, &manifest, ret, err);
-    if (status == 0)
-        *ret_source = STEAL_POINTER(&source);
-    return status;
+    *ret_source = STEAL_POINTER(&source);
+    return 0;
 }
 
 static int open_reference(const char *text, const char *directory, struct oci_source **ret_source,

@@ -19,6 +19,7 @@ static const struct transport {
     {"oci:", REFERENCE_OCI},
     {"oci-archive:", REFERENCE_OCI_ARCHIVE},
     {"docker-archive:", REFERENCE_DOCKER_ARCHIVE},
+    {"files:", REFERENCE_FILES},
 };
 
 static bool looks_like_a_path(const char *text)
@@ -85,6 +86,20 @@ int reference_split_tag(struct reference *reference, struct romsim_error *err)
     return reference->tag ? 0 : romsim_error_nomem(err);
 }
 
+int reference_cut_tag(struct reference *reference, struct romsim_error *err)
+{
+    char *colon = reference->kind == REFERENCE_FILES ? NULL : find_tag(reference->path);
+    struct stat st;
+    bool is_file;
+
+    if (!colon)
+        return 0;
+    *colon = '\0';
+    is_file = stat(reference->path, &st) == 0 && S_ISREG(st.st_mode);
+    *colon = ':';
+    return is_file ? reference_split_tag(reference, err) : 0;
+}
+
 static bool is_layout(const char *path)
 {
     CLEANUP_FREE char *mark = romsim_path_join(path, "oci-layout");
@@ -95,9 +110,11 @@ static bool is_layout(const char *path)
 
 bool reference_becomes_layout(struct reference *reference)
 {
-    char *colon = find_tag(reference->path);
+    char *colon = reference->kind == REFERENCE_FILES ? NULL : find_tag(reference->path);
     bool is_one;
 
+    if (reference->kind == REFERENCE_FILES)
+        return false;
     if (colon)
         *colon = '\0';
     is_one = is_layout(reference->path);
@@ -129,7 +146,7 @@ int reference_parse(const char *text, const char *directory, struct reference *r
     if (!reference.text || !reference.path)
         return romsim_error_nomem(err);
     if (reference.kind != REFERENCE_PATH && reference.kind != REFERENCE_NAME &&
-        reference_split_tag(&reference, err) < 0)
+        reference.kind != REFERENCE_FILES && reference_split_tag(&reference, err) < 0)
         return -1;
     *ret = reference;
     reference = (struct reference){0};

@@ -161,11 +161,24 @@ int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsi
     return 0;
 }
 
-static int rom_from_file(const char *path, struct romsim_rom_image *ret, struct romsim_error *err)
+/* A file's bytes, unless they are an archive of images. */
+static int rom_from_file(const struct reference *reference, struct romsim_rom_image *ret,
+                         struct romsim_error *err)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(path, err);
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(reference->path, err);
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+    int found = 0;
 
-    return blob ? image_rom_from_blob(blob, path, ret, err) : -1;
+    if (blob && reference->kind != REFERENCE_FILES)
+        found = oci_open_blob(blob, reference->tag, reference->path, &source, &image, err);
+    if (!blob || found < 0)
+        return -1;
+    if (found == 0)
+        return image_rom_from_blob(blob, reference->path, ret, err);
+    if (oci_rom(source, &image, reference->text, ret, err) < 0)
+        return oci_failed(reference, err);
+    return 0;
 }
 
 /* As base_from_oci(). */
@@ -184,11 +197,15 @@ static int rom_from_oci(const struct reference *reference, struct romsim_rom_ima
 static int rom_from_reference(const struct romsim_instance *instance, struct reference *reference,
                               struct romsim_rom_image *ret, struct romsim_error *err)
 {
-    int found = reference->kind == REFERENCE_PATH ? 0 : rom_from_oci(reference, ret, err);
+    int found = 0;
     struct stat st;
 
+    if (reference->kind != REFERENCE_PATH && reference->kind != REFERENCE_FILES)
+        found = rom_from_oci(reference, ret, err);
     if (found == 0 && reference_becomes_layout(reference))
         found = rom_from_oci(reference, ret, err);
+    if (found == 0 && reference_cut_tag(reference, err) < 0)
+        found = -1;
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0) {
@@ -200,7 +217,7 @@ static int rom_from_reference(const struct romsim_instance *instance, struct ref
     if (S_ISDIR(st.st_mode))
         return build(instance, romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err),
                      ret, err);
-    return rom_from_file(reference->path, ret, err);
+    return rom_from_file(reference, ret, err);
 }
 
 int romsim_image_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,

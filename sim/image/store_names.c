@@ -47,11 +47,14 @@ char *romsim_store_normalize(const char *reference, struct romsim_error *err)
     return name;
 }
 
-/* What is behind the registry: a first component with a dot, a port, or "localhost". */
+/* What is behind the registry: a first component with a dot, a port, or "localhost"; and behind the
+ * library/ that Docker's own has for names of one part. */
 static const char *without_registry(const char *name)
 {
     size_t size = strcspn(name, "/");
 
+    if (oci_name_familiar(name) != name)
+        return oci_name_familiar(name);
     if (name[size] == '\0')
         return name;
     if (memchr(name, '.', size) || memchr(name, ':', size) ||
