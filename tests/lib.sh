@@ -87,6 +87,13 @@ same() {
         fail "$3" "$(printf '%s\n' "$difference" | head -40)"; fi
 }
 
+# fake_program PATH: the first bytes of a static program, which `check` and `plan` take for one.
+fake_program() {
+    mkdir -p "$(dirname "$1")"
+    { printf '\177ELF\2\1\1'; head -c 11 /dev/zero; printf '\076\0'; head -c 44 /dev/zero; } >"$1"
+    chmod 755 "$1"
+}
+
 # make_entries DIR: makes what the entries on standard input say: NAME/, NAME=TEXT, NAME->TARGET.
 make_entries() {
     local entry

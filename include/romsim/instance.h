@@ -110,7 +110,7 @@ struct romsim_instance {
     char *service_group_json; /* the whole service_group as it came, for the request; or NULL */
     char *directory;          /* relative paths in the instance are relative to this; "" = cwd */
     bool no_verify; /* set by the program, not by the file: built images are not read back */
-    struct romsim_place place, name_place, hostname_place, image_place, memory_place;
+    struct romsim_place place, name_place, hostname_place, image_place, memory_place, args_place;
 };
 
 struct romsim_instances {

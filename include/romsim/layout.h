@@ -16,6 +16,9 @@
 
 enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
 
+/* Where the app's command is looked for if neither image nor instance sets PATH. */
+#define ROMSIM_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* A block device of the guest.  Index 0 is the root image, the ROMs follow in request order. */
 struct romsim_device {
     unsigned index;
@@ -28,6 +31,7 @@ struct romsim_device {
     char *source;   /* for people: "inline", or the image's reference; owned */
     uint64_t files; /* regular files inside a ROM; 0 for cpio, raw and the root */
     bool is_inline;
+    char *warning; /* what the user should know about the image, or NULL; owned */
 };
 
 /* A mount of the guest, made before the app starts. */
@@ -83,6 +87,25 @@ struct romsim_layout *romsim_layout_devices(const struct romsim_instance *instan
 
 DEFINE_CLEANUP(struct romsim_layout, romsim_layout_free)
 #define CLEANUP_LAYOUT CLEANUP(cleanup_romsim_layout_free)
+
+/*
+ * The layout of what is to be had here, for looking at it: an image that cannot be had is left out
+ * (its device has no blob), and is an error.  A name that is not in the local store is none unless
+ * `local`: it may be in the cloud's registry.  An `at` on what cannot be mounted is an error; the
+ * images' own warnings stay with the devices.  NULL without memory only.
+ */
+struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance, bool local,
+                                         struct romsim_diagnostics *diagnostics);
+
+/*
+ * Looks for what will surely fail when the instance starts: a command that the root and the ROMs do
+ * not have, that is not executable or lacks its interpreter; a working directory that cannot be.
+ * These are errors (or warnings); warnings are what only looks so: a path in the arguments that a
+ * ROM without `at` has, or that differs in its case, an `at` beside a name of another case.
+ */
+void romsim_layout_foresee(const struct romsim_layout *layout,
+                           const struct romsim_instance *instance, bool as_warnings,
+                           struct romsim_diagnostics *diagnostics);
 
 /* The layout as JSON (an object, indented, ending in a newline) or for people; malloc'ed. */
 char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cmd_check.c: `romsim check FILE...`: would the cloud take these instances, and their ROMs?
+ * cmd_check.c: `romsim check FILE...`: would the cloud take these instances, and would they start?
  *
- * An image ROM is looked at if it is to be had here; a name that is not in the local store may
- * well be in the cloud's registry, so that is nothing to complain about.
+ * An image is looked at if it is to be had here; a name that is not in the local store may well be
+ * in the cloud's registry, so that is nothing to complain about without --local.
  */
 #include "sim/cli/cli.h"
 
@@ -77,40 +77,39 @@ static void look_at_erofs(struct look *look, struct romsim_blob *blob)
         complain(look, &error);
 }
 
-static void look_at_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,
+static void look_at_rom(const struct romsim_rom *rom, const struct romsim_device *device,
                         struct romsim_diagnostics *diagnostics)
 {
     struct look look = {.rom = rom, .diagnostics = diagnostics};
-    struct romsim_rom_image image = {0};
     size_t errors = diagnostics->errors;
-    struct romsim_error error;
 
-    if (romsim_image_rom(instance, rom, &image, &error) < 0) {
-        if (error.errnum != ENOENT || cli_is_local(rom->image))
-            complain(&look, &error);
+    if (!device->blob || !rom->image)
         return;
-    }
-    if (image.kind == ROMSIM_IMAGE_EROFS)
-        look_at_erofs(&look, image.blob);
-    else if (rom->at)
-        warn(&look, &rom->at_place,
-             image.kind == ROMSIM_IMAGE_CPIO
-                 ? "a cpio archive cannot be mounted, so 'at' fails at boot"
-                 : "it is no EROFS image and cannot be mounted, so 'at' fails at boot");
-    if (image.warning && diagnostics->errors == errors) /* else it has been said, as an error */
-        warn(&look, &rom->image_place, image.warning);
-    romsim_rom_image_release(&image);
+    if (device->kind == ROMSIM_IMAGE_EROFS)
+        look_at_erofs(&look, device->blob);
+    if (device->warning && diagnostics->errors == errors) /* else it has been said, as an error */
+        warn(&look, &rom->image_place, device->warning);
 }
 
-static int check_roms(const struct romsim_instances *instances)
+static void check_instance(const struct romsim_instance *instance, bool local,
+                           struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = romsim_layout_here(instance, local, diagnostics);
+
+    if (!layout)
+        return;
+    for (size_t i = 0; i < instance->rom_count; i++)
+        look_at_rom(&instance->roms[i], &layout->devices[i + 1], diagnostics);
+    romsim_layout_foresee(layout, instance, false, diagnostics);
+}
+
+static int check_instances(const struct romsim_instances *instances, bool local)
 {
     struct romsim_diagnostics diagnostics = {0};
     int status;
 
     for (size_t i = 0; i < instances->count; i++)
-        for (size_t j = 0; j < instances->items[i]->rom_count; j++)
-            if (instances->items[i]->roms[j].image)
-                look_at_rom(instances->items[i], &instances->items[i]->roms[j], &diagnostics);
+        check_instance(instances->items[i], local, &diagnostics);
     status = diagnostics.errors ? CLI_FAILED : CLI_OK;
     cli_report_all(&diagnostics);
     romsim_diagnostics_clear(&diagnostics);
@@ -124,7 +123,7 @@ static int check_file(const struct cli_args *args, const char *file)
 
     if (status != CLI_OK)
         return status;
-    status = check_roms(&instances);
+    status = check_instances(&instances, cli_has(args, "local"));
     romsim_instances_clear(&instances);
     return status;
 }
@@ -143,17 +142,22 @@ static int run_check(const struct cli_args *args)
     return worst;
 }
 
-static const struct cli_option options[] = {CLI_OPTION_LIMIT, CLI_OPTION_END};
+static const struct cli_option options[] = {
+    {"local", 0, NULL, "names that are not in the local store are errors"},
+    CLI_OPTION_LIMIT,
+    CLI_OPTION_END};
 
 const struct cli_command cli_command_check = {
     .name = "check",
     .operands = "FILE...",
     .operands_min = 1,
     .operands_max = CLI_OPERANDS_ANY,
-    .summary = "say whether the cloud would take the instances of a file",
-    .description = "Silent when all is well.  Else every error of every file is printed, with its\n"
-                   "place, and the exit status is 1.  ROM images that are to be had here are\n"
-                   "looked at too.  Warnings do not count.\n",
+    .summary = "say whether the cloud would take and start instances",
+    .description =
+        "Silent when all is well.  Else every error of every file is printed, with its\n"
+        "place, and the exit status is 1.  Warnings do not count.  Images that are to\n"
+        "be had here are looked at, too: damage, mount points that cannot be, a command\n"
+        "that is not there, not executable or without its interpreter.\n",
     .options = options,
     .run = run_check,
 };

@@ -10,6 +10,8 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance)
     struct romsim_diagnostics diagnostics = {0};
     struct romsim_layout *layout = romsim_layout_new(instance, &diagnostics);
 
+    if (layout)
+        romsim_layout_foresee(layout, instance, true, &diagnostics);
     cli_report_all(&diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return layout;

@@ -437,6 +437,7 @@ static void build_members(struct build *build, const struct node *node)
     take_place(build, node, "hostname", &instance->hostname_place);
     take_place(build, node, "image", &instance->image_place);
     take_place(build, node, "memory_mb", &instance->memory_place);
+    take_place(build, node, "args", &instance->args_place);
     instance->name = take_text(build, node, "name");
     instance->hostname = take_text(build, node, "hostname");
     build_image(build, node, &schema_instance, &instance->image, &instance->image_json);

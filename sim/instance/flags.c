@@ -350,5 +350,6 @@ int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
     romsim_strings_clear(&instance->args);
     instance->args = args;
     instance->has_args = true;
+    instance->args_place = (struct romsim_place){.line = 0};
     return 0;
 }

@@ -32,19 +32,6 @@ static bool out_of_memory(struct romsim_diagnostics *diagnostics)
     return complain(diagnostics, &error);
 }
 
-/* What the image room had to say about an image that it could make. */
-static void warn(struct romsim_diagnostics *diagnostics, const char *text,
-                 const struct romsim_place *place)
-{
-    struct romsim_error warning;
-
-    if (!text)
-        return;
-    romsim_error_set(&warning, 0, "%s", text);
-    warning.place = *place;
-    romsim_diagnostics_add(diagnostics, &warning, 1);
-}
-
 /* ---- the app ---------------------------------------------------------------------------- */
 
 /* The image's variables, then the instance's over them. */
@@ -113,8 +100,31 @@ static bool refuse_imageless(const struct romsim_instance *instance,
     return complain(diagnostics, &error);
 }
 
+/* What of an instance a layout is of. */
+enum parts {
+    ROMS,        /* its ROMs */
+    DEVICES,     /* and its root */
+    ALL,         /* and where its mounts are */
+    HERE,        /* what is to be had here of all */
+    HERE_LOCALLY /* the same, and a name that is not in the store is an error */
+};
+
+static bool is_partial(enum parts parts)
+{
+    return parts == HERE || parts == HERE_LOCALLY;
+}
+
+/* An image that failed: is that an error?  Returns false if so. */
+static bool excuse(enum parts parts, const char *reference, const struct romsim_error *error,
+                   struct romsim_diagnostics *diagnostics)
+{
+    if (parts == HERE && error->errnum == ENOENT && reference && !romsim_image_is_local(reference))
+        return true;
+    return complain(diagnostics, error);
+}
+
 static bool add_root(struct romsim_layout *layout, const struct romsim_instance *instance,
-                     struct romsim_diagnostics *diagnostics)
+                     enum parts parts, struct romsim_diagnostics *diagnostics)
 {
     struct romsim_device *device = &layout->devices[0];
     struct romsim_base_image base = {0};
@@ -122,13 +132,13 @@ static bool add_root(struct romsim_layout *layout, const struct romsim_instance 
     bool good;
 
     if (!instance->image)
-        return refuse_imageless(instance, diagnostics);
+        return is_partial(parts) || refuse_imageless(instance, diagnostics);
     if (romsim_image_base(instance, &base, &error) < 0)
-        return complain(diagnostics, &error);
+        return excuse(parts, instance->image, &error, diagnostics);
     device->blob = romsim_blob_ref(base.root);
     device->kind = ROMSIM_IMAGE_EROFS;
     device->source = strdup(instance->image);
-    warn(diagnostics, base.warning, &instance->image_place);
+    device->warning = STEAL_POINTER(&base.warning);
     layout->image_kernel = base.kernel ? romsim_blob_ref(base.kernel) : NULL;
     good =
         device->source ? add_app(layout, instance, &base, diagnostics) : out_of_memory(diagnostics);
@@ -179,7 +189,7 @@ static int set_source(const struct romsim_rom *rom, struct romsim_device *device
 }
 
 static bool add_rom(struct romsim_layout *layout, const struct romsim_instance *instance,
-                    size_t index, struct romsim_diagnostics *diagnostics)
+                    size_t index, enum parts parts, struct romsim_diagnostics *diagnostics)
 {
     const struct romsim_rom *rom = &instance->roms[index];
     struct romsim_device *device = &layout->devices[index + 1];
@@ -190,22 +200,22 @@ static bool add_rom(struct romsim_layout *layout, const struct romsim_instance *
     if (name_device(instance, layout, rom, device) < 0 || set_source(rom, device) < 0)
         return out_of_memory(diagnostics);
     if (romsim_image_rom(instance, rom, &image, &error) < 0)
-        return complain(diagnostics, &error);
+        return excuse(parts, rom->image, &error, diagnostics);
     device->blob = romsim_blob_ref(image.blob);
     device->kind = image.kind;
     device->files = image.files;
-    warn(diagnostics, image.warning, &rom->image_place);
+    device->warning = STEAL_POINTER(&image.warning);
     romsim_rom_image_release(&image);
     return true;
 }
 
 static bool add_roms(struct romsim_layout *layout, const struct romsim_instance *instance,
-                     struct romsim_diagnostics *diagnostics)
+                     enum parts parts, struct romsim_diagnostics *diagnostics)
 {
     bool good = true;
 
     for (size_t i = 0; i < instance->rom_count; i++)
-        good &= add_rom(layout, instance, i, diagnostics);
+        good &= add_rom(layout, instance, i, parts, diagnostics);
     return good;
 }
 
@@ -254,9 +264,25 @@ static int add_mounts(struct romsim_layout *layout, const struct romsim_instance
     return 0;
 }
 
-/* The guest mounts EROFS only; the cloud finds out at boot, so this is said and not refused. */
-static void warn_of_mounts(const struct romsim_layout *layout,
+/* What the image room had to say about the images that it could make. */
+static void warn_of_images(const struct romsim_layout *layout,
                            const struct romsim_instance *instance,
+                           struct romsim_diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < layout->device_count; i++) {
+        struct romsim_error warning;
+
+        if (!layout->devices[i].warning)
+            continue;
+        romsim_error_set(&warning, 0, "%s", layout->devices[i].warning);
+        warning.place = i ? instance->roms[i - 1].image_place : instance->image_place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+    }
+}
+
+/* The guest mounts EROFS only; the cloud finds out at boot, so a run is not refused for it. */
+static void tell_of_mounts(const struct romsim_layout *layout,
+                           const struct romsim_instance *instance, bool is_error,
                            struct romsim_diagnostics *diagnostics)
 {
     for (size_t i = 0; i < layout->mount_count; i++) {
@@ -274,7 +300,7 @@ static void warn_of_mounts(const struct romsim_layout *layout,
         romsim_error_hint(&warning, "leave 'at' out and let the app read /dev/%s",
                           device->named_name[0] ? device->named_name : device->indexed_name);
         warning.place = instance->roms[mount->device - 1].at_place;
-        romsim_diagnostics_add(diagnostics, &warning, 1);
+        romsim_diagnostics_add(diagnostics, &warning, !is_error);
     }
 }
 
@@ -335,8 +361,6 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
     return STEAL_POINTER(&layout);
 }
 
-enum parts { ROMS, DEVICES, ALL };
-
 static struct romsim_layout *make_layout(const struct romsim_instance *instance, enum parts parts,
                                          struct romsim_diagnostics *diagnostics)
 {
@@ -347,18 +371,26 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
         out_of_memory(diagnostics);
         return NULL;
     }
-    good = parts == ROMS || add_root(layout, instance, diagnostics);
-    good &= add_roms(layout, instance, diagnostics);
-    warn_of_mounts(layout, instance, diagnostics);
-    if (parts == ALL && layout->devices[0].blob)
-        good &= targets_find(layout, instance, diagnostics);
-    return good ? STEAL_POINTER(&layout) : NULL;
+    good = parts == ROMS || add_root(layout, instance, parts, diagnostics);
+    good &= add_roms(layout, instance, parts, diagnostics);
+    if (!is_partial(parts))
+        warn_of_images(layout, instance, diagnostics);
+    tell_of_mounts(layout, instance, is_partial(parts), diagnostics);
+    if (parts != ROMS && parts != DEVICES && layout->devices[0].blob)
+        good &= targets_find(layout, instance, is_partial(parts), diagnostics);
+    return good || is_partial(parts) ? STEAL_POINTER(&layout) : NULL;
 }
 
 struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics)
 {
     return make_layout(instance, ALL, diagnostics);
+}
+
+struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance, bool local,
+                                         struct romsim_diagnostics *diagnostics)
+{
+    return make_layout(instance, local ? HERE_LOCALLY : HERE, diagnostics);
 }
 
 struct romsim_layout *romsim_layout_devices(const struct romsim_instance *instance,
@@ -380,6 +412,7 @@ void romsim_layout_free(struct romsim_layout *layout)
     for (size_t i = 0; i < layout->device_count; i++) {
         romsim_blob_unref(layout->devices[i].blob);
         free(layout->devices[i].source);
+        free(layout->devices[i].warning);
     }
     for (size_t i = 0; i < layout->mount_count; i++) {
         free(layout->mounts[i].path);

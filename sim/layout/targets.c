@@ -57,7 +57,7 @@ static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
 
 /* As container runtimes do, init makes the directory that the app starts in. */
 static void find_working_dir(struct romsim_layout *layout, struct romsim_view *view,
-                             const struct romsim_instance *instance,
+                             const struct romsim_instance *instance, bool is_error,
                              struct romsim_diagnostics *diagnostics)
 {
     struct romsim_error warning;
@@ -70,11 +70,21 @@ static void find_working_dir(struct romsim_layout *layout, struct romsim_view *v
                          QUOTE(layout->working_dir));
     romsim_error_hint(&warning, "it is the image's WorkingDir; the instance will fail at boot");
     warning.place = instance->image_place;
-    romsim_diagnostics_add(diagnostics, &warning, 1);
+    romsim_diagnostics_add(diagnostics, &warning, !is_error);
+}
+
+/* Is the path in one of the first `count` ROMs, and that not to be had here?  Then nobody knows. */
+static bool is_in_unknown(const struct romsim_layout *layout, const char *path, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!layout->devices[layout->mounts[i].device].blob &&
+            is_within(path, layout->mounts[i].path))
+            return true;
+    return false;
 }
 
 bool targets_find(struct romsim_layout *layout, const struct romsim_instance *instance,
-                  struct romsim_diagnostics *diagnostics)
+                  bool is_strict, struct romsim_diagnostics *diagnostics)
 {
     CLEANUP(cleanup_romsim_view_free) struct romsim_view *view = calloc(1, sizeof(*view));
     struct romsim_error error;
@@ -89,14 +99,17 @@ bool targets_find(struct romsim_layout *layout, const struct romsim_instance *in
     }
     for (size_t i = 0; i < layout->mount_count; i++) {
         struct romsim_mount *mount = &layout->mounts[i];
-        int mounted = overlay_mount(view, layout, i, &mount->target, &error);
+        int mounted = is_in_unknown(layout, mount->path, i)
+                          ? 0
+                          : overlay_mount(view, layout, i, &mount->target, &error);
 
         if (mounted < 0)
             good = complain(mount, instance, &error, diagnostics);
         if (mounted > 0)
             warn_of_hidden(layout, i, instance, diagnostics);
     }
-    if (good && layout->working_dir)
-        find_working_dir(layout, view, instance, diagnostics);
+    if (good && layout->working_dir &&
+        !is_in_unknown(layout, layout->working_dir, layout->mount_count))
+        find_working_dir(layout, view, instance, is_strict, diagnostics);
     return good;
 }

@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /* Sets the targets of all mounts.  An `at` that the guest could not mount at is an error, with its
- * place; one that hides another ROM is a warning.  False if there was an error. */
+ * place; one that hides another ROM is a warning, and, unless `is_strict`, a working
+ * directory that cannot be.  False if there was an error in a mount. */
 bool targets_find(struct romsim_layout *layout, const struct romsim_instance *instance,
-                  struct romsim_diagnostics *diagnostics);
+                  bool is_strict, struct romsim_diagnostics *diagnostics);
 
 #endif

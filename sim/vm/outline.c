@@ -11,7 +11,7 @@
 
 /* What the app finds in its environment where neither the image nor the instance says it. */
 static const char *const default_env[] = {
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH=" ROMSIM_DEFAULT_PATH,
     "HOME=/root",
 };
 

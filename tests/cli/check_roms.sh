@@ -29,10 +29,9 @@ ok "what romsim builds is accepted" romsim check x.yaml
 is "$out" "" "... silently"
 
 instance 'image: ./raw, at: /raw' 'image: ./archive.cpio, at: /archive'
-ok "an 'at' on what cannot be mounted is no error" romsim check x.yaml
-like "$out" "x.yaml:3:22: warning: ROM image './raw': it is no EROFS image and cannot be mounted" \
-    "... but a warning for raw bytes"
-like "$out" "x.yaml:4:31: warning: ROM image './archive.cpio': a cpio archive cannot be mounted" \
+fails 1 "an 'at' on what cannot be mounted is an error" romsim check x.yaml
+like "$out" "x.yaml:3:22: error: the ROM at '/raw' is raw data, no EROFS image" "... for raw bytes"
+like "$out" "x.yaml:4:31: error: the ROM at '/archive' is a cpio archive, no EROFS image" \
     "... and for a cpio archive"
 
 instance 'image: ./odd'

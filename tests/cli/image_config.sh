@@ -6,8 +6,7 @@
 plan() { romsim plan "$@"; }
 
 mkdir -p root/bin
-echo '#!/bin/sh' >root/bin/app
-chmod 755 root/bin/app
+fake_program root/bin/app
 
 # ---- variables that stand there twice -----------------------------------------------------------
 docker_archive twice.tar root '{"Cmd":["/bin/app"],"Env":["A=1","PATH=/a","B=b","A=2","PATH=/b","A=3"]}'

@@ -31,7 +31,8 @@ done
 is "$(romsim request "$DATA/accept/configmap.yaml" | jq -r '.[0].env.PORT, .[1].env.DEBUG')" \
     $'8080\nfalse' "plain scalars become strings"
 
-mkdir -p site/fn/sub/deeper site/fn/vanishes site/base
+mkdir -p site/fn/sub/deeper site/fn/vanishes
+fake_program site/base/bin/true
 printf 'def f(): pass\n' >site/fn/f.py
 printf '\000\377' >site/fn/sub/deeper/bytes
 : >site/fn/sub/empty

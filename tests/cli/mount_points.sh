@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # mount_points.sh: an `at` that leads through links: `plan` says where to, and what cannot be is
-# refused by plan, mount and run alike, before anything is started.  The cases are those of
+# refused by check, plan, mount and run alike, before anything is started.  The cases are those of
 # tests/data/mount-points, which tests/vm/mount_points.sh runs in the guest.
 . "$(dirname "$0")/../lib.sh"
 need busybox "mount points" || done_testing
@@ -67,10 +67,11 @@ while read -r at reason; do
     reason=${reason#!}
     cases=$((cases + 1))
     instance "$at"
+    refuse 1 romsim check x.yaml
     refuse 1 romsim plan x.yaml
     refuse 125 romsim run x.yaml
     ! can fuse || refuse 1 romsim mount x.yaml view
 done <"$table"
-is "$fault" "" "what cannot be is refused by plan, run and mount, with its place and its reason"
+is "$fault" "" "what cannot be is refused by check, plan, run and mount, with its place and its reason"
 is "$((cases > 30))" 1 "(more than thirty cases)"
 done_testing

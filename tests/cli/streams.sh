@@ -5,7 +5,7 @@
 
 mkdir src base
 echo content >src/file
-echo x >base/app
+fake_program base/app
 romsim rom pack -o a.erofs src >pack.out || exit 1
 echo more >src/other
 romsim rom pack -o b.erofs src >pack.out || exit 1
