@@ -43,7 +43,8 @@ struct romsim_erofs_result {
 /*
  * Writes `tree` as an EROFS image into `fd`, an empty file opened for reading and writing, from
  * offset 0.  Sorts the tree and uses the inodes' cookies.  The same tree gives the same bytes on
- * every host.  `options` NULL: all defaults.  On failure the file's content is undefined.
+ * every host.  `options` NULL: all defaults.  An xattr whose name is in no namespace that EROFS has
+ * is dropped from the tree, and noted there.  On failure the file's content is undefined.
  * Returns 0 or -1.
  */
 int romsim_erofs_write(struct romsim_tree *tree, const struct romsim_erofs_options *options, int fd,

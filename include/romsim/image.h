@@ -123,6 +123,7 @@ struct romsim_pack_result {
     uint64_t data_bytes;   /* of the source's files, or the source's size */
     uint64_t stored_bytes; /* what they take in the ROM */
     uint64_t lost_xattrs;  /* inodes whose xattrs cpio could not keep */
+    char warning[512];     /* what else there is to be said about the files, or "" */
 };
 
 /*

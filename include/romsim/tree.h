@@ -33,6 +33,14 @@ enum {
 
 struct romsim_tree;
 
+/* What is to be said about a tree in one warning, however many files it concerns. */
+struct romsim_tree_notes {
+    uint64_t dropped_xattrs; /* that the image's form has no place for */
+    char dropped_xattr[64];  /* the name of the first one */
+    uint64_t apple_doubles;  /* files "._NAME" with what macOS keeps beside a file NAME */
+    char apple_double[64];   /* the name of the first one */
+};
+
 struct romsim_xattr {
     char *name;  /* with its prefix: "user.color", "security.capability"; owned */
     void *value; /* owned, may be NULL when value_size is 0 */
@@ -123,6 +131,9 @@ void romsim_tree_begin_layer(struct romsim_tree *tree);
 uint32_t romsim_tree_layer(const struct romsim_tree *tree);
 
 uint64_t romsim_tree_inode_count(const struct romsim_tree *tree);
+
+/* The tree's own, for whoever finds something, and whoever says it. */
+struct romsim_tree_notes *romsim_tree_notes(struct romsim_tree *tree);
 
 /* The limit of data bytes (struct romsim_tree_limits). */
 uint64_t romsim_tree_data_limit(const struct romsim_tree *tree);
@@ -217,6 +228,9 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
 
 /* Removes all xattrs. */
 void romsim_inode_clear_xattrs(struct romsim_inode *inode);
+
+/* Removes the xattr at `index`, which the image's form has no place for, and notes it. */
+void romsim_inode_drop_xattr(struct romsim_inode *inode, size_t index);
 
 /* Reads `size` bytes of a regular file's data at `offset` (inside the file, else EINVAL). */
 int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *buffer, size_t size,

@@ -29,6 +29,7 @@ struct romsim_tree {
     struct romsim_dentry **buckets;
     size_t bucket_count; /* a power of two */
     size_t dentry_count;
+    struct romsim_tree_notes notes;
 };
 
 enum { FIRST_BUCKETS = 64 };
@@ -136,6 +137,11 @@ uint32_t romsim_tree_layer(const struct romsim_tree *tree)
 uint64_t romsim_tree_inode_count(const struct romsim_tree *tree)
 {
     return tree->alive;
+}
+
+struct romsim_tree_notes *romsim_tree_notes(struct romsim_tree *tree)
+{
+    return &tree->notes;
 }
 
 uint64_t romsim_tree_data_limit(const struct romsim_tree *tree)

@@ -174,6 +174,19 @@ void romsim_inode_clear_xattrs(struct romsim_inode *inode)
     inode->xattr_count = 0;
 }
 
+void romsim_inode_drop_xattr(struct romsim_inode *inode, size_t index)
+{
+    struct romsim_tree_notes *notes = romsim_tree_notes(inode->tree);
+    struct romsim_xattr *xattr = &inode->xattrs[index];
+
+    if (notes->dropped_xattrs++ == 0)
+        snprintf(notes->dropped_xattr, sizeof(notes->dropped_xattr), "%s", xattr->name);
+    free(xattr->name);
+    free(xattr->value);
+    inode->xattr_count--;
+    memmove(xattr, xattr + 1, (inode->xattr_count - index) * sizeof(*xattr));
+}
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 static int open_host_file(const struct romsim_host_file *host, struct romsim_error *err)

@@ -117,6 +117,8 @@ static void print_notes(const struct romsim_pack_options *pack_options,
         cli_warn(
             "cpio has no place for extended attributes: %llu files and directories lost theirs",
             (unsigned long long)result->lost_xattrs);
+    if (result->warning[0])
+        cli_warn("%s", result->warning);
     if (pack_options->erofs.compress)
         print_ratio(result);
 }

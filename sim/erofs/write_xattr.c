@@ -3,7 +3,8 @@
  * write_xattr.c: extended attributes.
  *
  * What two or more inodes have, name and value, stands once in the shared area, and the inodes name
- * it by its place; what only one has stands behind its inode.
+ * it by its place; what only one has stands behind its inode.  A name outside of EROFS's namespaces
+ * (macOS's com.apple.*, what a file system of the host has of its own) is dropped from the tree.
  */
 #include "sim/erofs/write.h"
 
@@ -49,12 +50,9 @@ static uint8_t split_name(const char *name, const char **ret_rest)
 
 static int check(const struct romsim_xattr *xattr, struct romsim_error *err)
 {
-    const char *rest;
+    const char *rest = "";
 
-    if (split_name(xattr->name, &rest) == 0) {
-        romsim_error_set(err, EOPNOTSUPP, "EROFS cannot store the xattr '%s'", QUOTE(xattr->name));
-        return romsim_error_hint(err, "it has place for user.*, trusted.*, security.* and ACLs");
-    }
+    split_name(xattr->name, &rest);
     if (strlen(rest) > EROFS_NAME_LEN || xattr->value_size > VALUE_MAX)
         return romsim_error_set(err, E2BIG,
                                 "the xattr '%s' has %zu bytes, more than EROFS can store",
@@ -114,12 +112,24 @@ static int compare_shared(const void *a, const void *b)
 
 DEFINE_VECTOR(shared_xattrs, struct erofs_shared_xattr);
 
+static void drop_homeless(struct romsim_inode *inode)
+{
+    const char *rest;
+
+    for (size_t i = 0; i < inode->xattr_count;)
+        if (split_name(inode->xattrs[i].name, &rest) == 0)
+            romsim_inode_drop_xattr(inode, i);
+        else
+            i++;
+}
+
 static int list_all(const struct erofs_writer *writer, struct shared_xattrs *ret,
                     struct romsim_error *err)
 {
     for (size_t i = 0; i < writer->count; i++) {
-        const struct romsim_inode *inode = writer->nodes[i].inode;
+        struct romsim_inode *inode = writer->nodes[i].inode;
 
+        drop_homeless(inode);
         for (size_t j = 0; j < inode->xattr_count; j++) {
             if (check(&inode->xattrs[j], err) < 0)
                 return erofs_writer_blame(writer, &writer->nodes[i], err);

@@ -55,6 +55,7 @@ static int base_from_directory(const char *path, struct romsim_base_image *ret,
     }
     /* Nothing has changed since the key was made, or it fails. */
     ret->root = cache_build(cache_time_is_safe(newest) ? &key : NULL, tree, err);
+    ret->warning = image_tree_warning(tree, path);
     return ret->root ? 0 : -1;
 }
 
@@ -94,6 +95,7 @@ static int base_from_archive(struct romsim_blob *blob, const char *name,
         return oci_base(source, &image, ret, err) < 0 ? oci_failed(reference, err) : 0;
     }
     ret->root = cache_build(key, tree, err);
+    ret->warning = image_tree_warning(tree, name);
     return ret->root ? 0 : -1;
 }
 

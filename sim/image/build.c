@@ -216,13 +216,19 @@ static void warn_lost(const struct part *part, struct romsim_diagnostics *diagno
 {
     struct romsim_error warning;
 
-    if (part->packed.lost_xattrs == 0)
-        return;
-    romsim_error_set(&warning, EINVAL,
-                     "cpio has no place for extended attributes: %llu files of '%s' lost theirs",
-                     (unsigned long long)part->packed.lost_xattrs, QUOTE(part->source->path));
-    warning.place = part->source->place;
-    romsim_diagnostics_add(diagnostics, &warning, 1);
+    if (part->packed.lost_xattrs > 0) {
+        romsim_error_set(
+            &warning, EINVAL,
+            "cpio has no place for extended attributes: %llu files of '%s' lost theirs",
+            (unsigned long long)part->packed.lost_xattrs, QUOTE(part->source->path));
+        warning.place = part->source->place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+    }
+    if (part->packed.warning) {
+        romsim_error_set(&warning, EINVAL, "%s", part->packed.warning);
+        warning.place = part->source->place;
+        romsim_diagnostics_add(diagnostics, &warning, 1);
+    }
 }
 
 /* The same part as it was packed for an earlier platform, if it fits this one, too. */

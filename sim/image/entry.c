@@ -50,6 +50,20 @@ static int set_data(struct romsim_inode *inode, const struct entry *entry, struc
                                     entry->extent_count, err);
 }
 
+/* What macOS keeps beside a file (its xattrs, resource forks) becomes a file "._NAME" of its own
+ * where an archiver of macOS does not put it into headers.  It is kept, as other unpackers do. */
+static void note_apple_double(struct romsim_tree *tree, const char *name, const struct entry *entry)
+{
+    struct romsim_tree_notes *notes = romsim_tree_notes(tree);
+    const struct romsim_extent *first = entry->extents;
+
+    if (strncmp(name, "._", 2) != 0 || entry->extent_count == 0 || first->length < 4 ||
+        memcmp(romsim_blob_bytes(entry->blob) + first->source_offset, "\0\5\x16\7", 4) != 0)
+        return;
+    if (notes->apple_doubles++ == 0)
+        snprintf(notes->apple_double, sizeof(notes->apple_double), "%s", name);
+}
+
 /* ---- places ----------------------------------------------------------------------------- */
 
 /* Where an entry goes. */
@@ -142,6 +156,7 @@ static int place_inode(struct romsim_tree *tree, const struct slot *slot, const 
         return -1;
     switch (inode->mode & S_IFMT) {
     case S_IFREG:
+        note_apple_double(tree, dentry->name, entry);
         return set_data(inode, entry, err);
     case S_IFLNK:
         return romsim_inode_set_target(inode, target, strlen(target), err);

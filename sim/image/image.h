@@ -22,4 +22,8 @@ int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsi
 int image_base_from_blob(struct romsim_blob *blob, const char *name, struct romsim_base_image *ret,
                          struct romsim_error *err);
 
+/* What is to be said about the files of a tree that became an image, malloc'ed, or NULL for nothing
+ * (or no memory); `name` of the source may be NULL. */
+char *image_tree_warning(struct romsim_tree *tree, const char *name);
+
 #endif

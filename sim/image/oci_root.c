@@ -186,6 +186,7 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
     if (found == 0) {
         tree = oci_tree(source, image, err);
         ret->root = tree ? cache_build(&content, tree, err) : NULL;
+        ret->warning = tree ? image_tree_warning(tree, NULL) : NULL;
     }
     if (!ret->root)
         return -1;

@@ -146,13 +146,18 @@ static struct romsim_blob *pack_tree(const struct source *source, enum romsim_pa
 {
     CLEANUP_FD int fd = taken_fd;
     CLEANUP_TREE struct romsim_tree *tree = tree_of(source, err);
+    CLEANUP_FREE char *warning = NULL;
+    struct romsim_blob *blob;
 
     if (!tree)
         return NULL;
     count_files(tree, result);
-    if (format == ROMSIM_PACK_CPIO)
-        return pack_cpio(tree, steal_fd(&fd), result, err);
-    return pack_erofs(tree, options, steal_fd(&fd), result, err);
+    blob = format == ROMSIM_PACK_CPIO ? pack_cpio(tree, steal_fd(&fd), result, err)
+                                      : pack_erofs(tree, options, steal_fd(&fd), result, err);
+    warning = image_tree_warning(tree, source->path);
+    if (warning)
+        snprintf(result->warning, sizeof(result->warning), "%s", warning);
+    return blob;
 }
 
 /* The bytes as they are, padded with zeros to a multiple of 4096. */

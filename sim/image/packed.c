@@ -39,6 +39,7 @@ void packed_release(struct packed *packed)
     romsim_strings_clear(&packed->cmd);
     romsim_strings_clear(&packed->env);
     free(packed->working_dir);
+    free(packed->warning);
     *packed = (struct packed){0};
 }
 
@@ -263,6 +264,7 @@ static int pack_path(const struct subject *subject, struct packed *ret, struct r
     ret->kind = result.kind;
     ret->files = result.files;
     ret->lost_xattrs = result.lost_xattrs;
+    ret->warning = result.warning[0] ? strdup(result.warning) : NULL;
     return 0;
 }
 
@@ -288,12 +290,14 @@ static int pack_tree(const struct subject *subject, struct romsim_tree *tree, st
     if (subject->format == ROMSIM_FORMAT_EROFS) {
         ret->kind = ROMSIM_IMAGE_EROFS;
         ret->blob = romsim_erofs_build(tree, NULL, NULL, err);
+        ret->warning = image_tree_warning(tree, subject->source->path);
         return ret->blob ? 0 : -1;
     }
     ret->kind = ROMSIM_IMAGE_CPIO;
     fd = romsim_blob_scratch_file(err);
     if (fd < 0 || romsim_cpio_write(tree, fd, &ret->lost_xattrs, err) < 0)
         return -1;
+    ret->warning = image_tree_warning(tree, subject->source->path);
     ret->blob = romsim_blob_take_fd(steal_fd(&fd), err);
     return ret->blob ? 0 : -1;
 }
@@ -314,6 +318,7 @@ static int take_root(const struct subject *subject, struct oci_source *source,
     }
     ret->kind = ROMSIM_IMAGE_EROFS;
     ret->blob = STEAL_POINTER(&base.root);
+    ret->warning = STEAL_POINTER(&base.warning);
     image->entrypoint = base.entrypoint;
     image->cmd = base.cmd;
     image->env = base.env;

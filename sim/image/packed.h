@@ -13,6 +13,7 @@ struct packed {
     enum romsim_image_kind kind;
     uint64_t files;
     uint64_t lost_xattrs; /* inodes whose xattrs cpio could not keep */
+    char *warning;        /* what else there is to be said about its files, or NULL; owned */
     bool is_by_platform;  /* another architecture has another one */
     struct romsim_strings entrypoint, cmd, env;
     char *working_dir;

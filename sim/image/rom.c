@@ -133,7 +133,7 @@ static uint64_t count_tree_files(const struct romsim_tree *tree)
 
 /* Takes the tree. */
 static int build(const struct romsim_instance *instance, struct romsim_tree *built_tree,
-                 struct romsim_rom_image *ret, struct romsim_error *err)
+                 const char *name, struct romsim_rom_image *ret, struct romsim_error *err)
 {
     const struct romsim_erofs_options options = {.no_verify = instance->no_verify};
     CLEANUP_TREE struct romsim_tree *tree = built_tree;
@@ -142,8 +142,10 @@ static int build(const struct romsim_instance *instance, struct romsim_tree *bui
     blob = tree ? romsim_erofs_build(tree, &options, NULL, err) : NULL;
     if (!blob)
         return -1;
-    *ret = (struct romsim_rom_image){
-        .blob = blob, .kind = ROMSIM_IMAGE_EROFS, .files = count_tree_files(tree)};
+    *ret = (struct romsim_rom_image){.blob = blob,
+                                     .kind = ROMSIM_IMAGE_EROFS,
+                                     .files = count_tree_files(tree),
+                                     .warning = image_tree_warning(tree, name)};
     return 0;
 }
 
@@ -216,7 +218,7 @@ static int rom_from_reference(const struct romsim_instance *instance, struct ref
     }
     if (S_ISDIR(st.st_mode))
         return build(instance, romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err),
-                     ret, err);
+                     reference->text, ret, err);
     return rom_from_file(reference, ret, err);
 }
 
@@ -226,7 +228,8 @@ int romsim_image_rom(const struct romsim_instance *instance, const struct romsim
     CLEANUP_REFERENCE struct reference reference = {0};
 
     if (rom->is_inline) {
-        if (build(instance, romsim_tree_from_files(rom->files, rom->file_count, err), ret, err) < 0)
+        if (build(instance, romsim_tree_from_files(rom->files, rom->file_count, err), rom->name,
+                  ret, err) < 0)
             return image_error_at(err, &rom->place);
         return 0;
     }

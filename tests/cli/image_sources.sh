@@ -126,6 +126,31 @@ rom ./missing
 fails 1 "a path that is not there is an error" romsim plan x.yaml
 like "$out" "x.yaml:6:12" "at its place, too"
 
+# ---- archives of macOS: xattrs of its own in headers, or as files beside the files
+python3 - <<'END'
+import io, tarfile
+with tarfile.open("mac.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+    def add(name, data=b"", **headers):
+        info = tarfile.TarInfo(name)
+        info.size, info.pax_headers = len(data), headers
+        archive.addfile(info, io.BytesIO(data))
+    add("._a", b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    add("a", b"a", **{"SCHILY.xattr.com.apple.provenance": "x", "SCHILY.xattr.user.kept": "y",
+                      "RHT.security.selinux": "system_u:object_r:bin_t:s0"})
+    add("b", b"b", **{"LIBARCHIVE.xattr.com.apple.quarantine": "eHg=", "LIBARCHIVE.creationtime": "1.5"})
+    add("._no", b"something else")
+END
+instance ./mac.tar
+ok "an archive of macOS is a base image" romsim plan x.yaml
+is "$(grep -c warning <<<"$out")" 1 "with one warning"
+like "$out" "x.yaml:2:8: warning: './mac.tar': 2 extended attributes that EROFS has no place for ('com.apple.provenance', ...) are dropped; 1 file of macOS's AppleDouble data ('._a') is kept" \
+    "which says what is dropped, and what is not"
+ok "it can be packed" romsim rom pack mac.tar -o mac.erofs
+like "$out" "romsim: warning: 'mac.tar': 2 extended attributes" "with the warning"
+is "$(romsim rom ls mac.erofs | xargs)" "._a ._no a b" "all files are there"
+is "$(romsim rom stat --json mac.erofs /a | jq -c '.[0].xattrs | keys')" '["security.selinux","user.kept"]' \
+    "and all other xattrs"
+
 # ---- base images that cannot be
 refused() { # NAME PIECE
     instance "$1"

@@ -443,7 +443,6 @@ static struct romsim_error must_fail(struct romsim_tree *tree, int errnum)
 START_TEST(what_erofs_has_no_place_for_is_refused_by_name)
 {
     CLEANUP_TREE struct romsim_tree *devices = romsim_tree_new(NULL);
-    CLEANUP_TREE struct romsim_tree *names = romsim_tree_new(NULL);
     CLEANUP_TREE struct romsim_tree *values = romsim_tree_new(NULL);
     CLEANUP_FREE char *value = calloc(1, 65536);
 
@@ -451,14 +450,31 @@ START_TEST(what_erofs_has_no_place_for_is_refused_by_name)
     ck_assert_str_eq(must_fail(devices, EINVAL).message,
                      "/dev: the device number 4096:0 cannot be stored");
     ck_assert_int_eq(
-        romsim_inode_set_xattr(tree_add_file(names, "a/b", "", 0), "system.odd", "x", 1, NULL), 0);
-    ck_assert_str_eq(must_fail(names, EOPNOTSUPP).message,
-                     "/a/b: EROFS cannot store the xattr 'system.odd'");
-    ck_assert_int_eq(
         romsim_inode_set_xattr(tree_add_file(values, "f", "", 0), "user.big", value, 65536, NULL),
         0);
     ck_assert_str_eq(must_fail(values, E2BIG).message,
                      "/f: the xattr 'user.big' has 65536 bytes, more than EROFS can store");
+}
+END_TEST
+
+/* macOS's, and what file systems of the host have of their own. */
+START_TEST(an_xattr_outside_of_all_namespaces_is_dropped)
+{
+    static const char *const names[] = {
+        "btrfs.compression", "com.apple.quarantine", "system.odd", "user.", "user.kept", "userx"};
+    CLEANUP_TREE struct romsim_tree *tree = romsim_tree_new(NULL);
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    struct romsim_inode *inode = tree_add_file(tree, "a/b", "", 0);
+    struct romsim_error err = {0};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        ck_assert_int_eq(romsim_inode_set_xattr(inode, names[i], "x", 1, NULL), 0);
+    blob = romsim_erofs_build(tree, NULL, NULL, &err); /* and reads it back */
+    ck_assert_msg(blob != NULL, "%s", err.message);
+    ck_assert_uint_eq(inode->xattr_count, 1);
+    ck_assert_str_eq(inode->xattrs[0].name, "user.kept");
+    ck_assert_uint_eq(romsim_tree_notes(tree)->dropped_xattrs, 5);
+    ck_assert_str_eq(romsim_tree_notes(tree)->dropped_xattr, "btrfs.compression");
 }
 END_TEST
 
@@ -597,5 +613,6 @@ UNIT_MAIN("erofs_write", the_superblock_is_as_the_cloud_packs_it,
           too_many_xattrs_are_refused, a_full_disk_is_said,
           inline_data_makes_images_of_small_files_small, compressed_files_are_read_back,
           what_does_not_compress_is_stored_flat, an_unknown_compression_is_refused,
-          what_erofs_has_no_place_for_is_refused_by_name, a_source_that_changed_is_said,
+          what_erofs_has_no_place_for_is_refused_by_name,
+          an_xattr_outside_of_all_namespaces_is_dropped, a_source_that_changed_is_said,
           random_trees_are_read_back_and_pass_fsck)
