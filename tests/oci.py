@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Container images for the tests, byte by byte: what no tool would write, too.
 
-    PYTHONPATH=$ROOT/tests python3 - <<'PY'
+    PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1 python3 - <<'PY'
     from oci import *
     layout = Layout("images")
     layout.tag("t", layout.image([tar(("bin/sh", b"#!"))], os="linux", architecture="amd64"))

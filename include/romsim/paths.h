@@ -21,6 +21,9 @@ char *romsim_path_cache(const char *sub, struct romsim_error *err);
 char *romsim_path_data(const char *sub, struct romsim_error *err);
 char *romsim_path_state(const char *sub, struct romsim_error *err);
 
+/* The same path as romsim_path_data(); nothing is made. */
+char *romsim_path_data_name(const char *sub, struct romsim_error *err);
+
 /* Makes `path` and its missing parents with `mode`.  An existing directory is fine.
  * Returns 0 or -1. */
 int romsim_path_make(const char *path, unsigned mode, struct romsim_error *err);

@@ -7,10 +7,14 @@
  *     $XDG_DATA_HOME/romsim/oci/blobs/sha256/<hex>      immutable once there (and sha512)
  *     $XDG_DATA_HOME/romsim/oci/lock-use, lock-index    see below
  *
+ * Beside it there may be others that are only read, by ROMSIM_IMAGE_STORES, a list of folders as
+ * PATH has it: names are looked up in the user's own first, then in these, in order.
+ *
  * Theory of operation: a blob is written to a file without a name and gets its name when it is
  * whole, so a command that is killed leaves nothing half.  Whoever uses the store holds `lock-use`
  * shared, gc holds it alone: it never removes what somebody is about to name.  index.json is
  * replaced by renaming, under `lock-index`.  The locks are the kernel's and die with their holder.
+ * Who may only read a store does without a lock that cannot be had: then gc is not his either.
  *
  * Any tool that reads OCI layouts can read the store.
  */
@@ -30,9 +34,9 @@
 
 struct romsim_store;
 
-/* Opens the store; makes it when it is not there.  The lock is shared; with `alone` it waits until
- * nobody else uses the store. */
-struct romsim_store *romsim_store_open(int alone, struct romsim_error *err);
+/* Opens the user's own store to change it; makes it when it is not there.  The lock is shared; with
+ * `alone` it waits until nobody else uses the store. */
+struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err);
 void romsim_store_close(struct romsim_store *store);
 
 DEFINE_CLEANUP(struct romsim_store, romsim_store_close)
@@ -41,10 +45,23 @@ DEFINE_CLEANUP(struct romsim_store, romsim_store_close)
 /* The folder, as a path that other tools take. */
 const char *romsim_store_path(const struct romsim_store *store);
 
-/* Duplicates of the folder's and the lock's descriptors: the lock is held until both the store's
- * and this one are closed. */
+/* All stores, to be read: the user's own, if it is there, first.  One that cannot be opened is
+ * among them; listing it says why. */
+struct romsim_stores {
+    struct romsim_store **items; /* owned */
+    size_t count;
+};
+int romsim_stores_open(struct romsim_stores *ret, struct romsim_error *err);
+void romsim_stores_close(struct romsim_stores *stores);
+#define CLEANUP_STORES CLEANUP(romsim_stores_close)
+
+/* Is it the user's own? */
+bool romsim_store_is_own(const struct romsim_store *store);
+
+/* Duplicates of the folder's and the lock's descriptors (-1: it has none): the lock is held until
+ * both the store's and this one are closed.  *ret_is_ours: nobody else writes the files. */
 int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *ret_lock,
-                       struct romsim_error *err);
+                       bool *ret_is_ours, struct romsim_error *err);
 
 /* Puts a blob into the store (a copy; inside the kernel where it can), under its own digest.  One
  * that is there already is left alone. */
@@ -66,6 +83,7 @@ struct romsim_store_name {
     char *media_type;
     char digest[ROMSIM_DIGEST_SIZE];
     uint64_t size;
+    const struct romsim_store *store; /* that has it; borrowed */
 };
 
 struct romsim_store_names {
@@ -77,13 +95,20 @@ void romsim_store_names_release(struct romsim_store_names *names);
 #define CLEANUP_STORE_NAMES CLEANUP(romsim_store_names_release)
 
 /* All names, sorted. */
-int romsim_store_list(struct romsim_store *store, struct romsim_store_names *ret,
+int romsim_store_list(const struct romsim_store *store, struct romsim_store_names *ret,
                       struct romsim_error *err);
+
+/* The same of several stores: of one name the first one's. */
+int romsim_stores_list(const struct romsim_stores *stores, struct romsim_store_names *ret,
+                       struct romsim_error *err);
 
 /*
  * Finds [registry/]org/name[:tag][@sha256:...]: the name as it is, else one that is the same but
- * for the registry, if there is only one.  Returns 1, 0 if there is none, or -1.
+ * for the registry, if there is only one.  Returns 1, 0 if there is none, or -1: a store that
+ * cannot be read may have it.
  */
+int romsim_stores_find(const struct romsim_stores *stores, const char *reference,
+                       struct romsim_store_name *ret, struct romsim_error *err);
 int romsim_store_find(struct romsim_store *store, const char *reference,
                       struct romsim_store_name *ret, struct romsim_error *err);
 void romsim_store_name_release(struct romsim_store_name *name);
@@ -129,6 +154,10 @@ struct romsim_image_info {
 int romsim_image_info(const char *reference, const char *directory, struct romsim_image_info *ret,
                       struct romsim_error *err);
 void romsim_image_info_release(struct romsim_image_info *info);
+
+/* The same of a name that a store has. */
+int romsim_store_info(const struct romsim_store_name *name, struct romsim_image_info *ret,
+                      struct romsim_error *err);
 
 /* Called now and then with how many of how many bytes are done. */
 typedef void romsim_progress(void *context, uint64_t done, uint64_t total);

@@ -98,7 +98,7 @@ static char *home_folder(struct romsim_error *err)
     return NULL;
 }
 
-/* BASE/romsim/SUB, made if missing. */
+/* BASE/NAME/SUB, made if missing. */
 static char *make_folder(const char *base, const char *name, const char *sub,
                          struct romsim_error *err)
 {
@@ -114,29 +114,41 @@ static char *make_folder(const char *base, const char *name, const char *sub,
 
 /* The folder under $VARIABLE/romsim or, without it, HOME/FALLBACK/romsim.  The specification says
  * that a relative value is to be ignored. */
-static char *xdg_folder(const char *variable, const char *fallback, const char *sub,
-                        struct romsim_error *err)
+static char *xdg_name(const char *variable, const char *fallback, const char *sub,
+                      struct romsim_error *err)
 {
     const char *value = getenv(variable);
     CLEANUP_FREE char *home = NULL;
-    CLEANUP_FREE char *base = NULL;
+    CLEANUP_FREE char *own = NULL;
+    char *path = NULL;
 
-    char *folder;
-
-    if (value && value[0] != '/')
-        value = NULL;
-    home = value ? NULL : home_folder(err);
-    if (!value && !home)
-        return NULL;
-    base = value ? strdup(value) : romsim_path_join(home, fallback);
-    if (!base) {
+    if (value && value[0] == '/') {
+        own = romsim_path_join(value, "romsim");
+    } else {
+        home = home_folder(err);
+        if (!home)
+            return NULL;
+        if (asprintf(&own, "%s/%s/romsim", home, fallback) < 0)
+            own = NULL;
+    }
+    path = own ? romsim_path_join(own, sub) : NULL;
+    if (!path)
         romsim_error_nomem(err);
+    return path;
+}
+
+static char *xdg_folder(const char *variable, const char *fallback, const char *sub,
+                        struct romsim_error *err)
+{
+    CLEANUP_FREE char *path = xdg_name(variable, fallback, sub, err);
+
+    if (!path)
+        return NULL;
+    if (romsim_path_make(path, 0700, err) < 0) {
+        romsim_error_hint(err, "romsim keeps things there; %s chooses another folder", variable);
         return NULL;
     }
-    folder = make_folder(base, "romsim", sub, err);
-    if (!folder)
-        romsim_error_hint(err, "romsim keeps things there; %s chooses another folder", variable);
-    return folder;
+    return STEAL_POINTER(&path);
 }
 
 char *romsim_path_cache(const char *sub, struct romsim_error *err)
@@ -147,6 +159,11 @@ char *romsim_path_cache(const char *sub, struct romsim_error *err)
 char *romsim_path_data(const char *sub, struct romsim_error *err)
 {
     return xdg_folder("XDG_DATA_HOME", ".local/share", sub, err);
+}
+
+char *romsim_path_data_name(const char *sub, struct romsim_error *err)
+{
+    return xdg_name("XDG_DATA_HOME", ".local/share", sub, err);
 }
 
 /* Is it a directory (no link) of ours that nobody else may write? */

@@ -10,22 +10,38 @@
 
 /* ---- tag, rm, gc ------------------------------------------------------------------------ */
 
+/* What is in a store that is only read is copied. */
+static int tag(struct romsim_store *store, const struct romsim_store_name *image, const char *name,
+               struct romsim_error *err)
+{
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+    CLEANUP_FREE char *reference = NULL;
+
+    if (romsim_store_is_own(image->store))
+        return romsim_store_tag(store, name, image->media_type, image->digest, image->size, err);
+    if (asprintf(&reference, "oci:%s:%s", romsim_store_path(image->store), image->name) < 0) {
+        reference = NULL;
+        return romsim_error_nomem(err);
+    }
+    return romsim_store_import(store, reference, NULL, name, NULL, NULL, &names, err);
+}
+
 static int run_tag(const struct cli_args *args)
 {
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, &error);
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &error);
+    CLEANUP_STORES struct romsim_stores stores = {0};
     struct romsim_store_name name;
     int found, status;
 
-    if (!store)
+    if (!store || romsim_stores_open(&stores, &error) < 0)
         return cli_report(&error);
-    found = romsim_store_find(store, args->operands[0], &name, &error);
+    found = romsim_stores_find(&stores, args->operands[0], &name, &error);
     if (found == 0)
         romsim_error_set(&error, ENOENT, "No image with name '%s'", QUOTE(args->operands[0]));
     if (found <= 0)
         return cli_report(&error);
-    status =
-        romsim_store_tag(store, args->operands[1], name.media_type, name.digest, name.size, &error);
+    status = tag(store, &name, args->operands[1], &error);
     romsim_store_name_release(&name);
     return status < 0 ? cli_report(&error) : CLI_OK;
 }
@@ -39,17 +55,34 @@ const struct cli_command cli_image_tag = {
     .run = run_tag,
 };
 
+/* Why a name could not be taken away: another store may have it. */
+static void hint_other_store(const char *name, struct romsim_error *error)
+{
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_store_name found;
+
+    if (error->errnum != ENOENT || romsim_stores_open(&stores, NULL) < 0 ||
+        romsim_stores_find(&stores, name, &found, NULL) <= 0)
+        return;
+    if (!romsim_store_is_own(found.store))
+        romsim_error_hint(error, "it is in the image store '%s', which is only read",
+                          QUOTE(romsim_store_path(found.store)));
+    romsim_store_name_release(&found);
+}
+
 static int run_rm(const struct cli_args *args)
 {
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, &error);
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &error);
     int status = CLI_OK;
 
     if (!store)
         return cli_report(&error);
     for (size_t i = 0; i < args->operand_count; i++)
-        if (romsim_store_untag(store, args->operands[i], &error) < 0)
+        if (romsim_store_untag(store, args->operands[i], &error) < 0) {
+            hint_other_store(args->operands[i], &error);
             status = cli_report(&error);
+        }
     return status;
 }
 
@@ -65,7 +98,7 @@ const struct cli_command cli_image_rm = {
 static int run_gc(const struct cli_args *args)
 {
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(1, &error);
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(true, &error);
     uint64_t blobs, bytes, cached;
     int64_t age = cli_has(args, "all") ? 0 : -1;
 

@@ -81,7 +81,7 @@ static int import(struct romsim_store *store, const struct cli_args *args)
 static int run_import(const struct cli_args *args)
 {
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, &error);
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &error);
 
     return store ? import(store, args) : cli_report(&error);
 }

@@ -47,11 +47,16 @@ struct listing {
 static void list_image(struct listing *listing, const struct romsim_store_name *name,
                        const struct romsim_image_info *info)
 {
+    const char *store = romsim_store_path(name->store);
     char platform[96], digest[13];
-    const char *cells[] = {name->name, kind_of(info), SIZE_TEXT(info->size), platform, digest};
+    const char *cells[] = {name->name, kind_of(info), SIZE_TEXT(info->size),
+                           platform,   digest,        store};
+    json_t *json;
 
     if (listing->as_json) {
-        json_array_append_new(listing->json, summary_json(name->name, info));
+        json = summary_json(name->name, info);
+        json_object_set_new(json, "store", json_string(store));
+        json_array_append_new(listing->json, json);
         return;
     }
     platform_text(info, platform);
@@ -60,7 +65,7 @@ static void list_image(struct listing *listing, const struct romsim_store_name *
 }
 
 /* An image that cannot be read does not hide the others. */
-static int list_all(struct romsim_store *store, struct listing *listing)
+static int list_store(const struct romsim_store *store, struct listing *listing)
 {
     CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
     struct romsim_error error;
@@ -71,7 +76,7 @@ static int list_all(struct romsim_store *store, struct listing *listing)
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
 
-        if (romsim_image_info(names.items[i].name, NULL, &info, &error) < 0)
+        if (romsim_store_info(&names.items[i], &info, &error) < 0)
             status = cli_report(&error);
         else
             list_image(listing, &names.items[i], &info);
@@ -79,19 +84,25 @@ static int list_all(struct romsim_store *store, struct listing *listing)
     return status;
 }
 
+/* Where there are several stores it is said which one has an image. */
 static int run_ls(const struct cli_args *args)
 {
-    static const char *const headings[] = {"NAME", "KIND", ">SIZE", "PLATFORM", "DIGEST", NULL};
+    static const char *const several[] = {"NAME",   "KIND",  ">SIZE", "PLATFORM",
+                                          "DIGEST", "STORE", NULL};
+    static const char *const one[] = {"NAME", "KIND", ">SIZE", "PLATFORM", "DIGEST", NULL};
+    CLEANUP_STORES struct romsim_stores stores = {0};
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, &error);
-    CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
-    struct listing listing = {.as_json = cli_has(args, "json"), .table = table};
-    int status;
+    CLEANUP_TABLE struct cli_table *table = NULL;
+    struct listing listing = {.as_json = cli_has(args, "json")};
+    int status = CLI_OK;
 
-    if (!store)
+    if (romsim_stores_open(&stores, &error) < 0)
         return cli_report(&error);
+    listing.table = table = cli_table_new(stores.count > 1 ? several : one);
     listing.json = json_array();
-    status = list_all(store, &listing);
+    for (size_t i = 0; i < stores.count; i++)
+        if (list_store(stores.items[i], &listing) != CLI_OK)
+            status = CLI_FAILED;
     if (listing.as_json)
         return cli_print_json(listing.json) == CLI_OK ? status : CLI_FAILED;
     json_decref(listing.json);

@@ -434,7 +434,7 @@ void romsim_build_part(const struct romsim_build *build, size_t index,
 int romsim_build_to_store(const struct romsim_build *build, const char *name,
                           struct romsim_error *err)
 {
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, err);
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, err);
     const json_t *top = build->bundle.top;
 
     if (!store)

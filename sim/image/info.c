@@ -47,13 +47,38 @@ static void take_config(struct oci_image *image, struct romsim_image_info *ret)
     oci_image_take_command(image, &ret->entrypoint, &ret->cmd, &ret->env, &ret->working_dir);
 }
 
+/* Takes from the image what there is to say. */
+static int fill(struct oci_source *source, struct oci_image *image, const char *name,
+                struct romsim_image_info *ret, struct romsim_error *err)
+{
+    struct romsim_image_info info = {.name = strdup(name)};
+
+    if (!info.name || fill_layers(source, image, &info, err) < 0) {
+        romsim_image_info_release(&info);
+        return romsim_error_nomem(err);
+    }
+    take_config(image, &info);
+    *ret = info;
+    return 0;
+}
+
+int romsim_store_info(const struct romsim_store_name *name, struct romsim_image_info *ret,
+                      struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+
+    if (oci_open_stored(name, &source, &image, err) < 0)
+        return romsim_error_context(err, "image '%s'", QUOTE(name->name));
+    return fill(source, &image, name->name, ret, err);
+}
+
 int romsim_image_info(const char *text, const char *directory, struct romsim_image_info *ret,
                       struct romsim_error *err)
 {
     CLEANUP_REFERENCE struct reference reference = {0};
     CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
     CLEANUP_OCI_IMAGE struct oci_image image = {0};
-    struct romsim_image_info info = {0};
     int found;
 
     if (reference_parse(text, directory, &reference, err) < 0)
@@ -69,14 +94,7 @@ int romsim_image_info(const char *text, const char *directory, struct romsim_ima
     }
     if (found <= 0)
         return found < 0 ? -1 : oci_not_found(&reference, false, err);
-    info.name = strdup(text);
-    if (!info.name || fill_layers(source, &image, &info, err) < 0) {
-        romsim_image_info_release(&info);
-        return romsim_error_nomem(err);
-    }
-    take_config(&image, &info);
-    *ret = info;
-    return 0;
+    return fill(source, &image, text, ret, err);
 }
 
 void romsim_image_info_release(struct romsim_image_info *info)

@@ -118,11 +118,11 @@ static bool is_close(const char *name, const char *wanted)
 
 static void advise_close_names(const char *wanted, struct romsim_buffer *advice)
 {
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, NULL);
+    CLEANUP_STORES struct romsim_stores stores = {0};
     CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
     unsigned count = 0;
 
-    if (!store || romsim_store_list(store, &names, NULL) < 0)
+    if (romsim_stores_open(&stores, NULL) < 0 || romsim_stores_list(&stores, &names, NULL) < 0)
         return;
     for (size_t i = 0; i < names.count && count < CLOSE_NAMES_MAX; i++)
         if (is_close(names.items[i].name, wanted))

@@ -52,8 +52,8 @@ static inline void cleanup_json(json_t **json)
 struct oci_source; /* a layout's directory, or an archive with the same files */
 
 struct oci_source *oci_source_directory(const char *path, struct romsim_error *err);
-/* Of romsim's own store: files are used in place, without a private copy, and gc waits until the
- * source is freed. */
+/* Of a store: the files of the user's own are used in place, without a private copy, and its gc
+ * waits until the source is freed. */
 struct oci_source *oci_source_store(const struct romsim_store *store, struct romsim_error *err);
 struct oci_source *oci_source_archive(const char *path, struct romsim_error *err);
 /* An archive that is in hand; `name` is for messages. */
@@ -257,6 +257,10 @@ int oci_open_tree(struct romsim_tree **tree, const char *tag, const char *name,
                   struct oci_source **ret_source, struct oci_image *ret, struct romsim_error *err);
 int oci_open_blob(struct romsim_blob *blob, const char *tag, const char *name,
                   struct oci_source **ret_source, struct oci_image *ret, struct romsim_error *err);
+
+/* The image of a name that a store has. */
+int oci_open_stored(const struct romsim_store_name *name, struct oci_source **ret_source,
+                    struct oci_image *ret, struct romsim_error *err);
 
 /* The error for a name that is nowhere: the path that was looked at, close names, and the command
  * that would bring it (not_found.c).  Returns -1. */

@@ -97,29 +97,36 @@ int oci_open_blob(struct romsim_blob *blob, const char *tag, const char *name,
 
 /* ---- references ------------------------------------------------------------------------- */
 
-/* A store that cannot be opened (a user without a home) has no names. */
-static int open_name(const struct reference *reference, struct oci_source **ret_source,
-                     struct oci_image *ret, struct romsim_error *err)
+int oci_open_stored(const struct romsim_store_name *name, struct oci_source **ret_source,
+                    struct oci_image *ret, struct romsim_error *err)
 {
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(0, NULL);
-    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_SOURCE struct oci_source *source = oci_source_store(name->store, err);
     struct oci_descriptor start = {{0}, {0}, 0}, manifest;
-    struct romsim_store_name name;
-    int found =
-        store ? romsim_store_find(store, reference_without_scheme(reference->text), &name, err) : 0;
 
-    if (found <= 0)
-        return found;
-    snprintf(start.media_type, sizeof(start.media_type), "%s", name.media_type);
-    memcpy(start.digest, name.digest, sizeof(start.digest));
-    start.size = name.size;
-    romsim_store_name_release(&name);
-    source = oci_source_store(store, err);
+    snprintf(start.media_type, sizeof(start.media_type), "%s", name->media_type);
+    memcpy(start.digest, name->digest, sizeof(start.digest));
+    start.size = name->size;
     if (!source || oci_index_resolve(source, &start, &manifest, err) < 0 ||
         oci_image_load(source, &manifest, ret, err) < 0)
         return -1;
     *ret_source = STEAL_POINTER(&source);
-    return 1;
+    return 0;
+}
+
+static int open_name(const struct reference *reference, struct oci_source **ret_source,
+                     struct oci_image *ret, struct romsim_error *err)
+{
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_store_name name = {0};
+    int found;
+
+    if (romsim_stores_open(&stores, err) < 0)
+        return -1;
+    found = romsim_stores_find(&stores, reference_without_scheme(reference->text), &name, err);
+    if (found > 0 && oci_open_stored(&name, ret_source, ret, err) < 0)
+        found = -1;
+    romsim_store_name_release(&name);
+    return found;
 }
 
 int oci_failed(const struct reference *reference, struct romsim_error *err)

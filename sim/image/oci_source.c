@@ -59,8 +59,7 @@ struct oci_source *oci_source_store(const struct romsim_store *store, struct rom
 
     if (!source)
         return NULL;
-    source->is_own = true;
-    if (romsim_store_share(store, &source->folder, &source->lock, err) < 0)
+    if (romsim_store_share(store, &source->folder, &source->lock, &source->is_own, err) < 0)
         return NULL;
     return STEAL_POINTER(&source);
 }

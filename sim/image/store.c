@@ -15,22 +15,31 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#define STORES_VARIABLE "ROMSIM_IMAGE_STORES"
+
 static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
 
-static int lock_file(int folder, const char *name, int how, struct romsim_error *err)
+/* Opens and locks a file of the store.  Returns the descriptor, or -1 with errno. */
+static int lock_file(int folder, const char *name, int flags, int how)
 {
-    CLEANUP_FD int fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    CLEANUP_FD int fd = openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    while (fd >= 0 && flock(fd, how) < 0) {
+    while (fd >= 0 && flock(fd, how) < 0)
         if (errno != EINTR)
-            return romsim_error_system(err, errno, "cannot lock the image store");
-    }
-    return fd < 0 ? romsim_error_system(err, errno, "cannot lock the image store") : steal_fd(&fd);
+            return -1;
+    return steal_fd(&fd);
+}
+
+static int cannot_lock(const struct romsim_store *store, struct romsim_error *err)
+{
+    return romsim_error_system(err, errno, "cannot lock the image store '%s'", QUOTE(store->path));
 }
 
 int store_lock_index(const struct romsim_store *store, struct romsim_error *err)
 {
-    return lock_file(store->folder, "lock-index", LOCK_EX, err);
+    int fd = lock_file(store->folder, "lock-index", O_RDWR | O_CREAT, LOCK_EX);
+
+    return fd < 0 ? cannot_lock(store, err) : fd;
 }
 
 int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,
@@ -65,31 +74,128 @@ static int prepare(struct romsim_store *store, struct romsim_error *err)
     return store_replace(store, "oci-layout", layout_text, strlen(layout_text), err);
 }
 
-struct romsim_store *romsim_store_open(int alone, struct romsim_error *err)
+static struct romsim_store *new_store(const char *path, bool is_own, struct romsim_error *err)
 {
-    CLEANUP_FREE char *blobs = romsim_path_data("oci/blobs/sha256", err);
-    CLEANUP_STORE struct romsim_store *store = NULL;
+    CLEANUP_STORE struct romsim_store *store = calloc(1, sizeof(*store));
 
-    if (!blobs)
-        return NULL;
-    store = calloc(1, sizeof(*store));
     if (!store) {
         romsim_error_nomem(err);
         return NULL;
     }
     store->folder = store->lock = -1;
-    store->path = romsim_path_data("oci", err);
-    if (!store->path)
-        return NULL;
-    store->folder = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->folder < 0) {
-        romsim_error_system(err, errno, "cannot open the image store '%s'", QUOTE(store->path));
+    store->is_own = is_own;
+    store->path = strdup(path);
+    if (!store->path) {
+        romsim_error_nomem(err);
         return NULL;
     }
-    store->lock = lock_file(store->folder, "lock-use", alone ? LOCK_EX : LOCK_SH, err);
-    if (store->lock < 0 || prepare(store, err) < 0)
-        return NULL;
     return STEAL_POINTER(&store);
+}
+
+static int open_folder(struct romsim_store *store, struct romsim_error *err)
+{
+    store->folder = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->folder >= 0)
+        return 0;
+    return romsim_error_system(err, errno, "cannot open the image store '%s'", QUOTE(store->path));
+}
+
+struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err)
+{
+    CLEANUP_FREE char *blobs = romsim_path_data("oci/blobs/sha256", err);
+    CLEANUP_FREE char *path = blobs ? romsim_path_data_name("oci", err) : NULL;
+    CLEANUP_STORE struct romsim_store *store = path ? new_store(path, true, err) : NULL;
+
+    if (!store || open_folder(store, err) < 0)
+        return NULL;
+    store->lock = lock_file(store->folder, "lock-use", O_RDWR | O_CREAT, alone ? LOCK_EX : LOCK_SH);
+    if (store->lock < 0) {
+        cannot_lock(store, err);
+        return NULL;
+    }
+    return prepare(store, err) < 0 ? NULL : STEAL_POINTER(&store);
+}
+
+/* Nothing is made or changed in a store that is read, but for the lock of the user's own. */
+static int open_to_read(struct romsim_store *store, struct romsim_error *err)
+{
+    if (store->path[0] != '/') {
+        romsim_error_set(err, EINVAL, "the image store '%s' is no absolute path",
+                         QUOTE(store->path));
+        return romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
+    }
+    if (open_folder(store, err) < 0)
+        return store->is_own ? -1 : romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
+    if (!store->is_own && faccessat(store->folder, "oci-layout", F_OK, 0) < 0) {
+        romsim_error_system(err, errno, "'%s' is no image store: it has no readable 'oci-layout'",
+                            QUOTE(store->path));
+        return romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
+    }
+    if (store->is_own)
+        store->lock = lock_file(store->folder, "lock-use", O_RDWR | O_CREAT, LOCK_SH);
+    if (store->lock < 0)
+        store->lock = lock_file(store->folder, "lock-use", O_RDONLY, LOCK_SH);
+    return 0;
+}
+
+static int add_store(struct romsim_stores *stores, const char *path, bool is_own,
+                     struct romsim_error *err)
+{
+    CLEANUP_STORE struct romsim_store *store = new_store(path, is_own, err);
+    struct romsim_store **items;
+
+    if (!store)
+        return -1;
+    if (open_to_read(store, &store->failure) == 0)
+        store->failure.errnum = 0;
+    else if (is_own && (store->failure.errnum == ENOENT || store->failure.errnum == ENOTDIR))
+        return 0; /* nothing was ever put there */
+    items = reallocarray(stores->items, stores->count + 1, sizeof(struct romsim_store *));
+    if (!items)
+        return romsim_error_nomem(err);
+    stores->items = items;
+    items[stores->count++] = STEAL_POINTER(&store);
+    return 0;
+}
+
+static int add_all(struct romsim_stores *stores, struct romsim_error *err)
+{
+    CLEANUP_FREE char *own = romsim_path_data_name("oci", NULL); /* NULL: a user without a home */
+    const char *list = getenv(STORES_VARIABLE);
+
+    if (own && add_store(stores, own, true, err) < 0)
+        return -1;
+    for (size_t size; list && *list; list += size + (list[size] == ':')) {
+        CLEANUP_FREE char *path = NULL;
+
+        size = strcspn(list, ":");
+        path = strndup(list, size);
+        if (!path)
+            return romsim_error_nomem(err);
+        if (*path && add_store(stores, path, false, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int romsim_stores_open(struct romsim_stores *ret, struct romsim_error *err)
+{
+    struct romsim_stores stores = {0};
+
+    if (add_all(&stores, err) < 0) {
+        romsim_stores_close(&stores);
+        return -1;
+    }
+    *ret = stores;
+    return 0;
+}
+
+void romsim_stores_close(struct romsim_stores *stores)
+{
+    for (size_t i = 0; i < stores->count; i++)
+        romsim_store_close(stores->items[i]);
+    free(stores->items);
+    *stores = (struct romsim_stores){0};
 }
 
 void romsim_store_close(struct romsim_store *store)
@@ -107,14 +213,21 @@ const char *romsim_store_path(const struct romsim_store *store)
     return store->path;
 }
 
+bool romsim_store_is_own(const struct romsim_store *store)
+{
+    return store->is_own;
+}
+
 int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *ret_lock,
-                       struct romsim_error *err)
+                       bool *ret_is_ours, struct romsim_error *err)
 {
     CLEANUP_FD int folder = fcntl(store->folder, F_DUPFD_CLOEXEC, 3);
-    CLEANUP_FD int lock = fcntl(store->lock, F_DUPFD_CLOEXEC, 3);
+    CLEANUP_FD int lock = store->lock < 0 ? -1 : fcntl(store->lock, F_DUPFD_CLOEXEC, 3);
+    struct stat st;
 
-    if (folder < 0 || lock < 0)
+    if (folder < 0 || (store->lock >= 0 && lock < 0) || fstat(folder, &st) < 0)
         return romsim_error_system(err, errno, "cannot use the image store");
+    *ret_is_ours = store->is_own && st.st_uid == geteuid();
     *ret_folder = steal_fd(&folder);
     *ret_lock = steal_fd(&lock);
     return 0;

@@ -9,7 +9,9 @@
 struct romsim_store {
     char *path;
     int folder;
-    int lock;
+    int lock; /* -1: it is read without */
+    bool is_own;
+    struct romsim_error failure; /* errnum 0: it could be opened */
 };
 
 /* Holds the index alone until the descriptor is closed. */

@@ -172,15 +172,77 @@ static int read_entries(const json_t *manifests, struct romsim_store_names *name
     return 0;
 }
 
-int romsim_store_list(struct romsim_store *store, struct romsim_store_names *ret,
+int romsim_store_list(const struct romsim_store *store, struct romsim_store_names *ret,
                       struct romsim_error *err)
 {
-    CLEANUP_JSON json_t *index = read_index(store, err);
+    CLEANUP_JSON json_t *index = NULL;
     struct romsim_store_names names = {0};
 
+    if (store->failure.errnum) {
+        if (err)
+            *err = store->failure;
+        return -1;
+    }
+    index = read_index(store, err);
     if (!index)
         return -1;
     if (read_entries(json_object_get(index, "manifests"), &names, err) < 0) {
+        romsim_store_names_release(&names);
+        return -1;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        names.items[i].store = store;
+    *ret = names;
+    return 0;
+}
+
+static bool has_name(const struct romsim_store_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Moves the names over that are not there yet. */
+static int merge(struct romsim_store_names *names, struct romsim_store_names *more,
+                 struct romsim_error *err)
+{
+    struct romsim_store_name *items =
+        reallocarray(names->items, names->count + more->count + 1, sizeof(*items));
+
+    if (!items)
+        return romsim_error_nomem(err);
+    names->items = items;
+    for (size_t i = 0; i < more->count; i++) {
+        if (names->count > 0 && has_name(names, more->items[i].name))
+            continue;
+        items[names->count++] = more->items[i];
+        more->items[i] = (struct romsim_store_name){0};
+    }
+    return 0;
+}
+
+/* Adds the names of the stores, in order, up to one that cannot be read: what is in that goes
+ * before what comes behind it. */
+static int collect(const struct romsim_stores *stores, struct romsim_store_names *names,
+                   struct romsim_error *err)
+{
+    for (size_t i = 0; i < stores->count; i++) {
+        CLEANUP_STORE_NAMES struct romsim_store_names more = {0};
+
+        if (romsim_store_list(stores->items[i], &more, err) < 0 || merge(names, &more, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int romsim_stores_list(const struct romsim_stores *stores, struct romsim_store_names *ret,
+                       struct romsim_error *err)
+{
+    struct romsim_store_names names = {0};
+
+    if (collect(stores, &names, err) < 0) {
         romsim_store_names_release(&names);
         return -1;
     }
@@ -251,24 +313,34 @@ static struct romsim_store_name *find(const struct romsim_store_names *names, co
     return found;
 }
 
-int romsim_store_find(struct romsim_store *store, const char *reference,
-                      struct romsim_store_name *ret, struct romsim_error *err)
+int romsim_stores_find(const struct romsim_stores *stores, const char *reference,
+                       struct romsim_store_name *ret, struct romsim_error *err)
 {
     CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
     CLEANUP_FREE char *name = romsim_store_normalize(reference, NULL);
     struct romsim_store_name *found;
     const char *digest;
+    int status;
 
     if (!name)
         return 0;
-    if (split_digest(name, &digest, err) < 0 || romsim_store_list(store, &names, err) < 0)
+    if (split_digest(name, &digest, err) < 0)
         return -1;
+    status = collect(stores, &names, err);
     found = find(&names, name, digest);
     if (!found)
-        return 0;
+        return status;
     *ret = *found;
     *found = (struct romsim_store_name){0};
     return 1;
+}
+
+int romsim_store_find(struct romsim_store *store, const char *reference,
+                      struct romsim_store_name *ret, struct romsim_error *err)
+{
+    const struct romsim_stores one = {&store, 1};
+
+    return romsim_stores_find(&one, reference, ret, err);
 }
 
 /* ---- changing --------------------------------------------------------------------------- */

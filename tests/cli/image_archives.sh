@@ -6,7 +6,7 @@
 # left alone, and `files:` takes the files in it as they are.
 . "$(dirname "$0")/../lib.sh"
 
-export PYTHONPATH=$ROOT/tests
+export PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1
 instance() { printf 'name: x\nimage: "%s"\n' "$1" >x.yaml; }
 rom() { printf 'name: x\nimage: ./root\nargs: [/bin/sh]\nroms: [{name: r, image: "%s"}]\n' "$1" >x.yaml; }
 plan() { romsim plan --json x.yaml 2>&1 | jq -r "$1" 2>&1; }

@@ -5,7 +5,7 @@
 # among what says its platform in part or not at all, and among what is no image.
 . "$(dirname "$0")/../lib.sh"
 
-PYTHONPATH=$ROOT/tests python3 - <<'PY' || exit 1
+PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1 python3 - <<'PY' || exit 1
 from oci import *
 layout = Layout("i")
 root = tar(("bin/sh", b"#!"))

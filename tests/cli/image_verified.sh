@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 store=$XDG_DATA_HOME/romsim/oci
-export PYTHONPATH=$ROOT/tests
+export PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1
 instance() { printf 'name: x\nimage: "%s"\nargs: [/bin/sh]\n' "$1" >x.yaml; }
 root_of() { instance "$1"; romsim plan --json x.yaml 2>/dev/null | jq -r .root.sha256; }
 roots() { find "$XDG_CACHE_HOME/romsim/roots" -name '*.erofs' -printf '%i\n' | sort -u | wc -l; }
