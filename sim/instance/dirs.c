@@ -61,22 +61,30 @@ static const char *type_name(mode_t mode)
     }
 }
 
+/* A path of the walk as the user would write it; NULL without memory. */
+static char *full_path(const struct walk *walk, const char *path)
+{
+    return *path ? romsim_path_join(walk->rom->dir, path) : strdup(walk->rom->dir);
+}
+
 static int refuse_type(struct walk *walk, const char *path, mode_t mode)
 {
+    CLEANUP_FREE char *full = full_path(walk, path);
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "Invalid dir '%s': '%s' is %s", QUOTE(walk->rom->dir),
-                     QUOTE(path), type_name(mode));
+                     QUOTE(full ? full : path), type_name(mode));
     romsim_error_hint(&error, "an inline ROM has regular files only; an image ROM may have others");
     return report(walk, ROMSIM_CLOUD_INVALID, &error);
 }
 
 static int refuse_system(struct walk *walk, const char *path, int errnum)
 {
+    CLEANUP_FREE char *full = full_path(walk, path);
     struct romsim_error error;
 
     romsim_error_system(&error, errnum, "Invalid dir '%s': '%s'", QUOTE(walk->rom->dir),
-                        QUOTE(path));
+                        QUOTE(full ? full : path));
     return report(walk, ROMSIM_CLOUD_INVALID, &error);
 }
 
@@ -238,7 +246,7 @@ static int load_dir(struct walk *walk)
     struct romsim_error error;
 
     if (stat(walk->root, &status) < 0)
-        return refuse_system(walk, walk->root, errno);
+        return refuse_system(walk, "", errno);
     if (!S_ISDIR(status.st_mode)) {
         romsim_error_set(&error, ENOTDIR, "Invalid dir '%s': it is no directory",
                          QUOTE(walk->rom->dir));
@@ -259,7 +267,7 @@ static int load_rom(const struct romsim_instance *instance, struct romsim_rom *r
     int status;
 
     if (!root)
-        return refuse_system(&walk, rom->dir, ENOMEM);
+        return refuse_system(&walk, "", ENOMEM);
     for (size_t size = strlen(root); size > 1 && root[size - 1] == '/'; size--)
         root[size - 1] = '\0';
     status = load_dir(&walk);
