@@ -19,7 +19,9 @@
 
 /* One enumerator a row of the table in sim/base/bounds.c, in the same order. */
 enum romsim_bound {
+    ROMSIM_BOUND_FILE_BYTES,    /* a file that is packed or run, its holes, too */
     ROMSIM_BOUND_HOLE_BYTES,    /* holes of an archive's sparse files, beyond 64 times its size */
+    ROMSIM_BOUND_KERNEL_BYTES,  /* a kernel's file */
     ROMSIM_BOUND_UNPACK_BYTES,  /* what a compressed stream becomes, beyond 64 times its size */
     ROMSIM_BOUND_UNPACK_MEMORY, /* what a stream's window may take, beyond 4 times its size */
     ROMSIM_BOUND_COUNT

@@ -5,26 +5,38 @@
 
 #include <romsim/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * Copies `length` bytes from one file's offset to another's: by copy_file_range(), which shares
- * the blocks where the file system can, else by reading and writing.
- * Returns 0, or an errno; ENODATA if the source ended early.
+ * The next piece of a file that is no hole, in [offset, end).  False if there is none.  Where the
+ * file system has no holes, all is such a piece.  Moves the descriptor's position.
  */
-int romsim_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length);
+bool romsim_next_data(int fd, uint64_t offset, uint64_t end, uint64_t *ret_start,
+                      uint64_t *ret_end);
 
 /*
- * Copies what is no hole of the first `length` bytes of a file to `to_offset` on in another, where
- * nothing was written yet.  The size of `to` is the caller's.  Returns as romsim_copy_range(); a
- * file that ends early is not told from one that ends in a hole.
+ * Copies what is no hole of `length` bytes of a file at `from_offset` to `to_offset` on in another,
+ * where nothing was written yet: by copy_file_range(), which shares the blocks where the file
+ * system can, else by reading and writing.  The size of `to` is the caller's.
+ * Returns 0, or an errno; ENODATA if the source ended early, which is not told from a hole there.
  */
-int romsim_copy_data(int from, int to, uint64_t to_offset, uint64_t length);
+int romsim_copy_data(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length);
 
 /* pread()/pwrite() of exactly `size` bytes.  Return 0, or an errno; ENODATA at an early end. */
 int romsim_read_fully(int fd, void *buffer, size_t size, uint64_t offset);
 int romsim_write_fully(int fd, const void *buffer, size_t size, uint64_t offset);
+
+/* pwrite() of what is not zeros, by the blocks of a file where nothing was written yet.  Returns 0,
+ * or an errno. */
+int romsim_write_sparsely(int fd, const void *bytes, size_t size, uint64_t offset);
+
+/*
+ * "cannot WHAT: STRERROR", of writing to `fd`: where the disk is full, with the folder that the
+ * file is or will be in, and what helps.  `what` as in "write the image".  Returns -1.
+ */
+int romsim_error_write(struct romsim_error *err, int errnum, int fd, const char *what);
 
 /*
  * Replaces (or makes, with mode 0600) the file `path` by one with these bytes: there is the old one

@@ -36,6 +36,10 @@ char *romsim_path_join(const char *directory, const char *name);
  * to who does not know to what.  Returns a malloc'ed path, or NULL. */
 char *romsim_path_absolute(const char *path);
 
+/* The descriptor of this process that a path stands for: of /dev/stdin, /dev/fd/N and
+ * /proc/self/fd/N, which shells make of "<(...)".  -1: any other path. */
+int romsim_path_descriptor(const char *path);
+
 /* Removes `path` and all beneath it without following a link or crossing into another mount.
  * What is missing is no error.  Returns 0 or -1. */
 int romsim_path_remove_tree(const char *path, struct romsim_error *err);

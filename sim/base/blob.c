@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 struct romsim_blob {
     atomic_uint references;
@@ -39,7 +42,12 @@ struct romsim_blob {
 static const uint8_t no_bytes[1];
 static const char sha256_prefix[] = "sha256:";
 
-enum { DIGEST_PIECE = 8 << 20 };
+enum {
+    DIGEST_PIECE = 8 << 20,
+    PIECES_MAX = 1000,     /* of a mapping; a process may have 65,530 */
+    MOSTLY_MIN = 64 << 20, /* less is hashed in no time */
+    STREAM_CHUNK = 1 << 20
+};
 
 static struct romsim_blob *new_blob(struct romsim_error *err)
 {
@@ -118,12 +126,57 @@ static int seal(int fd)
     return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 }
 
+/*
+ * Reading a hole of a tmpfs's file through a mapping takes a page, and where none is left, SIGBUS
+ * is the answer.  So only the pieces with data are mapped from the file, between zeros that are
+ * nobody's.  Of a file with very many pieces the rest gets its pages before it is mapped, if that
+ * can be: a memfd has no limit to run into, and a file of the cache cannot be written.
+ */
+static int map_pieces(uint8_t *bytes, int fd, uint64_t size)
+{
+    uint64_t start, end;
+    unsigned pieces = 0;
+
+    for (uint64_t at = 0; romsim_next_data(fd, at, size, &start, &end); at = end) {
+        if (++pieces == PIECES_MAX) {
+            end = size;
+            if (!(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE) &&
+                fallocate(fd, 0, (off_t)start, (off_t)(end - start)) < 0 && errno != EBADF)
+                return -1;
+        }
+        if (mmap(bytes + start, end - start, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)start) ==
+            MAP_FAILED)
+            return -1;
+    }
+    return 0;
+}
+
+/* NULL with errno on failure. */
+static const uint8_t *map_file(int fd, uint64_t size)
+{
+    struct statfs system;
+    bool by_pieces = fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
+    void *bytes =
+        by_pieces ? mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                  : mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    int errnum;
+
+    if (bytes == MAP_FAILED)
+        return NULL;
+    if (!by_pieces || map_pieces(bytes, fd, size) == 0)
+        return bytes;
+    errnum = errno;
+    munmap(bytes, size);
+    errno = errnum;
+    return NULL;
+}
+
 struct romsim_blob *romsim_blob_take_fd(int taken_fd, struct romsim_error *err)
 {
     CLEANUP_FD int fd = taken_fd;
     CLEANUP_BLOB struct romsim_blob *blob = new_blob(err);
+    const uint8_t *bytes;
     struct stat st;
-    void *bytes;
 
     if (!blob)
         return NULL;
@@ -132,10 +185,9 @@ struct romsim_blob *romsim_blob_take_fd(int taken_fd, struct romsim_error *err)
         return NULL;
     }
     if (st.st_size > 0) {
-        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (bytes == MAP_FAILED) {
-            romsim_error_system(err, errno, "cannot map a file of %s",
-                                SIZE_TEXT((uint64_t)st.st_size));
+        bytes = map_file(fd, (uint64_t)st.st_size);
+        if (!bytes) {
+            romsim_error_write(err, errno, fd, "map a file");
             return NULL;
         }
         blob->bytes = bytes;
@@ -161,89 +213,158 @@ struct romsim_blob *romsim_blob_from_bytes(const void *bytes, uint64_t size,
     return romsim_blob_take_fd(steal_fd(&fd), err);
 }
 
+/* ---- copies of what others have --------------------------------------------------------- */
+
 static int changed_meanwhile(const char *name, struct romsim_error *err)
 {
     romsim_error_set(err, EAGAIN, "'%s' changed while it was read", QUOTE(name));
     return romsim_error_hint(err, "try again when nothing writes to it");
 }
 
-/* The folder of a file that has no name any more, from what the kernel shows of it:
- * "/a/b/#123 (deleted)".  False for one in memory. */
-static bool scratch_folder(int fd, char ret[PATH_MAX])
+static int cannot_copy(int copy, const char *name, int errnum, struct romsim_error *err)
 {
-    char link[64];
-    ssize_t size;
-    char *slash;
+    CLEANUP_FREE char *what = NULL;
 
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    size = readlink(link, ret, PATH_MAX - 1);
-    ret[size > 0 ? size : 0] = '\0';
-    slash = strrchr(ret, '/');
-    if (!slash || strncmp(ret, "/memfd:", 7) == 0)
-        return false;
-    *slash = '\0';
-    return true;
+    if (asprintf(&what, "copy '%s'", QUOTE(name)) < 0)
+        return romsim_error_nomem(err);
+    return romsim_error_write(err, errnum, copy, what);
 }
 
-static int cannot_copy(int copy, const char *name, int errnum, uint64_t size,
+static int check_size(const char *name, uint64_t size, enum romsim_bound bound,
+                      struct romsim_error *err)
+{
+    if (size <= romsim_bound(bound))
+        return 0;
+    return romsim_bound_refuse(err, bound, "'%s' has more than %s", QUOTE(name),
+                               SIZE_TEXT(romsim_bound(bound)));
+}
+
+static int copy_file(int fd, const struct stat *before, int copy, const char *name,
+                     struct romsim_error *err)
+{
+    uint64_t size = (uint64_t)before->st_size;
+    struct romsim_identity identity;
+    struct stat after;
+    int errnum;
+
+    romsim_identity_of(before, &identity);
+    errnum = ftruncate(copy, before->st_size) < 0 ? errno : romsim_copy_data(fd, 0, copy, 0, size);
+    lseek(fd, 0, SEEK_SET); /* as it was: it may be somebody's standard input */
+    if (errnum != 0 && errnum != ENODATA)
+        return cannot_copy(copy, name, errnum, err);
+    if (errnum == ENODATA || fstat(fd, &after) < 0 || !romsim_identity_is(&identity, &after))
+        return changed_meanwhile(name, err);
+    return 0;
+}
+
+/* read() that waits, whatever the descriptor's mode.  Returns -1 with errno. */
+static ssize_t read_some(int fd, uint8_t *chunk, size_t size)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+    for (;;) {
+        ssize_t got = read(fd, chunk, size);
+
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN))
+            return got;
+        if (errno == EAGAIN)
+            poll(&ready, 1, -1);
+    }
+}
+
+static int copy_stream(int fd, int copy, const char *name, enum romsim_bound bound,
                        struct romsim_error *err)
 {
-    char folder[PATH_MAX];
+    CLEANUP_FREE uint8_t *chunk = malloc(STREAM_CHUNK);
+    uint64_t size = 0;
+    ssize_t got;
 
-    if (!scratch_folder(copy, folder))
-        return romsim_error_system(err, errnum, "cannot copy '%s' into memory", QUOTE(name));
-    romsim_error_system(err, errnum, "cannot copy '%s' into '%s'", QUOTE(name), QUOTE(folder));
-    if (errnum == ENOSPC || errnum == EDQUOT)
-        romsim_error_hint(err,
-                          "it takes up to %s there; make room, or let XDG_CACHE_HOME name a folder "
-                          "on a larger disk",
-                          SIZE_TEXT(size));
-    return -1;
+    if (!chunk)
+        return romsim_error_nomem(err);
+    while ((got = read_some(fd, chunk, STREAM_CHUNK)) > 0) {
+        int errnum = romsim_write_sparsely(copy, chunk, (size_t)got, size);
+
+        if (errnum != 0)
+            return cannot_copy(copy, name, errnum, err);
+        size += (uint64_t)got;
+        if (check_size(name, size, bound, err) < 0)
+            return -1;
+    }
+    if (got < 0)
+        return romsim_error_system(err, errno, "cannot read '%s'", QUOTE(name));
+    return ftruncate(copy, (off_t)size) < 0 ? cannot_copy(copy, name, errno, err) : 0;
+}
+
+static bool is_stream(int fd, mode_t mode)
+{
+    return S_ISFIFO(mode) || S_ISSOCK(mode) || (S_ISCHR(mode) && !isatty(fd)) ||
+           (S_ISREG(mode) && lseek(fd, 0, SEEK_CUR) > 0);
+}
+
+/* What comes through a pipe is always bounded, a file only if that is asked for. */
+static struct romsim_blob *snapshot(int fd, const char *name, enum romsim_bound bound,
+                                    bool is_bounded, struct romsim_error *err)
+{
+    CLEANUP_FD int copy = -1;
+    struct stat st;
+    int status;
+
+    if (fstat(fd, &st) < 0) {
+        romsim_error_system(err, errno, "cannot read '%s'", QUOTE(name));
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode) && !is_stream(fd, st.st_mode)) {
+        romsim_error_set(err, EINVAL, "'%s' is %s", QUOTE(name),
+                         S_ISCHR(st.st_mode) ? "a terminal or device" : "not a regular file");
+        return NULL;
+    }
+    if (is_bounded && S_ISREG(st.st_mode) && check_size(name, (uint64_t)st.st_size, bound, err) < 0)
+        return NULL;
+    copy = romsim_blob_scratch_file(err);
+    if (copy < 0)
+        return NULL;
+    status = is_stream(fd, st.st_mode) ? copy_stream(fd, copy, name, bound, err)
+                                       : copy_file(fd, &st, copy, name, err);
+    return status < 0 ? NULL : romsim_blob_take_fd(steal_fd(&copy), err);
 }
 
 struct romsim_blob *romsim_blob_snapshot_fd(int fd, const char *name, struct romsim_error *err)
 {
-    CLEANUP_FD int copy = -1;
-    struct romsim_identity identity;
-    struct stat before, after;
-    int errnum;
+    return snapshot(fd, name, ROMSIM_BOUND_FILE_BYTES, true, err);
+}
 
-    if (fstat(fd, &before) < 0) {
-        romsim_error_system(err, errno, "cannot read '%s'", QUOTE(name));
+static struct romsim_blob *snapshot_path(const char *path, enum romsim_bound bound, bool is_bounded,
+                                         struct romsim_error *err)
+{
+    int ours = romsim_path_descriptor(path);
+    /* What is behind a descriptor cannot always be opened again: a socket, a pipe whose other end
+     * is closed.  Non-blocking, so that a fifo is refused instead of waited for. */
+    CLEANUP_FD int fd = ours >= 0 ? fcntl(ours, F_DUPFD_CLOEXEC, 3)
+                                  : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
         return NULL;
     }
-    if (!S_ISREG(before.st_mode)) {
-        romsim_error_set(err, EINVAL, "'%s' is not a regular file", QUOTE(name));
+    if (ours < 0 && !S_ISREG(st.st_mode)) {
+        romsim_error_set(err, EINVAL, "'%s' is not a regular file", QUOTE(path));
+        if (S_ISFIFO(st.st_mode))
+            romsim_error_hint(err, "a pipe is read as /dev/stdin");
         return NULL;
     }
-    romsim_identity_of(&before, &identity);
-    copy = romsim_blob_scratch_file(err);
-    if (copy < 0)
-        return NULL;
-    errnum = ftruncate(copy, before.st_size) < 0
-                 ? errno
-                 : romsim_copy_data(fd, copy, 0, (uint64_t)before.st_size);
-    if (errnum != 0 && errnum != ENODATA) {
-        cannot_copy(copy, name, errnum, (uint64_t)before.st_size, err);
-        return NULL;
-    }
-    if (errnum == ENODATA || fstat(fd, &after) < 0 || !romsim_identity_is(&identity, &after)) {
-        changed_meanwhile(name, err);
-        return NULL;
-    }
-    return romsim_blob_take_fd(steal_fd(&copy), err);
+    return snapshot(fd, path, bound, is_bounded, err);
 }
 
 struct romsim_blob *romsim_blob_snapshot(const char *path, struct romsim_error *err)
 {
-    /* Non-blocking, so that a fifo is refused instead of waited for. */
-    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return snapshot_path(path, ROMSIM_BOUND_FILE_BYTES, false, err);
+}
 
-    if (fd < 0) {
-        romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
-        return NULL;
-    }
-    return romsim_blob_snapshot_fd(fd, path, err);
+struct romsim_blob *romsim_blob_snapshot_within(const char *path, enum romsim_bound bound,
+                                                struct romsim_error *err)
+{
+    return snapshot_path(path, bound, true, err);
 }
 
 struct romsim_blob *romsim_blob_slice(struct romsim_blob *blob, uint64_t offset, uint64_t size,
@@ -333,14 +454,48 @@ void romsim_blob_forget(const struct romsim_blob *blob, uint64_t offset, uint64_
         madvise((void *)first, last - first, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
 }
 
-/* Is all of this piece a hole of the file?  Then its zeros need not pass through the page cache. */
-static bool piece_is_hole(const struct romsim_blob *blob, uint64_t at, uint64_t size)
+bool romsim_blob_next_data(const struct romsim_blob *blob, uint64_t offset, uint64_t *ret_start,
+                           uint64_t *ret_end)
 {
-    uint64_t offset;
-    int fd = romsim_blob_fd(blob, &offset);
-    off_t data = lseek(fd, (off_t)(offset + at), SEEK_DATA);
+    uint64_t base, start, end;
+    int fd = romsim_blob_fd(blob, &base);
 
-    return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + at + size;
+    if (offset >= blob->size)
+        return false;
+    if (fd < 0 || !romsim_next_data(fd, base + offset, base + blob->size, &start, &end))
+        return false;
+    *ret_start = start - base;
+    *ret_end = end - base;
+    return true;
+}
+
+int romsim_blob_copy(const struct romsim_blob *blob, int fd, uint64_t offset)
+{
+    uint64_t base;
+    int from = romsim_blob_fd(blob, &base);
+    int errnum = blob->size > 0 ? romsim_copy_data(from, base, fd, offset, blob->size) : 0;
+    off_t end = (off_t)(offset + blob->size);
+    struct stat st;
+
+    if (errnum != 0)
+        return errnum;
+    if (fstat(fd, &st) < 0 || (S_ISREG(st.st_mode) && st.st_size < end && ftruncate(fd, end) < 0))
+        return errno;
+    return 0;
+}
+
+bool romsim_blob_is_mostly_hole(const struct romsim_blob *blob)
+{
+    uint64_t data = 0, start, end;
+
+    if (blob->size < MOSTLY_MIN)
+        return false;
+    for (uint64_t at = 0; romsim_blob_next_data(blob, at, &start, &end); at = end) {
+        data += end - start;
+        if (data > blob->size / 16)
+            return false;
+    }
+    return true;
 }
 
 static void digest_zeros(struct romsim_digest *digest, uint64_t size)
@@ -360,20 +515,20 @@ static void compute_digest(const struct romsim_blob *blob, const char *like,
                            char ret[ROMSIM_DIGEST_SIZE])
 {
     struct romsim_digest *digest = romsim_digest_new(like);
-    uint64_t piece;
+    uint64_t at = 0, piece, start, end;
 
     if (!digest)
         abort();
-    for (uint64_t at = 0; at < blob->size; at += piece) {
-        piece = min_u64(blob->size - at, DIGEST_PIECE);
-        if (piece_is_hole(blob, at, piece)) {
-            digest_zeros(digest, piece);
-            continue;
+    while (romsim_blob_next_data(blob, at, &start, &end)) {
+        digest_zeros(digest, start - at);
+        for (at = start; at < end; at += piece) {
+            piece = min_u64(end - at, DIGEST_PIECE);
+            romsim_digest_update(digest, blob->bytes + at, piece);
+            if (blob->size > 4 * DIGEST_PIECE)
+                romsim_blob_forget(blob, at, piece);
         }
-        romsim_digest_update(digest, blob->bytes + at, piece);
-        if (blob->size > 4 * DIGEST_PIECE)
-            romsim_blob_forget(blob, at, piece);
     }
+    digest_zeros(digest, blob->size - at);
     romsim_digest_final(digest, ret);
     romsim_digest_free(digest);
 }
@@ -395,4 +550,9 @@ void romsim_blob_digest(struct romsim_blob *blob, const char *like, char ret[ROM
     }
     romsim_blob_sha256_hex(blob);
     memcpy(ret, blob->sha256, sizeof(blob->sha256));
+}
+
+const char *romsim_blob_sha256_shown(struct romsim_blob *blob)
+{
+    return romsim_blob_is_mostly_hole(blob) ? NULL : romsim_blob_sha256_hex(blob);
 }

@@ -17,8 +17,11 @@ struct bound {
 };
 
 static const struct bound table[ROMSIM_BOUND_COUNT] = {
+    [ROMSIM_BOUND_FILE_BYTES] = {"file-bytes", UINT64_C(64) << 30,
+                                 "bytes of a file that is packed or run, its holes, too"},
     [ROMSIM_BOUND_HOLE_BYTES] = {"hole-bytes", UINT64_C(512) << 20,
                                  "bytes of holes in an archive's sparse files"},
+    [ROMSIM_BOUND_KERNEL_BYTES] = {"kernel-bytes", UINT64_C(1) << 30, "bytes of a kernel's file"},
     [ROMSIM_BOUND_UNPACK_BYTES] = {"unpack-bytes", UINT64_C(256) << 20,
                                    "bytes that a compressed file becomes"},
     [ROMSIM_BOUND_UNPACK_MEMORY] = {"unpack-memory", UINT64_C(68) << 20,

@@ -4,15 +4,19 @@
 
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
+#include <romsim/paths.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { COPY_CHUNK = 1 << 20 };
+enum { COPY_CHUNK = 1 << 20, SPARSE_BLOCK = 4096 };
 
 int romsim_read_fully(int fd, void *buffer, size_t size, uint64_t offset)
 {
@@ -38,6 +42,40 @@ int romsim_write_fully(int fd, const void *buffer, size_t size, uint64_t offset)
         if (put <= 0)
             return put < 0 ? errno : EIO;
         done += (size_t)put;
+    }
+    return 0;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* Where the next block of the file begins, at most at `size`. */
+static size_t block_end(size_t at, size_t size, uint64_t offset)
+{
+    return at + (size_t)min_u64(size - at, SPARSE_BLOCK - (offset + at) % SPARSE_BLOCK);
+}
+
+int romsim_write_sparsely(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+    const uint8_t *data = bytes;
+
+    for (size_t at = 0, end; at < size; at = end) {
+        size_t start = at;
+        int errnum;
+
+        end = block_end(at, size, offset);
+        if (is_zero(data + at, end - at))
+            continue;
+        for (; end < size; end = at) { /* the blocks behind it that are no zeros either */
+            at = block_end(end, size, offset);
+            if (is_zero(data + end, at - end))
+                break;
+        }
+        errnum = romsim_write_fully(fd, data + start, end - start, offset + start);
+        if (errnum != 0)
+            return errnum;
     }
     return 0;
 }
@@ -70,7 +108,7 @@ static int cannot_copy_inside(int errnum)
            errnum == EPERM || errnum == ETXTBSY;
 }
 
-int romsim_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length)
+static int copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length)
 {
     off_t in = (off_t)from_offset, out = (off_t)to_offset;
     uint64_t left = length;
@@ -90,29 +128,78 @@ int romsim_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset
     return 0;
 }
 
-int romsim_copy_data(int from, int to, uint64_t to_offset, uint64_t length)
+bool romsim_next_data(int fd, uint64_t offset, uint64_t end, uint64_t *ret_start, uint64_t *ret_end)
 {
-    for (uint64_t offset = 0; offset < length;) {
-        off_t data = lseek(from, (off_t)offset, SEEK_DATA);
-        off_t hole;
-        int errnum;
+    off_t data, hole;
 
-        if (data < 0 && errno == ENXIO)
-            return 0;
-        if (data < 0) /* a file system without holes */
-            data = (off_t)offset;
-        if ((uint64_t)data >= length)
-            return 0;
-        hole = lseek(from, data, SEEK_HOLE);
-        if (hole <= data || (uint64_t)hole > length)
-            hole = (off_t)length;
-        errnum = romsim_copy_range(from, (uint64_t)data, to, to_offset + (uint64_t)data,
-                                   (uint64_t)(hole - data));
+    if (offset >= end)
+        return false;
+    data = lseek(fd, (off_t)offset, SEEK_DATA);
+    if (data < 0 && errno == ENXIO)
+        return false;
+    if (data < 0) /* a file system without holes */
+        data = (off_t)offset;
+    if ((uint64_t)data >= end)
+        return false;
+    hole = lseek(fd, data, SEEK_HOLE);
+    if (hole <= data || (uint64_t)hole > end)
+        hole = (off_t)end;
+    *ret_start = (uint64_t)data;
+    *ret_end = (uint64_t)hole;
+    return true;
+}
+
+int romsim_copy_data(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t length)
+{
+    uint64_t end = from_offset + length, start, stop;
+
+    for (uint64_t at = from_offset; romsim_next_data(from, at, end, &start, &stop); at = stop) {
+        int errnum = copy_range(from, start, to, to_offset + (start - from_offset), stop - start);
+
         if (errnum != 0)
             return errnum;
-        offset = (uint64_t)hole;
     }
     return 0;
+}
+
+/* The folder that a regular file is in; of one that has no name (any more) what the kernel shows:
+ * "/a/b/#123 (deleted)".  False for one in memory. */
+static bool folder_of(int fd, char ret[PATH_MAX])
+{
+    struct stat st;
+    char link[64];
+    ssize_t size;
+    char *slash;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    size = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? readlink(link, ret, PATH_MAX - 1) : 0;
+    ret[size > 0 ? size : 0] = '\0';
+    slash = strrchr(ret, '/');
+    if (!slash || strncmp(ret, "/memfd:", 7) == 0)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+static bool is_in_cache(const char *folder)
+{
+    CLEANUP_FREE char *cache = romsim_path_cache("", NULL);
+
+    return cache && strncmp(folder, cache, strlen(cache)) == 0;
+}
+
+int romsim_error_write(struct romsim_error *err, int errnum, int fd, const char *what)
+{
+    bool is_full = errnum == ENOSPC || errnum == EDQUOT;
+    char folder[PATH_MAX];
+
+    if (!is_full || !folder_of(fd, folder))
+        return romsim_error_system(err, errnum, "cannot %s", what);
+    romsim_error_system(err, errnum, "cannot %s in '%s'", what, QUOTE(folder));
+    return romsim_error_hint(err, is_in_cache(folder)
+                                      ? "make room there, or let XDG_CACHE_HOME name a folder on a "
+                                        "larger disk"
+                                      : "make room there");
 }
 
 /* Writes a whole new file.  Returns 0, or an errno. */

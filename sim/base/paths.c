@@ -51,6 +51,22 @@ char *romsim_path_absolute(const char *path)
     return absolute;
 }
 
+int romsim_path_descriptor(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+
+    if (strcmp(path, "/dev/stdin") == 0)
+        return STDIN_FILENO;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        const char *number = path + strlen(folders[i]);
+
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0 && *number && strlen(number) < 9 &&
+            strspn(number, "0123456789") == strlen(number))
+            return (int)strtol(number, NULL, 10);
+    }
+    return -1;
+}
+
 static int make_one(const char *path, unsigned mode, struct romsim_error *err)
 {
     struct stat st;

@@ -4,6 +4,7 @@
 #include <romsim/file.h>
 #include <romsim/text.h>
 #include <romsim/tree.h>
+#include <romsim/vector.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum {
+    HOLES_WORTH_ASKING = 1 << 20, /* asking costs as much as reading a small file */
+    PIECES_MAX = 1 << 16
+};
+
+DEFINE_VECTOR(pieces, struct romsim_extent)
 
 void romsim_inode_clear_data(struct romsim_inode *inode)
 {
@@ -52,12 +60,36 @@ int romsim_inode_set_bytes(struct romsim_inode *inode, const void *bytes, uint64
     return blob ? romsim_inode_set_blob(inode, blob, err) : -1;
 }
 
+/* The pieces of a blob between its holes; of very many the last one goes to the end. */
+static int list_pieces(struct romsim_blob *blob, struct pieces *pieces)
+{
+    uint64_t start, end;
+
+    for (uint64_t at = 0; romsim_blob_next_data(blob, at, &start, &end); at = end) {
+        if (pieces->count + 1 == PIECES_MAX)
+            end = romsim_blob_size(blob);
+        if (pieces_append(pieces, (struct romsim_extent){start, start, end - start}) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int romsim_inode_set_blob(struct romsim_inode *inode, struct romsim_blob *blob,
                           struct romsim_error *err)
 {
     struct romsim_extent whole = {.length = romsim_blob_size(blob)};
+    struct pieces pieces = {0};
+    int status;
 
-    return romsim_inode_set_extents(inode, whole.length, blob, &whole, whole.length > 0, err);
+    if (whole.length < HOLES_WORTH_ASKING)
+        return romsim_inode_set_extents(inode, whole.length, blob, &whole, whole.length > 0, err);
+    if (list_pieces(blob, &pieces) < 0)
+        status = romsim_error_nomem(err);
+    else
+        status =
+            romsim_inode_set_extents(inode, whole.length, blob, pieces.items, pieces.count, err);
+    pieces_reset(&pieces);
+    return status;
 }
 
 int romsim_inode_set_host_file(struct romsim_inode *inode, struct romsim_hostdir *directory,
@@ -274,22 +306,17 @@ int romsim_inode_read(const struct romsim_inode *inode, uint64_t offset, void *b
     return romsim_error_set(err, EINVAL, "unknown kind of data");
 }
 
-/* Asking costs as much as reading a small file. */
-enum { HOLES_WORTH_ASKING = 1 << 20 };
-
 /* What cannot be asked is no hole; a file that changed is found out by whoever reads it. */
 static uint64_t host_hole(const struct romsim_inode *inode, uint64_t offset)
 {
     CLEANUP_FD int fd = -1;
-    off_t data;
+    uint64_t start, end;
 
     if (inode->size - offset < HOLES_WORTH_ASKING ||
         (fd = open_host_file(inode->data.host, NULL)) < 0)
         return 0;
-    data = lseek(fd, (off_t)offset, SEEK_DATA);
-    if (data < 0)
-        return errno == ENXIO ? inode->size - offset : 0;
-    return min_u64((uint64_t)data, inode->size) - offset;
+    return romsim_next_data(fd, offset, inode->size, &start, &end) ? start - offset
+                                                                   : inode->size - offset;
 }
 
 uint64_t romsim_inode_hole(const struct romsim_inode *inode, uint64_t offset)
@@ -316,7 +343,7 @@ static int copy_host_file(const struct romsim_inode *inode, int to, uint64_t to_
 
     if (fd < 0)
         return -1;
-    return end_host_file(host, fd, romsim_copy_data(fd, to, to_offset, inode->size), err);
+    return end_host_file(host, fd, romsim_copy_data(fd, 0, to, to_offset, inode->size), err);
 }
 
 static int copy_extents(const struct romsim_data *data, int to, uint64_t to_offset,
@@ -330,7 +357,7 @@ static int copy_extents(const struct romsim_data *data, int to, uint64_t to_offs
                                         to_offset + extent->file_offset);
 
         if (errnum != 0)
-            return romsim_error_system(err, errnum, "cannot write a file's data");
+            return romsim_error_write(err, errnum, to, "write a file's data");
     }
     return 0;
 }

@@ -21,7 +21,7 @@
 #include <stdio.h>
 
 /* Exit statuses (romsim(1)). */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RUN_FAILED = 125 };
 
 /* --name, and -letter where it is not 0; takes an argument if `argument` (its name in the help)
  * is not NULL.  An option may be given several times.  A table ends with a NULL name. */
@@ -158,6 +158,10 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret);
 /* Loads a file with the command's --limit options, and reports its errors and warnings.  Returns
  * CLI_OK, CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret);
+
+/* Notes, unless --quiet is given, that there is no folder to keep built images in: the next command
+ * has to build them again. */
+void cli_note_cache(const struct cli_args *args);
 
 /* Is this (or NULL) an image reference that only this machine can follow, and no name? */
 bool cli_is_local(const char *image);

@@ -29,21 +29,21 @@ struct report {
 static int report_add(struct report *report, const struct romsim_device *device, const char *name,
                       const char *path)
 {
+    const char *digest = romsim_blob_sha256_shown(device->blob);
     char files[24];
 
     if (report->list)
         return json_array_append_new(report->list,
-                                     json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:s}", "name", name,
+                                     json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:s?}", "name", name,
                                                "index", (int)device->index, "path", path, "kind",
                                                romsim_image_kind_name(device->kind), "size",
                                                (json_int_t)romsim_blob_size(device->blob), "files",
-                                               (json_int_t)device->files, "sha256",
-                                               romsim_blob_sha256_hex(device->blob)));
+                                               (json_int_t)device->files, "sha256", digest));
     snprintf(files, sizeof(files), "%llu", (unsigned long long)device->files);
     cli_table_row(report->table, (const char *[]){name, romsim_image_kind_name(device->kind),
                                                   SIZE_TEXT(romsim_blob_size(device->blob)),
                                                   device->kind == ROMSIM_IMAGE_EROFS ? files : "-",
-                                                  romsim_blob_sha256_hex(device->blob), path});
+                                                  digest ? digest : "-", path});
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A file that romsim opens must not get the number of a standard stream that the caller closed:
@@ -36,12 +37,41 @@ static void survive_file_limit(void)
     sigaction(SIGXFSZ, &action, NULL);
 }
 
+static int lost_status = CLI_FAILED;
+
+static void report_lost_page(int number, siginfo_t *info, void *context)
+{
+    static const char message[] = "romsim: error: a file cannot be read on: the disk is full or "
+                                  "damaged, or it was cut short\n";
+
+    (void)context;
+    if (info->si_code <= 0) { /* somebody's kill(), not a fault */
+        signal(number, SIG_DFL);
+        raise(number);
+        return;
+    }
+    (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+    _exit(lost_status);
+}
+
+/* Blobs are read by mappings (blob.h); where the disk cannot give a page, this is what is left to
+ * say, with a status that is not the one of a crash. */
+static void explain_lost_pages(const char *command)
+{
+    struct sigaction action = {.sa_sigaction = report_lost_page, .sa_flags = SA_SIGINFO};
+
+    if (command && strcmp(command, "run") == 0)
+        lost_status = CLI_RUN_FAILED;
+    sigaction(SIGBUS, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     int status;
 
     occupy_closed_streams();
     survive_file_limit();
+    explain_lost_pages(argc > 1 ? argv[1] : NULL);
     /* Names are bytes, and the output must not depend on where it is made: no setlocale(). */
     status = cli_main(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {

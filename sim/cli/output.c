@@ -65,9 +65,7 @@ int output_open(struct output *output, const char *path, struct romsim_error *er
 int output_write_blob(struct output *output, const struct romsim_blob *blob,
                       struct romsim_error *err)
 {
-    uint64_t start;
-    int from = romsim_blob_fd(blob, &start);
-    int errnum = romsim_copy_range(from, start, output->fd, 0, romsim_blob_size(blob));
+    int errnum = romsim_blob_copy(blob, output->fd, 0);
 
     if (errnum != 0)
         return romsim_error_system(err, errnum, "cannot write '%s'", QUOTE(output->path));

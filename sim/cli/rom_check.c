@@ -109,7 +109,7 @@ static int check_file(const char *file, struct cli_list *list)
     struct reporting reporting = {.file = file, .findings = list ? json_array() : NULL};
     struct romsim_erofs_census census = {0};
     struct romsim_error error = {0};
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(file, &error);
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(rom_input(file), &error);
     int result = blob ? romsim_erofs_check(blob, report, &reporting, &census, &error) : -1;
 
     if (result < 0) {

@@ -325,18 +325,10 @@ static void say_automount(const struct info *info, const char *reason)
         json_object_set_new(info->json, "reason", json_string(reason));
 }
 
-/* Where most of a file is a hole, its digest takes as long as its size says, and is of no use. */
-static bool is_mostly_hole(const struct romsim_blob *blob)
-{
-    struct stat st;
-
-    return fstat(romsim_blob_fd(blob, NULL), &st) == 0 &&
-           romsim_blob_size(blob) / 16 > (64 << 20) / 16 + 512 * (uint64_t)st.st_blocks;
-}
-
 static void say_file(const struct info *info, const char *file, struct romsim_blob *blob,
                      enum romsim_image_kind kind)
 {
+    const char *digest = romsim_blob_sha256_shown(blob);
     uint64_t size = romsim_blob_size(blob);
 
     if (info->json)
@@ -345,11 +337,11 @@ static void say_file(const struct info *info, const char *file, struct romsim_bl
         say_text(info, "file", file, "");
     say_text(info, "kind", romsim_image_kind_name(kind), "");
     say_number(info, "size", size, "bytes");
-    if (is_mostly_hole(blob))
+    if (digest)
+        say_text(info, "sha256", digest, "");
+    else
         say(info, "sha256", json_null(), "", "not computed: %s, most of it a hole",
             SIZE_TEXT(size));
-    else
-        say_text(info, "sha256", romsim_blob_sha256_hex(blob), "");
 }
 
 /* Why the guest cannot mount an image that can be opened; NULL: it can. */

@@ -92,21 +92,26 @@ static int print_json(const char *path, struct romsim_blob *blob,
         result->stored_bytes ? (double)result->data_bytes / (double)result->stored_bytes : 1;
 
     return cli_print_json(json_pack(
-        "{s:o, s:s, s:I, s:I, s:I, s:I, s:f, s:s}", "path", rom_json_text(path, strlen(path)),
+        "{s:o, s:s, s:I, s:I, s:I, s:I, s:f, s:s?}", "path", rom_json_text(path, strlen(path)),
         "format", romsim_image_kind_name(result->kind), "size", (json_int_t)romsim_blob_size(blob),
         "files", (json_int_t)result->files, "data_bytes", (json_int_t)result->data_bytes,
         "stored_bytes", (json_int_t)result->stored_bytes, "ratio", ratio, "sha256",
-        romsim_blob_sha256_hex(blob)));
+        romsim_blob_sha256_shown(blob)));
 }
 
 static int print_text(const char *path, struct romsim_blob *blob,
                       const struct romsim_pack_result *result)
 {
+    const char *digest = romsim_blob_sha256_shown(blob);
+
     printf("%s: %s, %s", QUOTE(path), romsim_image_kind_name(result->kind),
            SIZE_TEXT(romsim_blob_size(blob)));
     if (result->files > 0)
         printf(", %llu file%s", (unsigned long long)result->files, result->files == 1 ? "" : "s");
-    printf(", sha256:%s\n", romsim_blob_sha256_hex(blob));
+    if (digest)
+        printf(", sha256:%s\n", digest);
+    else
+        puts(", most of it a hole");
     return CLI_OK;
 }
 
@@ -130,7 +135,7 @@ static int pack_to_stdout(const struct cli_args *args,
     struct romsim_pack_result result;
     struct romsim_error err = {0};
     CLEANUP_BLOB struct romsim_blob *blob =
-        romsim_image_pack(args->operands[0], pack_options, -1, &result, &err);
+        romsim_image_pack(rom_input(args->operands[0]), pack_options, -1, &result, &err);
     uint64_t size = blob ? romsim_blob_size(blob) : 0;
 
     if (!blob)
@@ -155,9 +160,9 @@ static int pack(const struct cli_args *args, const struct romsim_pack_options *p
 
     if (output_open(&output, path, &err) < 0)
         return cli_report(&err);
-    blob = romsim_image_pack(args->operands[0], pack_options, fcntl(output.fd, F_DUPFD_CLOEXEC, 3),
-                             &result, &err);
-    if (!blob || !romsim_blob_sha256_hex(blob) || output_commit(&output, &err) < 0)
+    blob = romsim_image_pack(rom_input(args->operands[0]), pack_options,
+                             fcntl(output.fd, F_DUPFD_CLOEXEC, 3), &result, &err);
+    if (!blob || output_commit(&output, &err) < 0)
         return cli_report(&err);
     print_notes(pack_options, &result);
     return cli_has(args, "json") ? print_json(path, blob, &result)
@@ -184,7 +189,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cli_rom_pack = {
     .name = "pack",
-    .operands = "DIR|FILE",
+    .operands = "DIR|FILE|-",
     .operands_min = 1,
     .operands_max = 1,
     .summary = "make a ROM file from a directory, an archive or a file",

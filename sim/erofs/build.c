@@ -39,7 +39,7 @@ static int verify(struct romsim_tree *tree, struct romsim_blob *blob, struct rom
     bool has_thread;
     int result;
 
-    if (romsim_blob_size(blob) < DIGEST_APART_MIN)
+    if (romsim_blob_size(blob) < DIGEST_APART_MIN || romsim_blob_is_mostly_hole(blob))
         return romsim_erofs_verify(tree, blob, err);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

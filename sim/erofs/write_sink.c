@@ -45,7 +45,7 @@ static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset,
 {
     int errnum = romsim_write_fully(fd, data, size, offset);
 
-    return errnum == 0 ? 0 : romsim_error_system(err, errnum, "cannot write the image");
+    return errnum == 0 ? 0 : romsim_error_write(err, errnum, fd, "write the image");
 }
 
 static bool block_is_zero(const uint8_t *block)

@@ -8,6 +8,7 @@
  * which none of them confuses, and a longer name is refused.
  */
 #include <romsim/checked.h>
+#include <romsim/file.h>
 #include <romsim/image.h>
 #include <romsim/text.h>
 
@@ -33,18 +34,10 @@ struct cpio {
 
 static int flush(struct cpio *cpio, struct romsim_error *err)
 {
-    size_t done = 0;
+    int errnum = romsim_write_sparsely(cpio->fd, cpio->buffer, cpio->fill, cpio->offset);
 
-    while (done < cpio->fill) {
-        ssize_t written =
-            pwrite(cpio->fd, cpio->buffer + done, cpio->fill - done, (off_t)(cpio->offset + done));
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return romsim_error_system(err, written < 0 ? errno : EIO, "cannot write the archive");
-        done += (size_t)written;
-    }
+    if (errnum != 0)
+        return romsim_error_write(err, errnum, cpio->fd, "write the archive");
     cpio->offset += cpio->fill;
     cpio->fill = 0;
     return 0;
@@ -185,9 +178,12 @@ static int append_trailer(struct cpio *cpio, struct romsim_error *err)
 {
     const uint32_t fields[FIELDS] = {[FIELD_NLINK] = 1, [FIELD_NAMESIZE] = sizeof(trailer_name)};
 
-    if (append_header(cpio, fields, trailer_name, err) < 0 || align(cpio, ROM_ALIGNMENT, err) < 0)
+    if (append_header(cpio, fields, trailer_name, err) < 0 || align(cpio, ROM_ALIGNMENT, err) < 0 ||
+        flush(cpio, err) < 0)
         return -1;
-    return flush(cpio, err);
+    if (ftruncate(cpio->fd, (off_t)cpio->offset) < 0)
+        return romsim_error_write(err, errno, cpio->fd, "write the archive");
+    return 0;
 }
 
 static int append_all(struct cpio *cpio, struct romsim_tree *tree, struct romsim_error *err)

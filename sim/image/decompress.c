@@ -22,34 +22,6 @@
 
 enum { HOLE_SIZE = 4096, PIECE = 256 << 10, FORGET_STEP = 4 << 20, HEAD_SIZE = 4096 };
 
-static bool is_hole(const uint8_t *bytes, size_t size)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
-/* Writes what is not zero, so that a bomb of zeros takes no space. */
-static int write_sparsely(int fd, const uint8_t *bytes, size_t size, uint64_t offset,
-                          struct romsim_error *err)
-{
-    while (size > 0) {
-        size_t piece = (size_t)min_u64(size, HOLE_SIZE - offset % HOLE_SIZE), run = piece;
-        ssize_t done = (ssize_t)piece;
-
-        if (!is_hole(bytes, piece)) {
-            while (run < size && !is_hole(bytes + run, (size_t)min_u64(size - run, HOLE_SIZE)))
-                run += (size_t)min_u64(size - run, HOLE_SIZE);
-            done = pwrite(fd, bytes, run, (off_t)offset);
-        }
-        if (done < 0 && errno != EINTR)
-            return romsim_error_system(err, errno, "cannot write the decompressed data");
-        done = done < 0 ? 0 : done;
-        bytes += done;
-        offset += (uint64_t)done;
-        size -= (size_t)done;
-    }
-    return 0;
-}
-
 /* The plain bytes of a blob, while they are gathered. */
 struct plain {
     struct romsim_blob *blob; /* where they come from */
@@ -73,15 +45,23 @@ static int plain_open(struct plain *plain, struct romsim_blob *blob, const char 
     return plain->fd < 0 ? -1 : 0;
 }
 
+static int cannot_write(int fd, int errnum, struct romsim_error *err)
+{
+    return romsim_error_write(err, errnum, fd, "write the decompressed data");
+}
+
 static int plain_append(struct plain *plain, const uint8_t *bytes, size_t size,
                         struct romsim_error *err)
 {
+    int errnum;
+
     if (size > plain->limit - plain->size)
         return romsim_bound_refuse(err, ROMSIM_BOUND_UNPACK_BYTES,
                                    "'%s' grows beyond %s when decompressed", QUOTE(plain->name),
                                    SIZE_TEXT(plain->limit));
-    if (write_sparsely(plain->fd, bytes, size, plain->size, err) < 0)
-        return -1;
+    errnum = romsim_write_sparsely(plain->fd, bytes, size, plain->size);
+    if (errnum != 0)
+        return cannot_write(plain->fd, errnum, err);
     plain->size += size;
     return 0;
 }
@@ -91,7 +71,7 @@ static struct romsim_blob *plain_finish(struct plain *plain, struct romsim_error
     struct romsim_blob *blob;
 
     if (ftruncate(plain->fd, (off_t)plain->size) < 0) {
-        romsim_error_system(err, errno, "cannot write the decompressed data");
+        cannot_write(plain->fd, errno, err);
         return NULL;
     }
     blob = romsim_blob_take_fd(plain->fd, err);
@@ -133,10 +113,13 @@ static int append_stream(struct plain *plain, enum image_form form, uint64_t *of
 static uint64_t skip_zeros(const struct romsim_blob *blob, uint64_t offset)
 {
     const uint8_t *bytes = romsim_blob_bytes(blob);
+    uint64_t start, end;
 
-    while (offset < romsim_blob_size(blob) && bytes[offset] == 0)
-        offset++;
-    return offset;
+    while (romsim_blob_next_data(blob, offset, &start, &end))
+        for (offset = start; offset < end; offset++)
+            if (bytes[offset] != 0)
+                return offset;
+    return romsim_blob_size(blob);
 }
 
 static int foreign_bytes(const struct romsim_blob *blob, const char *name, uint64_t offset,

@@ -175,6 +175,16 @@ static int find_linked(struct walk *walk, const struct stat *st, struct linked *
     return 0;
 }
 
+static int set_data(const struct walk *walk, struct romsim_inode *inode,
+                    const struct romsim_hostdir_entry *entry, struct romsim_error *err)
+{
+    uint64_t size = (uint64_t)entry->st->st_size;
+
+    if (size > romsim_bound(ROMSIM_BOUND_FILE_BYTES))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_FILE_BYTES, "a file of %s", SIZE_TEXT(size));
+    return romsim_inode_set_host_file(inode, walk->root, entry->path, entry->st, err);
+}
+
 /* Gives a new inode what it has besides metadata. */
 static int set_content(struct walk *walk, struct romsim_inode *inode,
                        const struct romsim_hostdir_entry *entry, struct romsim_error *err)
@@ -184,7 +194,7 @@ static int set_content(struct walk *walk, struct romsim_inode *inode,
     if (S_ISLNK(inode->mode))
         return set_link_target(walk, inode, entry, err);
     if (S_ISREG(inode->mode) && entry->st->st_size > 0)
-        return romsim_inode_set_host_file(inode, walk->root, entry->path, entry->st, err);
+        return set_data(walk, inode, entry, err);
     return 0;
 }
 

@@ -116,9 +116,7 @@ int newfile_write(const struct newfile *file, const void *bytes, size_t size, ui
 int newfile_write_blob(const struct newfile *file, const struct romsim_blob *blob, uint64_t offset,
                        struct romsim_error *err)
 {
-    uint64_t start;
-    int from = romsim_blob_fd(blob, &start);
-    int errnum = romsim_copy_range(from, start, file->fd, offset, romsim_blob_size(blob));
+    int errnum = romsim_blob_copy(blob, file->fd, offset);
 
     return errnum == 0 ? 0 : fail_to_write(file, errnum, err);
 }

@@ -8,6 +8,7 @@
  */
 #include "sim/image/oci.h"
 
+#include <romsim/file.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -96,7 +97,8 @@ struct oci_source *oci_source_blob(struct romsim_blob *blob, const char *name,
 
 struct oci_source *oci_source_archive(const char *path, struct romsim_error *err)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(path, err);
+    CLEANUP_BLOB struct romsim_blob *blob =
+        romsim_blob_snapshot_within(path, ROMSIM_BOUND_FILE_BYTES, err);
 
     return blob ? oci_source_blob(blob, path, err) : NULL;
 }
@@ -208,7 +210,7 @@ static struct romsim_blob *inode_blob(const struct romsim_inode *inode, struct r
     if (fd < 0)
         return NULL;
     if (ftruncate(fd, (off_t)inode->size) < 0) {
-        romsim_error_system(err, errno, "cannot copy a sparse file");
+        romsim_error_write(err, errno, fd, "copy a sparse file");
         return NULL;
     }
     if (romsim_inode_copy(inode, fd, 0, err) < 0)

@@ -8,6 +8,7 @@
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,6 +28,26 @@ static void source_release(struct source *source)
     romsim_blob_unref(source->blob);
 }
 
+/* A fifo is waited for, as by any program that is told to read one. */
+static struct romsim_blob *read_fifo(const char *path, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0)
+        return romsim_blob_snapshot_fd(fd, path, err);
+    romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
+    return NULL;
+}
+
+/* What comes through a pipe has no mode and no time of its own. */
+static void set_defaults(struct stat *st)
+{
+    if (S_ISREG(st->st_mode))
+        return;
+    st->st_mode = S_IFREG | 0644;
+    st->st_mtim = (struct timespec){0};
+}
+
 static int source_open(const char *path, struct source *ret, struct romsim_error *err)
 {
     ret->path = path;
@@ -34,9 +55,12 @@ static int source_open(const char *path, struct source *ret, struct romsim_error
         return romsim_error_system(err, errno, "cannot pack '%s'", QUOTE(path));
     if (S_ISDIR(ret->st.st_mode))
         return 0;
-    ret->blob = romsim_blob_snapshot(path, err);
+    ret->blob = S_ISFIFO(ret->st.st_mode)
+                    ? read_fifo(path, err)
+                    : romsim_blob_snapshot_within(path, ROMSIM_BOUND_FILE_BYTES, err);
     if (!ret->blob)
         return -1;
+    set_defaults(&ret->st);
     ret->form = image_form_probe(romsim_blob_bytes(ret->blob), romsim_blob_size(ret->blob));
     return 0;
 }
@@ -175,13 +199,11 @@ static struct romsim_blob *pack_bytes(const struct source *source, int taken_fd,
     }
     if (!checked_align_up(size, ROM_ALIGNMENT, &padded))
         return NULL;
-    errnum = romsim_write_fully(fd, romsim_blob_bytes(source->blob), size, 0);
+    errnum = romsim_blob_copy(source->blob, fd, 0);
+    if (errnum == 0 && ftruncate(fd, (off_t)padded) < 0)
+        errnum = errno;
     if (errnum != 0) {
-        romsim_error_system(err, errnum, "cannot write the ROM");
-        return NULL;
-    }
-    if (ftruncate(fd, (off_t)padded) < 0) {
-        romsim_error_system(err, errno, "cannot pad the ROM");
+        romsim_error_write(err, errnum, fd, "write the ROM");
         return NULL;
     }
     result->kind = romsim_image_probe(source->blob);

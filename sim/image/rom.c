@@ -167,7 +167,8 @@ int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsi
 static int rom_from_file(const struct reference *reference, struct romsim_rom_image *ret,
                          struct romsim_error *err)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(reference->path, err);
+    CLEANUP_BLOB struct romsim_blob *blob =
+        romsim_blob_snapshot_within(reference->path, ROMSIM_BOUND_FILE_BYTES, err);
     CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
     CLEANUP_OCI_IMAGE struct oci_image image = {0};
     int found = 0;

@@ -161,6 +161,8 @@ static int load_file(const char *path, const char *directory, struct romsim_kraf
 
     if (fd < 0)
         return complain_file(diagnostics, path, errno);
+    /* Opened so that nobody waits for a fifo's writer; one that is there is waited for. */
+    fcntl(fd, F_SETFL, 0);
     if (romsim_buffer_read_fd(&text, fd) < 0)
         return complain_file(diagnostics, path, text.failed);
     return romsim_kraftfile_parse(text.data ? text.data : "", text.size, path, directory, ret,
@@ -207,7 +209,9 @@ int romsim_kraftfile_load(const char *path, struct romsim_kraftfile *ret,
         file = find_in(path);
         return file ? load_file(file, path, ret, diagnostics) : complain_none(path, diagnostics);
     }
-    directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+    directory = slash && romsim_path_descriptor(path) < 0
+                    ? strndup(path, (size_t)(slash - path) + 1)
+                    : strdup("");
     if (!directory)
         return complain_nomem(diagnostics);
     return load_file(path, directory, ret, diagnostics);

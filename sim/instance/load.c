@@ -3,6 +3,7 @@
 #include "model.h"
 
 #include <romsim/buffer.h>
+#include <romsim/paths.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -242,12 +243,12 @@ static int complain_file(struct romsim_diagnostics *diagnostics, const char *nam
     return -1;
 }
 
-/* The directory of a path, malloc'ed; "" for the working directory. */
+/* The directory of a path, malloc'ed; "" for the working directory, also of what has none. */
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    if (!slash)
+    if (!slash || romsim_path_descriptor(path) >= 0)
         return strdup("");
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }

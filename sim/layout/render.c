@@ -81,7 +81,7 @@ static json_t *device_json(const struct romsim_layout *layout, const struct roms
     failed |= set_text(object, "source", device->source);
     failed |= set(object, "inline", json_boolean(device->is_inline));
     failed |= set(object, "size", json_integer((json_int_t)romsim_blob_size(device->blob)));
-    failed |= set_text(object, "sha256", romsim_blob_sha256_hex(device->blob));
+    failed |= set_text(object, "sha256", romsim_blob_sha256_shown(device->blob));
     if (device->index > 0 && device->kind == ROMSIM_IMAGE_EROFS)
         failed |= set(object, "files", json_integer((json_int_t)device->files));
     if (!failed)
@@ -282,6 +282,7 @@ static int row_fill(const struct romsim_layout *layout, const struct romsim_devi
 {
     const char *at = device->index ? mount_of(layout, device->index) : "/";
     bool counts = device->index && device->kind == ROMSIM_IMAGE_EROFS;
+    const char *digest;
     char **cells = row->cells;
 
     cells[COLUMN_DEVICE] = format_cell("/dev/%s", device->indexed_name);
@@ -291,7 +292,8 @@ static int row_fill(const struct romsim_layout *layout, const struct romsim_devi
     cells[COLUMN_FORMAT] = strdup(romsim_image_kind_name(device->kind));
     cells[COLUMN_SIZE] = strdup(SIZE_TEXT(romsim_blob_size(device->blob)));
     cells[COLUMN_FILES] = counts ? format_cell("%" PRIu64, device->files) : strdup("-");
-    cells[COLUMN_DIGEST] = format_cell("%.*s", DIGEST_SHOWN, romsim_blob_sha256_hex(device->blob));
+    digest = romsim_blob_sha256_shown(device->blob);
+    cells[COLUMN_DIGEST] = digest ? format_cell("%.*s", DIGEST_SHOWN, digest) : strdup("-");
     cells[COLUMN_SOURCE] = strdup(device->source ? QUOTE(device->source) : "-");
     for (int i = 0; i < COLUMN_COUNT; i++)
         if (!cells[i])

@@ -96,7 +96,8 @@ static void choose_accelerator(struct client *client, enum romsim_accel wanted)
 
 static char *users_kernel(const char *path, struct romsim_error *err)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(path, err);
+    CLEANUP_BLOB struct romsim_blob *blob =
+        romsim_blob_snapshot_within(path, ROMSIM_BOUND_KERNEL_BYTES, err);
     char *file = blob ? kernel_file(blob, err) : NULL;
 
     if (blob && !file)

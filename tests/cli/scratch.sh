@@ -25,7 +25,7 @@ fi
 small='mkdir small && mount -t tmpfs -o size=64k none small && XDG_CACHE_HOME=$PWD/small "$0" rom ls a.erofs'
 if unshare -rm true 2>/dev/null; then
     fails 1 "a full disk is an error" unshare -rm sh -c "$small" "$ROMSIM"
-    like "$out" "cannot copy 'a.erofs' into '$T/small/romsim/scratch': No space left" "that names the folder"
+    like "$out" "cannot copy 'a.erofs' in '$T/small/romsim/scratch': No space left" "that names the folder"
     like "$out" "let XDG_CACHE_HOME name a folder on a larger disk" "and what to do"
 else
     skip "a full disk is an error that names the folder" "no user namespaces here"
