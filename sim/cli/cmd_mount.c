@@ -223,6 +223,7 @@ static struct romsim_layout *make_layout(const struct cli_args *args,
 
     if (!instance)
         return NULL;
+    cli_note_cache(args);
     layout = cli_has(args, "devices") ? romsim_layout_devices(instance, &diagnostics)
                                       : romsim_layout_new(instance, &diagnostics);
     cli_report_all(&diagnostics);

@@ -79,6 +79,7 @@ static int run_plan(const struct cli_args *args)
 
     if (status != CLI_OK)
         return status;
+    cli_note_cache(args);
     status = cli_has(args, "json") ? print_json(&instances) : print_texts(&instances);
     romsim_instances_clear(&instances);
     return status;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_FAILED = 125, TIMEOUT_MOST_S = 86400 };
+enum { RUN_FAILED = CLI_RUN_FAILED, TIMEOUT_MOST_S = 86400 };
 
 static const struct cli_option options[] = {
     {"image", 0, "REF", "the base image, in place of the file's"},
@@ -197,6 +197,7 @@ static int run_instances(const struct cli_args *args, const struct romsim_instan
     struct romsim_layout **layouts = calloc(instances->count, sizeof(struct romsim_layout *));
     int status = RUN_FAILED;
 
+    cli_note_cache(args);
     if (layouts && make_layouts(instances, layouts) == 0)
         status =
             run_layouts(args, (const struct romsim_layout *const *)layouts, instances->count, vm);

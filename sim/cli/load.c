@@ -3,11 +3,13 @@
 #include "sim/cli/cli.h"
 
 #include <romsim/image.h>
+#include <romsim/paths.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int cli_limits(const struct cli_args *args, struct romsim_limits *ret)
 {
@@ -82,4 +84,17 @@ const struct romsim_instance *cli_pick(const struct cli_args *args,
 bool cli_is_local(const char *image)
 {
     return image && romsim_image_is_local(image);
+}
+
+void cli_note_cache(const struct cli_args *args)
+{
+    struct romsim_error error = {0};
+    CLEANUP_FREE char *folder = romsim_path_cache("roots", &error);
+
+    if (cli_has(args, "quiet") || (folder && access(folder, W_OK) == 0))
+        return;
+    if (folder)
+        romsim_error_system(&error, errno, "cannot write to '%s'", QUOTE(folder));
+    cli_note("built images are not kept: %s (XDG_CACHE_HOME chooses another folder)",
+             error.message);
 }

@@ -43,10 +43,9 @@ static int base_from_directory(const char *path, struct romsim_base_image *ret,
     struct cache_key key;
     int64_t newest;
     CLEANUP_TREE struct romsim_tree *tree = read_directory(path, &key, &newest, err);
-    CLEANUP_FD int lock = tree ? cache_lock(&key, err) : -1;
     int found;
 
-    if (lock < 0)
+    if (!tree)
         return -1;
     found = cache_find(&key, &ret->root, err);
     if (found != 0) {
@@ -70,12 +69,8 @@ static int base_from_archive(struct romsim_blob *blob, const char *name,
     CLEANUP_TREE struct romsim_tree *tree = NULL;
     CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
     CLEANUP_OCI_IMAGE struct oci_image image = {0};
-    CLEANUP_FD int lock = cache_lock(key, err);
-    int found;
+    int found = reference && reference->tag ? 0 : cache_find(key, &ret->root, err);
 
-    if (lock < 0)
-        return -1;
-    found = reference && reference->tag ? 0 : cache_find(key, &ret->root, err);
     if (found != 0) {
         ret->from_cache = true;
         return found < 0 ? -1 : 0;
@@ -89,11 +84,8 @@ static int base_from_archive(struct romsim_blob *blob, const char *name,
         found = oci_open_tree(&tree, reference->tag, name, &source, &image, err);
     if (found < 0)
         return -1;
-    if (found > 0) {
-        cleanup_close_fd(&lock); /* the image's root has a key of its own */
-        lock = -1;
+    if (found > 0) /* the image's root has a key of its own */
         return oci_base(source, &image, ret, err) < 0 ? oci_failed(reference, err) : 0;
-    }
     ret->root = cache_build(key, tree, err);
     ret->warning = image_tree_warning(tree, name);
     return ret->root ? 0 : -1;
@@ -172,6 +164,10 @@ static int base_from_file(const struct reference *reference, struct romsim_base_
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
+    if (!S_ISREG(st.st_mode)) { /* a pipe says nothing of what is in it */
+        blob = romsim_blob_snapshot_within(path, ROMSIM_BOUND_FILE_BYTES, err);
+        return blob ? base_from_blob(blob, path, reference, NULL, ret, err) : -1;
+    }
     if (cache_key_of_file(&st, &key, err) < 0 || key_of_files(reference, &key, err) < 0)
         return -1;
     safe = cache_time_is_safe(st.st_ctim.tv_sec) && !reference->tag;

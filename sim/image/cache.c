@@ -73,23 +73,6 @@ static void root_name(const struct cache_key *key, char ret[80])
     snprintf(ret, 80, "%s.erofs", key->hex);
 }
 
-int cache_lock(const struct cache_key *key, struct romsim_error *err)
-{
-    CLEANUP_FD int folder = open_folder(err);
-    CLEANUP_FD int fd = -1;
-    char name[16];
-
-    if (folder < 0)
-        return -1;
-    snprintf(name, sizeof(name), "lock-%c", key->hex[0]);
-    fd = openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-        if (errno != EINTR)
-            return romsim_error_system(err, errno, "cannot lock the cache");
-    }
-    return fd < 0 ? romsim_error_system(err, errno, "cannot lock the cache") : steal_fd(&fd);
-}
-
 /* A root of the cache whose end was lost with the machine's power is not used. */
 static bool root_is_whole(struct romsim_blob *root)
 {
@@ -107,14 +90,14 @@ static bool root_is_whole(struct romsim_blob *root)
 
 int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err)
 {
-    CLEANUP_FD int folder = open_folder(err);
+    CLEANUP_FD int folder = open_folder(NULL);
     struct romsim_blob *root;
     struct stat st;
     char name[80];
     int fd;
 
     if (folder < 0)
-        return -1;
+        return 0;
     root_name(key, name);
     fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -149,11 +132,10 @@ void cache_link(const struct cache_key *key, const struct cache_key *second)
 
 /* A file to write a root to: without a name where the file system can, else with one that says
  * that it is not finished and a lock that says that somebody is at it. */
-static int open_new(int folder, char ret_name[32], struct romsim_error *err)
+static int open_new(int folder, char ret_name[32])
 {
     int fd = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-    ret_name[0] = '\0';
     if (fd >= 0)
         return fd;
     for (unsigned i = 0; i < 1000; i++) {
@@ -166,7 +148,8 @@ static int open_new(int folder, char ret_name[32], struct romsim_error *err)
         if (errno != EEXIST)
             break;
     }
-    return romsim_error_system(err, errno, "cannot write to the cache");
+    ret_name[0] = '\0';
+    return -1;
 }
 
 /* Whoever was quicker has put the same bytes there. */
@@ -207,15 +190,19 @@ static struct romsim_blob *build(struct romsim_tree *tree, int fd, struct romsim
 struct romsim_blob *cache_build(const struct cache_key *key, struct romsim_tree *tree,
                                 struct romsim_error *err)
 {
-    CLEANUP_FD int folder = open_folder(err);
+    CLEANUP_FD int folder = open_folder(NULL);
     CLEANUP_FD int fd = -1;
     struct romsim_blob *root;
-    char temporary[32];
+    char temporary[32] = "";
 
-    if (folder < 0)
-        return NULL;
-    cache_sweep(KEEP_SECONDS, NULL, NULL);
-    fd = open_new(folder, temporary, err);
+    if (folder >= 0) {
+        cache_sweep(KEEP_SECONDS, NULL, NULL);
+        fd = open_new(folder, temporary);
+    }
+    if (fd < 0) { /* it cannot be kept: no home, or one that may only be read */
+        key = NULL;
+        fd = romsim_blob_scratch_file(err);
+    }
     if (fd < 0)
         return NULL;
     root = build(tree, fd, err);
@@ -235,6 +222,12 @@ static bool is_abandoned(int folder, const char *name)
         return false;
     fd = openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Former versions had locks beside the roots. */
+static bool is_old_lock(const char *name)
+{
+    return strncmp(name, "lock-", 5) == 0;
 }
 
 static bool is_unused(int folder, const char *name, int64_t seconds, struct stat *st)
@@ -267,7 +260,7 @@ int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err)
         if (is_unused(dirfd(directory), entry->d_name, seconds, &st)) {
             bytes += st.st_nlink == 1 ? (uint64_t)st.st_blocks * 512 : 0;
             unlinkat(dirfd(directory), entry->d_name, 0);
-        } else if (is_abandoned(dirfd(directory), entry->d_name)) {
+        } else if (is_old_lock(entry->d_name) || is_abandoned(dirfd(directory), entry->d_name)) {
             unlinkat(dirfd(directory), entry->d_name, 0);
         }
     }

@@ -3,12 +3,12 @@
  * cache.h: roots that were built, kept by what they were built from.
  *
  *     $XDG_CACHE_HOME/romsim/roots/<key>.erofs     immutable once there
- *     $XDG_CACHE_HOME/romsim/roots/lock-<x>        who builds a root whose key begins with x
  *
  * Theory of operation: a root is written to a file without a name (O_TMPFILE), verified, and only
  * then given its name: there is never half a root, and nothing is left of a command that is
- * killed.  Two commands that want the same root wait for each other by a lock of the kernel's,
- * which dies with its holder.  A root that cannot be kept is used all the same.
+ * killed.  Two commands that want the same root at once both build it, and the first one's is
+ * kept: a lock would make one wait for a command that is stopped or slow.  A root that cannot be
+ * kept is used all the same, also where there is no folder to keep it in.
  *
  * Keys are SHA-256 in hexadecimal: of the layers' descriptors for an image (and of their plain
  * digests, so that an image has one root however it came: two names of one file), of what stat()
@@ -42,9 +42,6 @@ bool cache_time_is_safe(int64_t newest_change);
 
 /* The key of a file by what stat() says of it. */
 int cache_key_of_file(const struct stat *st, struct cache_key *ret, struct romsim_error *err);
-
-/* Locks the key until the descriptor is closed.  Returns it, or -1. */
-int cache_lock(const struct cache_key *key, struct romsim_error *err);
 
 /* The root that is kept under a key: 1 and *ret, 0 if there is none, -1. */
 int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err);

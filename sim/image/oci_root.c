@@ -166,17 +166,17 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
                             struct romsim_base_image *ret, struct romsim_error *err)
 {
     CLEANUP_TREE struct romsim_tree *tree = NULL;
-    CLEANUP_FD int lock = -1;
     struct cache_key content, checked;
+    bool was_checked;
     int found;
 
     if (look_at_layers(source, image, err) < 0 ||
         layers_keys(source, image, &content, &checked, err) < 0)
         return -1;
     found = cache_find(&checked, &ret->root, err);
+    was_checked = found > 0;
     if (found == 0) {
-        lock = cache_lock(&content, err);
-        found = lock < 0 ? -1 : cache_find(&content, &ret->root, err);
+        found = cache_find(&content, &ret->root, err);
         if (found > 0 && check_layers(source, image, err) < 0)
             found = -1;
     }
@@ -190,7 +190,7 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
     }
     if (!ret->root)
         return -1;
-    if (lock >= 0)
+    if (!was_checked)
         cache_link(&content, &checked);
     return 0;
 }

@@ -40,9 +40,18 @@ static int write_kernel(const char *path, struct romsim_blob *kernel, struct rom
     return romsim_file_replace(path, bytes, size, err);
 }
 
+/* Where there is no cache, among what is there for as long as the machine runs. */
+static char *find_folder(struct romsim_error *err)
+{
+    CLEANUP_FREE char *cache = romsim_path_cache("kernels", NULL);
+
+    return cache && access(cache, W_OK) == 0 ? STEAL_POINTER(&cache)
+                                             : romsim_path_state("kernels", err);
+}
+
 char *kernel_file(struct romsim_blob *kernel, struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = romsim_path_cache("kernels", err);
+    CLEANUP_FREE char *folder = find_folder(err);
     CLEANUP_FREE char *path =
         folder ? romsim_path_join(folder, romsim_blob_sha256_hex(kernel)) : NULL;
 
