@@ -136,6 +136,7 @@ static int map_pieces(uint8_t *bytes, int fd, uint64_t size)
 {
     uint64_t start, end;
     unsigned pieces = 0;
+    const void *piece;
 
     for (uint64_t at = 0; romsim_next_data(fd, at, size, &start, &end); at = end) {
         if (++pieces == PIECES_MAX) {
@@ -144,8 +145,9 @@ static int map_pieces(uint8_t *bytes, int fd, uint64_t size)
                 fallocate(fd, 0, (off_t)start, (off_t)(end - start)) < 0 && errno != EBADF)
                 return -1;
         }
-        if (mmap(bytes + start, end - start, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)start) ==
-            MAP_FAILED)
+        piece =
+            mmap(bytes + start, end - start, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)start);
+        if (piece == MAP_FAILED)
             return -1;
     }
     return 0;
