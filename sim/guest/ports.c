@@ -5,10 +5,11 @@
  * QEMU's user network accepts a connection on the host whether anybody listens in the guest or
  * not, so only the guest knows.  The kernel has no event for a new listener; its table of
  * listeners comes first in /proc/net/tcp and is short, so reading it a few times a second until
- * all ports are there costs nothing that one could measure.
+ * all ports are there costs nothing that one could measure.  One look serves all ports.
  */
 #include "guest.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,34 +28,43 @@ static bool is_loopback(const char *address)
            (strlen(address) == 8 && strcmp(address + 6, "7F") == 0);
 }
 
-/* Looks for a listener in one of the kernel's tables: header line, then listeners first. */
-static enum listener find_in(const char *path, unsigned wanted)
-{
-    FILE *table = fopen(path, "re");
-    enum listener best = LISTENER_NONE;
-    char line[256], address[64];
-    unsigned port, state;
+/* How each port was found at the last look. */
+static enum listener listeners[UINT16_MAX + 1];
 
-    if (!table || !fgets(line, sizeof(line), table))
-        line[0] = '\0';
-    while (table && best < LISTENER_REACHABLE && fgets(line, sizeof(line), table)) {
-        if (sscanf(line, " %*[^:]: %63[0-9A-F]:%x %*s %x", address, &port, &state) != 3 ||
-            state != STATE_LISTEN)
-            break;
-        if (port == wanted)
-            best = is_loopback(address) ? LISTENER_LOOPBACK : LISTENER_REACHABLE;
-    }
-    if (table)
-        fclose(table);
-    return best;
+/* Enters what a line of the table says, "  sl: ADDRESS:PORT REMOTE:PORT STATE ...".  False if it is
+ * no listener: those come first. */
+static bool read_listener(char *line)
+{
+    char *rest, *number = strtok_r(line, " ", &rest), *local = strtok_r(NULL, " ", &rest);
+    char *remote = strtok_r(NULL, " ", &rest), *state = strtok_r(NULL, " ", &rest);
+    char *colon = number && local ? strchr(local, ':') : NULL;
+    enum listener found;
+    unsigned long port;
+
+    if (!colon || !remote || !state || strtoul(state, NULL, 16) != STATE_LISTEN)
+        return false;
+    *colon = '\0';
+    port = strtoul(colon + 1, NULL, 16);
+    found = is_loopback(local) ? LISTENER_LOOPBACK : LISTENER_REACHABLE;
+    if (port <= UINT16_MAX && found > listeners[port])
+        listeners[port] = found;
+    return true;
 }
 
-static enum listener find(unsigned port)
+/* Reads one of the kernel's tables; its first line is a heading. */
+static void read_table(const char *path)
 {
-    enum listener v4 = find_in("/proc/net/tcp", port);
-    enum listener v6 = v4 < LISTENER_REACHABLE ? find_in("/proc/net/tcp6", port) : LISTENER_NONE;
+    static char buffer[64 << 10];
+    FILE *table = fopen(path, "re");
+    char line[256];
 
-    return v4 > v6 ? v4 : v6;
+    if (!table)
+        return;
+    setvbuf(table, buffer, _IOFBF, sizeof(buffer));
+    if (fgets(line, sizeof(line), table))
+        while (fgets(line, sizeof(line), table) && read_listener(line))
+            ;
+    fclose(table);
 }
 
 /* A port is struck from the list (0) when it is reachable; `text` marks one that was reported as
@@ -63,9 +73,14 @@ bool ports_watch(struct manifest *manifest)
 {
     bool waiting = false;
 
+    if (manifest->ports.count == 0)
+        return false;
+    memset(listeners, 0, sizeof(listeners));
+    read_table("/proc/net/tcp");
+    read_table("/proc/net/tcp6");
     for (size_t i = 0; i < manifest->ports.count; i++) {
         struct manifest_entry *port = &manifest->ports.items[i];
-        enum listener found = port->number ? find(port->number) : LISTENER_NONE;
+        enum listener found = listeners[port->number];
 
         if (found == LISTENER_REACHABLE) {
             control_send("port %u", port->number);

@@ -85,4 +85,32 @@ kill -INT $pid
 wait $pid
 exec {output}<&-
 kill $blocker
+
+# ---- many
+if need gcc "2,000 services"; then
+    mkdir -p base/bin
+    gcc -std=gnu17 -static -O2 -D_GNU_SOURCE -o base/bin/tool "$ROOT/tests/vm/guest_tool.c" || exit 1
+    { echo "image: ./base
+args: [/bin/tool, listen, '20000', '2000']
+service_group:
+  services:"
+      for i in $(seq 2000); do echo "  - {port: $i, destination_port: $((19999 + i))}"; done; } >many.yaml
+    rm output && mkfifo output
+    "$ROMSIM" run many.yaml >output 2>&1 &
+    pid=$!
+    exec {output}<output
+    answers=0 listening=
+    while { [ $answers -lt 2000 ] || [ -z "$listening" ]; } && read -r -u "$output" line; do
+        case $line in
+        *" answers at "*) answers=$((answers + 1)) ;;
+        listening) listening=$SECONDS ;;
+        esac
+    done
+    is $answers 2000 "each of 2,000 services is announced"
+    # One look takes a moment, not a look for each of them.
+    ok "within seconds after the app listens" test $((SECONDS - listening)) -lt 20
+    kill -TERM $pid
+    wait $pid
+    exec {output}<&-
+fi
 done_testing
