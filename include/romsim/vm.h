@@ -2,11 +2,13 @@
 /*
  * vm.h: a layout as a virtual machine: the guest bundle, QEMU, its supervision.
  *
- * romsim_vm_run() forks a supervisor process that owns all that an instance has on this machine
- * (QEMU, the FUSE mount of its drives, its state folder) and the caller is its client: it follows
- * the console, the phases and the exit status through the supervisor's socket.  If the client
- * dies, the supervisor ends the instance; if the supervisor dies, QEMU dies with it
- * (PR_SET_PDEATHSIG) and the next romsim command removes what is left (romsim_state_sweep()).
+ * A supervisor process owns all that an instance has on this machine (QEMU, the FUSE mount of its
+ * drives, its state folder) and the caller is its client: it follows the console, the phases and
+ * the exit status through the supervisor's socket.  If the client dies, the supervisor ends the
+ * instance; if the supervisor dies, QEMU dies with it (PR_SET_PDEATHSIG) and the next romsim
+ * command removes what is left (romsim_state_sweep()).
+ *
+ * Nothing here waits: the client polls romsim_vm_fd() beside whatever else it has, and dispatches.
  */
 #ifndef ROMSIM_VM_H
 #define ROMSIM_VM_H
@@ -15,6 +17,7 @@
 #include <romsim/layout.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum romsim_accel { ROMSIM_ACCEL_AUTO, ROMSIM_ACCEL_KVM, ROMSIM_ACCEL_TCG };
@@ -30,6 +33,7 @@ struct romsim_vm_options {
 /* What happens to a running instance, in order of appearance. */
 enum romsim_vm_event_kind {
     ROMSIM_VM_NOTE,    /* a sentence for the user: accelerator chosen, no FUSE, ... */
+    ROMSIM_VM_ERROR,   /* the same, why the app could not be started */
     ROMSIM_VM_PHASE,   /* reached: "drives", "qemu", then init's "hello", "devices", "root",
                           "mounts", "app", and "output", the app's first byte */
     ROMSIM_VM_CONSOLE, /* bytes of the app's console */
@@ -49,15 +53,44 @@ struct romsim_vm_event {
 typedef void romsim_vm_observer(void *context, size_t instance,
                                 const struct romsim_vm_event *event);
 
+/* How long an app has to obey romsim_vm_stop(), as docker stop has it. */
+enum { ROMSIM_VM_STOP_SECONDS = 10 };
+
+/* Instances that run together. */
+struct romsim_vm;
+
 /*
- * Runs one instance per layout, all at once, until all have ended or SIGINT, SIGTERM or SIGHUP
- * came (a second one ends them by force).  Events are handed to `observer` from the calling
- * thread.  Returns the exit status: the first non-zero one of the apps, 125 for a failure of
- * romsim's own.
+ * Gets one instance per layout ready to start: finds the guest bundle and the accelerator, claims
+ * the host ports.  Takes some seconds at worst, has started nothing when it returns, and needs the
+ * layouts until romsim_vm_free().  Events are handed to `observer` by this and all functions below.
+ * NULL after a FAILED event.
  */
-int romsim_vm_run(const struct romsim_layout *const *layouts, size_t count,
-                  const struct romsim_vm_options *options, romsim_vm_observer *observer,
-                  void *context);
+struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts, size_t count,
+                                const struct romsim_vm_options *options,
+                                romsim_vm_observer *observer, void *context);
+
+/* Starts all of them. */
+void romsim_vm_start(struct romsim_vm *vm);
+
+/* A descriptor that is readable when there is something to dispatch. */
+int romsim_vm_fd(const struct romsim_vm *vm);
+void romsim_vm_dispatch(struct romsim_vm *vm);
+
+/* Has one not ended yet? */
+bool romsim_vm_is_running(const struct romsim_vm *vm);
+
+/* Asks all apps to end (SIGTERM); those that do not within ROMSIM_VM_STOP_SECONDS are killed. */
+void romsim_vm_stop(struct romsim_vm *vm);
+
+/* Ends all instances by force, within two seconds whatever hangs. */
+void romsim_vm_kill(struct romsim_vm *vm);
+
+/* What the program should end with: the first status of the apps that is not 0, 125 for a failure
+ * of romsim's own. */
+int romsim_vm_status(const struct romsim_vm *vm);
+
+/* Accepts NULL.  What still runs is ended. */
+void romsim_vm_free(struct romsim_vm *vm);
 
 /* The guest bundle: kernel and initramfs, made by `make guest`. */
 struct romsim_bundle {

@@ -109,6 +109,9 @@ int cli_report(const struct romsim_error *error);
 /* Prints a list of errors and warnings, and how many were not kept. */
 void cli_report_all(const struct romsim_diagnostics *diagnostics);
 
+/* The same, but the errors only where --quiet was given. */
+void cli_report_for(const struct cli_args *args, const struct romsim_diagnostics *diagnostics);
+
 /* Prints a message, whose foreign parts should have been quoted, without what a terminal would take
  * as a control: the last line of defence. */
 void cli_put(FILE *out, const char *format, va_list arguments);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cmd_run.c: `romsim run [FILE]`: starts instances and stays until their apps have ended. */
 #include "sim/cli/cli.h"
-#include "sim/cli/run_console.h"
+#include "sim/cli/run_follow.h"
+#include "sim/cli/signals.h"
 
 #include <romsim/state.h>
 #include <romsim/vm.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +90,7 @@ static int apply_flags(const struct cli_args *args, struct romsim_instance *inst
     status = romsim_instance_load_dirs(instance, &limits, &diagnostics);
     if (romsim_instance_check(instance, &limits, &diagnostics) < 0)
         status = -1;
-    cli_report_all(&diagnostics);
+    cli_report_for(args, &diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return status < 0 ? CLI_FAILED : CLI_OK;
 }
@@ -154,7 +156,8 @@ static int vm_options(const struct cli_args *args, struct romsim_vm_options *ret
 }
 
 /* The layouts of all instances; every one is tried, so that all errors are seen at once. */
-static int make_layouts(const struct romsim_instances *instances, struct romsim_layout **ret)
+static int make_layouts(const struct cli_args *args, const struct romsim_instances *instances,
+                        struct romsim_layout **ret)
 {
     int status = 0;
 
@@ -164,30 +167,32 @@ static int make_layouts(const struct romsim_instances *instances, struct romsim_
         ret[i] = romsim_layout_new(instances->items[i], &diagnostics);
         if (!ret[i])
             status = -1;
-        cli_report_all(&diagnostics);
+        cli_report_for(args, &diagnostics);
         romsim_diagnostics_clear(&diagnostics);
     }
     return status;
 }
 
 static int run_layouts(const struct cli_args *args, const struct romsim_layout *const *layouts,
-                       size_t count, const struct romsim_vm_options *vm)
+                       size_t count, const struct romsim_vm_options *options_of_vm)
 {
-    struct run_console console = {.layouts = layouts,
-                                  .count = count,
-                                  .quiet = cli_has(args, "quiet"),
-                                  .verbose = cli_has(args, "verbose"),
-                                  .lines = calloc(count, sizeof(*console.lines))};
-    int status;
+    struct run_console console = {.quiet = cli_has(args, "quiet"),
+                                  .verbose = cli_has(args, "verbose")};
+    int status = RUN_FAILED;
 
-    if (!console.lines)
-        return RUN_FAILED;
-    for (size_t i = 0; i < count; i++)
-        console.lines[i].text = ROMSIM_BUFFER_INIT(1 << 16);
-    status = romsim_vm_run(layouts, count, vm, run_console_event, &console);
-    for (size_t i = 0; i < count; i++)
-        romsim_buffer_reset(&console.lines[i].text);
-    free(console.lines);
+    if (run_console_open(&console, layouts, count) == 0) {
+        struct romsim_vm *vm =
+            romsim_vm_new(layouts, count, options_of_vm, run_console_event, &console);
+        int signals = signals_count();
+
+        if (vm)
+            romsim_vm_start(vm);
+        /* The supervisors and what they start have got the default. */
+        signal(SIGPIPE, SIG_IGN);
+        status = run_follow(vm, &console, signals);
+        romsim_vm_free(vm);
+    }
+    run_console_close(&console);
     return status;
 }
 
@@ -198,7 +203,7 @@ static int run_instances(const struct cli_args *args, const struct romsim_instan
     int status = RUN_FAILED;
 
     cli_note_cache(args);
-    if (layouts && make_layouts(instances, layouts) == 0)
+    if (layouts && make_layouts(args, instances, layouts) == 0)
         status =
             run_layouts(args, (const struct romsim_layout *const *)layouts, instances->count, vm);
     for (size_t i = 0; layouts && i < instances->count; i++)
@@ -216,6 +221,7 @@ static int run_run(const struct cli_args *args)
 
     if (vm_options(args, &vm) < 0)
         return CLI_USAGE;
+    signals_catch();
     romsim_state_sweep();
     status = load(args, &instances);
     if (status != CLI_OK)

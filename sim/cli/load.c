@@ -39,7 +39,7 @@ int cli_load(const struct cli_args *args, const char *file, struct romsim_instan
     if (cli_limits(args, &limits) < 0)
         return CLI_USAGE;
     status = romsim_instances_load(file, &limits, ret, &diagnostics);
-    cli_report_all(&diagnostics);
+    cli_report_for(args, &diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return status < 0 ? CLI_FAILED : CLI_OK;
 }

@@ -177,15 +177,31 @@ int cli_report(const struct romsim_error *error)
     return CLI_FAILED;
 }
 
-void cli_report_all(const struct romsim_diagnostics *diagnostics)
+static void report_list(const struct romsim_diagnostics *diagnostics, bool with_warnings)
 {
-    size_t all = diagnostics->errors + diagnostics->warnings;
+    size_t left = diagnostics->errors + (with_warnings ? diagnostics->warnings : 0);
 
     fflush(stdout);
-    for (size_t i = 0; i < diagnostics->count; i++)
-        report_one(&diagnostics->entries[i].error, diagnostics->entries[i].is_warning);
-    if (all > diagnostics->count)
-        fprintf(stderr, "romsim: and %zu more\n", all - diagnostics->count);
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        const struct romsim_diagnostic *entry = &diagnostics->entries[i];
+
+        if (entry->is_warning && !with_warnings)
+            continue;
+        report_one(&entry->error, entry->is_warning);
+        left--;
+    }
+    if (left > 0)
+        fprintf(stderr, "romsim: and %zu more\n", left);
+}
+
+void cli_report_all(const struct romsim_diagnostics *diagnostics)
+{
+    report_list(diagnostics, true);
+}
+
+void cli_report_for(const struct cli_args *args, const struct romsim_diagnostics *diagnostics)
+{
+    report_list(diagnostics, !cli_has(args, "quiet"));
 }
 
 void cli_note(const char *format, ...)

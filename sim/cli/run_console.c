@@ -3,40 +3,79 @@
  * run_console.c: what `romsim run` shows: the apps' consoles on stdout, all else on stderr.
  *
  * One instance's bytes pass as they are.  With several, each line gets its instance's name, and a
- * line waits until it is complete (or long), so that two never share one.
+ * line waits until it is complete (or long), so that two never share one.  Nothing is written with
+ * stdio: a reader that stands still must not hold up who answers signals.
  */
 #include "run_console.h"
 
-#include "sim/cli/cli.h"
-
 #include <romsim/cleanup.h>
+#include <romsim/text.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { LINE_LONG = 4096 };
+enum { LINE_LONG = 4096, LINE_MAX_HELD = 1 << 16 };
 
-/* "" for a single instance, else "name: ". */
-static const char *prefix(const struct run_console *console, size_t instance, char ret[160])
+static bool is_same_file(int one, int other)
 {
-    ret[0] = '\0';
-    if (console->count > 1 && instance < console->count)
-        snprintf(ret, 160, "%s: ", console->layouts[instance]->name);
-    return ret;
+    struct stat a, b;
+
+    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }
 
-static void print_line(const struct run_console *console, size_t instance, const char *text,
-                       size_t size)
+int run_console_open(struct run_console *console, const struct romsim_layout *const *layouts,
+                     size_t count)
 {
-    printf("%s | ", console->layouts[instance]->name);
-    fwrite(text, 1, size, stdout);
-    putchar('\n');
+    console->layouts = layouts;
+    console->count = count;
+    stream_init(&console->streams[0], STDOUT_FILENO);
+    stream_init(&console->streams[1], STDERR_FILENO);
+    console->out = &console->streams[0];
+    console->err = &console->streams[is_same_file(STDOUT_FILENO, STDERR_FILENO) ? 0 : 1];
+    console->lines = calloc(count, sizeof(*console->lines));
+    console->ended = calloc(count, sizeof(*console->ended));
+    if (!console->lines || !console->ended)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        int width = (int)strlen(layouts[i]->name);
+
+        console->lines[i] = ROMSIM_BUFFER_INIT(LINE_MAX_HELD);
+        if (width > console->name_width)
+            console->name_width = width;
+    }
+    return 0;
+}
+
+void run_console_close(struct run_console *console)
+{
+    for (size_t i = 0; console->lines && i < console->count; i++)
+        romsim_buffer_reset(&console->lines[i]);
+    free(console->lines);
+    free(console->ended);
+    stream_end(&console->streams[0]);
+    stream_end(&console->streams[1]);
+}
+
+/* ---- stdout --------------------------------------------------------------------------------- */
+
+static void print_line(struct run_console *console, size_t instance, const char *text, size_t size)
+{
+    CLEANUP_BUFFER struct romsim_buffer line = ROMSIM_BUFFER_INIT(2 * LINE_MAX_HELD);
+
+    romsim_buffer_printf(&line, "%-*s | ", console->name_width, console->layouts[instance]->name);
+    romsim_buffer_append(&line, text, size);
+    romsim_buffer_puts(&line, "\n");
+    if (!line.failed)
+        stream_add(console->out, line.data, line.size);
 }
 
 /* Prints and forgets what is held of an unfinished line. */
 static void flush_line(struct run_console *console, size_t instance)
 {
-    struct romsim_buffer *held = &console->lines[instance].text;
+    struct romsim_buffer *held = &console->lines[instance];
 
     if (held->size)
         print_line(console, instance, held->data, held->size);
@@ -46,7 +85,7 @@ static void flush_line(struct run_console *console, size_t instance)
 
 static void print_lines(struct run_console *console, size_t instance, const char *text, size_t size)
 {
-    struct romsim_buffer *held = &console->lines[instance].text;
+    struct romsim_buffer *held = &console->lines[instance];
 
     while (size > 0) {
         const char *newline = memchr(text, '\n', size);
@@ -68,8 +107,55 @@ static void print_console(struct run_console *console, size_t instance,
     if (console->count > 1)
         print_lines(console, instance, event->text, event->size);
     else
-        fwrite(event->text, 1, event->size, stdout);
-    fflush(stdout);
+        stream_add(console->out, event->text, event->size);
+}
+
+/* ---- stderr --------------------------------------------------------------------------------- */
+
+/* "" for a single instance, else "name: ". */
+static const char *prefix(const struct run_console *console, size_t instance, char ret[160])
+{
+    ret[0] = '\0';
+    if (console->count > 1 && instance < console->count)
+        snprintf(ret, 160, "%s: ", console->layouts[instance]->name);
+    return ret;
+}
+
+/* Appends a text of several lines, and nothing that a terminal would take as a control. */
+static void append_disarmed(struct romsim_buffer *out, const char *text)
+{
+    size_t room = 4 * strlen(text) + 16;
+    CLEANUP_FREE char *safe = malloc(room);
+
+    for (; safe && *text; text += *text == '\n') {
+        size_t size = strcspn(text, "\n");
+
+        romsim_buffer_puts(out, romsim_text_disarm(text, size, safe, room));
+        romsim_buffer_puts(out, "\n");
+        text += size;
+    }
+}
+
+void run_console_say(struct run_console *console, const char *format, ...)
+{
+    CLEANUP_BUFFER struct romsim_buffer lines = ROMSIM_BUFFER_INIT(1 << 20);
+    CLEANUP_FREE char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    romsim_buffer_puts(&lines, "romsim: ");
+    append_disarmed(&lines, text ? text : "out of memory");
+    if (!lines.failed)
+        stream_add(console->err, lines.data, lines.size);
+}
+
+static void end(struct run_console *console, size_t instance)
+{
+    flush_line(console, instance);
+    console->ended[instance] = true;
 }
 
 void run_console_event(void *context, size_t instance, const struct romsim_vm_event *event)
@@ -77,32 +163,36 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
     struct run_console *console = context;
     char name[160];
 
+    prefix(console, instance, name);
     switch (event->kind) {
     case ROMSIM_VM_CONSOLE:
         print_console(console, instance, event);
         break;
     case ROMSIM_VM_NOTE:
         if (!console->quiet)
-            cli_note("%s%s", prefix(console, instance, name), event->text);
+            run_console_say(console, "%s%s", name, event->text);
+        break;
+    case ROMSIM_VM_ERROR:
+        run_console_say(console, "error: %s%s", name, event->text);
         break;
     case ROMSIM_VM_PORT:
         if (!console->quiet)
-            cli_note("%s answers at %s", console->layouts[instance]->name, event->text);
+            run_console_say(console, "%s answers at %s", console->layouts[instance]->name,
+                            event->text);
         break;
     case ROMSIM_VM_PHASE:
         if (console->verbose)
-            cli_note("%s%7.3f s  %s", prefix(console, instance, name), (double)event->micros / 1e6,
-                     event->text);
+            run_console_say(console, "%s%7.3f s  %s", name, (double)event->micros / 1e6,
+                            event->text);
         break;
     case ROMSIM_VM_EXIT:
-        flush_line(console, instance);
+        end(console, instance);
         if (console->verbose || (console->count > 1 && !console->quiet))
-            cli_note("%sthe app ended with status %d", prefix(console, instance, name),
-                     event->status);
+            run_console_say(console, "%sthe app ended with status %d", name, event->status);
         break;
     case ROMSIM_VM_FAILED:
-        flush_line(console, instance);
-        cli_note("error: %s%s", prefix(console, instance, name), event->text);
+        end(console, instance);
+        run_console_say(console, "error: %s%s", name, event->text);
         break;
     }
 }

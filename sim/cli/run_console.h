@@ -3,22 +3,33 @@
 #ifndef ROMSIM_CLI_RUN_CONSOLE_H
 #define ROMSIM_CLI_RUN_CONSOLE_H
 
+#include "stream.h"
+
 #include <romsim/buffer.h>
 #include <romsim/layout.h>
 #include <romsim/vm.h>
-
-struct run_line {
-    struct romsim_buffer text; /* of a console, not complete yet */
-};
 
 struct run_console {
     const struct romsim_layout *const *layouts;
     size_t count;
     bool quiet, verbose;
-    struct run_line *lines; /* one an instance; used with several */
+    int name_width;              /* of the longest */
+    struct romsim_buffer *lines; /* of each console: what is not complete yet; used with several */
+    bool *ended;                 /* which instances have */
+    struct stream streams[2];
+    struct stream *out, *err; /* the same if the two lead to one file, so that all is in order */
 };
+
+/* 0, or -1 without memory. */
+int run_console_open(struct run_console *console, const struct romsim_layout *const *layouts,
+                     size_t count);
+void run_console_close(struct run_console *console);
 
 /* A romsim_vm_observer; the context is a struct run_console. */
 void run_console_event(void *context, size_t instance, const struct romsim_vm_event *event);
+
+/* A line of romsim's own on stderr: "romsim: ...". */
+void run_console_say(struct run_console *console, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

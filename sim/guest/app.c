@@ -10,10 +10,14 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Ports are looked for often at first; who has not listened for long is looked at now and then. */
 enum { PORT_INTERVAL_MS = 25, PORT_IMPATIENT = 800, PORT_PATIENT_INTERVAL_MS = 500 };
+/* A look at a long table takes its time: the app gets so much more, up to the patient interval. */
+enum { PORT_SPARE = 9 };
+enum { REST_TIMEOUT_MS = 1000 };
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
 
 /* Tells init, through the pipe that a successful exec closes, what went wrong. */
@@ -63,14 +67,40 @@ static pid_t start(const struct manifest *manifest, int *ret_error)
     return app;
 }
 
-/* How long to sleep at most, before the ports are looked at again; -1: for ever. */
-static int time_to_sleep(struct manifest *manifest)
+static long long now_ms(void)
 {
-    static unsigned looks;
+    struct timespec time;
 
-    if (!ports_watch(manifest))
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+/* When the ports are looked at. */
+struct watch {
+    bool over; /* all were found */
+    unsigned looks;
+    long long next;
+};
+
+/* Looks at the ports if it is time.  Returns how long to sleep at most; -1: for ever. */
+static int watch_ports(struct watch *watch, struct manifest *manifest)
+{
+    long long before = now_ms(), after;
+    long long pause = watch->looks < PORT_IMPATIENT ? PORT_INTERVAL_MS : PORT_PATIENT_INTERVAL_MS;
+
+    if (watch->over)
         return -1;
-    return looks++ < PORT_IMPATIENT ? PORT_INTERVAL_MS : PORT_PATIENT_INTERVAL_MS;
+    if (before < watch->next)
+        return (int)(watch->next - before);
+    watch->over = !ports_watch(manifest);
+    watch->looks++;
+    after = now_ms();
+    if (pause < (after - before) * PORT_SPARE)
+        pause = (after - before) * PORT_SPARE;
+    if (pause > PORT_PATIENT_INTERVAL_MS)
+        pause = PORT_PATIENT_INTERVAL_MS;
+    watch->next = after + pause;
+    return watch->over ? -1 : (int)pause;
 }
 
 /* Reaps whatever has ended.  True, with the app's status, if the app is among it. */
@@ -92,11 +122,12 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
 {
     struct pollfd polls[] = {{signals, POLLIN, 0}, {control_fd(), POLLIN, 0}, {0}, {0}};
     struct signalfd_siginfo info;
+    struct watch watch = {0};
     int status = 0;
 
     for (;;) {
         console_watch(&polls[2], &polls[3]);
-        if (poll(polls, 4, time_to_sleep(manifest)) < 0 && errno != EINTR)
+        if (poll(polls, 4, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;
@@ -109,6 +140,29 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
     }
 }
 
+/* What the app started and left behind ends with it, as processes do with their container.  One
+ * that the kernel cannot end now, waiting for a disk, say, is not waited for. */
+static void end_rest(int signals)
+{
+    long long deadline = now_ms() + REST_TIMEOUT_MS, left;
+
+    kill(-1, SIGKILL);
+    while ((left = deadline - now_ms()) > 0) {
+        struct pollfd child = {signals, POLLIN, 0};
+        struct signalfd_siginfo info;
+        int ignored;
+        pid_t pid;
+
+        do
+            pid = waitpid(-1, &ignored, WNOHANG);
+        while (pid > 0);
+        if (pid < 0)
+            return;
+        if (poll(&child, 1, (int)left) > 0 && read(signals, &info, sizeof(info)) < 0)
+            return;
+    }
+}
+
 /* "cannot run 'x': no such file": as a shell would say it, with a shell's status. */
 static int report_not_run(const struct manifest *manifest, int error)
 {
@@ -118,7 +172,7 @@ static int report_not_run(const struct manifest *manifest, int error)
     if (error == ENOENT)
         reason = strchr(command, '/') ? "no such file in the root, or its interpreter is missing"
                                       : "no such command in PATH";
-    control_send("note cannot run '%s': %s", command, reason);
+    control_send("error cannot run '%s': %s", command, reason);
     return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 
@@ -137,7 +191,7 @@ static void enter_directory(const char *path)
 int app_run(struct manifest *manifest)
 {
     sigset_t child;
-    int signals, error;
+    int signals, error, status;
     pid_t app;
 
     sigemptyset(&child);
@@ -153,5 +207,9 @@ int app_run(struct manifest *manifest)
             setenv("PATH", manifest->env.items[i] + 5, 1);
     control_send("phase app");
     app = start(manifest, &error);
-    return error ? report_not_run(manifest, error) : supervise(manifest, app, signals);
+    if (error)
+        return report_not_run(manifest, error);
+    status = supervise(manifest, app, signals);
+    end_rest(signals);
+    return status;
 }

@@ -18,7 +18,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { PIECE = 16 << 10 };
+/* All that a terminal and its line can hold, and more than that. */
+enum { PIECE = 16 << 10, REST_MAX = 1 << 20 };
 
 static int port = -1;   /* to the host; does not block */
 static int master = -1; /* of the pty; does not block */
@@ -28,6 +29,10 @@ static unsigned long long sent;
 /* Read from the pty and not yet sent. */
 static char held[PIECE];
 static size_t held_from, held_to;
+
+/* What was left in the pty at the app's end. */
+static char rest[REST_MAX];
+static size_t rest_size;
 
 void console_open(void)
 {
@@ -99,15 +104,20 @@ static void send_all(const char *bytes, size_t size)
     }
 }
 
-unsigned long long console_finish(void)
+unsigned long long console_collect(void)
 {
     ssize_t size;
 
+    while (master >= 0 && rest_size < REST_MAX &&
+           (size = read(master, rest + rest_size, REST_MAX - rest_size)) > 0)
+        rest_size += (size_t)size;
+    return sent + (held_to - held_from) + rest_size;
+}
+
+void console_finish(void)
+{
     send_all(held + held_from, held_to - held_from);
-    held_from = held_to = 0;
-    while (master >= 0 && (size = read(master, held, sizeof(held))) > 0)
-        send_all(held, (size_t)size);
-    return sent;
+    send_all(rest, rest_size);
 }
 
 void console_print(const char *format, ...)

@@ -109,9 +109,12 @@ void control_read_manifest(struct manifest *ret)
         fail(0, "bad manifest: %s", problem);
 }
 
+/* Sends a line behind a newline: whoever else wrote to the port, an app that stole it, say, and
+ * left its line open, cannot swallow this one. */
 static void send_line(char *line, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
+    line[0] = '\n';
+    for (size_t i = 1; i < size; i++)
         if (line[i] == '\n' || line[i] == '\r')
             line[i] = ' ';
     line[size++] = '\n';
@@ -125,10 +128,10 @@ static void send_line(char *line, size_t size)
     }
 }
 
-/* vsnprintf() into a line, cut if it is too long.  Returns its length. */
-static size_t format_line(char line[MANIFEST_LINE_MAX], const char *format, va_list arguments)
+/* vsnprintf() into a text that fits a line, cut if it is too long.  Returns its length. */
+static size_t format_text(char text[MANIFEST_LINE_MAX], const char *format, va_list arguments)
 {
-    int length = vsnprintf(line, MANIFEST_LINE_MAX - 1, format, arguments);
+    int length = vsnprintf(text, MANIFEST_LINE_MAX - 1, format, arguments);
 
     if (length < 0)
         return 0;
@@ -137,14 +140,14 @@ static size_t format_line(char line[MANIFEST_LINE_MAX], const char *format, va_l
 
 void control_send(const char *format, ...)
 {
-    char line[MANIFEST_LINE_MAX];
+    char line[1 + MANIFEST_LINE_MAX];
     va_list arguments;
     size_t size;
 
     va_start(arguments, format);
-    size = format_line(line, format, arguments);
+    size = format_text(line + 1, format, arguments);
     va_end(arguments);
-    send_line(line, size);
+    send_line(line, 1 + size);
 }
 
 /* The host sends whole lines, two words in all; what comes together is obeyed together. */
@@ -168,7 +171,7 @@ _Noreturn void fail(int error, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    format_line(line, format, arguments);
+    format_text(line, format, arguments);
     va_end(arguments);
     console_print("%s%s%s\n", line, error ? ": " : "", error ? strerror(error) : "");
     if (error)

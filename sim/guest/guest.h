@@ -48,8 +48,12 @@ int console_terminal(void);
 void console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port);
 void console_copy(void);
 
-/* Sends what is left of the app's output.  Returns how many bytes the console had in all. */
-unsigned long long console_finish(void);
+/* Takes what is left of the app's output out of its terminal.  Returns how many bytes the console
+ * has in all. */
+unsigned long long console_collect(void);
+
+/* Sends what was left, waiting for the host where it must. */
+void console_finish(void);
 
 /* Prints a line of init's own. */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -96,7 +100,8 @@ bool ports_watch(struct manifest *manifest);
 
 /* ---- app.c -------------------------------------------------------------------------------- */
 
-/* Runs the app to its end: reaps, obeys the host, watches ports.  Returns its exit status. */
+/* Runs the app to its end: reaps, obeys the host, watches ports; ends what it left running.
+ * Returns its exit status. */
 int app_run(struct manifest *manifest);
 
 #endif

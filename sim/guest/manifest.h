@@ -12,14 +12,15 @@
  * and sends at any later time one of the lines `stop` (SIGTERM for the app) and `kill` (SIGKILL).
  * The keys are those of the table in manifest.c.  Numbers are decimal.
  *
- * The guest answers with lines of at most MANIFEST_LINE_MAX bytes:
+ * The guest answers with lines of at most MANIFEST_LINE_MAX bytes, each with a newline before it as
+ * well (the app is root, and may write on the port what it wants):
  *
  *     phase NAME                    hello, devices, root, mounts, app: reached, in this order
- *     note TEXT                     something that the user should know
+ *     error TEXT                    the app could not be started
  *     port NUMBER                   the app accepts connections there
  *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it
- *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; the console had
- *                                   BYTES in all, which may arrive later than this line
+ *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; nothing else runs
+ *                                   any more; the console has BYTES in all, which may arrive later
  *     failed TEXT                   the boot stopped
  *
  * After `exit` or `failed` nothing of worth is left in the guest; the host ends it.

@@ -136,7 +136,7 @@ static int explain_end(struct machine *machine, struct romsim_error *err)
     struct tail tail = {0};
     int status;
 
-    if (process_wait(&machine->qemu, 2000, &status))
+    if (process_wait(&machine->qemu, 1000, &status))
         romsim_buffer_read_fd(&text, machine->qemu.errors);
     tail_add(&tail, text.data ? text.data : "", text.size);
     romsim_buffer_reset(&text);
@@ -145,7 +145,8 @@ static int explain_end(struct machine *machine, struct romsim_error *err)
                             text.size ? "; its last words:" : "", text.size ? text.data : "");
 }
 
-int machine_start(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
+int machine_start(struct machine *machine, const struct vm_plan *plan,
+                  const struct qmp_patience *patience, struct romsim_error *err)
 {
     int theirs[LINES] = {-1, -1, -1, -1}, status;
     struct romsim_error why = {0};
@@ -156,7 +157,7 @@ int machine_start(struct machine *machine, const struct vm_plan *plan, struct ro
     close_all(theirs, LINES);
     if (status < 0)
         return -1;
-    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], &why) == 0 &&
+    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], patience, &why) == 0 &&
         open_ports(machine, plan, &why) == 0)
         return 0;
     if (why.errnum == EPIPE)

@@ -42,8 +42,10 @@ void machine_init(struct machine *machine, const struct romsim_layout *layout);
 int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **ret_note,
                     struct romsim_error *err);
 
-/* Starts QEMU.  When this returns, it runs and its ports are bound. */
-int machine_start(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err);
+/* Starts QEMU.  When this returns, it runs and its ports are bound.  ECANCELED if one of the
+ * wakers of `patience` was readable before that. */
+int machine_start(struct machine *machine, const struct vm_plan *plan,
+                  const struct qmp_patience *patience, struct romsim_error *err);
 
 /* Ends QEMU, unmounts, removes the folder.  What QEMU wrote before its end can still be read from
  * the lines, which machine_close() closes. */

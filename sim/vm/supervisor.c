@@ -6,6 +6,10 @@
  * log, QEMU's errors and protocol, and signals.  The first thing that decides how the instance
  * ends (the app's exit, a failed boot, the user) fills `verdict`; then everything is taken down,
  * and the client is told last, so that when it knows, nothing is left.
+ *
+ * Nobody can hold it up: it waits for nothing but in that loop, where the user's wishes are heard.
+ * The guest is foreign, its root may write on every line to here what it wants, and a forged report
+ * must do no more than the app could do by ending itself.
  */
 #include "supervisor.h"
 
@@ -16,6 +20,7 @@
 #include "tail.h"
 
 #include <romsim/buffer.h>
+#include <romsim/checked.h>
 #include <romsim/cleanup.h>
 #include <romsim/text.h>
 
@@ -32,13 +37,21 @@
 
 enum {
     BOOT_TIMEOUT_S = 60,
-    DRAIN_TIMEOUT_S = 5, /* without a byte of the console that is still to come */
-    STOP_TIMEOUT_S = 10, /* for the app to obey SIGTERM, as docker stop has it */
+    /* What of the console is still to come when the app has ended: */
+    DRAIN_IDLE_S = 2, /* without a byte of it */
+    DRAIN_S = 5,      /* all of it */
+    DRAIN_BYTES_MAX = 8 << 20,
     TAIL_LINES = 15,
     READ_MAX = 16 << 10,
-    STATUS_INTERRUPTED = 128 + SIGINT,
+    KEPT_ENOUGH = 256 << 10, /* of the console for a client that is slow */
+    STATUS_STOPPED = 128 + SIGTERM,
     STATUS_KILLED = 128 + SIGKILL
 };
+
+/* What init reports of the boot, in this order. */
+static const char *const phases[] = {"hello", "devices", "root", "mounts", "app"};
+
+enum { PHASES = sizeof(phases) / sizeof(phases[0]) };
 
 /* How the instance ended. */
 struct verdict {
@@ -51,16 +64,20 @@ struct verdict {
 struct supervisor {
     struct machine machine;
     const struct forward *forwards;
-    int channel; /* -1: the client is gone */
+    struct channel client;
     int signals;
     uint64_t start;        /* microseconds of the monotonic clock */
     uint64_t deadline;     /* the same; 0: none */
     uint64_t boot_timeout; /* microseconds */
-    bool app_runs, stopping, saw_output;
-    bool exited; /* the guest reported how the app ended: */
+    bool stopping, saw_output, saw_error;
+    unsigned phase;      /* how many of `phases` are reached */
+    bool *announced;     /* for each port of the layout */
+    bool *loopback;      /* the same: it was said that nobody reaches it */
+    char complaint[256]; /* init's last words after the app's start, if it had any */
+    bool exited;         /* the guest reported how the app ended: */
     int exit_status;
-    uint64_t exit_bytes, console_bytes;
-    char phase[32]; /* the last one that init reported */
+    uint64_t exit_bytes, exit_most, console_bytes;
+    uint64_t drain_end;
     struct tail console, log, errors;
     struct romsim_buffer line;     /* of the control port, not complete yet */
     struct romsim_buffer outgoing; /* for the control port */
@@ -84,8 +101,7 @@ static void send_event(struct supervisor *self, enum romsim_vm_event_kind kind, 
     struct romsim_vm_event event = {
         .kind = kind, .text = text, .size = size, .micros = now() - self->start, .status = status};
 
-    if (self->channel >= 0 && channel_send(self->channel, &event) < 0)
-        cleanup_close_fd(&self->channel), self->channel = -1;
+    channel_send(&self->client, &event);
 }
 
 static void send_text(struct supervisor *self, enum romsim_vm_event_kind kind, const char *text)
@@ -114,6 +130,17 @@ static void decide_failed(struct supervisor *self, const struct romsim_error *er
 {
     decide(self, ROMSIM_VM_FAILED, 0, "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
            *err->hint ? ")" : "");
+}
+
+/* The end by force: an app that has ended before keeps its status. */
+static void decide_killed(struct supervisor *self)
+{
+    decide(self, ROMSIM_VM_EXIT, self->exited ? self->exit_status : STATUS_KILLED, "%s", "");
+}
+
+static bool app_runs(const struct supervisor *self)
+{
+    return self->phase == PHASES;
 }
 
 /* ---- why a boot failed ---------------------------------------------------------------------- */
@@ -160,16 +187,19 @@ static void explain(struct supervisor *self)
 
 static void on_phase(struct supervisor *self, const char *name)
 {
-    snprintf(self->phase, sizeof(self->phase), "%s", name);
+    if (self->phase == PHASES || strcmp(name, phases[self->phase]) != 0)
+        return;
+    self->phase++;
     send_text(self, ROMSIM_VM_PHASE, name);
-    self->app_runs |= strcmp(name, "app") == 0;
-    if (self->app_runs && !self->stopping)
+    if (app_runs(self) && !self->stopping)
         self->deadline = 0;
 }
 
-static void on_note(struct supervisor *self, const char *text)
+static void on_error(struct supervisor *self, const char *text)
 {
-    send_text(self, ROMSIM_VM_NOTE, text);
+    if (!self->saw_error)
+        send_text(self, ROMSIM_VM_ERROR, text);
+    self->saw_error = true;
 }
 
 static void on_port(struct supervisor *self, const char *text)
@@ -179,7 +209,8 @@ static void on_port(struct supervisor *self, const char *text)
 
     for (size_t i = 0; i < layout->port_count; i++)
         if (layout->ports[i].destination_port == manifest_number(text, UINT16_MAX) &&
-            self->forwards[i].host_port) {
+            self->forwards[i].host_port && !self->announced[i]) {
+            self->announced[i] = true;
             forward_url(&layout->ports[i], self->forwards[i].host_port, url);
             send_text(self, ROMSIM_VM_PORT, url);
         }
@@ -187,19 +218,31 @@ static void on_port(struct supervisor *self, const char *text)
 
 static void on_loopback(struct supervisor *self, const char *text)
 {
+    const struct romsim_layout *layout = self->machine.layout;
+    size_t i = 0;
     char note[256];
 
+    while (i < layout->port_count &&
+           layout->ports[i].destination_port != manifest_number(text, UINT16_MAX))
+        i++;
+    if (i == layout->port_count || self->loopback[i])
+        return;
+    self->loopback[i] = true;
     snprintf(note, sizeof(note),
-             "the app listens on port %s of 127.0.0.1 in the guest only, where no request arrives: "
+             "the app listens on port %u of 127.0.0.1 in the guest only, where no request arrives: "
              "let it listen on 0.0.0.0",
-             text);
+             layout->ports[i].destination_port);
     send_text(self, ROMSIM_VM_NOTE, note);
 }
 
-/* The status stands until all of the console that the guest counted has arrived. */
+/* The status stands until all of the console that the guest counted has arrived, or more than can
+ * be true. */
 static void take_exit(struct supervisor *self)
 {
-    if (self->exited && self->console_bytes >= self->exit_bytes)
+    if (!self->exited)
+        return;
+    self->deadline = min_u64(now() + DRAIN_IDLE_S * 1000000ULL, self->drain_end);
+    if (self->console_bytes >= min_u64(self->exit_bytes, self->exit_most))
         decide(self, ROMSIM_VM_EXIT, self->exit_status, "%s", "");
 }
 
@@ -208,10 +251,9 @@ static void on_exit_status(struct supervisor *self, const char *text)
     unsigned status = 0;
     unsigned long long bytes = 0;
 
-    if (sscanf(text, "%u %llu", &status, &bytes) != 2 || status > 255) {
-        decide(self, ROMSIM_VM_FAILED, 0, "the guest reported a bad exit status");
+    if (!app_runs(self) || self->exited || sscanf(text, "%u %llu", &status, &bytes) != 2 ||
+        status > 255)
         return;
-    }
     if (status == STATUS_KILLED && !self->stopping && lacks_memory(self))
         send_text(self, ROMSIM_VM_NOTE,
                   "the guest ran out of memory and its kernel killed the app: give it more (-m, or "
@@ -219,13 +261,19 @@ static void on_exit_status(struct supervisor *self, const char *text)
     self->exited = true;
     self->exit_status = (int)status;
     self->exit_bytes = bytes;
-    self->deadline = now() + DRAIN_TIMEOUT_S * 1000000ULL;
+    self->exit_most = self->console_bytes + DRAIN_BYTES_MAX;
+    self->drain_end = now() + DRAIN_S * 1000000ULL;
     take_exit(self);
 }
 
+/* init says this and waits for its end.  Once the app runs it may as well be the app that says it:
+ * then it is believed when the VM ends. */
 static void on_failed(struct supervisor *self, const char *text)
 {
-    decide(self, ROMSIM_VM_FAILED, 0, "the boot stopped: %s", text);
+    if (app_runs(self))
+        snprintf(self->complaint, sizeof(self->complaint), ": %s", text);
+    else
+        decide(self, ROMSIM_VM_FAILED, 0, "the boot stopped: %s", text);
 }
 
 struct report {
@@ -234,7 +282,7 @@ struct report {
 };
 
 static const struct report reports[] = {
-    {"phase ", on_phase},       {"note ", on_note},        {"port ", on_port},
+    {"phase ", on_phase},       {"error ", on_error},      {"port ", on_port},
     {"loopback ", on_loopback}, {"exit ", on_exit_status}, {"failed ", on_failed},
 };
 
@@ -251,12 +299,23 @@ static void take_report(struct supervisor *self, const char *line, size_t size)
         }
 }
 
+/* The VM has come to an end that init did not report. */
+static void decide_ended(struct supervisor *self, const char *how)
+{
+    if (self->exited)
+        decide(self, ROMSIM_VM_EXIT, self->exit_status, "%s", "");
+    else if (self->stopping)
+        decide(self, ROMSIM_VM_EXIT, STATUS_STOPPED, "%s", "");
+    else
+        decide(self, ROMSIM_VM_FAILED, 0, "%s%s", how, self->complaint);
+}
+
 /* ---- the lines ------------------------------------------------------------------------------ */
 
 /* Any sign of life moves the boot's deadline. */
 static void saw_progress(struct supervisor *self)
 {
-    if (!self->app_runs && !self->stopping)
+    if (!app_runs(self) && !self->stopping)
         self->deadline = now() + self->boot_timeout;
 }
 
@@ -281,14 +340,12 @@ static void take_control(struct supervisor *self, const char *bytes, size_t size
 static void take_console(struct supervisor *self, const char *bytes, size_t size)
 {
     saw_progress(self);
-    if (self->app_runs && !self->saw_output)
+    if (app_runs(self) && !self->saw_output)
         send_text(self, ROMSIM_VM_PHASE, "output");
-    self->saw_output |= self->app_runs;
+    self->saw_output |= app_runs(self);
     tail_add(&self->console, bytes, size);
     send_event(self, ROMSIM_VM_CONSOLE, bytes, size, 0);
     self->console_bytes += size;
-    if (self->exited)
-        self->deadline = now() + DRAIN_TIMEOUT_S * 1000000ULL;
     take_exit(self);
 }
 
@@ -296,6 +353,9 @@ static void take_log(struct supervisor *self, const char *bytes, size_t size)
 {
     saw_progress(self);
     tail_add(&self->log, bytes, size);
+    /* `halt`: the processor stands still for good, and QEMU goes on. */
+    if (tail_contains(&self->log, "reboot: System halted"))
+        decide_ended(self, "the guest was halted");
 }
 
 static void take_errors(struct supervisor *self, const char *bytes, size_t size)
@@ -324,18 +384,18 @@ static bool read_line(struct supervisor *self, int *fd,
     return false;
 }
 
-/* Reads all that is there.  A console that never stops is no reason to stay here for ever. */
+/* Reads what QEMU, which has ended, left on its lines. */
 static void read_rest(struct supervisor *self)
 {
     int *lines = self->machine.lines;
 
-    for (int i = 0; i < 4096 && read_line(self, &lines[LINE_LOG], take_log); i++)
+    while (read_line(self, &lines[LINE_LOG], take_log))
         ;
-    for (int i = 0; i < 4096 && read_line(self, &lines[LINE_CONSOLE], take_console); i++)
+    while (read_line(self, &lines[LINE_CONSOLE], take_console))
         ;
-    for (int i = 0; i < 4096 && read_line(self, &lines[LINE_CONTROL], take_control); i++)
+    while (read_line(self, &lines[LINE_CONTROL], take_control))
         ;
-    for (int i = 0; i < 64 && read_line(self, &self->machine.qemu.errors, take_errors); i++)
+    while (read_line(self, &self->machine.qemu.errors, take_errors))
         ;
 }
 
@@ -353,25 +413,30 @@ static void write_control(struct supervisor *self)
 
 static void request_stop(struct supervisor *self)
 {
-    if (!self->app_runs) {
-        decide(self, ROMSIM_VM_EXIT, STATUS_INTERRUPTED, "%s", "");
-        return;
-    }
-    if (!self->stopping)
+    if (self->exited) {
+        decide(self, ROMSIM_VM_EXIT, self->exit_status, "%s", "");
+    } else if (!app_runs(self)) {
+        decide(self, ROMSIM_VM_EXIT, STATUS_STOPPED, "%s", "");
+    } else if (!self->stopping) {
         romsim_buffer_puts(&self->outgoing, "stop\n");
-    self->stopping = true;
-    self->deadline = now() + STOP_TIMEOUT_S * 1000000ULL;
+        self->stopping = true;
+        self->deadline = now() + ROMSIM_VM_STOP_SECONDS * 1000000ULL;
+        /* Somebody may have stopped it. */
+        kill(self->machine.qemu.pid, SIGCONT);
+    }
 }
 
 static void on_client(struct supervisor *self)
 {
     char wish;
-    ssize_t size = recv(self->channel, &wish, 1, MSG_DONTWAIT);
+    ssize_t size = recv(self->client.fd, &wish, 1, MSG_DONTWAIT);
 
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (size <= 0)
+        channel_close(&self->client);
     if (size <= 0 || wish == CHANNEL_KILL)
-        decide(self, ROMSIM_VM_EXIT, STATUS_KILLED, "%s", "");
+        decide_killed(self);
     else if (wish == CHANNEL_STOP)
         request_stop(self);
 }
@@ -384,7 +449,7 @@ static void on_signal(struct supervisor *self)
     if (read(self->signals, &info, sizeof(info)) != sizeof(info))
         return;
     if (self->stopping)
-        decide(self, ROMSIM_VM_EXIT, STATUS_KILLED, "%s", "");
+        decide_killed(self);
     else
         request_stop(self);
 }
@@ -401,7 +466,8 @@ static void on_deadline(struct supervisor *self)
         return;
     }
     decide(self, ROMSIM_VM_FAILED, 0, "the guest made no progress for %llu s, after the phase '%s'",
-           (unsigned long long)(self->boot_timeout / 1000000), self->phase);
+           (unsigned long long)(self->boot_timeout / 1000000),
+           self->phase ? phases[self->phase - 1] : "start");
 }
 
 static void on_qemu_ended(struct supervisor *self)
@@ -414,7 +480,7 @@ static void on_qemu_ended(struct supervisor *self)
     else if (self->errors.size)
         decide(self, ROMSIM_VM_FAILED, 0, "QEMU failed");
     else
-        decide(self, ROMSIM_VM_FAILED, 0, "the VM ended by itself");
+        decide_ended(self, "the VM ended by itself");
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------
@@ -445,7 +511,9 @@ static void dispatch(struct supervisor *self, const struct pollfd *polls)
 {
     int *lines = self->machine.lines;
 
-    if (polls[WATCH_CLIENT].revents)
+    if (polls[WATCH_CLIENT].revents & POLLOUT)
+        channel_flush(&self->client);
+    if (polls[WATCH_CLIENT].revents & ~POLLOUT)
         on_client(self);
     if (polls[WATCH_SIGNALS].revents)
         on_signal(self);
@@ -472,14 +540,17 @@ static void loop(struct supervisor *self)
 
     while (!self->verdict.given) {
         bool pending = self->sent < self->outgoing.size;
+        size_t kept = channel_kept(&self->client);
+        /* While the client is slow, the app waits as it would for a slow terminal. */
+        bool is_slow = kept > KEPT_ENOUGH && !self->exited;
         struct pollfd polls[WATCHES] = {
-            [WATCH_CLIENT] = {self->channel, POLLIN, 0},
+            [WATCH_CLIENT] = {self->client.fd, POLLIN | (kept ? POLLOUT : 0), 0},
             [WATCH_SIGNALS] = {self->signals, POLLIN, 0},
             [WATCH_QEMU] = {self->machine.qemu.pidfd, POLLIN, 0},
             [WATCH_QMP] = {lines[LINE_QMP], POLLIN, 0},
             [WATCH_ERRORS] = {self->machine.qemu.errors, POLLIN, 0},
             [WATCH_LOG] = {lines[LINE_LOG], POLLIN, 0},
-            [WATCH_CONSOLE] = {lines[LINE_CONSOLE], POLLIN, 0},
+            [WATCH_CONSOLE] = {is_slow ? -1 : lines[LINE_CONSOLE], POLLIN, 0},
             [WATCH_CONTROL] = {lines[LINE_CONTROL], POLLIN | (pending ? POLLOUT : 0), 0},
         };
         int ready = poll(polls, WATCHES, time_left(self));
@@ -488,8 +559,22 @@ static void loop(struct supervisor *self)
             dispatch(self, polls);
         else if (ready == 0 && time_left(self) == 0)
             on_deadline(self);
-        if (self->channel < 0)
-            decide(self, ROMSIM_VM_EXIT, STATUS_KILLED, "%s", "");
+        if (self->client.fd < 0)
+            decide_killed(self);
+    }
+}
+
+/* Nothing of the instance is left: what is still here is for the client, however slow. */
+static void deliver(struct supervisor *self)
+{
+    while (self->client.fd >= 0 && channel_kept(&self->client) > 0) {
+        struct pollfd polls[] = {{self->client.fd, POLLOUT, 0}, {self->signals, POLLIN, 0}};
+
+        if (poll(polls, 2, -1) < 0 && errno != EINTR)
+            return;
+        if (polls[1].revents || (polls[0].revents & (POLLHUP | POLLERR)))
+            return;
+        channel_flush(&self->client);
     }
 }
 
@@ -498,8 +583,15 @@ static void loop(struct supervisor *self)
 
 static int begin(struct supervisor *self, const struct vm_plan *plan, struct romsim_error *err)
 {
+    const struct qmp_patience patience = {(int)(self->boot_timeout / 1000),
+                                          {self->client.fd, self->signals}};
+    size_t ports = self->machine.layout->port_count + 1;
     CLEANUP_FREE char *note = NULL;
 
+    self->announced = calloc(ports, sizeof(bool));
+    self->loopback = calloc(ports, sizeof(bool));
+    if (!self->announced || !self->loopback)
+        return romsim_error_nomem(err);
     if (outline_write(self->machine.layout, &self->outgoing, err) < 0 ||
         machine_prepare(&self->machine, plan, &note, err) < 0)
         return -1;
@@ -514,7 +606,7 @@ static int begin(struct supervisor *self, const struct vm_plan *plan, struct rom
         send_text(self, ROMSIM_VM_NOTE, text);
     }
     send_text(self, ROMSIM_VM_PHASE, "drives");
-    if (machine_start(&self->machine, plan, err) < 0)
+    if (machine_start(&self->machine, plan, &patience, err) < 0)
         return -1;
     send_text(self, ROMSIM_VM_PHASE, "qemu");
     saw_progress(self);
@@ -530,7 +622,16 @@ static int watch_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The user's wish, or a signal, came before QEMU was ready. */
+static void on_canceled(struct supervisor *self)
+{
+    on_signal(self);
+    if (self->client.fd >= 0)
+        on_client(self);
+    decide_killed(self);
 }
 
 void supervisor_run(const struct romsim_layout *layout, const struct vm_plan *plan, int channel)
@@ -542,11 +643,10 @@ void supervisor_run(const struct romsim_layout *layout, const struct vm_plan *pl
     if (!self)
         return;
     self->start = now();
-    self->channel = channel;
+    channel_open(&self->client, channel);
     self->signals = watch_signals();
     self->boot_timeout =
         (plan->boot_timeout_s ? plan->boot_timeout_s : BOOT_TIMEOUT_S) * 1000000ULL;
-    snprintf(self->phase, sizeof(self->phase), "start");
     self->line = ROMSIM_BUFFER_INIT(MANIFEST_LINE_MAX);
     self->outgoing = ROMSIM_BUFFER_INIT(MANIFEST_MAX + 1024);
     self->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
@@ -556,9 +656,10 @@ void supervisor_run(const struct romsim_layout *layout, const struct vm_plan *pl
     began = begin(self, plan, &err) == 0;
     if (began)
         loop(self);
+    else if (err.errnum == ECANCELED)
+        on_canceled(self);
     else
         decide_failed(self, &err);
-    read_rest(self);
     machine_stop(&self->machine);
     read_rest(self);
     if (began && self->verdict.kind == ROMSIM_VM_FAILED)
@@ -566,10 +667,13 @@ void supervisor_run(const struct romsim_layout *layout, const struct vm_plan *pl
     machine_close(&self->machine);
     send_event(self, self->verdict.kind, self->verdict.text.data, self->verdict.text.size,
                self->verdict.status);
+    deliver(self);
     romsim_buffer_reset(&self->line);
     romsim_buffer_reset(&self->outgoing);
     romsim_buffer_reset(&self->verdict.text);
-    cleanup_close_fd(&self->channel);
+    free(self->announced);
+    free(self->loopback);
+    channel_close(&self->client);
     cleanup_close_fd(&self->signals);
     free(self);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vm.c: runs instances in the foreground, as the client of one supervisor process each.
+ * vm.c: instances that run together, seen from the client of one supervisor process each.
  *
  * A supervisor is a session of its own, so that a terminal's ctrl-C reaches the client only, which
  * hands it on as a wish.  The socket between them is all they share: when the client dies, the
- * supervisor sees its end and takes the instance down.
+ * supervisor sees its end and takes the instance down; when a supervisor does not do what it was
+ * asked in time, because somebody stopped it, or it hangs in a system call, the client kills it and
+ * clears up after it.
  */
 #include <romsim/vm.h>
 
@@ -21,77 +23,88 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATUS_ROMSIM_FAILED = 125 };
+enum {
+    STATUS_ROMSIM_FAILED = 125,
+    STATUS_KILLED = 128 + SIGKILL,
+    /* How long a supervisor may take, beyond the app's time, to do what it was asked: */
+    STOP_PATIENCE_MS = ROMSIM_VM_STOP_SECONDS * 1000 + 3000,
+    KILL_PATIENCE_MS = 1000,
+    REAP_PATIENCE_MS = 400, /* for a killed one to be gone, and */
+    SWEEP_PATIENCE_MS = 400 /* for what it left behind */
+};
 
 struct instance {
     pid_t pid;    /* of the supervisor */
+    int pidfd;    /* the same; -1 when it has ended */
     int channel;  /* -1 when it has ended */
     bool ended;   /* its last event has come */
     char *kernel; /* of its own, from the image; or NULL */
     struct forward *forwards;
 };
 
-struct client {
+struct romsim_vm {
     struct instance *instances;
-    size_t count;
+    size_t count, running;
     const struct romsim_layout *const *layouts;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
     romsim_vm_observer *observer;
     void *context;
-    int signals;
-    unsigned interrupts;
+    int epoll;  /* of the channels, each under its instance's number, and of the timer */
+    int timer;  /* when patience with the supervisors ends; its number is `count` */
     int status; /* the first that was not 0 */
     char last_note[1024];
 };
 
-static void tell(struct client *client, size_t index, const struct romsim_vm_event *event)
+static void tell(struct romsim_vm *vm, size_t index, const struct romsim_vm_event *event)
 {
     /* What several instances say alike is said once. */
     if (event->kind == ROMSIM_VM_NOTE) {
-        if (strcmp(client->last_note, event->text) == 0)
+        if (strcmp(vm->last_note, event->text) == 0)
             return;
-        snprintf(client->last_note, sizeof(client->last_note), "%s", event->text);
+        snprintf(vm->last_note, sizeof(vm->last_note), "%s", event->text);
     }
-    client->observer(client->context, index, event);
+    vm->observer(vm->context, index, event);
 }
 
-static void tell_text(struct client *client, size_t index, enum romsim_vm_event_kind kind,
+static void tell_text(struct romsim_vm *vm, size_t index, enum romsim_vm_event_kind kind,
                       const char *text)
 {
     struct romsim_vm_event event = {.kind = kind, .text = text, .size = strlen(text)};
 
-    tell(client, index, &event);
+    tell(vm, index, &event);
 }
 
-static void tell_error(struct client *client, size_t index, const struct romsim_error *err)
+static void tell_error(struct romsim_vm *vm, size_t index, const struct romsim_error *err)
 {
     char text[sizeof(err->message) + sizeof(err->hint) + 8];
 
     snprintf(text, sizeof(text), "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
              *err->hint ? ")" : "");
-    tell_text(client, index, ROMSIM_VM_FAILED, text);
+    tell_text(vm, index, ROMSIM_VM_FAILED, text);
 }
 
 /* ---- before the start ----------------------------------------------------------------------- */
 
-static void choose_accelerator(struct client *client, enum romsim_accel wanted)
+static void choose_accelerator(struct romsim_vm *vm, enum romsim_accel wanted)
 {
     CLEANUP_FREE char *reason = NULL;
     bool remembered = true;
 
-    client->plan.accel = wanted;
+    vm->plan.accel = wanted;
     if (wanted != ROMSIM_ACCEL_AUTO)
         return;
-    client->plan.accel = romsim_accel_probe(true, &reason, &remembered);
-    if (client->plan.accel == ROMSIM_ACCEL_TCG && !remembered && reason)
-        tell_text(client, 0, ROMSIM_VM_NOTE, reason);
+    vm->plan.accel = romsim_accel_probe(true, &reason, &remembered);
+    if (vm->plan.accel == ROMSIM_ACCEL_TCG && !remembered && reason)
+        tell_text(vm, 0, ROMSIM_VM_NOTE, reason);
 }
 
 static char *users_kernel(const char *path, struct romsim_error *err)
@@ -108,13 +121,13 @@ static char *users_kernel(const char *path, struct romsim_error *err)
 }
 
 /* The image's own kernel, if it is wanted and there. */
-static int choose_image_kernel(struct client *client, const struct romsim_layout *layout,
+static int choose_image_kernel(struct romsim_vm *vm, const struct romsim_layout *layout,
                                bool wanted, struct instance *instance, struct romsim_error *err)
 {
     if (!layout->image_kernel)
         return 0;
     if (!wanted) {
-        tell_text(client, 0, ROMSIM_VM_NOTE,
+        tell_text(vm, 0, ROMSIM_VM_NOTE,
                   "the image has a kernel of its own, romsim's is used (--image-kernel)");
         return 0;
     }
@@ -122,27 +135,27 @@ static int choose_image_kernel(struct client *client, const struct romsim_layout
     return instance->kernel ? 0 : romsim_error_context(err, "the image's kernel");
 }
 
-static int choose(struct client *client, const struct romsim_vm_options *options,
+static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
                   struct romsim_error *err)
 {
-    if (romsim_bundle_find(&client->bundle, err) < 0)
+    if (romsim_bundle_find(&vm->bundle, err) < 0)
         return -1;
-    if (options->kernel && !(client->kernel = users_kernel(options->kernel, err)))
+    if (options->kernel && !(vm->kernel = users_kernel(options->kernel, err)))
         return -1;
-    client->plan.kernel = client->kernel ? client->kernel : client->bundle.kernel;
-    client->plan.initrd = client->bundle.initrd;
-    client->plan.no_fuse = options->no_fuse;
-    client->plan.boot_timeout_s = options->boot_timeout_s;
-    choose_accelerator(client, options->accel);
+    vm->plan.kernel = vm->kernel ? vm->kernel : vm->bundle.kernel;
+    vm->plan.initrd = vm->bundle.initrd;
+    vm->plan.no_fuse = options->no_fuse;
+    vm->plan.boot_timeout_s = options->boot_timeout_s;
+    choose_accelerator(vm, options->accel);
     return 0;
 }
 
 /* All ports of all instances, in their order, before the first one starts. */
-static int claim_ports(struct client *client, size_t *ret_index, struct romsim_error *err)
+static int claim_ports(struct romsim_vm *vm, size_t *ret_index, struct romsim_error *err)
 {
-    for (size_t i = 0; i < client->count; i++) {
-        client->instances[i].forwards = forward_claim(client->layouts[i], err);
-        if (!client->instances[i].forwards) {
+    for (size_t i = 0; i < vm->count; i++) {
+        vm->instances[i].forwards = forward_claim(vm->layouts[i], err);
+        if (!vm->instances[i].forwards) {
             *ret_index = i;
             return -1;
         }
@@ -152,204 +165,339 @@ static int claim_ports(struct client *client, size_t *ret_index, struct romsim_e
 
 /* ---- supervisors ---------------------------------------------------------------------------- */
 
-static void release_ports(const struct client *client, size_t index)
+static void release_ports(struct romsim_vm *vm, size_t index)
 {
-    struct instance *instance = &client->instances[index];
+    struct instance *instance = &vm->instances[index];
 
-    forward_release(instance->forwards, client->layouts[index]->port_count);
+    forward_release(instance->forwards, vm->layouts[index]->port_count);
     instance->forwards = NULL;
 }
 
-static _Noreturn void become_supervisor(const struct client *client, size_t index, int channel)
+/* In the new process: the client's signals and descriptors are not ours. */
+static void detach(struct romsim_vm *vm, size_t index)
 {
-    const struct instance *instance = &client->instances[index];
-    struct vm_plan plan = client->plan;
+    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGPIPE};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
 
     setsid();
+    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+        signal(handled[i], SIG_DFL);
     /* The others' sockets must not stay open here, or a client's end would not be seen; standard
      * output neither, or who reads it would wait for us. */
-    for (size_t i = 0; i < client->count; i++) {
-        cleanup_close_fd(&client->instances[i].channel);
+    for (size_t i = 0; i < vm->count; i++) {
+        cleanup_close_fd(&vm->instances[i].channel);
+        cleanup_close_fd(&vm->instances[i].pidfd);
         if (i != index)
-            release_ports(client, i);
+            release_ports(vm, i);
     }
+    cleanup_close_fd(&vm->epoll);
+    cleanup_close_fd(&vm->timer);
     if (null >= 0) {
         dup2(null, 0);
         dup2(null, 1);
     }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void become_supervisor(struct romsim_vm *vm, size_t index, int channel)
+{
+    const struct instance *instance = &vm->instances[index];
+    struct vm_plan plan = vm->plan;
+
+    detach(vm, index);
     if (instance->kernel)
         plan.kernel = instance->kernel;
     plan.forwards = instance->forwards;
-    supervisor_run(client->layouts[index], &plan, channel);
+    supervisor_run(vm->layouts[index], &plan, channel);
     _exit(0);
 }
 
-static int start(struct client *client, size_t index, struct romsim_error *err)
+static int watch(const struct romsim_vm *vm, int fd, size_t number)
 {
-    struct instance *instance = &client->instances[index];
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = number};
+
+    return epoll_ctl(vm->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* No signal is to find the new process with this one's handlers. */
+static pid_t fork_quietly(void)
+{
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid != 0)
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+static int start(struct romsim_vm *vm, size_t index, struct romsim_error *err)
+{
+    struct instance *instance = &vm->instances[index];
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return romsim_error_system(err, errno, "cannot make a socket");
     instance->channel = pair[0];
-    instance->pid = fork();
+    instance->pid = watch(vm, pair[0], index) < 0 ? -1 : fork_quietly();
     if (instance->pid == 0)
-        become_supervisor(client, index, pair[1]);
+        become_supervisor(vm, index, pair[1]);
     close(pair[1]);
-    release_ports(client, index);
-    if (instance->pid < 0)
+    release_ports(vm, index);
+    if (instance->pid < 0) {
+        close(instance->channel);
+        instance->channel = -1;
         return romsim_error_system(err, errno, "cannot start a process");
+    }
+    instance->pidfd = pidfd_open(instance->pid, 0);
+    vm->running++;
     return 0;
+}
+
+static bool ends_within(int pidfd, int milliseconds)
+{
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    int ready;
+
+    do
+        ready = poll(&end, 1, milliseconds);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
+/* What a killed supervisor left is removed, by a process of its own: whatever holds that up, the
+ * next command goes on with it. */
+static void sweep(void)
+{
+    CLEANUP_FD int pidfd = -1;
+    pid_t pid = fork_quietly();
+
+    if (pid == 0) {
+        romsim_state_sweep();
+        _exit(0);
+    }
+    pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    if (pidfd >= 0 && ends_within(pidfd, SWEEP_PATIENCE_MS))
+        waitpid(pid, NULL, 0);
+}
+
+/* A supervisor that has said its last word, or is given up. */
+static void end_supervisor(struct romsim_vm *vm, size_t index)
+{
+    struct instance *instance = &vm->instances[index];
+
+    epoll_ctl(vm->epoll, EPOLL_CTL_DEL, instance->channel, NULL);
+    close(instance->channel);
+    instance->channel = -1;
+    vm->running--;
+    /* Our own child, not reaped yet: the pid is still its. */
+    kill(instance->pid, SIGKILL);
+    if (instance->pidfd < 0 || ends_within(instance->pidfd, REAP_PATIENCE_MS))
+        waitpid(instance->pid, NULL, instance->pidfd < 0 ? WNOHANG : 0);
+    cleanup_close_fd(&instance->pidfd);
+    instance->pidfd = -1;
 }
 
 /* ---- following ------------------------------------------------------------------------------ */
 
-static void send_wish(struct client *client, char wish)
+static void note_status(struct romsim_vm *vm, int status)
 {
-    for (size_t i = 0; i < client->count; i++)
-        if (client->instances[i].channel >= 0)
-            send(client->instances[i].channel, &wish, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (vm->status == 0)
+        vm->status = status;
 }
 
-static void note_status(struct client *client, int status)
+static void on_event(struct romsim_vm *vm, size_t index, const struct romsim_vm_event *event)
 {
-    if (client->status == 0)
-        client->status = status;
+    bool is_last = event->kind == ROMSIM_VM_EXIT || event->kind == ROMSIM_VM_FAILED;
+
+    if (is_last)
+        note_status(vm, event->kind == ROMSIM_VM_EXIT ? event->status : STATUS_ROMSIM_FAILED);
+    vm->instances[index].ended |= is_last;
+    tell(vm, index, event);
 }
 
-static void on_event(struct client *client, size_t index, const struct romsim_vm_event *event)
+static void on_channel(struct romsim_vm *vm, size_t index)
 {
-    if (event->kind == ROMSIM_VM_EXIT)
-        note_status(client, event->status);
-    else if (event->kind == ROMSIM_VM_FAILED)
-        note_status(client, STATUS_ROMSIM_FAILED);
-    client->instances[index].ended |=
-        event->kind == ROMSIM_VM_EXIT || event->kind == ROMSIM_VM_FAILED;
-    tell(client, index, event);
-}
-
-static void on_channel(struct client *client, size_t index)
-{
-    struct instance *instance = &client->instances[index];
+    static const char killed[] = "the instance's supervisor was killed";
+    struct instance *instance = &vm->instances[index];
     char text[CHANNEL_TEXT_MAX + 1];
     struct romsim_vm_event event;
     int status = channel_receive(instance->channel, text, &event);
 
     if (status > 0)
-        on_event(client, index, &event);
+        on_event(vm, index, &event);
     if (status != 0)
         return;
+    end_supervisor(vm, index);
     if (!instance->ended) {
-        note_status(client, STATUS_ROMSIM_FAILED);
-        tell_text(client, index, ROMSIM_VM_FAILED, "the instance's supervisor was killed");
-    }
-    cleanup_close_fd(&instance->channel);
-    instance->channel = -1;
-    waitpid(instance->pid, NULL, 0);
-    if (!instance->ended)
-        romsim_state_sweep();
-}
-
-static void on_signal(struct client *client)
-{
-    struct signalfd_siginfo info;
-
-    if (read(client->signals, &info, sizeof(info)) == sizeof(info))
-        send_wish(client, client->interrupts++ == 0 ? CHANNEL_STOP : CHANNEL_KILL);
-}
-
-static size_t running(const struct client *client)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < client->count; i++)
-        count += client->instances[i].channel >= 0;
-    return count;
-}
-
-static void follow(struct client *client)
-{
-    CLEANUP_FREE struct pollfd *polls = calloc(client->count + 1, sizeof(*polls));
-
-    while (polls && running(client) > 0) {
-        for (size_t i = 0; i < client->count; i++)
-            polls[i] = (struct pollfd){client->instances[i].channel, POLLIN, 0};
-        polls[client->count] = (struct pollfd){client->signals, POLLIN, 0};
-        if (poll(polls, client->count + 1, -1) < 0)
-            continue;
-        if (polls[client->count].revents)
-            on_signal(client);
-        for (size_t i = 0; i < client->count; i++)
-            if (polls[i].revents)
-                on_channel(client, i);
+        event = (struct romsim_vm_event){
+            .kind = ROMSIM_VM_FAILED, .text = killed, .size = strlen(killed)};
+        on_event(vm, index, &event);
+        sweep();
     }
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
-
-static int start_all(struct client *client, const struct romsim_layout *const *layouts,
-                     const struct romsim_vm_options *options)
+/* Somebody stopped the supervisors, or they hang. */
+static void on_timer(struct romsim_vm *vm)
 {
+    const struct romsim_vm_event event = {
+        .kind = ROMSIM_VM_EXIT, .text = "", .status = STATUS_KILLED};
+    bool is_left = false;
+
+    for (size_t i = 0; i < vm->count; i++)
+        if (vm->instances[i].channel >= 0)
+            kill(vm->instances[i].pid, SIGKILL);
+    for (size_t i = 0; i < vm->count; i++)
+        if (vm->instances[i].channel >= 0) {
+            end_supervisor(vm, i);
+            if (vm->instances[i].ended)
+                continue;
+            on_event(vm, i, &event);
+            is_left = true;
+        }
+    if (is_left)
+        sweep();
+}
+
+int romsim_vm_fd(const struct romsim_vm *vm)
+{
+    return vm->epoll;
+}
+
+void romsim_vm_dispatch(struct romsim_vm *vm)
+{
+    struct epoll_event events[16];
+    int count = epoll_wait(vm->epoll, events, sizeof(events) / sizeof(events[0]), 0);
+
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u64 == vm->count)
+            on_timer(vm);
+        else if (vm->instances[events[i].data.u64].channel >= 0)
+            on_channel(vm, events[i].data.u64);
+    }
+}
+
+bool romsim_vm_is_running(const struct romsim_vm *vm)
+{
+    return vm->running > 0;
+}
+
+int romsim_vm_status(const struct romsim_vm *vm)
+{
+    return vm->status;
+}
+
+/* ---- wishes --------------------------------------------------------------------------------- */
+
+static void send_wish(struct romsim_vm *vm, char wish, int patience_ms)
+{
+    const struct itimerspec patience = {
+        .it_value = {patience_ms / 1000, patience_ms % 1000 * 1000000L}};
+
+    for (size_t i = 0; i < vm->count; i++)
+        if (vm->instances[i].channel >= 0) {
+            send(vm->instances[i].channel, &wish, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+            /* One that was stopped goes on, and obeys. */
+            kill(vm->instances[i].pid, SIGCONT);
+        }
+    timerfd_settime(vm->timer, 0, &patience, NULL);
+}
+
+void romsim_vm_stop(struct romsim_vm *vm)
+{
+    send_wish(vm, CHANNEL_STOP, STOP_PATIENCE_MS);
+}
+
+void romsim_vm_kill(struct romsim_vm *vm)
+{
+    send_wish(vm, CHANNEL_KILL, KILL_PATIENCE_MS);
+}
+
+/* ---- from beginning to end ------------------------------------------------------------------ */
+
+static struct romsim_vm *vm_new(const struct romsim_layout *const *layouts, size_t count)
+{
+    struct romsim_vm *vm = calloc(1, sizeof(*vm));
+
+    if (!vm)
+        return NULL;
+    vm->layouts = layouts;
+    vm->epoll = epoll_create1(EPOLL_CLOEXEC);
+    vm->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    vm->instances = calloc(count ? count : 1, sizeof(*vm->instances));
+    if (vm->instances)
+        vm->count = count;
+    for (size_t i = 0; i < vm->count; i++)
+        vm->instances[i].channel = vm->instances[i].pidfd = -1;
+    return vm;
+}
+
+struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts, size_t count,
+                                const struct romsim_vm_options *options,
+                                romsim_vm_observer *observer, void *context)
+{
+    struct romsim_vm *vm = vm_new(layouts, count);
     struct romsim_error err = {0};
     size_t index = 0;
+    int status = -1;
 
-    client->layouts = layouts;
-    if (choose(client, options, &err) < 0 || claim_ports(client, &index, &err) < 0) {
-        tell_error(client, index, &err);
-        return -1;
-    }
-    if (options->no_fuse)
-        tell_text(client, 0, ROMSIM_VM_NOTE,
-                  "the VM reads the built ROM files directly (--no-fuse)");
-    for (size_t i = 0; i < client->count; i++)
-        if (choose_image_kernel(client, layouts[i], options->use_image_kernel,
-                                &client->instances[i], &err) < 0 ||
-            start(client, i, &err) < 0) {
-            tell_error(client, i, &err);
-            send_wish(client, CHANNEL_KILL);
-            return -1;
+    if (!vm)
+        return NULL;
+    vm->observer = observer;
+    vm->context = context;
+    if (!vm->instances)
+        romsim_error_nomem(&err);
+    else if (vm->epoll < 0 || vm->timer < 0 || watch(vm, vm->timer, count) < 0)
+        romsim_error_system(&err, errno, "cannot watch instances");
+    else if (choose(vm, options, &err) == 0 && claim_ports(vm, &index, &err) == 0)
+        status = 0;
+    if (status == 0 && options->no_fuse)
+        tell_text(vm, 0, ROMSIM_VM_NOTE, "the VM reads the built ROM files directly (--no-fuse)");
+    for (size_t i = 0; status == 0 && i < count; i++)
+        if (choose_image_kernel(vm, layouts[i], options->use_image_kernel, &vm->instances[i],
+                                &err) < 0) {
+            index = i;
+            status = -1;
         }
-    return 0;
+    if (status == 0)
+        return vm;
+    tell_error(vm, index, &err);
+    romsim_vm_free(vm);
+    return NULL;
 }
 
-static void release(struct client *client)
+void romsim_vm_start(struct romsim_vm *vm)
 {
-    for (size_t i = 0; i < client->count; i++) {
-        free(client->instances[i].kernel);
-        release_ports(client, i);
+    for (size_t i = 0; i < vm->count; i++) {
+        struct romsim_error err = {0};
+
+        if (start(vm, i, &err) < 0) {
+            note_status(vm, STATUS_ROMSIM_FAILED);
+            tell_error(vm, i, &err);
+            romsim_vm_kill(vm);
+            return;
+        }
     }
-    free(client->instances);
-    free(client->kernel);
-    romsim_bundle_release(&client->bundle);
-    cleanup_close_fd(&client->signals);
 }
 
-int romsim_vm_run(const struct romsim_layout *const *layouts, size_t count,
-                  const struct romsim_vm_options *options, romsim_vm_observer *observer,
-                  void *context)
+void romsim_vm_free(struct romsim_vm *vm)
 {
-    struct client client = {.count = count, .observer = observer, .context = context};
-    sigset_t set, before;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, &before);
-    client.signals = signalfd(-1, &set, SFD_CLOEXEC);
-    client.instances = calloc(count ? count : 1, sizeof(*client.instances));
-    if (client.instances && client.signals >= 0) {
-        for (size_t i = 0; i < count; i++)
-            client.instances[i].channel = -1;
-        if (start_all(&client, layouts, options) < 0)
-            note_status(&client, STATUS_ROMSIM_FAILED);
-        follow(&client);
-    } else {
-        client.count = 0;
-        client.status = STATUS_ROMSIM_FAILED;
+    if (!vm)
+        return;
+    if (vm->running)
+        on_timer(vm);
+    for (size_t i = 0; i < vm->count; i++) {
+        free(vm->instances[i].kernel);
+        release_ports(vm, i);
     }
-    release(&client);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return client.status;
+    free(vm->instances);
+    free(vm->kernel);
+    romsim_bundle_release(&vm->bundle);
+    cleanup_close_fd(&vm->epoll);
+    cleanup_close_fd(&vm->timer);
+    free(vm);
 }

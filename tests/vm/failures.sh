@@ -27,7 +27,7 @@ printf '\143' | dd of=rom.erofs bs=1 seek=1036 conv=notrunc status=none # blkszb
 failing "so does a ROM with a damaged superblock" \
     "the boot stopped: cannot mount /dev/ukp_rom1 -> /app: Invalid argument" \
     --rom name=r,image=./rom.erofs,at=/app
-like "$out" "warning: ROM image './rom.erofs': the superblock's block size is 2^99" \
+like "$out" "ROM image './rom.erofs': the superblock's block size is 2^99" \
     "and a warning has named it before"
 failing "a place that is a file needs no boot" \
     "ukp_rom1 cannot be mounted at '/occupied/x': 'occupied' is there, and not a directory" \
