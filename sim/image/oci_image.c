@@ -123,8 +123,8 @@ int oci_image_read_config(struct oci_image *image, const json_t *config, struct 
 
 static const char *const layer_types[] = {
     OCI_MEDIA_TAR,
-    OCI_MEDIA_TAR "+gzip",
-    OCI_MEDIA_TAR "+zstd",
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",

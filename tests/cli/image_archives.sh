@@ -9,7 +9,7 @@
 export PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1
 instance() { printf 'name: x\nimage: "%s"\n' "$1" >x.yaml; }
 rom() { printf 'name: x\nimage: ./root\nargs: [/bin/sh]\nroms: [{name: r, image: "%s"}]\n' "$1" >x.yaml; }
-plan() { romsim plan --json x.yaml 2>&1 | jq -r "$1" 2>&1; }
+plan() { romsim plan --json x.yaml 2>/dev/null | jq -r "$1"; }
 root_of() { instance "$1"; [ -z "${2-}" ] || echo "args: [/bin/sh]" >>x.yaml; plan .root.sha256; }
 
 python3 - <<'PY' || exit 1
@@ -18,6 +18,7 @@ from oci import *
 l1, l2 = tar(("bin/sh", b"#!"), ("etc/x", b"1")), tar(("etc/x", b"2"))
 os.makedirs("root/bin")
 open("root/bin/sh", "w").write("#!")
+os.chmod("root/bin/sh", 0o755)
 
 def docker25(*images):
     """Since its version 25 `docker save` writes a layout, with the old manifest.json beside it."""

@@ -9,7 +9,7 @@
 export PYTHONPATH=$ROOT/tests PYTHONDONTWRITEBYTECODE=1
 own=$XDG_DATA_HOME/romsim/oci
 instance() { printf 'name: x\nimage: "%s"\nargs: [/bin/sh]\n' "$1" >x.yaml; }
-chosen() { instance "$1"; romsim plan --json x.yaml 2>&1 | jq -r .env.FROM 2>&1; }
+chosen() { instance "$1"; romsim plan --json x.yaml 2>/dev/null | jq -r .env.FROM; }
 names() { romsim image ls --json | jq -r '.[] | .name + " " + .store' | sed "s|$T/||" | sort | tr '\n' ','; }
 all_files() { (cd "$1" && find . -printf '%P %s %T@ %m\n' | sort); }
 

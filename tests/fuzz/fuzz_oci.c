@@ -115,6 +115,21 @@ static void use_image(struct oci_source *source, const struct oci_image *image)
     romsim_tree_free(oci_tree(source, image, NULL));
 }
 
+/* As the path of an archive is opened, which is told by its content, and its names are read. */
+static void open_path(struct romsim_blob *blob, bool docker)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+    struct romsim_strings names = {0};
+    struct romsim_error err = {0};
+    int found = oci_open_blob(blob, NULL, "fuzz", &source, &image, &err);
+
+    FUZZ_CHECK(found >= 0 || err.message[0], "refused without a reason");
+    if (found > 0)
+        (docker ? docker_archive_names : oci_names)(source, &names, NULL);
+    romsim_strings_clear(&names);
+}
+
 static void load(struct romsim_blob *blob, bool docker)
 {
     struct romsim_error err = {0};
@@ -153,8 +168,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expand(&raw[i], parts, i, count);
     }
     blob = make_archive(parts, count, docker);
-    if (blob)
+    if (blob) {
         load(blob, docker);
+        open_path(blob, docker);
+    }
     romsim_blob_unref(blob);
     for (size_t i = 0; i < count; i++)
         romsim_buffer_reset(&parts[i].bytes);
