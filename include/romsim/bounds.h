@@ -24,6 +24,8 @@ enum romsim_bound {
     ROMSIM_BOUND_KERNEL_BYTES,  /* a kernel's file */
     ROMSIM_BOUND_UNPACK_BYTES,  /* what a compressed stream becomes, beyond 64 times its size */
     ROMSIM_BOUND_UNPACK_MEMORY, /* what a stream's window may take, beyond 4 times its size */
+    ROMSIM_BOUND_WALK_BYTES,    /* names, paths, xattrs of an EROFS image, beyond 16 times it */
+    ROMSIM_BOUND_JSON_FILE,     /* a file that is shown as JSON */
     ROMSIM_BOUND_COUNT
 };
 

@@ -231,9 +231,60 @@ int romsim_erofs_peek(struct romsim_blob *image, struct romsim_erofs_super *ret,
  * features), or the bytes are not all there. */
 bool romsim_erofs_checksum(struct romsim_blob *image, uint32_t *ret);
 
-/* A reader of data that a walk over a whole image needs: every file, depth first, once a name.
- * `path` starts with '/'.  A visit that returns other than 0 ends the walk with that value.
- * Directory loops and depth over 1,024 give EUCLEAN; no recursion. */
+/* ---- walks -------------------------------------------------------------------------------- */
+
+/*
+ * What is looked at in a walk: names, paths and xattrs can be shared, so that an image of a
+ * megabyte has gigabytes of them.  All of a command's walks and xattrs are paid from one budget of
+ * ROMSIM_BOUND_WALK_BYTES and 16 times the image's size.
+ */
+struct romsim_erofs_budget {
+    uint64_t left;
+};
+void romsim_erofs_budget_init(struct romsim_erofs_budget *budget, const struct romsim_erofs *erofs);
+
+/* Takes `bytes`.  Returns 0, or -1 with EFBIG; then nothing is left. */
+int romsim_erofs_budget_pay(struct romsim_erofs_budget *budget, uint64_t bytes,
+                            struct romsim_error *err);
+
+/* What a walker finds. */
+struct romsim_erofs_step {
+    const char *path; /* starts with '/'; valid until the next step, as is `name` in it */
+    const char *name;
+    unsigned depth; /* of the start 0 */
+    struct romsim_erofs_inode inode;
+    bool is_name; /* false: `path` is a directory, and something in it is damaged */
+};
+
+/*
+ * Visits every file from `start` on, whose path is `path` ("" for the root: its step has "/"),
+ * depth first, once a name, in the order of the image; no recursion.
+ *
+ * romsim_erofs_walker_next() returns 1 for a file, 0 at the end, -1 if the walk cannot go on
+ * (ENOMEM, EFBIG), and ROMSIM_EROFS_DAMAGED with *err for what is damaged: a name without an inode
+ * (is_name), a dirent, a block of a directory, or a directory that is not entered because it has a
+ * second name (a loop), lies deeper than 1,024 or claims more than the image can hold.  The next
+ * call goes on behind it.  `budget` and `start` have to stay where they are.
+ */
+enum { ROMSIM_EROFS_DAMAGED = 2 };
+struct romsim_erofs_walker;
+struct romsim_erofs_walker *romsim_erofs_walker_new(struct romsim_erofs *erofs,
+                                                    const struct romsim_erofs_inode *start,
+                                                    const char *path,
+                                                    struct romsim_erofs_budget *budget,
+                                                    struct romsim_error *err);
+void romsim_erofs_walker_free(struct romsim_erofs_walker *walker);
+int romsim_erofs_walker_next(struct romsim_erofs_walker *walker, struct romsim_erofs_step *ret,
+                             struct romsim_error *err);
+
+/* Keeps the walker out of the directory that the last step found. */
+void romsim_erofs_walker_skip(struct romsim_erofs_walker *walker);
+
+/* Is there no other name behind the last step's in its directory? */
+bool romsim_erofs_walker_is_last(struct romsim_erofs_walker *walker);
+
+/* A walk that ends with the first damage, on a budget of its own.  A visit that returns other than
+ * 0 ends the walk with that value. */
 typedef int romsim_erofs_visit(void *context, const char *path,
                                const struct romsim_erofs_inode *inode);
 int romsim_erofs_walk(struct romsim_erofs *erofs, romsim_erofs_visit *visit, void *context,

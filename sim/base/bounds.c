@@ -26,6 +26,10 @@ static const struct bound table[ROMSIM_BOUND_COUNT] = {
                                    "bytes that a compressed file becomes"},
     [ROMSIM_BOUND_UNPACK_MEMORY] = {"unpack-memory", UINT64_C(68) << 20,
                                     "bytes of memory that a compressed file's window takes"},
+    [ROMSIM_BOUND_WALK_BYTES] = {"walk-bytes", UINT64_C(32) << 20,
+                                 "bytes of names, paths and xattrs of an EROFS image"},
+    [ROMSIM_BOUND_JSON_FILE] = {"json-file", UINT64_C(8) << 20,
+                                "bytes of a file that 'rom cat --json' shows"},
 };
 
 /* What was set instead, and whether it was. */

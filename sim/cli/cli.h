@@ -150,6 +150,17 @@ void cli_table_row(struct cli_table *table, const char *const *cells); /* as man
 void cli_table_print(struct cli_table *table);                         /* to stdout */
 void cli_table_free(struct cli_table *table);
 
+/* The same for more rows than are to be in memory: every row is measured, then every row printed.
+ */
+enum { CLI_COLUMNS_MAX = 8 };
+struct cli_columns {
+    const char *const *headings; /* as of a table */
+    size_t widths[CLI_COLUMNS_MAX];
+};
+void cli_columns_measure(struct cli_columns *columns, const char *const *cells);
+void cli_columns_headings(struct cli_columns *columns); /* measures and prints them */
+void cli_columns_print(const struct cli_columns *columns, const char *const *cells);
+
 DEFINE_CLEANUP(struct cli_table, cli_table_free)
 #define CLEANUP_TABLE CLEANUP(cleanup_cli_table_free)
 

@@ -10,30 +10,53 @@
 #include <stdio.h>
 #include <string.h>
 
+/* jansson gives a value in pieces of a few bytes: they are put together before stdout has them. */
 struct dump {
     bool nested; /* in a list: two columns to the right */
+    size_t size;
+    char bytes[8192];
 };
+
+static int flush_bytes(struct dump *dump)
+{
+    size_t size = dump->size;
+
+    dump->size = 0;
+    return fwrite(dump->bytes, 1, size, stdout) == size ? 0 : -1;
+}
+
+static int put_bytes(struct dump *dump, const char *bytes, size_t size)
+{
+    if (size > sizeof(dump->bytes) - dump->size && flush_bytes(dump) < 0)
+        return -1;
+    if (size > sizeof(dump->bytes))
+        return fwrite(bytes, 1, size, stdout) == size ? 0 : -1;
+    memcpy(dump->bytes + dump->size, bytes, size);
+    dump->size += size;
+    return 0;
+}
 
 /* jansson leaves DEL as it is.  Neither newlines nor DEL can be part of anything but the layout and
  * a string's text. */
 static int write_piece(const char *bytes, size_t size, void *context)
 {
-    const struct dump *dump = context;
+    struct dump *dump = context;
 
     while (size) {
         size_t plain = 0;
 
         while (plain < size && bytes[plain] != '\n' && bytes[plain] != '\177')
             plain++;
-        if (fwrite(bytes, 1, plain, stdout) != plain)
+        if (put_bytes(dump, bytes, plain) < 0)
             return -1;
-        if (plain < size && fputs(bytes[plain] == '\n' ? "\n" : "\\u007f", stdout) < 0)
+        if (plain == size)
+            return 0;
+        if (bytes[plain] == '\177' && put_bytes(dump, "\\u007f", 6) < 0)
             return -1;
-        if (plain < size && bytes[plain] == '\n' && dump->nested && fputs("  ", stdout) < 0)
+        if (bytes[plain] == '\n' && put_bytes(dump, "\n  ", dump->nested ? 3 : 1) < 0)
             return -1;
-        plain += plain < size;
-        bytes += plain;
-        size -= plain;
+        bytes += plain + 1;
+        size -= plain + 1;
     }
     return 0;
 }
@@ -41,7 +64,7 @@ static int write_piece(const char *bytes, size_t size, void *context)
 /* Takes the reference. */
 static int print(json_t *value, bool nested)
 {
-    struct dump dump = {.nested = nested};
+    struct dump dump;
     int dumped;
 
     if (!value) {
@@ -50,9 +73,11 @@ static int print(json_t *value, bool nested)
         romsim_error_nomem(&error);
         return cli_report(&error);
     }
+    dump.nested = nested;
+    dump.size = 0;
     dumped = json_dump_callback(value, write_piece, &dump, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(value);
-    return dumped < 0 ? CLI_FAILED : CLI_OK;
+    return dumped == 0 && flush_bytes(&dump) == 0 ? CLI_OK : CLI_FAILED;
 }
 
 int cli_print_json(json_t *value)

@@ -36,6 +36,54 @@ int rom_lookup(struct romsim_erofs *erofs, const char *path, enum rom_last_link 
 /* Reports an error of the image `file`.  Returns CLI_FAILED. */
 int rom_report(const char *file, struct romsim_error *error);
 
+/* ---- walks -------------------------------------------------------------------------------- */
+
+/* An image that is looked at, and what of it was damaged. */
+struct rom_image {
+    struct romsim_erofs *erofs;
+    const char *file;                   /* its name */
+    struct romsim_erofs_budget *budget; /* own_budget, or one that images share */
+    struct romsim_erofs_budget own_budget;
+    size_t damage; /* the first DAMAGE_MAX (rom_walk.c) are reported */
+};
+
+/* `image` has to stay where it is. */
+void rom_image_init(struct rom_image *image, struct romsim_erofs *erofs, const char *file);
+
+/* Reports what is damaged at `path`.  The first ones only, the rest is counted. */
+void rom_image_damaged(struct rom_image *image, const char *path, struct romsim_error *error);
+
+/* Says how much damage was not reported.  Returns CLI_FAILED if there was any. */
+int rom_image_end(const struct rom_image *image);
+
+/* Is this an error of one place, so that others may be sound? */
+bool rom_is_damage(const struct romsim_error *error);
+
+/* More than any walk is deep. */
+enum { ROM_DEPTH_MAX = 1100 };
+
+/* The names from one on, in the order of the image. */
+struct rom_walk {
+    struct rom_image *image;
+    char *base; /* the path of the first one, "" for the root; owned */
+    struct romsim_erofs_inode start;
+    struct romsim_erofs_walker *walker;
+};
+
+/* Starts at `path` (rom_lookup(), the last link not followed).  0, or -1 with *error.  Release it
+ * in both cases. */
+int rom_walk_open(struct rom_image *image, const char *path, struct rom_walk *ret,
+                  struct romsim_error *error);
+void rom_walk_close(struct rom_walk *walk);
+#define CLEANUP_WALK CLEANUP(rom_walk_close)
+
+/*
+ * The next name: 1; 0 at the end; -1 with *error.  Damage on the way is reported, and passed over;
+ * of a name whose inode cannot be read *ret_damaged is set, and there is no inode.
+ */
+int rom_walk_next(struct rom_walk *walk, struct romsim_erofs_step *ret, bool *ret_damaged,
+                  struct romsim_error *error);
+
 /* ---- listings ----------------------------------------------------------------------------- */
 
 /* A name of an image.  The first entry of a listing is what was asked for, parents come before
@@ -50,23 +98,17 @@ struct rom_entry {
 DEFINE_VECTOR(rom_entries, struct rom_entry);
 
 struct rom_listing {
-    struct romsim_erofs *erofs;
-    char *base; /* the path of the first entry, "/" for the root; owned */
+    struct rom_image *image;
+    char *base; /* the path of the first entry, "" for the root; owned */
     struct rom_entries entries;
     struct romsim_buffer names;
 };
 
-/* Lists what is at `path` (rom_lookup(), the last link not followed) and, if it is a directory,
- * below (only its own entries unless `recursive`).  0, or -1 with *error; then what was found
- * before is listed all the same.  Release it in both cases. */
-int rom_listing_try(struct romsim_erofs *erofs, const char *path, bool recursive,
-                    struct rom_listing *ret, struct romsim_error *error);
-
-/* The same with a report: CLI_OK or CLI_FAILED. */
-int rom_listing_load(struct romsim_erofs *erofs, const char *file, const char *path, bool recursive,
-                     struct rom_listing *ret);
+/* Lists what is at `path` and, if it is a directory, below, but for what is damaged, which is
+ * reported.  0, or -1 with *error.  Release it in both cases. */
+int rom_listing_load(struct rom_image *image, const char *path, struct rom_listing *ret,
+                     struct romsim_error *error);
 void rom_listing_release(struct rom_listing *listing);
-#define CLEANUP_LISTING CLEANUP(rom_listing_release)
 
 const char *rom_name(const struct rom_listing *listing, size_t index);
 
@@ -77,9 +119,6 @@ char *rom_path(const struct rom_listing *listing, size_t index, bool relative);
 /* The inode of an entry; 0, or -1 with *error. */
 int rom_inode(const struct rom_listing *listing, size_t index, struct romsim_erofs_inode *ret,
               struct romsim_error *error);
-
-/* More than any listing has. */
-enum { ROM_DEPTH_MAX = 1100 };
 
 /* ---- texts -------------------------------------------------------------------------------- */
 
@@ -121,8 +160,16 @@ json_t *rom_json_path(const char *key, const char *path);
 /* The same with the member "error": in a list, in place of what could not be told. */
 json_t *rom_json_failed(const char *key, const char *path, const struct romsim_error *error);
 
-/* All that an inode says, as JSON; `target` and xattrs only where there are some. */
-json_t *rom_json_inode(struct romsim_erofs *erofs, const char *path,
-                       const struct romsim_erofs_inode *inode);
+/*
+ * All that an inode says, as JSON; `target` and xattrs only where there are some.  Damaged xattrs
+ * are counted as damage of the image, and in the object xattrs_error says why they are not all
+ * there.  NULL with *error: no memory, or xattrs over the budget.
+ */
+json_t *rom_json_inode(struct rom_image *image, const char *path,
+                       const struct romsim_erofs_inode *inode, struct romsim_error *error);
+
+/* An object with the xattrs of an inode, as rom_json_inode() has them. */
+json_t *rom_json_xattrs(struct rom_image *image, const struct romsim_erofs_inode *inode,
+                        struct romsim_error *ret_damage, struct romsim_error *error);
 
 #endif

@@ -2,6 +2,7 @@
 /* rom_cat.c: `romsim rom cat` and `romsim rom stat`: one file of an image. */
 #include "sim/cli/rom.h"
 
+#include <romsim/bounds.h>
 #include <romsim/erofs_check.h>
 #include <romsim/text.h>
 
@@ -14,8 +15,7 @@ enum { PIECE = 1 << 20 };
 
 /* What a command does with its paths, one after the other: 0, or -1 with *error. */
 struct looking {
-    struct romsim_erofs *erofs;
-    const char *file;
+    struct rom_image image;
     bool as_json;
     struct cli_list list;
     bool output_failed; /* nothing more can be written */
@@ -25,43 +25,35 @@ struct looking {
 typedef int look_at(struct looking *looking, const char *path,
                     const struct romsim_erofs_inode *inode, struct romsim_error *error);
 
+/* Looks at a file.  CLI_OK, or CLI_FAILED after a report. */
+static int look_at_file(struct looking *looking, const char *path,
+                        const struct romsim_erofs_inode *inode, look_at *look)
+{
+    struct romsim_error error = {0};
+
+    if (look(looking, path, inode, &error) == 0)
+        return CLI_OK;
+    if (!looking->output_failed)
+        romsim_error_context(&error, "%s", QUOTE(path));
+    if (looking->as_json)
+        cli_list_add(&looking->list, rom_json_failed("path", path, &error));
+    return rom_report(looking->image.file, &error);
+}
+
 static int look_at_path(struct looking *looking, const char *path, enum rom_last_link last,
                         look_at *look)
 {
     struct romsim_erofs_inode inode;
     struct romsim_error error = {0};
 
-    if (rom_lookup(looking->erofs, path, last, &inode, &error) == 0) {
-        if (look(looking, path, &inode, &error) == 0)
-            return CLI_OK;
-        if (!looking->output_failed)
-            romsim_error_context(&error, "%s", QUOTE(path));
-    }
+    if (rom_lookup(looking->image.erofs, path, last, &inode, &error) == 0)
+        return look_at_file(looking, path, &inode, look);
     if (looking->as_json)
         cli_list_add(&looking->list, rom_json_failed("path", path, &error));
-    return rom_report(looking->file, &error);
+    return rom_report(looking->image.file, &error);
 }
 
 /* ---- by nid ----------------------------------------------------------------------------- */
-
-/* A walk that looks at every name of one inode. */
-struct nid_search {
-    struct looking *looking;
-    look_at *look;
-    uint64_t nid;
-    size_t found;
-};
-
-static int look_at_nid(void *context, const char *path, const struct romsim_erofs_inode *inode)
-{
-    struct nid_search *search = context;
-
-    if (inode->nid == search->nid) {
-        search->found++;
-        search->look(search->looking, path, inode, NULL);
-    }
-    return search->looking->output_failed;
-}
 
 static const char *name_of_special(const struct romsim_erofs *erofs, uint64_t nid)
 {
@@ -75,36 +67,65 @@ static const char *name_of_special(const struct romsim_erofs *erofs, uint64_t ni
     return "";
 }
 
-/* Kernel messages have nids where people want paths.  A damaged image is searched as far as that
- * goes. */
+/* Looks at every name of one inode, also of one that cannot be read.  *ret_found says whether there
+ * is one.  0, or -1 with *error. */
+static int search_nid(struct looking *looking, uint64_t nid, look_at *look, bool *ret_found,
+                      struct romsim_error *error)
+{
+    struct rom_image *image = &looking->image;
+    CLEANUP_WALK struct rom_walk walk = {0};
+    struct romsim_erofs_step step;
+    int found;
+
+    *ret_found = false;
+    if (rom_walk_open(image, NULL, &walk, error) < 0)
+        return -1;
+    while ((found = romsim_erofs_walker_next(walk.walker, &step, error)) > 0) {
+        bool is_wanted = step.is_name && step.inode.nid == nid;
+
+        *ret_found |= is_wanted;
+        if (found == ROMSIM_EROFS_DAMAGED) {
+            if (looking->as_json)
+                cli_list_add(&looking->list, rom_json_failed("path", step.path, error));
+            rom_image_damaged(image, step.path, error);
+        } else if (is_wanted && look(looking, step.path, &step.inode, error) < 0) {
+            return -1;
+        }
+    }
+    return found;
+}
+
+/* Kernel messages have nids where people want paths. */
 static int look_at_nids(struct looking *looking, uint64_t nid, look_at *look)
 {
-    struct nid_search search = {.looking = looking, .look = look, .nid = nid};
     struct romsim_error error = {0};
+    bool is_found;
+    int result = search_nid(looking, nid, look, &is_found, &error);
 
-    if (romsim_erofs_walk(looking->erofs, look_at_nid, &search, &error) == 0 && !search.found) {
+    if (result == 0 && is_found)
+        return CLI_OK;
+    if (result == 0)
         romsim_error_set(&error, ENOENT, "no name leads to nid %llu%s", (unsigned long long)nid,
-                         name_of_special(looking->erofs, nid));
-        if (looking->as_json)
-            cli_list_add(&looking->list, rom_json_failed("path", "", &error));
-    }
-    return error.errnum ? rom_report(looking->file, &error) : CLI_OK;
+                         name_of_special(looking->image.erofs, nid));
+    if (looking->as_json)
+        cli_list_add(&looking->list, rom_json_failed("path", "", &error));
+    return rom_report(looking->image.file, &error);
 }
 
 /* Looks at each of the paths FILE PATH...; what is missing does not keep it from the others. */
 static int look_at_paths(const struct cli_args *args, enum rom_last_link last, look_at *look)
 {
-    struct looking looking = {.file = args->operands[0], .as_json = cli_has(args, "json")};
+    struct looking looking = {.as_json = cli_has(args, "json")};
     CLEANUP_EROFS struct romsim_erofs *erofs = NULL;
     int status = CLI_OK;
     uint64_t nid;
 
     if (cli_number(args, "nid", 0, UINT64_MAX - 1, UINT64_MAX, &nid) < 0)
         return CLI_USAGE;
-    erofs = rom_open(looking.file);
+    erofs = rom_open(args->operands[0]);
     if (!erofs)
         return CLI_FAILED;
-    looking.erofs = erofs;
+    rom_image_init(&looking.image, erofs, args->operands[0]);
     if (looking.as_json)
         cli_list_begin(&looking.list);
     for (size_t i = 1; i < args->operand_count && !looking.output_failed; i++)
@@ -113,8 +134,8 @@ static int look_at_paths(const struct cli_args *args, enum rom_last_link last, l
     if (nid != UINT64_MAX && look_at_nids(&looking, nid, look) != CLI_OK)
         status = CLI_FAILED;
     if (looking.as_json && cli_list_end(&looking.list) != CLI_OK)
-        return CLI_FAILED;
-    return status;
+        status = CLI_FAILED;
+    return rom_image_end(&looking.image) == CLI_OK ? status : CLI_FAILED;
 }
 
 /* ---- cat ---------------------------------------------------------------------------------- */
@@ -149,7 +170,7 @@ static int cat_file(struct looking *looking, const struct romsim_erofs_inode *in
     if (!buffer)
         return romsim_error_nomem(error);
     for (uint64_t offset = 0; offset < inode->size; offset += got) {
-        if (romsim_erofs_read(looking->erofs, inode, offset, buffer, PIECE, &got, error) < 0)
+        if (romsim_erofs_read(looking->image.erofs, inode, offset, buffer, PIECE, &got, error) < 0)
             return -1;
         if (write_all(buffer, got, error) < 0) {
             looking->output_failed = true;
@@ -160,8 +181,6 @@ static int cat_file(struct looking *looking, const struct romsim_erofs_inode *in
 }
 
 /* ---- cat --json: as the files of an inline ROM are written ---------------------------------- */
-
-enum { JSON_FILE_MAX = 64 << 20 };
 
 static json_t *json_content(const char *path, const uint8_t *bytes, size_t size)
 {
@@ -188,13 +207,13 @@ static int json_file(struct looking *looking, const char *path,
     CLEANUP_FREE uint8_t *bytes = NULL;
     size_t got;
 
-    if (inode->size > JSON_FILE_MAX)
-        return romsim_error_set(error, EFBIG, "its %s are too much for JSON",
-                                SIZE_TEXT(inode->size));
+    if (inode->size > romsim_bound(ROMSIM_BOUND_JSON_FILE))
+        return romsim_bound_refuse(error, ROMSIM_BOUND_JSON_FILE, "its %s are too much for JSON",
+                                   SIZE_TEXT(inode->size));
     bytes = malloc(inode->size + 1);
     if (!bytes)
         return romsim_error_nomem(error);
-    if (romsim_erofs_read(looking->erofs, inode, 0, bytes, inode->size, &got, error) < 0)
+    if (romsim_erofs_read(looking->image.erofs, inode, 0, bytes, inode->size, &got, error) < 0)
         return -1;
     cli_list_add(&looking->list, json_content(path, bytes, got));
     return 0;
@@ -229,21 +248,31 @@ const struct cli_command cli_rom_cat = {
 
 /* ---- stat --------------------------------------------------------------------------------- */
 
-static void print_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode)
+static int print_xattrs(struct rom_image *image, const char *path,
+                        const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     struct romsim_xattr xattr;
-    struct romsim_error error = {0};
+    struct romsim_error damage = {0};
     uint64_t cursor = 0;
     int found;
 
-    while ((found = romsim_erofs_xattr(erofs, inode, &cursor, &xattr, &error)) > 0) {
+    while ((found = romsim_erofs_xattr(image->erofs, inode, &cursor, &xattr, &damage)) > 0) {
+        uint64_t size = strlen(xattr.name) + xattr.value_size;
+
+        if (romsim_erofs_budget_pay(image->budget, size, error) < 0) {
+            romsim_xattr_release(&xattr);
+            return -1;
+        }
         printf("  xattr: %s = %s (%zu bytes)\n", QUOTE(xattr.name),
                romsim_text_quote(xattr.value, xattr.value_size, (char[256]){0}, 256),
                xattr.value_size);
         romsim_xattr_release(&xattr);
     }
-    if (found < 0)
-        printf("  xattr: damaged: %s\n", error.message);
+    if (found == 0)
+        return 0;
+    printf("  xattr: damaged: %s\n", damage.message);
+    rom_image_damaged(image, path, &damage);
+    return 0;
 }
 
 static void print_content(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode)
@@ -267,8 +296,8 @@ static void print_content(struct romsim_erofs *erofs, const struct romsim_erofs_
     free(target);
 }
 
-static void print_stat(struct romsim_erofs *erofs, const char *path,
-                       const struct romsim_erofs_inode *inode)
+static int print_stat(struct rom_image *image, const char *path,
+                      const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     char mode[ROM_MODE_SIZE], time[ROM_TIME_SIZE];
 
@@ -278,27 +307,29 @@ static void print_stat(struct romsim_erofs *erofs, const char *path,
     printf("  owner: %u:%u\n", inode->uid, inode->gid);
     printf("  links: %u\n", inode->links);
     printf("  mtime: %s UTC\n", rom_time_text(inode, true, time));
-    print_content(erofs, inode);
+    print_content(image->erofs, inode);
     printf("  inode: nid %llu, %s, at offset %llu%s\n",
            (unsigned long long)(inode->nid & INT64_MAX),
            inode->extended ? "extended (64 bytes)" : "compact (32 bytes)",
            (unsigned long long)inode->offset, inode->nid >> 63 ? " of the metabox" : "");
-    print_xattrs(erofs, inode);
+    return print_xattrs(image, path, inode, error);
 }
 
 static int show(struct looking *looking, const char *path, const struct romsim_erofs_inode *inode,
                 struct romsim_error *error)
 {
-    (void)error;
     if (looking->as_json) {
-        cli_list_add(&looking->list, rom_json_inode(looking->erofs, path, inode));
+        json_t *object = rom_json_inode(&looking->image, path, inode, error);
+
+        if (!object)
+            return -1;
+        cli_list_add(&looking->list, object);
         return 0;
     }
     if (looking->begun)
         putchar('\n');
     looking->begun = true;
-    print_stat(looking->erofs, path, inode);
-    return 0;
+    return print_stat(&looking->image, path, inode, error);
 }
 
 static int run_stat(const struct cli_args *args)

@@ -10,12 +10,13 @@
 #include <string.h>
 
 /* One damage can have a thousand findings: as lines the first ones are enough. */
-enum { LINES_MAX = 100 };
+enum { LINES_MAX = 100, PATHS_MAX = 4 << 20 };
 
 struct reporting {
     const char *file;
     json_t *findings; /* or NULL: print lines */
     unsigned lines;
+    size_t paths_left; /* bytes; a path may be long, and is escaped in JSON */
 };
 
 static const char *severity_name(enum romsim_erofs_severity severity)
@@ -54,10 +55,14 @@ static void report(void *context, const struct romsim_erofs_finding *finding)
 {
     struct reporting *reporting = context;
 
-    if (reporting->findings)
-        json_array_append_new(reporting->findings, json_finding(finding));
-    else if (reporting->lines++ < LINES_MAX)
+    size_t size = strlen(finding->path);
+
+    if (!reporting->findings && reporting->lines++ < LINES_MAX)
         report_line(reporting, finding);
+    if (!reporting->findings || size > reporting->paths_left)
+        return;
+    reporting->paths_left -= size;
+    json_array_append_new(reporting->findings, json_finding(finding));
 }
 
 static void print_summary(const char *file, const struct romsim_erofs_census *census)
@@ -106,7 +111,8 @@ static int not_checked(const char *file, struct romsim_error *error, struct cli_
 /* Checks one file; adds its result to `list`, or prints it. */
 static int check_file(const char *file, struct cli_list *list)
 {
-    struct reporting reporting = {.file = file, .findings = list ? json_array() : NULL};
+    struct reporting reporting = {
+        .file = file, .findings = list ? json_array() : NULL, .paths_left = PATHS_MAX};
     struct romsim_erofs_census census = {0};
     struct romsim_error error = {0};
     CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(rom_input(file), &error);

@@ -230,17 +230,55 @@ static void add_xattr(json_t *object, const struct romsim_xattr *xattr)
     json_object_set_new(object, key, value);
 }
 
-static json_t *json_xattrs(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode)
+/* What an xattr takes as JSON: bytes that are no text stand there escaped and in base64. */
+static uint64_t json_cost(const struct romsim_xattr *xattr)
+{
+    uint64_t size = strlen(xattr->name) + xattr->value_size;
+
+    return romsim_utf8_is_valid(xattr->value, xattr->value_size) ? size : 6 * size;
+}
+
+json_t *rom_json_xattrs(struct rom_image *image, const struct romsim_erofs_inode *inode,
+                        struct romsim_error *ret_damage, struct romsim_error *error)
 {
     json_t *object = json_object();
     struct romsim_xattr xattr;
     uint64_t cursor = 0;
+    int found = 1, paid = 0;
 
-    while (romsim_erofs_xattr(erofs, inode, &cursor, &xattr, NULL) > 0) {
-        add_xattr(object, &xattr);
+    if (!object)
+        romsim_error_nomem(error);
+    while (object && paid == 0 &&
+           (found = romsim_erofs_xattr(image->erofs, inode, &cursor, &xattr, ret_damage)) > 0) {
+        paid = romsim_erofs_budget_pay(image->budget, json_cost(&xattr), error);
+        if (paid == 0)
+            add_xattr(object, &xattr);
         romsim_xattr_release(&xattr);
     }
-    return object;
+    if (paid == 0 && found == 0)
+        return object;
+    if (paid == 0 && found < 0 && rom_is_damage(ret_damage))
+        return object;
+    if (found < 0 && object)
+        romsim_error_nomem(error);
+    json_decref(object);
+    return NULL;
+}
+
+static int add_xattrs(json_t *object, struct rom_image *image, const char *path,
+                      const struct romsim_erofs_inode *inode, struct romsim_error *error)
+{
+    struct romsim_error damage = {0};
+    json_t *xattrs = rom_json_xattrs(image, inode, &damage, error);
+
+    if (!xattrs)
+        return -1;
+    json_object_set_new(object, "xattrs", xattrs);
+    if (!damage.errnum)
+        return 0;
+    json_object_set_new(object, "xattrs_error", json_string(damage.message));
+    rom_image_damaged(image, path, &damage);
+    return 0;
 }
 
 static void add_type_fields(json_t *object, struct romsim_erofs *erofs,
@@ -266,28 +304,30 @@ static void add_type_fields(json_t *object, struct romsim_erofs *erofs,
     }
 }
 
-json_t *rom_json_inode(struct romsim_erofs *erofs, const char *path,
-                       const struct romsim_erofs_inode *inode)
+json_t *rom_json_inode(struct rom_image *image, const char *path,
+                       const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     char mode[8], time[ROM_TIME_SIZE];
-    json_t *object = rom_json_path("path", path), *fields;
+    size_t size = strlen(path);
+    json_t *object;
 
     snprintf(mode, sizeof(mode), "%04o", inode->mode & 07777);
-    fields =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:s, s:b}", "type",
-                  rom_type_name(inode->mode), "mode", mode, "uid", (json_int_t)inode->uid, "gid",
-                  (json_int_t)inode->gid, "links", (json_int_t)inode->links, "size",
-                  (json_int_t)inode->size, "mtime", rom_time_iso(inode, time), "nid",
-                  (json_int_t)rom_nid(inode->nid), "metabox", rom_in_metabox(inode->nid), "layout",
-                  romsim_erofs_layout_name(inode->layout), "extended", inode->extended);
-    if (!object || !fields || json_object_update(object, fields) < 0) {
+    object = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:s, s:b}", "path",
+                       rom_json_text(path, size), "type", rom_type_name(inode->mode), "mode", mode,
+                       "uid", (json_int_t)inode->uid, "gid", (json_int_t)inode->gid, "links",
+                       (json_int_t)inode->links, "size", (json_int_t)inode->size, "mtime",
+                       rom_time_iso(inode, time), "nid", (json_int_t)rom_nid(inode->nid), "metabox",
+                       rom_in_metabox(inode->nid), "layout",
+                       romsim_erofs_layout_name(inode->layout), "extended", inode->extended);
+    if (!object ||
+        (!romsim_utf8_is_valid(path, size) && set_base64(object, "path", path, size) < 0)) {
         json_decref(object);
-        json_decref(fields);
+        romsim_error_nomem(error);
         return NULL;
     }
-    json_decref(fields);
-    add_type_fields(object, erofs, inode);
-    if (inode->xattr_size)
-        json_object_set_new(object, "xattrs", json_xattrs(erofs, inode));
-    return object;
+    add_type_fields(object, image->erofs, inode);
+    if (!inode->xattr_size || add_xattrs(object, image, path, inode, error) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }

@@ -2,12 +2,17 @@
 /*
  * rom_diff.c: `romsim rom diff`: what differs between two images' trees.
  *
- * Both listings are sorted the same way (by name, directory by directory), so one pass over both
- * finds what is only in one of them.
+ * Both walks go the same way (by name, directory by directory), so one pass over both finds what is
+ * only in one of them, and what differs is said when it is met: nothing is collected.
+ *
+ * What is damaged cannot be compared.  Unless the comparison is to be kept going, the first damage
+ * ends it.  Else a name of one image whose directory is damaged in the other, at that place, is
+ * neither added nor removed but unknown.
  */
 #include "sim/cli/rom_diff.h"
 #include "sim/cli/rom_limit.h"
 
+#include <romsim/checked.h>
 #include <romsim/text.h>
 
 #include <stdio.h>
@@ -19,50 +24,68 @@ enum { TEXTS_MAX = 128 << 20 };
 
 struct diff {
     struct diff_side sides[2];
-    bool content;  /* show text differences */
-    bool no_limit; /* compare however much there is */
-    json_t *json;  /* or NULL */
-    size_t count;  /* of differences */
+    bool content;    /* show text differences */
+    bool no_limit;   /* compare however much there is */
+    bool keep_going; /* past what is damaged */
+    bool as_json;
+    struct cli_list list;
+    size_t count; /* of differences */
     struct diff_data data;
     uint64_t text_budget; /* of --content, bytes */
 };
 
-/* A file that is in both. */
+/* A file that is in both; the path is the walk's own. */
 struct pair {
-    char *path;
+    const char *path;
     struct romsim_erofs_inode inodes[2];
 };
 
 /* ---- saying it ---------------------------------------------------------------------------- */
 
 /* An entry for an inode that is only on one side: what it is stands at hand, all else below. */
-static json_t *json_one_sided(struct diff *diff, int side, size_t index, const char *path)
+static json_t *json_one_sided(const struct diff_side *side, const char *change, const char *key,
+                              struct romsim_error *error)
 {
-    struct rom_listing *listing = &diff->sides[side].listing;
-    struct romsim_erofs_inode inode;
-    json_t *entry = json_pack("{s:s, s:o}", "change", side ? "added" : "removed", "path",
-                              rom_json_text(path, strlen(path)));
+    const char *path = side->step.path;
+    json_t *entry =
+        json_pack("{s:s, s:o}", "change", change, "path", rom_json_text(path, strlen(path)));
+    json_t *inode;
 
-    if (rom_inode(listing, index, &inode, NULL) < 0)
+    if (!entry)
+        romsim_error_nomem(error);
+    if (!entry || side->is_damaged)
         return entry;
-    json_object_set_new(entry, "type", json_string(rom_type_name(inode.mode)));
-    json_object_set_new(entry, "size", json_integer((json_int_t)inode.size));
-    json_object_set_new(entry, side ? "new" : "old", rom_json_inode(listing->erofs, path, &inode));
+    inode = rom_json_inode((struct rom_image *)&side->image, path, &side->step.inode, error);
+    if (!inode) {
+        json_decref(entry);
+        return NULL;
+    }
+    json_object_set_new(entry, "type", json_string(rom_type_name(side->step.inode.mode)));
+    json_object_set_new(entry, "size", json_integer((json_int_t)side->step.inode.size));
+    json_object_set_new(entry, key, inode);
     return entry;
 }
 
-static void say_one_sided(struct diff *diff, int side, size_t index)
+static int say_one_sided(struct diff *diff, int index, bool is_unknown, struct romsim_error *error)
 {
-    CLEANUP_FREE char *path = rom_path(&diff->sides[side].listing, index, false);
-    CLEANUP_FREE char *quoted = path ? rom_quote(path) : NULL;
+    struct diff_side *side = &diff->sides[index];
+    const char *change = is_unknown ? "unknown" : index ? "added" : "removed";
+    CLEANUP_FREE char *quoted = NULL;
+    json_t *entry;
 
     diff->count++;
+    if (diff->as_json) {
+        entry = json_one_sided(side, change, index ? "new" : "old", error);
+        if (!entry)
+            return -1;
+        cli_list_add(&diff->list, entry);
+        return 0;
+    }
+    quoted = rom_quote(side->step.path);
     if (!quoted)
-        return;
-    if (diff->json)
-        json_array_append_new(diff->json, json_one_sided(diff, side, index, path));
-    else
-        printf("%-8s %s\n", side ? "added" : "removed", quoted);
+        return romsim_error_nomem(error);
+    printf("%-8s %s\n", change, quoted);
+    return 0;
 }
 
 /* The lines in which a pair differs, to `out`; *ret_reason if they are not shown. */
@@ -73,9 +96,9 @@ static int print_lines(struct diff *diff, const struct pair *pair, FILE *out,
 
     for (int i = 0; i < 2; i++)
         sides[i] = (struct text_side){
-            .erofs = diff->sides[i].erofs,
+            .erofs = diff->sides[i].image.erofs,
             .inode = &pair->inodes[i],
-            .label = diff->sides[i].file,
+            .label = diff->sides[i].image.file,
         };
     return rom_text_diff(out, pair->path, &sides[0], &sides[1], &diff->text_budget, ret_reason,
                          error);
@@ -104,15 +127,26 @@ static int add_lines(struct diff *diff, const struct pair *pair, json_t *entry,
 static int json_changed(struct diff *diff, const struct pair *pair, json_t *changes,
                         const char *what, bool lines, struct romsim_error *error)
 {
-    json_t *entry =
-        json_pack("{s:s, s:o, s:s, s:O, s:o, s:o}", "change", "changed", "path",
-                  rom_json_text(pair->path, strlen(pair->path)), "what", what, "changes", changes,
-                  "old", rom_json_inode(diff->sides[0].erofs, pair->path, &pair->inodes[0]), "new",
-                  rom_json_inode(diff->sides[1].erofs, pair->path, &pair->inodes[1]));
+    json_t *entry = NULL, *inodes[2] = {NULL, NULL};
 
-    if (!entry || json_array_append_new(diff->json, entry) < 0)
+    for (int i = 0; i < 2; i++) {
+        inodes[i] = rom_json_inode(&diff->sides[i].image, pair->path, &pair->inodes[i], error);
+        if (!inodes[i]) {
+            json_decref(inodes[0]);
+            return -1;
+        }
+    }
+    entry = json_pack("{s:s, s:o, s:s, s:O, s:o, s:o}", "change", "changed", "path",
+                      rom_json_text(pair->path, strlen(pair->path)), "what", what, "changes",
+                      changes, "old", inodes[0], "new", inodes[1]);
+    if (!entry)
         return romsim_error_nomem(error);
-    return lines ? add_lines(diff, pair, entry, error) : 0;
+    if (lines && add_lines(diff, pair, entry, error) < 0) {
+        json_decref(entry);
+        return -1;
+    }
+    cli_list_add(&diff->list, entry);
+    return 0;
 }
 
 static int print_changed(struct diff *diff, const struct pair *pair, const char *what, bool lines,
@@ -140,22 +174,26 @@ static int say_changes(struct diff *diff, const struct pair *pair, json_t *chang
     diff->count++;
     if (!what)
         return romsim_error_nomem(error);
-    if (diff->json)
+    if (diff->as_json)
         return json_changed(diff, pair, changes, what, lines, error);
     return print_changed(diff, pair, what, lines, error);
 }
 
-static int compare_pair(struct diff *diff, const struct pair *pair, struct romsim_error *error)
+/* 0, or -1 with *error and in *ret_culprit which image it is about. */
+static int compare_pair(struct diff *diff, const struct pair *pair, int *ret_culprit,
+                        struct romsim_error *error)
 {
-    struct romsim_erofs *images[2] = {diff->sides[0].erofs, diff->sides[1].erofs};
+    struct rom_image *images[2] = {&diff->sides[0].image, &diff->sides[1].image};
     bool same = true;
     json_t *changes;
     int result = 0;
 
     if (S_ISREG(pair->inodes[0].mode) && S_ISREG(pair->inodes[1].mode) &&
-        diff_data_same(&diff->data, pair->inodes, &same, error) < 0)
+        diff_data_same(&diff->data, pair->inodes, &same, error) < 0) {
+        *ret_culprit = diff->data.culprit;
         return -1;
-    changes = diff_changes(images, pair->inodes, !same, error);
+    }
+    changes = diff_changes(images, pair->inodes, !same, ret_culprit, error);
     if (!changes)
         return -1;
     if (json_array_size(changes))
@@ -166,82 +204,110 @@ static int compare_pair(struct diff *diff, const struct pair *pair, struct romsi
 
 /* ---- both trees --------------------------------------------------------------------------- */
 
-static size_t skip_subtree(const struct rom_listing *listing, size_t index)
+/* Damage at `path` of one image: 0 if the comparison is to be kept going, else -1 with *error. */
+static int meet_damage(struct diff *diff, struct rom_image *image, const char *path,
+                       struct romsim_error *error)
 {
-    uint16_t depth = listing->entries.items[index].depth;
-
-    do
-        index++;
-    while (index < listing->entries.count && listing->entries.items[index].depth > depth);
-    return index;
+    if (diff->keep_going) {
+        rom_image_damaged(image, path, error);
+        return 0;
+    }
+    romsim_error_context(error, "%s: %s", QUOTE(image->file), QUOTE(path));
+    if (!error->hint[0])
+        romsim_error_hint(error, "--keep-going compares what is sound; " ROM_HINT_CHECK);
+    return -1;
 }
 
-/* Which comes first in a walk?  Entries of smaller depth come later than deeper ones before them.
- */
-static int compare_entries(const struct diff *diff, const size_t at[2])
+/* Moves one side to its next name. */
+static int advance(struct diff *diff, struct diff_side *side, struct romsim_error *error)
 {
-    const struct rom_listing *a = &diff->sides[0].listing, *b = &diff->sides[1].listing;
-    bool a_ends = at[0] == a->entries.count, b_ends = at[1] == b->entries.count;
-    uint16_t a_depth, b_depth;
+    int found;
 
-    if (a_ends || b_ends)
-        return (int)a_ends - (int)b_ends;
-    a_depth = a->entries.items[at[0]].depth;
-    b_depth = b->entries.items[at[1]].depth;
-    if (a_depth != b_depth)
-        return a_depth > b_depth ? -1 : 1;
-    return strcmp(rom_name(a, at[0]), rom_name(b, at[1]));
+    side->gap = DIFF_NO_GAP;
+    for (;;) {
+        struct romsim_error local = {0};
+
+        found = romsim_erofs_walker_next(side->walk.walker, &side->step, &local);
+        side->has_step = found > 0;
+        side->is_damaged = found == ROMSIM_EROFS_DAMAGED;
+        if (found < 0) {
+            *error = local;
+            return romsim_error_context(error, "%s", QUOTE(side->image.file));
+        }
+        if (!side->is_damaged)
+            return 0;
+        if (meet_damage(diff, &side->image, side->step.path, &local) < 0) {
+            *error = local;
+            return -1;
+        }
+        if (side->step.is_name)
+            return 0;
+        side->gap = min_u64(side->gap, side->step.depth);
+    }
 }
 
-/* Everything below a name that only one image has is only there, too. */
-static void one_sided(struct diff *diff, int side, size_t *at)
+/* Which comes first in a walk?  What lies deeper than where the other one is. */
+static int compare_steps(const struct diff_side sides[2])
 {
-    size_t end = skip_subtree(&diff->sides[side].listing, *at);
+    const struct romsim_erofs_step *a = &sides[0].step, *b = &sides[1].step;
 
-    for (; *at < end; (*at)++)
-        say_one_sided(diff, side, *at);
+    if (!sides[0].has_step || !sides[1].has_step)
+        return (int)!sides[0].has_step - (int)!sides[1].has_step;
+    if (a->depth != b->depth)
+        return a->depth > b->depth ? -1 : 1;
+    return strcmp(a->name, b->name);
 }
 
-static int two_sided(struct diff *diff, size_t at[2], struct romsim_error *error)
+static int one_sided(struct diff *diff, int index, struct romsim_error *error)
 {
-    struct pair pair = {.path = rom_path(&diff->sides[0].listing, at[0], false)};
-    int result = pair.path ? 0 : romsim_error_nomem(error);
-    bool directories[2];
+    struct diff_side *side = &diff->sides[index], *other = &diff->sides[!index];
+    bool is_unknown = other->gap != DIFF_NO_GAP && side->step.depth > other->gap;
 
-    for (int i = 0; i < 2 && result == 0; i++)
-        result = rom_inode(&diff->sides[i].listing, at[i], &pair.inodes[i], error);
-    if (result == 0)
-        result = compare_pair(diff, &pair, error);
-    if (result < 0)
-        romsim_error_context(error, "%s", pair.path ? QUOTE(pair.path) : "?");
-    for (int i = 0; i < 2; i++)
-        directories[i] = result == 0 && S_ISDIR(pair.inodes[i].mode);
-    free(pair.path);
-    at[0]++;
-    at[1]++;
-    /* What was in a directory that is none any more. */
-    for (int i = 0; i < 2; i++)
-        if (directories[i] && !directories[!i])
-            while (at[i] < diff->sides[i].listing.entries.count &&
-                   diff->sides[i].listing.entries.items[at[i]].depth >
-                       diff->sides[i].listing.entries.items[at[i] - 1].depth)
-                one_sided(diff, i, &at[i]);
-    return result;
+    if (!is_unknown) /* the walk has left what is damaged */
+        other->gap = DIFF_NO_GAP;
+    if (say_one_sided(diff, index, is_unknown, error) < 0)
+        return romsim_error_context(error, "%s", QUOTE(side->image.file));
+    return advance(diff, side, error);
+}
+
+static int two_sided(struct diff *diff, struct romsim_error *error)
+{
+    struct diff_side *sides = diff->sides;
+    struct pair pair = {.path = sides[0].step.path,
+                        .inodes = {sides[0].step.inode, sides[1].step.inode}};
+    bool damaged[2] = {sides[0].is_damaged, sides[1].is_damaged};
+    unsigned depth = sides[0].step.depth;
+    int culprit = 0;
+
+    if (!damaged[0] && !damaged[1] && compare_pair(diff, &pair, &culprit, error) < 0) {
+        if (!rom_is_damage(error))
+            return romsim_error_context(error, "%s", QUOTE(pair.path));
+        if (meet_damage(diff, &sides[culprit].image, pair.path, error) < 0)
+            return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (advance(diff, &sides[i], error) < 0)
+            return -1;
+        if (damaged[i])
+            sides[i].gap = min_u64(sides[i].gap, depth);
+    }
+    return 0;
 }
 
 static int compare_trees(struct diff *diff, struct romsim_error *error)
 {
-    size_t at[2] = {0, 0};
+    struct diff_side *sides = diff->sides;
 
-    if (two_sided(diff, at, error) < 0)
+    for (int i = 0; i < 2; i++)
+        if (rom_walk_open(&sides[i].image, NULL, &sides[i].walk, error) < 0 ||
+            advance(diff, &sides[i], error) < 0)
+            return -1;
+    if (two_sided(diff, error) < 0) /* the roots, whatever they are */
         return -1;
-    while (at[0] < diff->sides[0].listing.entries.count ||
-           at[1] < diff->sides[1].listing.entries.count) {
-        int order = compare_entries(diff, at);
+    while (sides[0].has_step || sides[1].has_step) {
+        int order = compare_steps(sides);
 
-        if (order)
-            one_sided(diff, order > 0, &at[order > 0]);
-        else if (two_sided(diff, at, error) < 0)
+        if ((order ? one_sided(diff, order > 0, error) : two_sided(diff, error)) < 0)
             return -1;
     }
     return 0;
@@ -251,8 +317,8 @@ static int compare_trees(struct diff *diff, struct romsim_error *error)
 
 static bool same_bytes(const struct diff *diff)
 {
-    const struct romsim_blob *a = romsim_erofs_blob(diff->sides[0].erofs);
-    const struct romsim_blob *b = romsim_erofs_blob(diff->sides[1].erofs);
+    const struct romsim_blob *a = romsim_erofs_blob(diff->sides[0].image.erofs);
+    const struct romsim_blob *b = romsim_erofs_blob(diff->sides[1].image.erofs);
 
     return romsim_blob_size(a) == romsim_blob_size(b) &&
            memcmp(romsim_blob_bytes(a), romsim_blob_bytes(b), romsim_blob_size(a)) == 0;
@@ -260,36 +326,35 @@ static bool same_bytes(const struct diff *diff)
 
 static uint64_t both_sizes(const struct diff *diff)
 {
-    return romsim_blob_size(romsim_erofs_blob(diff->sides[0].erofs)) +
-           romsim_blob_size(romsim_erofs_blob(diff->sides[1].erofs));
+    return romsim_blob_size(romsim_erofs_blob(diff->sides[0].image.erofs)) +
+           romsim_blob_size(romsim_erofs_blob(diff->sides[1].image.erofs));
 }
 
-static int run_loaded(struct diff *diff)
+static int run_opened(struct diff *diff)
 {
+    struct rom_image *images[2] = {&diff->sides[0].image, &diff->sides[1].image};
     uint64_t most = diff->no_limit ? UINT64_MAX : rom_limit(both_sizes(diff));
     struct romsim_error error = {0};
-    int result;
+    int result, status = CLI_OK;
 
-    if (diff_data_init(&diff->data, diff->sides[0].erofs, diff->sides[1].erofs, most) < 0)
+    if (same_bytes(diff)) /* no need to look into it */
+        return CLI_OK;
+    /* One budget, since both are looked at together. */
+    if (!checked_add(images[0]->budget->left, images[1]->budget->left, &images[0]->budget->left) ||
+        diff->no_limit)
+        images[0]->budget->left = UINT64_MAX;
+    images[1]->budget = images[0]->budget;
+    if (diff_data_init(&diff->data, images[0]->erofs, images[1]->erofs, most) < 0)
         result = romsim_error_nomem(&error);
     else
         result = compare_trees(diff, &error);
     diff_data_release(&diff->data);
     if (result < 0)
-        return cli_report(&error);
-    return diff->count ? CLI_FAILED : CLI_OK;
-}
-
-static int run_opened(struct diff *diff)
-{
-    int status = CLI_OK;
-
-    if (same_bytes(diff)) /* no need to look into it */
-        return CLI_OK;
-    for (int i = 0; i < 2 && status == CLI_OK; i++)
-        status = rom_listing_load(diff->sides[i].erofs, diff->sides[i].file, NULL, true,
-                                  &diff->sides[i].listing);
-    return status == CLI_OK ? run_loaded(diff) : status;
+        cli_report(&error);
+    for (int i = 0; i < 2; i++)
+        if (rom_image_end(images[i]) != CLI_OK)
+            status = CLI_FAILED;
+    return result < 0 || diff->count ? CLI_FAILED : status;
 }
 
 static int run_diff(const struct cli_args *args)
@@ -297,7 +362,8 @@ static int run_diff(const struct cli_args *args)
     struct diff diff = {
         .content = cli_has(args, "content"),
         .no_limit = cli_has(args, "no-limit"),
-        .json = cli_has(args, "json") ? json_array() : NULL,
+        .keep_going = cli_has(args, "keep-going"),
+        .as_json = cli_has(args, "json"),
     };
     int status = CLI_OK;
 
@@ -305,11 +371,12 @@ static int run_diff(const struct cli_args *args)
     for (int i = 0; i < 2 && status == CLI_OK; i++)
         status = diff_open(args->operands[i], &diff.sides[i]);
     if (status == CLI_OK) {
+        if (diff.as_json)
+            cli_list_begin(&diff.list);
         status = run_opened(&diff);
-        if (diff.json)
-            cli_print_json(json_incref(diff.json));
+        if (diff.as_json && cli_list_end(&diff.list) != CLI_OK)
+            status = CLI_FAILED;
     }
-    json_decref(diff.json);
     diff_close(&diff.sides[0]);
     diff_close(&diff.sides[1]);
     return status;
@@ -317,6 +384,7 @@ static int run_diff(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     {"content", 'c', NULL, "show the lines that differ in text files"},
+    {"keep-going", 'k', NULL, "compare what is sound of damaged images"},
     ROM_OPTION_NO_LIMIT,
     CLI_OPTION_JSON,
     CLI_OPTION_END,

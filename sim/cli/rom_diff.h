@@ -5,14 +5,20 @@
 
 #include "sim/cli/rom.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* One of the two images, or what a directory or an archive would be as one. */
 struct diff_side {
-    const char *file;
-    struct romsim_erofs *erofs;
-    struct rom_listing listing;
+    struct rom_image image;
+    struct rom_walk walk;
+    struct romsim_erofs_step step; /* the name that is to be compared next, */
+    bool has_step;                 /* if there is one, */
+    bool is_damaged;               /* and whether its inode cannot be read */
+    unsigned gap;                  /* before it: the depth of a damaged directory, or DIFF_NO_GAP */
 };
+
+#define DIFF_NO_GAP UINT_MAX
 
 /* ---- opening (rom_diff_open.c) ------------------------------------------------------------ */
 
@@ -34,6 +40,7 @@ enum { DIFF_RANGES = 1 << 14 };
 struct diff_data {
     struct romsim_erofs *images[2];
     uint64_t left; /* bytes that may yet be compared */
+    int culprit;   /* after an error: which image cannot be read */
     uint8_t *buffers[2];
     struct diff_range *ranges;
 };
@@ -54,11 +61,11 @@ int diff_data_same(struct diff_data *data, const struct romsim_erofs_inode inode
 
 /*
  * What differs between two inodes: an array of {"change": "mode", "old": "0644", "new": "0755"}.
- * Whether the data of regular files differs is told by `content`.  NULL with *error.
+ * Whether the data of regular files differs is told by `content`.  NULL with *error, and in
+ * *ret_culprit which of them cannot be read.
  */
-json_t *diff_changes(struct romsim_erofs *const images[2],
-                     const struct romsim_erofs_inode inodes[2], bool content,
-                     struct romsim_error *error);
+json_t *diff_changes(struct rom_image *const images[2], const struct romsim_erofs_inode inodes[2],
+                     bool content, int *ret_culprit, struct romsim_error *error);
 
 /* The same for people: "mode 0644 -> 0755, content"; malloc'ed, NULL without memory. */
 char *diff_changes_text(json_t *changes);

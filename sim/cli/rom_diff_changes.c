@@ -14,10 +14,11 @@
 enum { TEXT_MAX = 1 << 17 };
 
 struct comparison {
-    struct romsim_erofs *const *images;
+    struct rom_image *const *images;
     const struct romsim_erofs_inode *inodes;
     json_t *changes;
     bool failed; /* no memory */
+    int culprit; /* after an error */
 };
 
 /* Takes both values; no change if they are equal. */
@@ -61,17 +62,68 @@ static json_t *device_value(const struct romsim_erofs_inode *inode)
     return json_sprintf("%u:%u", rom_major(inode->rdev), rom_minor(inode->rdev));
 }
 
-static json_t *xattrs_value(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode)
+/* Do they have the same xattrs in the same order?  A damaged list is the same as none. */
+static int same_xattrs(struct comparison *comparison, bool *ret_same, struct romsim_error *error)
 {
-    json_t *object = rom_json_inode(erofs, "", inode);
-    json_t *xattrs = json_incref(json_object_get(object, "xattrs"));
-    bool failed = !object;
+    uint64_t cursors[2] = {0, 0};
+    int found[2];
 
-    json_decref(object);
-    return xattrs || failed ? xattrs : json_object();
+    do {
+        struct romsim_xattr xattrs[2] = {0};
+        int paid = 0;
+
+        for (int i = 0; i < 2; i++) {
+            found[i] = romsim_erofs_xattr(comparison->images[i]->erofs, &comparison->inodes[i],
+                                          &cursors[i], &xattrs[i], NULL);
+            if (found[i] > 0 && paid == 0)
+                paid =
+                    romsim_erofs_budget_pay(comparison->images[i]->budget,
+                                            strlen(xattrs[i].name) + xattrs[i].value_size, error);
+        }
+        *ret_same =
+            found[0] >= 0 && found[0] == found[1] &&
+            (!found[0] || (strcmp(xattrs[0].name, xattrs[1].name) == 0 &&
+                           xattrs[0].value_size == xattrs[1].value_size &&
+                           memcmp(xattrs[0].value, xattrs[1].value, xattrs[0].value_size) == 0));
+        romsim_xattr_release(&xattrs[0]);
+        romsim_xattr_release(&xattrs[1]);
+        if (paid < 0)
+            return -1;
+    } while (*ret_same && found[0]);
+    return 0;
 }
 
-static void compare_metadata(struct comparison *comparison)
+static int compare_xattrs(struct comparison *comparison, struct romsim_error *error)
+{
+    json_t *values[2] = {NULL, NULL};
+    bool same = true;
+    int result = same_xattrs(comparison, &same, error);
+
+    if (result < 0 || same)
+        return result;
+    for (int i = 0; i < 2 && result == 0; i++) {
+        struct romsim_error damage = {0};
+
+        comparison->culprit = i;
+        values[i] =
+            comparison->inodes[i].xattr_size
+                ? rom_json_xattrs(comparison->images[i], &comparison->inodes[i], &damage, error)
+                : json_object();
+        if (!values[i])
+            result = error->errnum ? -1 : romsim_error_nomem(error);
+        else if (damage.errnum)
+            result = romsim_error_set(error, damage.errnum, "xattrs: %s", damage.message);
+    }
+    if (result == 0) {
+        add_change(comparison, "xattrs", values[0], values[1]);
+        return 0;
+    }
+    json_decref(values[0]);
+    json_decref(values[1]);
+    return -1;
+}
+
+static int compare_metadata(struct comparison *comparison, struct romsim_error *error)
 {
     const struct romsim_erofs_inode *a = &comparison->inodes[0], *b = &comparison->inodes[1];
 
@@ -87,18 +139,17 @@ static void compare_metadata(struct comparison *comparison)
         add_change(comparison, "time", time_value(a), time_value(b));
     if (!S_ISDIR(a->mode) && !S_ISDIR(b->mode) && a->links != b->links)
         add_change(comparison, "links", json_integer(a->links), json_integer(b->links));
-    if (a->xattr_size || b->xattr_size)
-        add_change(comparison, "xattrs", xattrs_value(comparison->images[0], a),
-                   xattrs_value(comparison->images[1], b));
+    return a->xattr_size || b->xattr_size ? compare_xattrs(comparison, error) : 0;
 }
 
 static int compare_targets(struct comparison *comparison, struct romsim_error *error)
 {
     const struct romsim_erofs_inode *inodes = comparison->inodes;
-    CLEANUP_FREE char *a = romsim_erofs_readlink(comparison->images[0], &inodes[0], error);
+    CLEANUP_FREE char *a = romsim_erofs_readlink(comparison->images[0]->erofs, &inodes[0], error);
     CLEANUP_FREE char *b =
-        a ? romsim_erofs_readlink(comparison->images[1], &inodes[1], error) : NULL;
+        a ? romsim_erofs_readlink(comparison->images[1]->erofs, &inodes[1], error) : NULL;
 
+    comparison->culprit = a != NULL;
     if (!b)
         return -1;
     if (strcmp(a, b) != 0)
@@ -117,17 +168,15 @@ static void add_content(struct comparison *comparison)
         comparison->failed = true;
 }
 
-json_t *diff_changes(struct romsim_erofs *const images[2],
-                     const struct romsim_erofs_inode inodes[2], bool content,
-                     struct romsim_error *error)
+json_t *diff_changes(struct rom_image *const images[2], const struct romsim_erofs_inode inodes[2],
+                     bool content, int *ret_culprit, struct romsim_error *error)
 {
-    struct comparison comparison = {images, inodes, json_array(), false};
+    struct comparison comparison = {images, inodes, json_array(), false, 0};
     uint32_t mode = inodes[0].mode;
     bool same_type = ((mode ^ inodes[1].mode) & S_IFMT) == 0;
-    int result = 0;
+    int result = compare_metadata(&comparison, error);
 
-    compare_metadata(&comparison);
-    if (same_type && S_ISLNK(mode))
+    if (result == 0 && same_type && S_ISLNK(mode))
         result = compare_targets(&comparison, error);
     if (same_type && (S_ISCHR(mode) || S_ISBLK(mode)) && inodes[0].rdev != inodes[1].rdev)
         add_change(&comparison, "device", device_value(&inodes[0]), device_value(&inodes[1]));
@@ -138,6 +187,7 @@ json_t *diff_changes(struct romsim_erofs *const images[2],
     if (result == 0)
         return comparison.changes;
     json_decref(comparison.changes);
+    *ret_culprit = comparison.culprit;
     return NULL;
 }
 

@@ -120,8 +120,10 @@ static int same_piece(struct diff_data *data, const struct romsim_erofs_inode in
 
     for (int i = 0; i < 2; i++)
         if (romsim_erofs_read(data->images[i], &inodes[i], offset, data->buffers[i], PIECE, &got[i],
-                              error) < 0)
+                              error) < 0) {
+            data->culprit = i;
             return -1;
+        }
     *ret_size = got[0];
     *ret_same = got[0] == got[1] && memcmp(data->buffers[0], data->buffers[1], got[0]) == 0;
     return diff_data_pay(data, got[0], error);

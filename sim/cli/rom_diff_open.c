@@ -53,13 +53,16 @@ static struct romsim_erofs *open_packed(const char *file)
 
 int diff_open(const char *file, struct diff_side *ret)
 {
-    *ret = (struct diff_side){.file = file};
-    ret->erofs = is_packed(file) ? rom_open(file) : open_packed(file);
-    return ret->erofs ? CLI_OK : CLI_FAILED;
+    struct romsim_erofs *erofs = is_packed(file) ? rom_open(file) : open_packed(file);
+
+    if (!erofs)
+        return CLI_FAILED;
+    rom_image_init(&ret->image, erofs, file);
+    return CLI_OK;
 }
 
 void diff_close(struct diff_side *side)
 {
-    rom_listing_release(&side->listing);
-    romsim_erofs_close(side->erofs);
+    rom_walk_close(&side->walk);
+    romsim_erofs_close(side->image.erofs);
 }

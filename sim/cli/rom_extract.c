@@ -33,7 +33,8 @@
 enum { PIECE = 1 << 20, BLOCK = 4096, REPORTS_MAX = 20 };
 
 struct extraction {
-    const char *file, *directory;
+    const char *directory;
+    struct rom_image image;
     struct rom_listing listing;
     int target;
     bool is_root, all_links, as_json, no_limit;
@@ -42,6 +43,8 @@ struct extraction {
     size_t refused; /* the first REPORTS_MAX are reported */
     size_t refused_links, existing;
     size_t skipped_owners, skipped_setids, skipped_devices, skipped_xattrs;
+    size_t damaged_xattrs;            /* files that have not all of theirs */
+    struct romsim_error xattrs_error; /* why no more xattrs are set, if errnum */
     struct rom_names names;
     uint8_t *buffer;
     sigset_t ending; /* the signals to look for */
@@ -106,14 +109,21 @@ static int open_parent(const struct extraction *extraction, size_t index, const 
 static void set_xattrs(struct extraction *extraction, int fd,
                        const struct romsim_erofs_inode *inode)
 {
+    struct rom_image *image = &extraction->image;
+    struct romsim_error *error = &extraction->xattrs_error;
     struct romsim_xattr xattr;
     uint64_t cursor = 0;
+    int found = 0;
 
-    while (romsim_erofs_xattr(extraction->listing.erofs, inode, &cursor, &xattr, NULL) > 0) {
-        if (fsetxattr(fd, xattr.name, xattr.value, xattr.value_size, 0) < 0)
+    while (!error->errnum &&
+           (found = romsim_erofs_xattr(image->erofs, inode, &cursor, &xattr, NULL)) > 0) {
+        if (romsim_erofs_budget_pay(image->budget, strlen(xattr.name) + xattr.value_size, error) ==
+                0 &&
+            fsetxattr(fd, xattr.name, xattr.value, xattr.value_size, 0) < 0)
             extraction->skipped_xattrs++;
         romsim_xattr_release(&xattr);
     }
+    extraction->damaged_xattrs += found < 0;
 }
 
 /* The owner goes before the mode, since chown() clears the set-id bits.  Without the owners these
@@ -193,7 +203,7 @@ static int write_piece(int fd, const uint8_t *bytes, size_t size, uint64_t offse
 static int write_data(struct extraction *extraction, int fd, const struct romsim_erofs_inode *inode,
                       struct romsim_error *error)
 {
-    struct romsim_erofs *erofs = extraction->listing.erofs;
+    struct romsim_erofs *erofs = extraction->image.erofs;
     uint64_t size;
     size_t got;
     int errnum;
@@ -265,7 +275,7 @@ static int extract_link(struct extraction *extraction, int parent, size_t index,
                         const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     const char *name = rom_name(&extraction->listing, index);
-    CLEANUP_FREE char *target = romsim_erofs_readlink(extraction->listing.erofs, inode, error);
+    CLEANUP_FREE char *target = romsim_erofs_readlink(extraction->image.erofs, inode, error);
     long depth = extraction->listing.entries.items[index].depth - 1;
 
     if (!target)
@@ -343,7 +353,7 @@ static void report_entry(struct extraction *extraction, size_t index, struct rom
     if (extraction->refused++ >= REPORTS_MAX)
         return;
     romsim_error_context(error, "%s", path ? QUOTE(path) : "?");
-    rom_report(extraction->file, error);
+    rom_report(extraction->image.file, error);
 }
 
 /* Directories get their modes and times last, from the innermost out; those that were there before
@@ -411,6 +421,8 @@ static void say_skipped(const struct extraction *extraction)
         cli_note("%zu devices were left out (%s)", extraction->skipped_devices, why);
     if (extraction->skipped_xattrs)
         cli_note("%zu xattrs could not be set", extraction->skipped_xattrs);
+    if (extraction->damaged_xattrs)
+        cli_note("%zu files have damaged xattrs, which were left out", extraction->damaged_xattrs);
 }
 
 /* What the reports of single files leave open. */
@@ -466,7 +478,7 @@ static int open_target(struct extraction *extraction)
 /* Before anything is written. */
 static int check_limit(struct extraction *extraction, uint64_t *ret_size)
 {
-    struct romsim_blob *image = romsim_erofs_blob(extraction->listing.erofs);
+    struct romsim_blob *image = romsim_erofs_blob(extraction->image.erofs);
     uint64_t image_size = romsim_blob_size(image), most = rom_limit(image_size);
     struct romsim_error error = {0};
     bool cut;
@@ -477,7 +489,7 @@ static int check_limit(struct extraction *extraction, uint64_t *ret_size)
     romsim_error_set(&error, EFBIG, "%s%s of data come out of an image of %s",
                      cut ? "more than " : "", SIZE_TEXT(*ret_size), SIZE_TEXT(image_size));
     romsim_error_hint(&error, "--no-limit unpacks it nevertheless");
-    return rom_report(extraction->file, &error);
+    return rom_report(extraction->image.file, &error);
 }
 
 static int check_space(struct extraction *extraction, uint64_t size)
@@ -497,7 +509,7 @@ static int check_space(struct extraction *extraction, uint64_t size)
     romsim_error_set(&error, ENOSPC, "%s of data come out of it, '%s' has room for %s",
                      SIZE_TEXT(size), QUOTE(extraction->directory), SIZE_TEXT(space));
     romsim_error_hint(&error, "--no-limit tries it nevertheless");
-    return rom_report(extraction->file, &error);
+    return rom_report(extraction->image.file, &error);
 }
 
 /* ---- the command -------------------------------------------------------------------------- */
@@ -535,9 +547,14 @@ static int run_loaded(struct extraction *extraction)
     else
         say_skipped(extraction);
     say_refused(extraction);
+    if (extraction->xattrs_error.errnum)
+        rom_report(extraction->image.file, &extraction->xattrs_error);
+    status = rom_image_end(&extraction->image);
     if (extraction->ended_by)
         return 128 + extraction->ended_by;
-    return extraction->refused ? CLI_FAILED : CLI_OK;
+    if (extraction->refused || extraction->damaged_xattrs || extraction->xattrs_error.errnum)
+        return CLI_FAILED;
+    return status;
 }
 
 static int run_extract(const struct cli_args *args)
@@ -545,7 +562,6 @@ static int run_extract(const struct cli_args *args)
     const char *path = args->operand_count > 1 ? args->operands[1] : NULL;
     CLEANUP_EROFS struct romsim_erofs *erofs = NULL;
     struct extraction extraction = {
-        .file = args->operands[0],
         .directory = cli_value(args, "output"),
         .target = -1,
         .is_root = geteuid() == 0 && !cli_has(args, "no-owner"),
@@ -553,15 +569,18 @@ static int run_extract(const struct cli_args *args)
         .as_json = cli_has(args, "json"),
         .no_limit = cli_has(args, "no-limit"),
     };
+    struct romsim_error error = {0};
     int status;
 
     if (!extraction.directory)
         return cli_usage(args, "it needs --output DIR");
-    erofs = rom_open(extraction.file);
+    erofs = rom_open(args->operands[0]);
     if (!erofs)
         return CLI_FAILED;
-    status = rom_listing_load(erofs, extraction.file, path, true, &extraction.listing);
-    if (status == CLI_OK)
+    rom_image_init(&extraction.image, erofs, args->operands[0]);
+    if (rom_listing_load(&extraction.image, path, &extraction.listing, &error) < 0)
+        status = rom_report(extraction.image.file, &error);
+    else
         status = run_loaded(&extraction);
     if (extraction.target >= 0)
         close(extraction.target);

@@ -127,7 +127,7 @@ static bool count_file(struct counting *counting, const struct romsim_erofs_inod
 void rom_data_size(const struct rom_listing *listing, struct rom_names *names, uint64_t most,
                    uint64_t *ret, bool *ret_cut)
 {
-    struct counting counting = {listing->erofs, most, 0, EXTENTS_MORE};
+    struct counting counting = {listing->image->erofs, most, 0, EXTENTS_MORE};
     struct romsim_erofs_inode inode;
 
     *ret_cut = false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rom_listing.c: the names of an image, or of a part of it, in memory.
+ * rom_listing.c: the names of an image, or of a part of it, in memory, for who needs them more than
+ * once.
  *
  * 24 bytes an entry and the name: paths are put together when one is wanted, so that deep trees of
  * long names take no more memory than their image.
@@ -11,99 +12,52 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { DEPTH_MAX = ROM_DEPTH_MAX, NAMES_MAX = 1 << 30 };
+enum { NAMES_MAX = 1 << 30 };
 
 struct loading {
     struct rom_listing *listing;
-    bool recursive;
-    size_t base_depth;
-    uint32_t last[DEPTH_MAX]; /* the last entry of each depth */
+    uint32_t last[ROM_DEPTH_MAX]; /* the last entry of each depth */
 };
 
-static size_t count_slashes(const char *path)
+static int add_entry(struct loading *loading, const struct romsim_erofs_step *step,
+                     struct romsim_error *error)
 {
-    size_t count = 0;
-
-    for (path = strchr(path, '/'); path; path = strchr(path + 1, '/'))
-        count++;
-    return count;
-}
-
-static int add_entry(void *context, const char *path, const struct romsim_erofs_inode *inode)
-{
-    struct loading *loading = context;
     struct rom_listing *listing = loading->listing;
-    const char *name = strrchr(path, '/') + 1;
     size_t index = listing->entries.count;
-    size_t depth = index ? count_slashes(path) - loading->base_depth : 0;
     struct rom_entry entry = {
-        .nid = inode->nid,
-        .parent = depth ? loading->last[depth - 1] : 0,
+        .nid = step->inode.nid,
+        .parent = step->depth ? loading->last[step->depth - 1] : 0,
         .name = listing->names.size,
-        .depth = depth,
+        .depth = step->depth,
     };
 
-    if (depth >= DEPTH_MAX || index >= UINT32_MAX)
-        return -EUCLEAN;
-    loading->last[depth] = index;
-    if (romsim_buffer_append(&listing->names, name, strlen(name) + 1) < 0 ||
+    if (step->depth >= ROM_DEPTH_MAX || index >= UINT32_MAX)
+        return romsim_error_set(error, EFBIG, "there are too many names in it");
+    loading->last[step->depth] = index;
+    if (romsim_buffer_append(&listing->names, step->name, strlen(step->name) + 1) < 0 ||
         rom_entries_append(&listing->entries, entry) < 0)
-        return -ENOMEM;
-    return depth && !loading->recursive ? ROMSIM_EROFS_WALK_SKIP : 0;
+        return romsim_error_nomem(error);
+    return 0;
 }
 
-/* "/a/b" from "a//./b/", "" for the root. */
-static char *normalize(const char *path)
+int rom_listing_load(struct rom_image *image, const char *path, struct rom_listing *ret,
+                     struct romsim_error *error)
 {
-    char *ret = malloc(strlen(path) + 2);
-    size_t size = 0;
-
-    if (!ret)
-        return NULL;
-    while (*(path += strspn(path, "/"))) {
-        size_t length = strcspn(path, "/");
-
-        if (length != 1 || path[0] != '.') {
-            ret[size++] = '/';
-            memcpy(ret + size, path, length);
-            size += length;
-        }
-        path += length;
-    }
-    ret[size] = '\0';
-    return ret;
-}
-
-int rom_listing_try(struct romsim_erofs *erofs, const char *path, bool recursive,
-                    struct rom_listing *ret, struct romsim_error *error)
-{
-    struct loading loading = {.listing = ret, .recursive = recursive};
-    struct romsim_erofs_inode inode;
+    CLEANUP_WALK struct rom_walk walk = {0};
+    struct loading loading = {.listing = ret};
+    struct romsim_erofs_step step;
+    bool damaged;
     int result;
 
-    *ret = (struct rom_listing){.erofs = erofs, .names = ROMSIM_BUFFER_INIT(NAMES_MAX)};
-    if (rom_lookup(erofs, path, ROM_NO_FOLLOW, &inode, error) < 0)
+    *ret = (struct rom_listing){.image = image, .names = ROMSIM_BUFFER_INIT(NAMES_MAX)};
+    if (rom_walk_open(image, path, &walk, error) < 0)
         return -1;
-    ret->base = normalize(path ? path : "");
-    if (!ret->base)
-        return romsim_error_nomem(error);
-    loading.base_depth = count_slashes(ret->base);
-    result = romsim_erofs_walk_from(erofs, &inode, ret->base, add_entry, &loading, error);
-    if (result != 0 && result != -1)
-        romsim_error_system(error, -result, "cannot list it");
-    return result ? -1 : 0;
-}
-
-int rom_listing_load(struct romsim_erofs *erofs, const char *file, const char *path, bool recursive,
-                     struct rom_listing *ret)
-{
-    struct romsim_error error = {0};
-
-    if (rom_listing_try(erofs, path, recursive, ret, &error) < 0)
-        return rom_report(file, &error);
-    return CLI_OK;
+    ret->base = STEAL_POINTER(&walk.base);
+    while ((result = rom_walk_next(&walk, &step, &damaged, error)) > 0)
+        if (!damaged && add_entry(&loading, &step, error) < 0)
+            return -1;
+    return result;
 }
 
 void rom_listing_release(struct rom_listing *listing)
@@ -152,5 +106,5 @@ char *rom_path(const struct rom_listing *listing, size_t index, bool relative)
 int rom_inode(const struct rom_listing *listing, size_t index, struct romsim_erofs_inode *ret,
               struct romsim_error *error)
 {
-    return romsim_erofs_inode(listing->erofs, listing->entries.items[index].nid, ret, error);
+    return romsim_erofs_inode(listing->image->erofs, listing->entries.items[index].nid, ret, error);
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rom_ls.c: `romsim rom ls` and `romsim rom tree`: the names in an image. */
+/*
+ * rom_ls.c: `romsim rom ls` and `romsim rom tree`: the names in an image.
+ *
+ * Each name is shown when it is met, since all of them may take far more memory than the image has
+ * bytes.  What is damaged is reported, and has its line or its place in the JSON.
+ */
 #include "sim/cli/rom.h"
 
 #include <romsim/text.h>
@@ -8,217 +13,265 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The name or path, and a symlink's target. */
-static char *shown_name(const struct rom_listing *listing, size_t index, bool recursive,
-                        const struct romsim_erofs_inode *inode)
+/* What is listed, and a name of it that has just been met. */
+struct listed {
+    struct rom_walk *walk;
+    bool recursive;
+    struct romsim_erofs_step step;
+    bool is_damaged; /* it has no inode */
+};
+
+/* Moves to the next name that a listing shows: a directory's entries, but not the directory; or the
+ * file itself.  As rom_walk_next(). */
+static int next_listed(struct listed *listed, struct romsim_error *error)
 {
-    CLEANUP_FREE char *path =
-        recursive || !index ? rom_path(listing, index, false) : strdup(rom_name(listing, index));
+    int found;
+
+    do {
+        found = rom_walk_next(listed->walk, &listed->step, &listed->is_damaged, error);
+        if (found > 0 && listed->step.depth && !listed->recursive)
+            romsim_erofs_walker_skip(listed->walk->walker);
+    } while (found > 0 && !listed->step.depth && S_ISDIR(listed->step.inode.mode));
+    return found;
+}
+
+/* The name or path, and a symlink's target. */
+static char *shown_name(const struct listed *listed, bool as_path)
+{
+    const struct romsim_erofs_step *step = &listed->step;
     CLEANUP_FREE char *target =
-        S_ISLNK(inode->mode) ? romsim_erofs_readlink(listing->erofs, inode, NULL) : NULL;
+        !listed->is_damaged && S_ISLNK(step->inode.mode)
+            ? romsim_erofs_readlink(listed->walk->image->erofs, &step->inode, NULL)
+            : NULL;
     char *text = NULL;
 
-    if (path && asprintf(&text, "%s%s%s", path, target ? " -> " : "", target ? target : "") < 0)
+    if (asprintf(&text, "%s%s%s", as_path || !step->depth ? step->path : step->name,
+                 target ? " -> " : "", target ? target : "") < 0)
         return NULL;
     return text;
 }
 
-static int add_long_row(struct cli_table *table, const struct rom_listing *listing, size_t index,
-                        bool recursive, struct romsim_error *error)
+/* ---- ls ----------------------------------------------------------------------------------- */
+
+/* A row of ls -l, to be measured or printed; what is not known is '?'. */
+static void do_row(const struct listed *listed, const char *name, struct cli_columns *columns,
+                   bool print)
 {
-    struct romsim_erofs_inode inode;
+    const struct romsim_erofs_inode *inode = &listed->step.inode;
     char mode[ROM_MODE_SIZE], time[ROM_TIME_SIZE], links[16], owner[32], size[32];
-    CLEANUP_FREE char *name = NULL;
+    const char *cells[] = {"?", "?", "?", "?", "?", name};
 
-    if (rom_inode(listing, index, &inode, error) < 0)
-        return -1;
-    name = shown_name(listing, index, recursive, &inode);
-    if (!name)
-        return romsim_error_nomem(error);
-    snprintf(links, sizeof(links), "%u", inode.links);
-    snprintf(owner, sizeof(owner), "%u:%u", inode.uid, inode.gid);
-    if (S_ISCHR(inode.mode) || S_ISBLK(inode.mode))
-        snprintf(size, sizeof(size), "%u,%u", rom_major(inode.rdev), rom_minor(inode.rdev));
+    if (!listed->is_damaged) {
+        snprintf(links, sizeof(links), "%u", inode->links);
+        snprintf(owner, sizeof(owner), "%u:%u", inode->uid, inode->gid);
+        if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
+            snprintf(size, sizeof(size), "%u,%u", rom_major(inode->rdev), rom_minor(inode->rdev));
+        else
+            snprintf(size, sizeof(size), "%llu", (unsigned long long)inode->size);
+        cells[0] = rom_mode_text(inode->mode, mode);
+        cells[1] = links;
+        cells[2] = owner;
+        cells[3] = size;
+        cells[4] = rom_time_text(inode, false, time);
+    }
+    if (print)
+        cli_columns_print(columns, cells);
     else
-        snprintf(size, sizeof(size), "%llu", (unsigned long long)inode.size);
-    cli_table_row(table, (const char *const[]){rom_mode_text(inode.mode, mode), links, owner, size,
-                                               rom_time_text(&inode, false, time), name});
-    return 0;
+        cli_columns_measure(columns, cells);
 }
 
-/* What a listing shows: a directory's entries, but not the directory; or the file itself. */
-static size_t first_shown(const struct rom_listing *listing)
+/* A first walk, of an image of its own so that nothing is reported twice. */
+static int measure(const struct listed *listed, struct cli_columns *columns,
+                   struct romsim_error *error)
 {
-    struct romsim_erofs_inode inode;
+    const struct rom_walk *walk = listed->walk;
+    struct romsim_erofs_budget budget;
+    struct romsim_erofs_walker *walker;
+    struct listed measured = {0};
+    int found;
 
-    return listing->entries.count && rom_inode(listing, 0, &inode, NULL) == 0 && S_ISDIR(inode.mode)
-               ? 1
-               : 0;
+    romsim_erofs_budget_init(&budget, walk->image->erofs);
+    walker = romsim_erofs_walker_new(walk->image->erofs, &walk->start, walk->base, &budget, error);
+    if (!walker)
+        return -1;
+    while ((found = romsim_erofs_walker_next(walker, &measured.step, error)) > 0) {
+        measured.is_damaged = found == ROMSIM_EROFS_DAMAGED;
+        if (measured.step.depth && !listed->recursive)
+            romsim_erofs_walker_skip(walker);
+        if (measured.step.depth || !S_ISDIR(measured.step.inode.mode))
+            do_row(&measured, "", columns, false);
+    }
+    romsim_erofs_walker_free(walker);
+    return found;
 }
 
-static int print_long(const struct rom_listing *listing, bool recursive, struct romsim_error *error)
+static int print_long(struct listed *listed, struct romsim_error *error)
 {
-    CLEANUP_TABLE struct cli_table *table = cli_table_new(
-        (const char *const[]){"MODE", ">LINKS", "OWNER", ">SIZE", "MODIFIED", "NAME", NULL});
+    static const char *const headings[] = {"MODE",     ">LINKS", "OWNER", ">SIZE",
+                                           "MODIFIED", "NAME",   NULL};
+    struct cli_columns columns = {.headings = headings};
+    int found;
 
-    if (!table)
-        return romsim_error_nomem(error);
-    for (size_t i = first_shown(listing); i < listing->entries.count; i++)
-        if (add_long_row(table, listing, i, recursive, error) < 0)
-            return -1;
-    cli_table_print(table);
-    return 0;
+    if (measure(listed, &columns, error) < 0)
+        return -1;
+    cli_columns_headings(&columns);
+    while ((found = next_listed(listed, error)) > 0) {
+        CLEANUP_FREE char *name = shown_name(listed, listed->recursive);
+
+        if (!name)
+            return romsim_error_nomem(error);
+        do_row(listed, name, &columns, true);
+    }
+    return found;
 }
 
-static int print_short(const struct rom_listing *listing, bool recursive,
-                       struct romsim_error *error)
+static int print_short(struct listed *listed, struct romsim_error *error)
 {
-    for (size_t i = first_shown(listing); i < listing->entries.count; i++) {
-        CLEANUP_FREE char *path = rom_path(listing, i, false);
-        const char *name = recursive || !i ? path : rom_name(listing, i);
-        CLEANUP_FREE char *quoted = path ? rom_quote(name) : NULL;
+    int found;
+
+    while ((found = next_listed(listed, error)) > 0) {
+        const struct romsim_erofs_step *step = &listed->step;
+        CLEANUP_FREE char *quoted =
+            rom_quote(listed->recursive || !step->depth ? step->path : step->name);
 
         if (!quoted)
             return romsim_error_nomem(error);
         puts(quoted);
     }
-    return 0;
+    return found;
 }
 
-static json_t *json_entry(const struct rom_listing *listing, size_t index, const char *file,
-                          int *status)
+/* What is damaged has a place in the list, and the list an end, whatever happens. */
+static int print_entries(struct listed *listed, struct cli_list *list, struct romsim_error *error)
 {
-    CLEANUP_FREE char *path = rom_path(listing, index, false);
-    struct romsim_error error = {0};
-    struct romsim_erofs_inode inode;
+    struct rom_image *image = listed->walk->image;
+    int found;
 
-    if (!path)
-        return NULL;
-    if (rom_inode(listing, index, &inode, &error) == 0)
-        return rom_json_inode(listing->erofs, path, &inode);
-    *status = rom_report(file, &error);
-    return rom_json_failed("path", path, &error);
+    for (;;) {
+        struct romsim_error damage = {0};
+        json_t *entry;
+
+        found = romsim_erofs_walker_next(listed->walk->walker, &listed->step, error);
+        if (found <= 0)
+            return found;
+        if (listed->step.depth && !listed->recursive)
+            romsim_erofs_walker_skip(listed->walk->walker);
+        if (found == ROMSIM_EROFS_DAMAGED) {
+            damage = *error;
+            cli_list_add(list, rom_json_failed("path", listed->step.path, &damage));
+            rom_image_damaged(image, listed->step.path, &damage);
+            continue;
+        }
+        if (!listed->step.depth && S_ISDIR(listed->step.inode.mode))
+            continue;
+        entry = rom_json_inode(image, listed->step.path, &listed->step.inode, error);
+        if (!entry)
+            return -1;
+        cli_list_add(list, entry);
+    }
 }
 
-/* One value at a time: all of them are far larger than the image.  What cannot be told, and why the
- * listing is not complete (*failure), has a place in the list, and the list an end. */
-static int print_json(const struct rom_listing *listing, const char *file, const char *path,
-                      struct romsim_error *failure)
+static int print_json(struct listed *listed, const char *path, int opened,
+                      struct romsim_error *error)
 {
     struct cli_list list;
-    int status = CLI_OK;
+    int result = opened;
 
     cli_list_begin(&list);
-    for (size_t i = first_shown(listing); i < listing->entries.count; i++)
-        cli_list_add(&list, json_entry(listing, i, file, &status));
-    if (failure->errnum) {
-        cli_list_add(&list, rom_json_failed("path", path ? path : "/", failure));
-        status = rom_report(file, failure);
-    }
-    return cli_list_end(&list) == CLI_OK ? status : CLI_FAILED;
+    if (result == 0)
+        result = print_entries(listed, &list, error);
+    if (result < 0)
+        cli_list_add(&list, rom_json_failed("path", path ? path : "/", error));
+    if (cli_list_end(&list) != CLI_OK && result == 0)
+        return romsim_error_nomem(error);
+    return result;
 }
 
-static const char *asked_path(const struct cli_args *args)
+/* Opens FILE [PATH], and has `print` (NULL: JSON) list it. */
+static int list(const struct cli_args *args, bool recursive,
+                int (*print)(struct listed *listed, struct romsim_error *error))
 {
-    return args->operand_count > 1 ? args->operands[1] : NULL;
+    const char *path = args->operand_count > 1 ? args->operands[1] : NULL;
+    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(args->operands[0]);
+    CLEANUP_WALK struct rom_walk walk = {0};
+    struct listed listed = {.walk = &walk, .recursive = recursive};
+    struct romsim_error error = {0};
+    struct rom_image image;
+    int result, status;
+
+    if (!erofs)
+        return CLI_FAILED;
+    rom_image_init(&image, erofs, args->operands[0]);
+    result = rom_walk_open(&image, path, &walk, &error);
+    if (!print)
+        result = print_json(&listed, path, result, &error);
+    else if (result == 0)
+        result = print(&listed, &error);
+    status = rom_image_end(&image);
+    return result < 0 ? rom_report(image.file, &error) : status;
 }
 
 static int run_ls(const struct cli_args *args)
 {
-    const char *file = args->operands[0];
-    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(file);
-    CLEANUP_LISTING struct rom_listing listing = {0};
-    bool recursive = cli_has(args, "recursive");
-    struct romsim_error error = {0};
-    int result;
-
-    if (!erofs)
-        return CLI_FAILED;
-    result = rom_listing_try(erofs, asked_path(args), recursive, &listing, &error);
-    if (cli_has(args, "json"))
-        return print_json(&listing, file, asked_path(args), &error);
-    if (result == 0 && cli_has(args, "long"))
-        result = print_long(&listing, recursive, &error);
-    else if (result == 0)
-        result = print_short(&listing, recursive, &error);
-    return result < 0 ? rom_report(file, &error) : CLI_OK;
+    return list(args, cli_has(args, "recursive"),
+                cli_has(args, "json")   ? NULL
+                : cli_has(args, "long") ? print_long
+                                        : print_short);
 }
 
 /* ---- tree --------------------------------------------------------------------------------- */
 
-/* Has the entry a younger sibling? */
-static void find_last_siblings(const struct rom_listing *listing, bool *has_next)
+/* Has the last name of each depth a younger sibling? */
+struct bars {
+    bool has_next[ROM_DEPTH_MAX];
+};
+
+static void print_bars(struct bars *bars, unsigned depth, bool is_last)
 {
-    CLEANUP_FREE uint32_t *last = calloc(listing->entries.count, sizeof(*last));
-
-    for (size_t i = 1; last && i < listing->entries.count; i++) {
-        uint32_t parent = listing->entries.items[i].parent;
-
-        if (last[parent])
-            has_next[last[parent]] = true;
-        last[parent] = i;
-    }
+    for (unsigned i = 1; i < depth; i++)
+        fputs(bars->has_next[i] ? "│   " : "    ", stdout);
+    fputs(is_last ? "└── " : "├── ", stdout);
+    bars->has_next[depth] = !is_last;
 }
 
-/* The bars of the ancestors, outermost first. */
-static void print_bars(const struct rom_listing *listing, size_t index, const bool *has_next)
+static int print_tree(struct listed *listed, struct romsim_error *error)
 {
-    const struct rom_entry *entries = listing->entries.items;
-    uint32_t chain[ROM_DEPTH_MAX];
-    size_t count = 0;
-
-    for (size_t i = entries[index].parent; i; i = entries[i].parent)
-        chain[count++] = i;
-    while (count)
-        fputs(has_next[chain[--count]] ? "│   " : "    ", stdout);
-    fputs(has_next[index] ? "├── " : "└── ", stdout);
-}
-
-static int print_tree(const struct rom_listing *listing, struct romsim_error *error)
-{
-    CLEANUP_FREE bool *has_next = calloc(listing->entries.count, sizeof(*has_next));
+    CLEANUP_FREE struct bars *bars = calloc(1, sizeof(*bars));
+    struct rom_image *image = listed->walk->image;
+    const struct romsim_erofs_step *step = &listed->step;
     size_t directories = 0, others = 0;
+    int found;
 
-    if (!has_next)
+    if (!bars)
         return romsim_error_nomem(error);
-    find_last_siblings(listing, has_next);
-    for (size_t i = 0; i < listing->entries.count; i++) {
-        struct romsim_erofs_inode inode;
-        CLEANUP_FREE char *name = NULL;
-        CLEANUP_FREE char *quoted = NULL;
+    while ((found = rom_walk_next(listed->walk, &listed->step, &listed->is_damaged, error)) > 0) {
+        CLEANUP_FREE char *name = shown_name(listed, false);
+        CLEANUP_FREE char *quoted = name ? rom_quote(name) : NULL;
+        bool is_directory = S_ISDIR(step->inode.mode);
 
-        if (rom_inode(listing, i, &inode, error) < 0)
-            return -1;
-        name = shown_name(listing, i, false, &inode);
-        quoted = name ? rom_quote(name) : NULL;
         if (!quoted)
             return romsim_error_nomem(error);
-        if (i)
-            print_bars(listing, i, has_next);
-        printf("%s%s\n", quoted, i && S_ISDIR(inode.mode) ? "/" : "");
-        *(S_ISDIR(inode.mode) ? &directories : &others) += i != 0;
+        if (romsim_erofs_budget_pay(image->budget, 4 * (uint64_t)step->depth, error) < 0)
+            return -1;
+        if (step->depth)
+            print_bars(bars, step->depth, romsim_erofs_walker_is_last(listed->walk->walker));
+        printf("%s%s%s\n", quoted, step->depth && is_directory ? "/" : "",
+               listed->is_damaged ? " [damaged]" : "");
+        *(is_directory ? &directories : &others) += step->depth != 0;
     }
-    printf("\n%s, %s\n", COUNT_TEXT(directories, "directory", "directories"),
+    if (found < 0)
+        return -1;
+    printf("\n%s, %s", COUNT_TEXT(directories, "directory", "directories"),
            COUNT_TEXT(others, "file", "files"));
+    if (image->damage)
+        printf(", %s", COUNT_TEXT(image->damage, "error", "errors"));
+    putchar('\n');
     return 0;
 }
 
 static int run_tree(const struct cli_args *args)
 {
-    const char *file = args->operands[0];
-    CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(file);
-    CLEANUP_LISTING struct rom_listing listing = {0};
-    struct romsim_error error = {0};
-    int result;
-
-    if (!erofs)
-        return CLI_FAILED;
-    result = rom_listing_try(erofs, asked_path(args), true, &listing, &error);
-    if (cli_has(args, "json"))
-        return print_json(&listing, file, asked_path(args), &error);
-    if (result == 0)
-        result = print_tree(&listing, &error);
-    return result < 0 ? rom_report(file, &error) : CLI_OK;
+    return list(args, true, cli_has(args, "json") ? NULL : print_tree);
 }
 
 static const struct cli_option ls_options[] = {

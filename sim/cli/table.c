@@ -62,16 +62,23 @@ static size_t column_width(const struct cli_table *table, size_t column)
     return width;
 }
 
-static void print_cell(const struct cli_table *table, size_t index, size_t width)
+/* Prints a quoted cell, and what divides it from the next. */
+static void print_cell(const char *quoted, size_t width, bool right, bool last)
+{
+    size_t own = width_of(quoted);
+    int padding = width > own ? (int)(width - own) : 0;
+
+    printf("%*s%s%*s%s", right ? padding : 0, "", quoted, right || last ? 0 : padding, "",
+           last ? "\n" : "  ");
+}
+
+static void print_table_cell(const struct cli_table *table, size_t index, size_t width)
 {
     size_t column = index % table->columns;
     bool right = table->cells.items[column][0] == '>';
-    const char *text = table->cells.items[index] + (right && index == column);
-    int padding = (int)(width - width_of(text));
-    bool last = column + 1 == table->columns;
 
-    printf("%*s%s%*s", right ? padding : 0, "", text, right || last ? 0 : padding, "");
-    fputs(last ? "\n" : "  ", stdout);
+    print_cell(table->cells.items[index] + (right && index == column), width, right,
+               column + 1 == table->columns);
 }
 
 void cli_table_print(struct cli_table *table)
@@ -85,7 +92,7 @@ void cli_table_print(struct cli_table *table)
     for (size_t i = 0; i < table->columns; i++)
         widths[i] = column_width(table, i);
     for (size_t i = 0; i < table->cells.count; i++)
-        print_cell(table, i, widths[i % table->columns]);
+        print_table_cell(table, i, widths[i % table->columns]);
 }
 
 void cli_table_free(struct cli_table *table)
@@ -96,4 +103,42 @@ void cli_table_free(struct cli_table *table)
         free(table->cells.items[i]);
     cells_reset(&table->cells);
     free(table);
+}
+
+/* ---- rows that are not kept --------------------------------------------------------------- */
+
+static bool is_right(const char *heading)
+{
+    return heading[0] == '>';
+}
+
+void cli_columns_measure(struct cli_columns *columns, const char *const *cells)
+{
+    for (size_t i = 0; columns->headings[i] && columns->headings[i + 1]; i++) {
+        size_t width = width_of(cells[i]);
+
+        if (width > columns->widths[i])
+            columns->widths[i] = width;
+    }
+}
+
+void cli_columns_headings(struct cli_columns *columns)
+{
+    const char *plain[CLI_COLUMNS_MAX];
+
+    for (size_t i = 0; columns->headings[i]; i++)
+        plain[i] = columns->headings[i] + is_right(columns->headings[i]);
+    cli_columns_measure(columns, plain);
+    cli_columns_print(columns, plain);
+}
+
+void cli_columns_print(const struct cli_columns *columns, const char *const *cells)
+{
+    for (size_t i = 0; columns->headings[i]; i++) {
+        size_t room = 4 * strlen(cells[i]) + 16;
+        CLEANUP_FREE char *quoted = malloc(room);
+
+        print_cell(quoted ? romsim_text_quote(cells[i], strlen(cells[i]), quoted, room) : "?",
+                   columns->widths[i], is_right(columns->headings[i]), !columns->headings[i + 1]);
+    }
 }

@@ -52,6 +52,7 @@ struct check {
     struct romsim_buffer path; /* of the file that is looked at */
     struct erofs_nid_set seen;
     struct linked_files linked;
+    size_t linked_paths_left; /* bytes */
     struct ranges ranges;
     bool ranges_full;
     uint64_t extent_budget, directory_budget, xattr_budget, decode_budget;

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-enum { DEPTH_MAX = 1024, LINKED_PATHS_MAX = 4096 };
+enum { DEPTH_MAX = 1024, LINKED_PATHS_SIZE = 1 << 20 /* of all paths that are kept */ };
 
 /* An open directory. */
 struct level {
@@ -90,8 +90,10 @@ static int note_links(struct check *check, const struct romsim_erofs_inode *inod
 
     if (inode->links == 1)
         return 0;
-    if (is_new && check->linked.count < LINKED_PATHS_MAX)
+    if (is_new && check->path.data && check->path.size < check->linked_paths_left) {
+        check->linked_paths_left -= check->path.size + 1;
         linked.path = strdup(check->path.data);
+    }
     if (linked_files_append(&check->linked, linked) == 0)
         return 0;
     free(linked.path);
@@ -322,7 +324,10 @@ static int check_root(struct check *check, struct levels *levels, struct romsim_
 int check_tree(struct check *check, struct romsim_error *err)
 {
     struct levels levels = {0};
-    int result = check_root(check, &levels, err);
+    int result;
+
+    check->linked_paths_left = LINKED_PATHS_SIZE;
+    result = check_root(check, &levels, err);
 
     while (!result && levels.count)
         result = step(check, &levels, err);

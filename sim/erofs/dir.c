@@ -140,6 +140,23 @@ int erofs_dir_check(const struct romsim_erofs_inode *directory, struct romsim_er
                             (unsigned long long)directory->nid);
 }
 
+/* It is always more than `cursor`.  romsim_erofs_readdir() may have gone on to the next block
+ * before it failed: then that block is the next to fail. */
+uint64_t erofs_dir_behind(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                          uint64_t cursor, void *scratch)
+{
+    const uint32_t dirent = sizeof(struct erofs_dirent);
+    uint64_t start = cursor - erofs_in_block(erofs, cursor);
+    uint64_t entry = (cursor - start + dirent - 1) / dirent + 1;
+    struct erofs_dir_block block;
+
+    if (erofs_dir_block(erofs, directory, start >> erofs->super.block_bits, scratch, &block, NULL) <
+            0 ||
+        entry >= block.count)
+        return start + erofs_block_size(erofs);
+    return start + entry * dirent;
+}
+
 /* A cursor is the offset of a dirent in the directory, as the kernel's f_pos. */
 int romsim_erofs_readdir(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
                          uint64_t cursor, uint64_t *ret_cursor, struct romsim_erofs_dirent *ret,

@@ -191,6 +191,11 @@ int erofs_dir_entry(const struct erofs_dir_block *block, uint32_t index,
                     const struct romsim_erofs_inode *directory, struct romsim_erofs_dirent *ret,
                     struct romsim_error *err);
 
+/* The cursor behind the dirent at `cursor`, or behind its block if that is damaged: for who goes on
+ * where romsim_erofs_readdir() failed. */
+uint64_t erofs_dir_behind(struct romsim_erofs *erofs, const struct romsim_erofs_inode *directory,
+                          uint64_t cursor, void *scratch);
+
 /* May the blocks of this directory stand elsewhere than in the image as they are? */
 static inline bool erofs_dir_needs_scratch(const struct romsim_erofs_inode *directory)
 {

@@ -121,14 +121,15 @@ elif need prlimit "the memory of ls --json"; then
         "ls --json of many files takes little memory"
     is "$(prlimit --data=$limit "$ROMSIM" rom tree --json wide.erofs | jq length)" 50000 "and tree"
 fi
-# A directory's inode that is damaged ends the listing, not the document.
+# A directory's inode that is damaged has its place in the listing.
 cp -f plain.erofs hurt.erofs; chmod u+w hurt.erofs
 nid=$(romsim rom stat --json plain.erofs dir/sub | jq '.[0].nid')
 printf '\0' | dd of=hurt.erofs bs=1 seek=1032 conv=notrunc status=none
 printf '\0\0' | dd of=hurt.erofs bs=1 seek=$((nid * 32 + 4)) conv=notrunc status=none
 romsim rom ls -R --json hurt.erofs >hurt.json 2>said
-is "$? $(jq -c '[length > 1, (.[-1].error | test("no known file type"))]' hurt.json)" "1 [true,true]" \
-    "ls --json of a damaged image ends with the error"
+is "$? $(jq -c '[length, (map(select(.error)) | .[] | .path, (.error | test("no known file type")))]' hurt.json)" \
+    "1 [$(($(romsim rom ls -R plain.erofs | wc -l) - 1)),\"/dir/sub\",true]" \
+    "ls --json of a damaged image has the error in its place, and all else"
 is "$(romsim rom ls --json $image missing 2>/dev/null | jq -c '.[0].path')" '"missing"' \
     "and of a missing file has nothing else"
 

@@ -460,6 +460,69 @@ START_TEST(a_directory_that_contains_itself_is_found)
 }
 END_TEST
 
+/* Five entries, of which one has no inode, one leads back, and one's name is no name. */
+START_TEST(a_walk_goes_on_behind_damage_and_ends_with_its_budget)
+{
+    static const struct {
+        int result;
+        const char *path;
+        bool is_name, is_last;
+    } steps[] = {{1, "/", true, true},
+                 {1, "/a", true, false},
+                 {ROMSIM_EROFS_DAMAGED, "/b", true, false},
+                 {1, "/c", true, false},
+                 {ROMSIM_EROFS_DAMAGED, "/c", false, false},
+                 {ROMSIM_EROFS_DAMAGED, "/", false, false},
+                 {1, "/e", true, true},
+                 {0}};
+    struct crafted *image = craft_new();
+    struct romsim_error err = {0};
+    struct romsim_erofs_budget budget;
+    struct romsim_erofs_inode root;
+    struct romsim_erofs_step step;
+
+    craft_entry(image, "a", 4, EROFS_FT_REG_FILE);
+    craft_entry(image, "b", 8, EROFS_FT_REG_FILE);
+    craft_entry(image, "c", 0, EROFS_FT_DIR);
+    craft_entry(image, "/", 4, EROFS_FT_REG_FILE);
+    craft_entry(image, "e", 4, EROFS_FT_REG_FILE);
+    craft_file(image, 4, ROMSIM_EROFS_FLAT_PLAIN, S_IFREG | 0644, 0, CRAFT_DATA);
+    craft_finish(image);
+    for (unsigned most = 0; most < 2; most++) {
+        struct romsim_blob *blob = craft_blob(image);
+        struct romsim_erofs *erofs = romsim_erofs_open(blob, &err);
+        struct romsim_erofs_walker *walker;
+
+        ck_assert_int_eq(romsim_erofs_inode(erofs, romsim_erofs_root(erofs), &root, &err), 0);
+        romsim_erofs_budget_init(&budget, erofs);
+        ck_assert_uint_eq(budget.left, 16 * CRAFT_SIZE + (32 << 20));
+        if (most)
+            budget.left = 300; /* two names, and no third */
+        walker = romsim_erofs_walker_new(erofs, &root, "", &budget, &err);
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !(most && i == 3); i++) {
+            ck_assert_int_eq(romsim_erofs_walker_next(walker, &step, &err), steps[i].result);
+            if (!steps[i].result)
+                break;
+            ck_assert_str_eq(step.path, steps[i].path);
+            ck_assert_int_eq(step.is_name, steps[i].is_name);
+            ck_assert_int_eq(step.depth, step.path[1] != 0);
+            if (steps[i].result == ROMSIM_EROFS_DAMAGED)
+                ck_assert_int_eq(err.errnum, EUCLEAN);
+            if (steps[i].is_name)
+                ck_assert_int_eq(romsim_erofs_walker_is_last(walker), steps[i].is_last);
+        }
+        for (int again = 0; most && again < 2; again++)
+            ck_assert_int_eq(romsim_erofs_walker_next(walker, &step, &err), again ? 0 : -1);
+        if (most)
+            ck_assert_int_eq(err.errnum, EFBIG);
+        romsim_erofs_walker_free(walker);
+        romsim_erofs_close(erofs);
+        romsim_blob_unref(blob);
+    }
+    free(image);
+}
+END_TEST
+
 /* Directories that all use one block which names all of them: 2^n paths. */
 START_TEST(hard_linked_directories_are_found)
 {
@@ -615,6 +678,7 @@ int main(void)
     tcase_add_test(tcase, missing_dots_are_found);
     tcase_add_test(tcase, what_only_looks_damaged_is_a_warning);
     tcase_add_test(tcase, a_directory_that_contains_itself_is_found);
+    tcase_add_test(tcase, a_walk_goes_on_behind_damage_and_ends_with_its_budget);
     tcase_add_test(tcase, hard_linked_directories_are_found);
     tcase_add_test(tcase, directories_that_claim_the_same_bytes_are_found);
     tcase_add_test(tcase, files_that_claim_the_same_indexes_are_found);
