@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 mkdir -p tree/bin
-printf 'no script\n' >tree/bin/app
+printf '\177ELF' >tree/bin/app
 chmod +x tree/bin/app
 tar cf tree.tar -C tree .
 head -c 5000 /dev/urandom >raw
