@@ -7,6 +7,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/file.h>
 #include <romsim/paths.h>
+#include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,12 +52,18 @@ static char *find_folder(struct romsim_error *err)
 
 char *kernel_file(struct romsim_blob *kernel, struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = find_folder(err);
-    CLEANUP_FREE char *path =
-        folder ? romsim_path_join(folder, romsim_blob_sha256_hex(kernel)) : NULL;
+    CLEANUP_FREE char *folder = NULL;
+    CLEANUP_FREE char *path = NULL;
 
+    if (romsim_blob_size(kernel) > romsim_bound(ROMSIM_BOUND_KERNEL_BYTES)) {
+        romsim_bound_refuse(err, ROMSIM_BOUND_KERNEL_BYTES, "a kernel of %s",
+                            SIZE_TEXT(romsim_blob_size(kernel)));
+        return NULL;
+    }
+    folder = find_folder(err);
     if (!folder)
         return NULL;
+    path = romsim_path_join(folder, romsim_blob_sha256_hex(kernel));
     if (!path) {
         romsim_error_nomem(err);
         return NULL;

@@ -125,6 +125,24 @@ if unshare -rm mount -t tmpfs none /mnt 2>/dev/null; then
     is "$(sha256sum <hole)" "$(head -c 30M /dev/zero | sha256sum)" "all of them"
     ok "and hashed" on_tmpfs "${blocks}k" "$ROMSIM" rom info full.erofs
     like "$out" "$(sha256sum <full.erofs | cut -d' ' -f1)" "rightly"
+    cat >m.yaml <<'EOF'
+image: ./full
+memory_mb: 64
+args: [/x]
+roms: [{name: r, image: ./full.erofs, at: /r}]
+EOF
+    # The sums of a hole in the root and in a ROM and of the device, with the cache's disk full.
+    cat >shown <<'EOF'
+mkdir -p shown.d && "$1" mount m.yaml shown.d >/dev/null || exit
+cat /dev/zero >cache/fill 2>/dev/null
+cat shown.d/hole shown.d/r/hole shown.d/dev/ukp_rom1 | sha256sum
+"$1" umount shown.d
+EOF
+    if need fuse "a mount shows holes of a copy on a full tmpfs"; then
+        is "$(on_tmpfs "$((3 * blocks))k" sh ./shown "$ROMSIM")" \
+            "$(cat full/hole full/hole full.erofs | sha256sum)" \
+            "a mount shows holes of a copy on a full tmpfs"
+    fi
     head -c 400k /dev/urandom >tree/large
     tar cf large.tar -C tree .
     sed 's,tree.tar,large.tar,' x.yaml >l.yaml
