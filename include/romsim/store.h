@@ -14,7 +14,8 @@
  * whole, so a command that is killed leaves nothing half.  Whoever uses the store holds `lock-use`
  * shared, gc holds it alone: it never removes what somebody is about to name.  index.json is
  * replaced by renaming, under `lock-index`.  The locks are the kernel's and die with their holder.
- * Who may only read a store does without a lock that cannot be had: then gc is not his either.
+ * Who reads does without a lock that cannot be had, because the store may only be read, or because
+ * a gc has it: that spares what a name leads to.
  *
  * Any tool that reads OCI layouts can read the store.
  */

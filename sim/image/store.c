@@ -132,9 +132,9 @@ static int open_to_read(struct romsim_store *store, struct romsim_error *err)
         return romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
     }
     if (store->is_own)
-        store->lock = lock_file(store->folder, "lock-use", O_RDWR | O_CREAT, LOCK_SH);
+        store->lock = lock_file(store->folder, "lock-use", O_RDWR | O_CREAT, LOCK_SH | LOCK_NB);
     if (store->lock < 0)
-        store->lock = lock_file(store->folder, "lock-use", O_RDONLY, LOCK_SH);
+        store->lock = lock_file(store->folder, "lock-use", O_RDONLY, LOCK_SH | LOCK_NB);
     return 0;
 }
 

@@ -84,8 +84,19 @@ like "$out" "'$T/shared/index.json'" "is named"
 cp -r more shared.new && rm -r shared && mv shared.new shared
 is "$(chosen org/more)" more "and replaced"
 
-# ---- a store that one may only read
+# ---- locks that others hold
 unset ROMSIM_IMAGE_STORES
+mkfifo held
+(exec 9>>"$own/lock-use" && flock -x 9 && echo >held && exec sleep 1000) &
+holder=$!
+read -r _ <held
+ok "a gc that does not end holds nobody up who reads" timeout 60 "$ROMSIM" image ls
+instance org/mine
+ok "not at a start" timeout 60 "$ROMSIM" plan x.yaml
+kill $holder
+wait $holder 2>/dev/null
+
+# ---- a store that one may only read
 romsim image ls >ls.before
 read_only() {
     local text=$1
