@@ -19,7 +19,7 @@ struct vm_plan {
     const char *kernel, *initrd;
     bool no_fuse;
     unsigned boot_timeout_s;
-    const struct forward *forwards; /* one for each port of the layout */
+    struct forward *forwards; /* one for each port of the layout */
 };
 
 enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };

@@ -665,6 +665,7 @@ void supervisor_run(const struct romsim_layout *layout, const struct vm_plan *pl
     if (began && self->verdict.kind == ROMSIM_VM_FAILED)
         explain(self);
     machine_close(&self->machine);
+    forward_release(plan->forwards, layout->port_count);
     send_event(self, self->verdict.kind, self->verdict.text.data, self->verdict.text.size,
                self->verdict.status);
     deliver(self);

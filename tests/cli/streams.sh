@@ -41,6 +41,27 @@ romsim rom pack -o many.erofs src >pack.out || exit 1
 romsim rom ls many.erofs 2>said | head -n 1 >first
 is "${PIPESTATUS[0]} $(cat said)" "141 " "a reader that goes ends the command silently"
 
+# ---- signals before there is anything to end
+# asked SIGNAL...: `run` reads its file from a pipe that nobody writes to.
+asked() {
+    rm -f wait && mkfifo wait
+    "$ROMSIM" run - <wait &
+    local pid=$! status
+    exec {writer}>wait
+    # It has begun when it, and no shell any more, catches SIGTERM.
+    until [ "/proc/$pid/exe" -ef "$ROMSIM" ] &&
+        [ $((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' /proc/$pid/status) >> 14 & 1)) = 1 ]
+    do :; done
+    kill "-$1" $pid
+    wait $pid
+    status=$?
+    exec {writer}>&-
+    return $status
+}
+for signal in INT TERM HUP; do
+    fails 143 "SIG$signal while an instance is read ends as a stop does" asked $signal
+done
+
 # ---- folders
 ok "a XDG_CACHE_HOME that is a file is no hindrance" env "XDG_CACHE_HOME=$T/x.yaml" "$ROMSIM" plan x.yaml
 like "$out" "built images are not kept: '$T/x.yaml' is not a directory (XDG_CACHE_HOME chooses another" "... but named"
