@@ -28,12 +28,17 @@ wanted="/srv
 said
 the second layer
 word"
+gzip -k image.docker.tar
 for reference in oci:image:t oci:copy:u oci-archive:image.oci.tar docker-archive:image.docker.tar \
-    my-org/image:1; do
+    my-org/image:1 ./image.oci.tar ./image.docker.tar.gz; do
     is "$(romsim run -q --image $reference 2>errors)" "$wanted" "$reference runs, as its config says"
 done
 is "$(romsim run -q --image my-org/image:1 -e WORD=other --args 'echo\ $WORD' 2>errors)" other \
     "with the user's own args and environment"
+
+mv "$XDG_DATA_HOME/romsim/oci" "$T/shared"
+is "$(ROMSIM_IMAGE_STORES=$T/shared romsim run -q --image my-org/image:1 2>errors)" "$wanted" \
+    "and from another store than one's own"
 
 if need root "an image by buildah runs" && need buildah "an image by buildah runs"; then
     export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
