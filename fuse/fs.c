@@ -12,7 +12,9 @@
 #include "ll.h"
 #include "mount.h"
 
+#include <romsim/descriptors.h>
 #include <romsim/fs.h>
+#include <romsim/lock.h>
 #include <romsim/mounts.h>
 #include <romsim/text.h>
 
@@ -23,6 +25,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -32,12 +35,17 @@
  * in memory) serves nobody meanwhile. */
 enum { THREADS_MIN = 4, THREADS_MAX = 16 };
 
+/* Files that unmounting opens: mountinfo; fusermount3 starts with what is free then. */
+enum { SPARES = 5 };
+
 struct romsim_fs {
     struct ll ll; /* has the view */
     struct fuse_session *session;
     char *point;
-    dev_t device; /* of our mount */
-    int stop;     /* an eventfd: readable when it is time to end */
+    dev_t device;                /* of our mount */
+    int stop;                    /* an eventfd: readable when it is time to end */
+    atomic_size_t serving;       /* threads that answer */
+    struct romsim_spares spares; /* for the unmounting */
 };
 
 struct server {
@@ -97,39 +105,67 @@ static void safe_name(const char *name, char *ret, size_t size)
  * Two commands may find the same place free at the same time.  So who mounts holds a lock on the
  * directory meanwhile, and looks under the lock whether it is free.  (One who opens the directory
  * when the other's mount is on it already locks something else, but then sees that mount.)
- * Returns the descriptor to close, or -1: a dead mount cannot be opened, and not every file system
- * has locks; then there is none.
+ * The descriptor to close is in *ret_fd, or -1: a dead mount cannot be opened, and not every file
+ * system has locks; then there is none.  Returns 0, or -1 if somebody holds it for too long.
  */
-static int lock_place(const char *point)
+static int lock_place(const char *point, int *ret_fd, struct romsim_error *err)
 {
-    int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP_FD int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    struct romsim_error error = {0};
 
-    if (fd >= 0)
-        TEMP_FAILURE_RETRY(flock(fd, LOCK_EX));
-    return fd;
+    if (fd >= 0 && romsim_lock_take(fd, LOCK_EX, ROMSIM_LOCK_TIMEOUT_MS, point, &error) < 0 &&
+        error.errnum == EBUSY) {
+        if (err)
+            *err = error;
+        return -1;
+    }
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+/* Detaches our mount, and no other that may be there by now: while the session lives, no other
+ * mount has its device number; when the session has ended, it was unmounted by somebody. */
+static void unmount_own(struct romsim_fs *fs)
+{
+    dev_t device;
+
+    romsim_spares_release(&fs->spares);
+    if (fuse_session_exited(fs->session))
+        return;
+    if (romsim_mount_find(fs->point, &device, NULL) == ROMSIM_MOUNT_OURS && device == fs->device)
+        romsim_mount_detach(fs->point, NULL, NULL);
 }
 
 static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
                       struct romsim_error *err)
 {
-    CLEANUP_FD int lock = lock_place(fs->point);
+    CLEANUP_FD int lock = -1;
     char source[64];
-    int fd;
+    int fd, found;
 
     safe_name(name, source, sizeof(source));
-    if (make_room(fs->point, err) < 0 || check_empty(fs->point, err) < 0)
+    if (lock_place(fs->point, &lock, err) < 0 || make_room(fs->point, err) < 0 ||
+        check_empty(fs->point, err) < 0 ||
+        romsim_spares_hold(&fs->spares, SPARES, "a mount", err) < 0)
         return -1;
     fd = fuse_mount(fs->point, source, allow_other, err);
     if (fd < 0)
         return -1;
     fs->session = ll_session_new(&fs->ll, fd, err);
     if (!fs->session) {
+        romsim_spares_release(&fs->spares);
         romsim_mount_detach(fs->point, NULL, NULL);
         return -1;
     }
-    if (romsim_mount_find(fs->point, &fs->device, NULL) == ROMSIM_MOUNT_OURS)
+    found = romsim_mount_find(fs->point, &fs->device, err);
+    if (found == ROMSIM_MOUNT_OURS)
         return 0;
-    return romsim_error_set(err, EIO, "the mount at '%s' went away", QUOTE(fs->point));
+    if (found >= 0)
+        return romsim_error_set(err, EIO, "the mount at '%s' went away", QUOTE(fs->point));
+    /* It was made under the lock, so it is ours, whatever its number. */
+    romsim_spares_release(&fs->spares);
+    romsim_mount_detach(fs->point, NULL, NULL);
+    return -1;
 }
 
 struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char *directory,
@@ -143,29 +179,17 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
         romsim_error_nomem(err);
         return NULL;
     }
-    fs->stop = eventfd(0, EFD_CLOEXEC);
-    fs->point = romsim_mount_point(directory, err);
-    fs->ll.view = fs->point ? romsim_view_new(layout, chosen.drives_only, err) : NULL;
     fs->ll.report = chosen.report;
     fs->ll.context = chosen.context;
-    if (fs->ll.view && fs->stop < 0)
+    fs->stop = eventfd(0, EFD_CLOEXEC);
+    if (fs->stop < 0)
         romsim_error_system(err, errno, "cannot make an eventfd");
-    if (fs->ll.view && fs->stop >= 0 && mount_view(fs, layout->name, chosen.allow_other, err) == 0)
+    else if ((fs->point = romsim_mount_point(directory, err)) &&
+             (fs->ll.view = romsim_view_new(layout, chosen.drives_only, err)) &&
+             mount_view(fs, layout->name, chosen.allow_other, err) == 0)
         return fs;
     romsim_fs_free(fs);
     return NULL;
-}
-
-/* Detaches our mount, and no other that may be there by now: while the session lives, no other
- * mount has its device number; when the session has ended, it was unmounted by somebody. */
-static void unmount_own(struct romsim_fs *fs)
-{
-    dev_t device;
-
-    if (fuse_session_exited(fs->session))
-        return;
-    if (romsim_mount_find(fs->point, &device, NULL) == ROMSIM_MOUNT_OURS && device == fs->device)
-        romsim_mount_detach(fs->point, NULL, NULL);
 }
 
 void romsim_fs_free(struct romsim_fs *fs)
@@ -179,6 +203,7 @@ void romsim_fs_free(struct romsim_fs *fs)
     romsim_view_free(fs->ll.view);
     if (fs->stop >= 0)
         close(fs->stop);
+    romsim_spares_release(&fs->spares);
     free(fs->point);
     free(fs);
 }
@@ -213,7 +238,9 @@ static void *serve_requests(void *argument)
             break;
         }
     }
-    romsim_fs_stop(server->fs);
+    /* One that has no memory for a request leaves it to the others. */
+    if (atomic_fetch_sub(&server->fs->serving, 1) == 1 || server->error != ENOMEM)
+        romsim_fs_stop(server->fs);
     return NULL;
 }
 
@@ -227,27 +254,34 @@ static size_t count_threads(void)
 }
 
 /* Starts the threads, with all signals blocked in them: those are for the caller.  Returns how many
- * run. */
-static size_t start_servers(struct romsim_fs *fs, struct server *servers, size_t count)
+ * run; *ret_problem is the errno of one that does not. */
+static size_t start_servers(struct romsim_fs *fs, struct server *servers, size_t count,
+                            int *ret_problem)
 {
     sigset_t all, before;
     size_t started = 0;
 
+    atomic_store(&fs->serving, count);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (started < count) {
         servers[started].fs = fs;
-        if (pthread_create(&servers[started].thread, NULL, serve_requests, &servers[started]) != 0)
+        *ret_problem =
+            pthread_create(&servers[started].thread, NULL, serve_requests, &servers[started]);
+        if (*ret_problem != 0)
             break;
         started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started < count && atomic_fetch_sub(&fs->serving, count - started) == count - started)
+        romsim_fs_stop(fs); /* the last of them has failed already */
     return started;
 }
 
-/* Ends the threads.  Returns the errno of one that failed, or 0. */
+/* Ends the threads.  Returns the errno of one whose failure ended the service, or 0. */
 static int end_servers(struct server *servers, size_t count)
 {
+    size_t without_memory = 0;
     int error = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -255,26 +289,43 @@ static int end_servers(struct server *servers, size_t count)
     for (size_t i = 0; i < count; i++) {
         pthread_join(servers[i].thread, NULL);
         free(servers[i].request.mem);
-        if (servers[i].error != 0)
+        if (servers[i].error == ENOMEM)
+            without_memory++;
+        else if (servers[i].error != 0)
             error = servers[i].error;
     }
-    return error;
+    return error == 0 && without_memory == count ? ENOMEM : error;
+}
+
+/* Nobody will answer any more: ends the connection, so that nobody waits for it. */
+static void hang_up(struct romsim_fs *fs)
+{
+    CLEANUP_FD int null = -1;
+
+    romsim_spares_release(&fs->spares);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0)
+        dup3(null, fuse_session_fd(fs->session), O_CLOEXEC);
 }
 
 int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err)
 {
     struct server servers[THREADS_MAX] = {0};
-    size_t count = start_servers(fs, servers, count_threads());
+    int error = 0;
+    size_t count = start_servers(fs, servers, count_threads(), &error);
     struct pollfd stop = {.fd = fs->stop, .events = POLLIN};
-    int error;
 
-    if (count == 0)
-        return romsim_error_set(err, EAGAIN, "cannot start a thread");
+    if (count == 0) {
+        hang_up(fs);
+        romsim_error_system(err, error, "cannot start a thread");
+        return romsim_error_hint(err, "the limit of memory (ulimit -v) or of processes (ulimit "
+                                      "-u) is too low");
+    }
     while (poll(&stop, 1, -1) < 0 && errno == EINTR)
         ;
     error = end_servers(servers, count);
-    if (error != 0)
-        return romsim_error_system(err, error, "cannot answer the kernel for '%s'",
-                                   QUOTE(fs->point));
-    return 0;
+    if (error == 0)
+        return 0;
+    hang_up(fs);
+    return romsim_error_system(err, error, "cannot answer the kernel for '%s'", QUOTE(fs->point));
 }

@@ -41,7 +41,8 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
 /*
  * Answers requests, with several threads, until the file system is unmounted and its last user
  * gone, or romsim_fs_stop() is called.  The threads block all signals.  The caller may be a thread
- * of its own in a process that uses the mount itself.  Returns 0 or -1.
+ * of its own in a process that uses the mount itself.  Returns 0 or -1; then who uses the mount
+ * gets ENOTCONN.
  */
 int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err);
 

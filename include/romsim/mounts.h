@@ -26,12 +26,18 @@ enum romsim_mount_kind {
  * mountinfo cannot be read. */
 int romsim_mount_find(const char *point, dev_t *ret_device, struct romsim_error *err);
 
-/* Is the server of the romsim mount at `point` gone?  Asks the mount, so that a server which lives
- * but does not answer blocks this call. */
+/* Is the server of the romsim mount at `point` gone?  Asks the mount; a server that does not answer
+ * within 5 seconds lives. */
 bool romsim_mount_is_dead(const char *point);
 
+/* Does what `directory` is on answer (with an error, too) within 5 seconds?  Returns 0, or -1 with
+ * ETIMEDOUT; *ret_point is then the mount that does not, malloc'ed, or NULL if that is not known.
+ */
+int romsim_mount_await(const char *directory, char **ret_point, struct romsim_error *err);
+
 /* The absolute path of `directory` without links, as mountinfo has it; the last component may be
- * a mount whose server is gone.  malloc'ed; NULL and an error if it does not exist. */
+ * a mount, which is not touched: its server may be gone, or not answer.  malloc'ed; NULL and an
+ * error if it does not exist. */
 char *romsim_mount_point(const char *directory, struct romsim_error *err);
 
 /*
@@ -40,5 +46,8 @@ char *romsim_mount_point(const char *directory, struct romsim_error *err);
  * NULL) tells.  EINVAL if there is no romsim mount.  Returns 0 or -1.
  */
 int romsim_mount_detach(const char *point, bool *ret_was_busy, struct romsim_error *err);
+
+/* Unmounts all romsim mounts at and beneath a folder whose servers are gone. */
+void romsim_mount_clear_below(const char *folder);
 
 #endif

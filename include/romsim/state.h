@@ -10,8 +10,8 @@
  * `lock` file for as long as it lives; the kernel drops the lock with the process, however it
  * dies.  So a folder whose lock can be taken is stale, and whoever takes the lock may clean up:
  * kill what state.json names (checked by start time, so that a reused pid is never hit), unmount
- * (only a romsim mount whose server is gone: somebody else may have mounted there since), remove
- * the folder.
+ * (only a romsim mount whose server is gone: somebody else may have mounted there since; also one
+ * beneath the folder that no record names), remove the folder.
  */
 #ifndef ROMSIM_STATE_H
 #define ROMSIM_STATE_H
@@ -38,7 +38,8 @@ int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
                            struct romsim_error *err);
 int romsim_state_add_process(struct romsim_state *state, pid_t pid, struct romsim_error *err);
 
-/* Removes the folder and drops the lock.  Accepts NULL. */
+/* Removes the folder and drops the lock; the folder stays, for the next sweep, if its mount cannot
+ * be unmounted.  Accepts NULL. */
 void romsim_state_free(struct romsim_state *state);
 
 /* After a fork: the child becomes the recorded owner.  Returns 0 or -1. */
@@ -53,9 +54,9 @@ void romsim_state_forget(struct romsim_state *state);
 size_t romsim_state_sweep(void);
 
 /* A pidfd of the process that serves the mount at `mount_point`, by the records (the newest: an
- * older one may still serve users of a mount that was detached there).  The caller closes it; -1 if
- * none is known. */
-int romsim_state_mount_server(const char *mount_point);
+ * older one may still serve users of a mount that was detached there), and (if not NULL) its pid.
+ * The caller closes it; -1 if none is known. */
+int romsim_state_mount_server(const char *mount_point, pid_t *ret_pid);
 
 /* A folder name for a mount that this process is about to make at `directory` (an absolute path): a
  * short hash of both.  A server that was detached while in use keeps its folder until its last

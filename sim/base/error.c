@@ -67,6 +67,8 @@ int romsim_error_system(struct romsim_error *err, int errnum, const char *format
     *err = fresh;
     append_cut(err->message, sizeof(err->message), ": ");
     append_cut(err->message, sizeof(err->message), strerrordesc_np(errnum) ?: "unknown error");
+    if (errnum == EMFILE)
+        romsim_error_hint(err, "let the process open more files: ulimit -n 1024");
     return -1;
 }
 

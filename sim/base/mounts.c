@@ -7,6 +7,7 @@
  * with space, tab, newline and backslash in a field as \ooo.
  */
 #include <romsim/cleanup.h>
+#include <romsim/lock.h>
 #include <romsim/mounts.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
@@ -15,12 +16,16 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -74,6 +79,14 @@ static bool parse_line(char *line, struct mount_line *ret)
     return true;
 }
 
+/* Is `path` the same as `folder`, or beneath it? */
+static bool is_within(const char *path, const char *folder)
+{
+    size_t size = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+
+    return strncmp(path, folder, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
 int romsim_mount_find(const char *point, dev_t *ret_device, struct romsim_error *err)
 {
     CLEANUP_FILE FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
@@ -96,39 +109,125 @@ int romsim_mount_find(const char *point, dev_t *ret_device, struct romsim_error 
     return found;
 }
 
-bool romsim_mount_is_dead(const char *point)
+/* ---- asking a mount --------------------------------------------------------------------- */
+
+/* Asks what may not answer, in a process of its own: whoever waits for a file system cannot be
+ * woken.  Returns the errno of the question, 0, or ETIMEDOUT. */
+static int ask(int (*question)(const char *path), const char *path)
+{
+    CLEANUP_FD int pidfd = -1;
+    struct pollfd ended = {.events = POLLIN};
+    int status, ready;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(question(path) & 0xff); /* Linux has no errno beyond that */
+    pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    if (pidfd < 0) {
+        if (pid > 0) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+        }
+        return question(path);
+    }
+    ended.fd = pidfd;
+    do
+        ready = poll(&ended, 1, ROMSIM_LOCK_TIMEOUT_MS);
+    while (ready < 0 && errno == EINTR);
+    if (ready <= 0) {
+        kill(pid, SIGKILL); /* which it may not obey before it has its answer */
+        waitpid(pid, NULL, WNOHANG);
+        return ETIMEDOUT;
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+/* statfs() is never answered from the kernel's cache. */
+static int ask_file_system(const char *path)
 {
     struct statfs ignored;
 
-    /* statfs() is never answered from the kernel's cache.  ECONNABORTED: the connection ended while
-     * the question was on its way. */
-    return statfs(point, &ignored) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+    return statfs(path, &ignored) < 0 ? errno : 0;
+}
+
+bool romsim_mount_is_dead(const char *point)
+{
+    int error = ask(ask_file_system, point);
+
+    /* ECONNABORTED: the connection ended while the question was on its way. */
+    return error == ENOTCONN || error == ECONNABORTED;
+}
+
+/* `path` as the kernel walks it, without a look at the disk: no links are followed, no dots. */
+static char *absolute_path(const char *path)
+{
+    CLEANUP_FREE char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+
+    return path[0] == '/' ? strdup(path) : here ? romsim_path_join(here, path) : NULL;
+}
+
+/* Says which mount does not answer: the longest point that the path begins with. */
+static int tell_silent_mount(const char *directory, char **ret_point, struct romsim_error *err)
+{
+    CLEANUP_FILE FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+    CLEANUP_FREE char *line = NULL, *point = NULL, *path = absolute_path(directory);
+    char type[64] = "";
+    size_t capacity = 0;
+    struct mount_line mount;
+
+    while (mountinfo && path && getline(&line, &capacity, mountinfo) >= 0) {
+        if (!parse_line(line, &mount) || !is_within(path, mount.point) ||
+            (point && strlen(mount.point) < strlen(point)))
+            continue;
+        free(point);
+        point = strdup(mount.point);
+        snprintf(type, sizeof(type), "%s", mount.type);
+    }
+    if (!point)
+        return romsim_error_set(err, ETIMEDOUT, "'%s' does not answer", QUOTE(directory));
+    romsim_error_set(err, ETIMEDOUT, "the mount at '%s' (%s) does not answer", QUOTE(point),
+                     QUOTE(type));
+    *ret_point = STEAL_POINTER(&point);
+    return -1;
+}
+
+int romsim_mount_await(const char *directory, char **ret_point, struct romsim_error *err)
+{
+    *ret_point = NULL;
+    return ask(ask_file_system, directory) == ETIMEDOUT
+               ? tell_silent_mount(directory, ret_point, err)
+               : 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+/* The path if it is the point of a mount, found without touching that: its server may be gone, or
+ * not answer. */
+static char *point_of_mount(const char *directory)
+{
+    CLEANUP_FREE char *copy = strdup(directory), *last = strdup(directory), *parent = NULL,
+                      *path = NULL;
+    const char *name = last ? basename(last) : "";
+
+    if (!copy || name[0] == '/' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+        !(parent = realpath(dirname(copy), NULL)) || !(path = romsim_path_join(parent, name)))
+        return NULL;
+    return romsim_mount_find(path, NULL, NULL) > ROMSIM_MOUNT_NONE ? STEAL_POINTER(&path) : NULL;
 }
 
 char *romsim_mount_point(const char *directory, struct romsim_error *err)
 {
-    CLEANUP_FREE char *path = realpath(directory, NULL);
-    CLEANUP_FREE char *copy = NULL, *parent = NULL, *name = NULL;
+    char *path = point_of_mount(directory);
 
-    if (path)
-        return STEAL_POINTER(&path);
-    if (errno != ENOTCONN && errno != ECONNABORTED && errno != EACCES && errno != EIO) {
+    if (!path && !(path = realpath(directory, NULL)))
         romsim_error_system(err, errno, "'%s'", QUOTE(directory));
-        return NULL;
-    }
-    /* The mount does not answer, but the way to it does. */
-    if (!(copy = strdup(directory)) || !(name = strdup(directory))) {
-        romsim_error_nomem(err);
-        return NULL;
-    }
-    if (!(parent = realpath(dirname(copy), NULL))) {
-        romsim_error_system(err, errno, "'%s'", QUOTE(directory));
-        return NULL;
-    }
-    if (!(path = romsim_path_join(parent, basename(name))))
-        romsim_error_nomem(err);
-    return STEAL_POINTER(&path);
+    return path;
 }
+
+/* ---- unmounting ------------------------------------------------------------------------- */
 
 /* Runs `fusermount3 -u [-z] -- POINT`, which says nothing with -q.  True if it unmounted. */
 static bool run_fusermount(const char *point, bool lazily)
@@ -189,4 +288,17 @@ int romsim_mount_detach(const char *point, bool *ret_was_busy, struct romsim_err
     if (ret_was_busy)
         *ret_was_busy = busy;
     return 0;
+}
+
+void romsim_mount_clear_below(const char *folder)
+{
+    CLEANUP_FREE char *path = realpath(folder, NULL), *line = NULL;
+    CLEANUP_FILE FILE *mountinfo = path ? fopen("/proc/self/mountinfo", "re") : NULL;
+    size_t capacity = 0;
+    struct mount_line mount;
+
+    while (mountinfo && getline(&line, &capacity, mountinfo) >= 0)
+        if (parse_line(line, &mount) && strcmp(mount.type, ROMSIM_MOUNT_TYPE) == 0 &&
+            is_within(mount.point, path) && romsim_mount_is_dead(mount.point))
+            romsim_mount_detach(mount.point, NULL, NULL);
 }

@@ -9,7 +9,9 @@
 #include "record.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/descriptors.h>
 #include <romsim/digest.h>
+#include <romsim/lock.h>
 #include <romsim/mounts.h>
 #include <romsim/paths.h>
 #include <romsim/state.h>
@@ -33,16 +35,25 @@ static const char *const kind_folders[] = {
     [ROMSIM_STATE_MOUNT] = "mounts",
 };
 
+/* For the clean-up: the house lock, and what a removal of a small tree takes. */
+enum { SPARES = 5 };
+
+/* How long a sweep waits for the house: whoever holds it cleans up at this moment, or is stopped.
+ */
+enum { SWEEP_WAIT_MS = 1000 };
+
 struct romsim_state {
     char *directory;
     int lock;
     struct state_record record;
+    struct romsim_spares spares;
 };
 
 static void state_release(struct romsim_state *state)
 {
     if (!state)
         return;
+    romsim_spares_release(&state->spares);
     if (state->lock >= 0)
         close(state->lock);
     state_record_clear(&state->record);
@@ -52,29 +63,27 @@ static void state_release(struct romsim_state *state)
 
 DEFINE_CLEANUP(struct romsim_state, state_release)
 
-/* Opens and locks `directory`/lock.  Returns the descriptor, or -1 with errno. */
-static int open_lock(const char *directory, int flags, int operation)
+/* Opens and locks `directory`/lock.  Returns the descriptor, or -1; EBUSY when somebody else has
+ * held it for that long. */
+static int open_lock(const char *directory, int timeout_ms, struct romsim_error *err)
 {
     CLEANUP_FREE char *path = romsim_path_join(directory, "lock");
-    CLEANUP_FD int fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600) : -1;
+    CLEANUP_FD int fd = path ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_CREAT, 0600) : -1;
 
-    while (fd >= 0 && flock(fd, operation) < 0)
-        if (errno != EINTR)
-            return -1;
+    if (!path)
+        return romsim_error_nomem(err);
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
+    if (romsim_lock_take(fd, LOCK_EX, timeout_ms, path, err) < 0)
+        return -1;
     return steal_fd(&fd);
 }
 
-static int lock_house(struct romsim_error *err)
+static int lock_house(int timeout_ms, struct romsim_error *err)
 {
     CLEANUP_FREE char *house = romsim_path_state("", err);
-    int lock;
 
-    if (!house)
-        return -1;
-    lock = open_lock(house, O_CREAT, LOCK_EX);
-    if (lock < 0)
-        return romsim_error_system(err, errno, "cannot lock '%s'", QUOTE(house));
-    return lock;
+    return house ? open_lock(house, timeout_ms, err) : -1;
 }
 
 static bool is_file_name(const char *name)
@@ -96,6 +105,7 @@ struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *n
     CLEANUP(cleanup_state_release) struct romsim_state *state = calloc(1, sizeof(*state));
     CLEANUP_FREE char *folder = NULL, *sub = NULL;
     CLEANUP_FD int house = -1;
+    struct romsim_error error;
 
     if (!is_file_name(name)) {
         romsim_error_set(err, EINVAL, "'%s' cannot be the name of a folder", QUOTE(name));
@@ -110,16 +120,25 @@ struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *n
         romsim_error_system(err, errno, "cannot read /proc/self/stat");
         return NULL;
     }
-    if ((house = lock_house(err)) < 0 || !(state->directory = romsim_path_state(sub, err)))
+    if (romsim_spares_hold(&state->spares, SPARES, "a folder of what runs", err) < 0 ||
+        (house = lock_house(ROMSIM_LOCK_TIMEOUT_MS, err)) < 0 ||
+        !(state->directory = romsim_path_state(sub, err)))
         return NULL;
-    if ((state->lock = open_lock(state->directory, O_CREAT, LOCK_EX | LOCK_NB)) < 0) {
-        if (errno == EWOULDBLOCK)
+    if ((state->lock = open_lock(state->directory, 0, &error)) < 0) {
+        if (error.errnum == EBUSY) {
             romsim_error_set(err, EEXIST, "'%s' is running already", QUOTE(name));
-        else
-            romsim_error_system(err, errno, "cannot lock '%s'", QUOTE(state->directory));
+            return NULL;
+        }
+        rmdir(state->directory); /* unless there is something in it */
+        if (err)
+            *err = error;
         return NULL;
     }
-    return state_save(state, err) < 0 ? NULL : STEAL_POINTER(&state);
+    if (state_save(state, err) == 0)
+        return STEAL_POINTER(&state);
+    romsim_spares_release(&state->spares);
+    romsim_path_remove_tree(state->directory, NULL);
+    return NULL;
 }
 
 const char *romsim_state_directory(const struct romsim_state *state)
@@ -130,12 +149,13 @@ const char *romsim_state_directory(const struct romsim_state *state)
 int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
                            struct romsim_error *err)
 {
-    char *copy = strdup(mount_point);
+    /* As mountinfo will have it, or it would never be found again. */
+    char *point = romsim_mount_point(mount_point, err);
 
-    if (!copy)
-        return romsim_error_nomem(err);
+    if (!point)
+        return -1;
     free(state->record.mount_point);
-    state->record.mount_point = copy;
+    state->record.mount_point = point;
     return state_save(state, err);
 }
 
@@ -153,14 +173,30 @@ int romsim_state_adopt(struct romsim_state *state, struct romsim_error *err)
     return state_save(state, err);
 }
 
+/* Unmounts what the recorded mount point still has of a server that is gone.  Returns true if
+ * nothing is left; somebody else's mount is none of ours. */
+static bool clear_mount(const struct state_record *record)
+{
+    int kind = record->mount_point ? romsim_mount_find(record->mount_point, NULL, NULL)
+                                   : ROMSIM_MOUNT_NONE;
+
+    if (kind < 0)
+        return false;
+    return kind != ROMSIM_MOUNT_OURS || !romsim_mount_is_dead(record->mount_point) ||
+           romsim_mount_detach(record->mount_point, NULL, NULL) == 0;
+}
+
 void romsim_state_free(struct romsim_state *state)
 {
     CLEANUP_FD int house = -1;
 
     if (!state)
         return;
-    house = lock_house(NULL);
-    romsim_path_remove_tree(state->directory, NULL);
+    romsim_spares_release(&state->spares);
+    house = lock_house(ROMSIM_LOCK_TIMEOUT_MS, NULL);
+    /* A record outlives its mount: what cannot be cleaned up now is for the next sweep. */
+    if (clear_mount(&state->record))
+        romsim_path_remove_tree(state->directory, NULL);
     state_release(state);
 }
 
@@ -185,28 +221,23 @@ static void kill_process(const struct state_process *process)
         ;
 }
 
-static void clean_up_after(const struct state_record *record)
-{
-    for (size_t i = 0; i < record->processes.count; i++)
-        kill_process(&record->processes.items[i]);
-    if (record->mount_point &&
-        romsim_mount_find(record->mount_point, NULL, NULL) == ROMSIM_MOUNT_OURS &&
-        romsim_mount_is_dead(record->mount_point))
-        romsim_mount_detach(record->mount_point, NULL, NULL);
-}
-
 /* Removes one folder if its owner is gone.  The caller has the house lock.  Returns true if the
  * folder is gone. */
 static bool sweep_folder(const char *directory)
 {
     CLEANUP(state_record_clear) struct state_record record = {0};
-    CLEANUP_FD int lock = open_lock(directory, O_CREAT, LOCK_EX | LOCK_NB);
+    CLEANUP_FD int lock = open_lock(directory, 0, NULL);
 
     if (lock < 0)
         return false;
     /* A record that cannot be read is of an owner that was killed before it wrote one. */
-    if (state_record_load(&record, directory, NULL) == 0)
-        clean_up_after(&record);
+    if (state_record_load(&record, directory, NULL) == 0) {
+        for (size_t i = 0; i < record.processes.count; i++)
+            kill_process(&record.processes.items[i]);
+        if (!clear_mount(&record))
+            return false;
+    }
+    romsim_mount_clear_below(directory); /* whatever the record says */
     return romsim_path_remove_tree(directory, NULL) == 0;
 }
 
@@ -239,7 +270,7 @@ static void sweep_visit(void *removed, const char *directory)
 
 size_t romsim_state_sweep(void)
 {
-    CLEANUP_FD int house = lock_house(NULL);
+    CLEANUP_FD int house = lock_house(SWEEP_WAIT_MS, NULL);
     size_t removed = 0;
 
     if (house < 0)
@@ -266,7 +297,7 @@ static void search_visit(void *context, const char *directory)
         search->found = record.owner;
 }
 
-int romsim_state_mount_server(const char *mount_point)
+int romsim_state_mount_server(const char *mount_point, pid_t *ret_pid)
 {
     struct search search = {.mount_point = mount_point};
     CLEANUP_FD int pidfd = -1;
@@ -278,6 +309,8 @@ int romsim_state_mount_server(const char *mount_point)
     pidfd = pidfd_open(search.found.pid, 0);
     if (pidfd < 0 || !state_process_start(search.found.pid, &start) || start != search.found.start)
         return -1;
+    if (ret_pid)
+        *ret_pid = search.found.pid;
     return steal_fd(&pidfd);
 }
 

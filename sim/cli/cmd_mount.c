@@ -4,10 +4,11 @@
  *
  * In the background the command returns when the mount answers: the child that will serve it mounts
  * it and says so on a pipe, the parent then asks the mount itself.  Until then the child has the
- * terminal, so that its errors are seen.
+ * terminal, so that its errors are seen; later ones come through the pipe.
  */
 #include "sim/cli/cli.h"
 
+#include <romsim/descriptors.h>
 #include <romsim/fs.h>
 #include <romsim/mounts.h>
 #include <romsim/state.h>
@@ -17,11 +18,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
+
+/* Files that a mount opens, for a while or for its life: with fewer it would stop half-way. */
+enum { DESCRIPTORS = 20 };
+
+/* How long a server that fails may take to say why. */
+enum { REASON_TIMEOUT_MS = 5000 };
+
+_Static_assert(sizeof(struct romsim_error) <= PIPE_BUF, "a pipe takes an error as a whole");
 
 DEFINE_VECTOR(descriptors, int);
 
@@ -100,28 +111,27 @@ static void let_go(void)
         return; /* then it stays where it is, which is no harm */
 }
 
-/* Tells the parent that the mount is there.  False if the parent is gone: then nobody wants it. */
+/* Tells the parent that the mount is there.  False if the parent is gone: then nobody wants it.
+ * From here on the pipe is the only way to tell an error, until the parent has its answer. */
 static bool announce(int ready)
 {
-    bool told;
+    bool told = ready < 0 || write(ready, "", 1) == 1;
 
-    if (ready < 0)
-        return true;
-    told = write(ready, "", 1) == 1;
-    close(ready);
-    if (told)
+    if (told && ready >= 0)
         let_go();
     return told;
 }
 
 /* Mounts, serves and unmounts.  `ready` is the pipe to the parent, -1 in the foreground. */
-static int serve(const struct job *job, int ready, struct romsim_error *err)
+static int serve(const struct job *job, int ready, bool *ret_told, struct romsim_error *err)
 {
     char id[ROMSIM_MOUNT_ID_SIZE];
     struct romsim_state *state;
     struct romsim_fs *fs = NULL;
     int result = -1;
 
+    if (romsim_descriptors_check(DESCRIPTORS, "a mount", err) < 0)
+        return -1;
     romsim_state_mount_id(job->point, id);
     state = romsim_state_new(ROMSIM_STATE_MOUNT, id, err);
     if (state && romsim_state_set_mount(state, job->point, err) == 0)
@@ -129,8 +139,10 @@ static int serve(const struct job *job, int ready, struct romsim_error *err)
     if (fs && ready < 0)
         cli_note("'%s' shows the instance '%s' until ctrl-C", QUOTE(job->point),
                  QUOTE(job->layout->name));
-    if (fs)
-        result = announce(ready) ? serve_until_signal(fs, err) : 0;
+    if (fs && (*ret_told = announce(ready)))
+        result = serve_until_signal(fs, err);
+    else if (fs)
+        result = 0;
     romsim_fs_free(fs);
     romsim_state_free(state);
     return result;
@@ -139,11 +151,18 @@ static int serve(const struct job *job, int ready, struct romsim_error *err)
 static int run_server(const struct job *job, int ready)
 {
     struct romsim_error error;
+    bool told = false;
     sigset_t ending;
 
     fill_ending_signals(&ending);
     sigprocmask(SIG_BLOCK, &ending, NULL);
-    return serve(job, ready, &error) < 0 ? cli_report(&error) : CLI_OK;
+    if (serve(job, ready, &told, &error) == 0)
+        return CLI_OK;
+    if (ready < 0 || !told)
+        return cli_report(&error);
+    if (write(ready, &error, sizeof(error)) < 0)
+        return CLI_FAILED; /* the parent had its answer, and is gone */
+    return CLI_FAILED;
 }
 
 static void show_damage(void *context, const char *message)
@@ -154,15 +173,20 @@ static void show_damage(void *context, const char *message)
 
 /* ---- the command ------------------------------------------------------------------------ */
 
-/* The child said that it mounted; now the mount itself has to answer. */
-static int await_answer(const char *point)
+/* The child said that it mounted; now the mount itself has to answer.  If it does not, the child
+ * may be able to say why. */
+static int await_answer(const char *point, int child)
 {
-    struct romsim_error error;
+    struct pollfd told = {.fd = child, .events = POLLIN};
+    struct romsim_error error, reason;
     struct statfs ignored;
 
     if (statfs(point, &ignored) == 0)
         return CLI_OK;
     romsim_error_system(&error, errno, "the mount at '%s' does not answer", QUOTE(point));
+    if (poll(&told, 1, REASON_TIMEOUT_MS) > 0 &&
+        read(child, &reason, sizeof(reason)) == sizeof(reason))
+        return cli_report(&reason);
     return cli_report(&error);
 }
 
@@ -187,19 +211,38 @@ static int run_in_background(const struct job *job)
     }
     close(ready[1]);
     if (TEMP_FAILURE_RETRY(read(ready[0], &byte, 1)) == 1)
-        return await_answer(job->point);
+        return await_answer(job->point, ready[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return WIFEXITED(status) && WEXITSTATUS(status) != CLI_OK ? WEXITSTATUS(status) : CLI_FAILED;
+}
+
+/* The mount at `point` (or NULL) does not answer: its server may be stopped, its machine gone. */
+static void report_silent(const char *point, struct romsim_error *error)
+{
+    pid_t pid;
+    CLEANUP_FD int server = point ? romsim_state_mount_server(point, &pid) : -1;
+
+    if (server >= 0)
+        romsim_error_hint(error,
+                          "its server, process %d, is stopped or too busy; 'romsim umount %s' ends "
+                          "the mount",
+                          (int)pid, QUOTE(point));
+    cli_report(error);
 }
 
 /* The mount point's absolute path; it has to be a directory.  NULL after a report. */
 static char *find_point(const char *directory)
 {
     struct romsim_error error;
-    CLEANUP_FREE char *point = romsim_mount_point(directory, &error);
+    CLEANUP_FREE char *point = NULL, *silent = NULL;
     struct stat stat;
 
+    if (romsim_mount_await(directory, &silent, &error) < 0) {
+        report_silent(silent, &error);
+        return NULL;
+    }
+    point = romsim_mount_point(directory, &error);
     if (!point) {
         if (error.errnum == ENOENT)
             romsim_error_hint(&error, "make it: mkdir -p '%s'", QUOTE(directory));

@@ -18,7 +18,7 @@ static int unmount(const char *directory)
 {
     struct romsim_error error;
     CLEANUP_FREE char *point = romsim_mount_point(directory, &error);
-    CLEANUP_FD int server = point ? romsim_state_mount_server(point) : -1;
+    CLEANUP_FD int server = point ? romsim_state_mount_server(point, NULL) : -1;
     struct pollfd ended = {.fd = server, .events = POLLIN};
     bool was_busy;
 

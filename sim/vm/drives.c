@@ -26,23 +26,26 @@ static int drives_new(const struct romsim_layout *layout, struct drives *ret,
     return 0;
 }
 
-static void *serve(void *fs)
+static void *serve(void *argument)
 {
-    romsim_fs_serve(fs, NULL);
+    struct drives_server *server = argument;
+
+    if (romsim_fs_serve(server->fs, &server->error) < 0)
+        atomic_store(&server->has_failed, true);
     return NULL;
 }
 
 /* All signals are for the main thread. */
-static int start_server(struct drives *drives, struct romsim_error *err)
+static int start_server(struct drives_server *server, struct romsim_error *err)
 {
     sigset_t all, before;
     int problem;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    problem = pthread_create(&drives->server, NULL, serve, drives->fs);
+    problem = pthread_create(&server->thread, NULL, serve, server);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    drives->serving = problem == 0;
+    server->is_running = problem == 0;
     return problem ? romsim_error_system(err, problem, "cannot start a thread") : 0;
 }
 
@@ -71,10 +74,15 @@ int drives_open_view(const struct romsim_layout *layout, struct romsim_state *st
         return romsim_error_nomem(err);
     if (romsim_path_make(point, 0700, err) < 0 || drives_new(layout, &drives, err) < 0)
         return -1;
+    drives.server = calloc(1, sizeof(*drives.server));
+    if (!drives.server) {
+        drives_close(&drives);
+        return romsim_error_nomem(err);
+    }
     if (name_files(layout, point, &drives, err) == 0 &&
         romsim_state_set_mount(state, point, err) == 0 &&
-        (drives.fs = romsim_fs_mount(layout, point, &options, err)) &&
-        start_server(&drives, err) == 0) {
+        (drives.server->fs = romsim_fs_mount(layout, point, &options, err)) &&
+        start_server(drives.server, err) == 0) {
         *ret = drives;
         return 0;
     }
@@ -123,13 +131,23 @@ void drives_inherit(const struct drives *drives, int *list)
     *list = -1;
 }
 
+const struct romsim_error *drives_failure(const struct drives *drives)
+{
+    return drives->server && atomic_load(&drives->server->has_failed) ? &drives->server->error
+                                                                      : NULL;
+}
+
 void drives_close(struct drives *drives)
 {
-    if (drives->serving) {
-        romsim_fs_stop(drives->fs);
-        pthread_join(drives->server, NULL);
+    struct drives_server *server = drives->server;
+
+    if (server && server->is_running) {
+        romsim_fs_stop(server->fs);
+        pthread_join(server->thread, NULL);
     }
-    romsim_fs_free(drives->fs);
+    if (server)
+        romsim_fs_free(server->fs);
+    free(server);
     for (size_t i = 0; i < drives->count; i++) {
         cleanup_close_fd(&drives->items[i].fd);
         free(drives->items[i].filename);

@@ -15,13 +15,21 @@
 #include <romsim/state.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
+
+/* The thread that answers for the view. */
+struct drives_server {
+    struct romsim_fs *fs;
+    pthread_t thread;
+    bool is_running;
+    atomic_bool has_failed;
+    struct romsim_error error; /* why, once it has */
+};
 
 struct drives {
     struct qemu_drive *items;
     size_t count;
-    struct romsim_fs *fs; /* NULL without FUSE */
-    pthread_t server;
-    bool serving;
+    struct drives_server *server; /* NULL without FUSE */
 };
 
 /* Mounts the view in the state folder and serves it from a thread of its own.  -1 if FUSE cannot
@@ -35,6 +43,10 @@ int drives_open_files(const struct romsim_layout *layout, struct drives *ret,
 
 /* The descriptors that QEMU must inherit, appended to a -1-terminated list with room for them. */
 void drives_inherit(const struct drives *drives, int *list);
+
+/* Why the view's server ended before its time: what uses the drives sees no more than ENOTCONN.
+ * NULL if it did not. */
+const struct romsim_error *drives_failure(const struct drives *drives);
 
 /* Unmounts, joins, frees.  After QEMU has ended. */
 void drives_close(struct drives *drives);

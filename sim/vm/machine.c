@@ -5,6 +5,7 @@
 #include "tail.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/descriptors.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +25,20 @@ static const char *const firmwares[] = {
 /* Debian's kernel takes 35 MB for itself, does not start in 64, and leaves an app 60 here. */
 enum { MEMORY_MIN_MB = 96 };
 
+/* Files that an instance opens until QEMU runs: with fewer it would stop half-way. */
+enum { DESCRIPTORS = 40 };
+
 void machine_init(struct machine *machine, const struct romsim_layout *layout)
 {
     *machine = (struct machine){.layout = layout, .qemu = PROCESS_NONE};
     for (int i = 0; i < LINES; i++)
         machine->lines[i] = -1;
+}
+
+/* Is it this process that has not enough of something?  Then it is no matter of FUSE. */
+static bool is_shortage(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == EAGAIN;
 }
 
 int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **ret_note,
@@ -39,12 +49,19 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
     machine->memory_mb = machine->layout->memory_mb;
     if (machine->memory_mb < MEMORY_MIN_MB)
         machine->memory_mb = MEMORY_MIN_MB;
+    if (romsim_descriptors_check(DESCRIPTORS, "an instance", err) < 0)
+        return -1;
     machine->state = romsim_state_new(ROMSIM_STATE_INSTANCE, machine->layout->name, err);
     if (!machine->state)
         return -1;
     if (!plan->no_fuse &&
         drives_open_view(machine->layout, machine->state, &machine->drives, &why) == 0)
         return 0;
+    if (!plan->no_fuse && is_shortage(why.errnum)) {
+        if (err)
+            *err = why;
+        return -1;
+    }
     if (!plan->no_fuse &&
         asprintf(ret_note, "no FUSE here (%s): the VM reads the built ROM files directly",
                  why.message) < 0)
@@ -113,8 +130,10 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan, const
         return -1;
     status = process_start((const char *const *)argv.items, inherited, &machine->qemu, err);
     qemu_argv_free(&argv);
+    if (status < 0 && err && err->errnum == ENOENT)
+        romsim_error_hint(err, "install QEMU (Debian: qemu-system-x86)");
     if (status < 0)
-        return romsim_error_hint(err, "install QEMU (Debian: qemu-system-x86)");
+        return -1;
     return romsim_state_add_process(machine->state, machine->qemu.pid, err);
 }
 
@@ -133,11 +152,16 @@ static int open_ports(struct machine *machine, const struct vm_plan *plan, struc
 static int explain_end(struct machine *machine, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
+    const struct romsim_error *reason;
     struct tail tail = {0};
     int status;
 
     if (process_wait(&machine->qemu, 1000, &status))
         romsim_buffer_read_fd(&text, machine->qemu.errors);
+    if (err && (reason = drives_failure(&machine->drives))) {
+        *err = *reason;
+        return romsim_error_context(err, "the ROMs' server ended");
+    }
     tail_add(&tail, text.data ? text.data : "", text.size);
     romsim_buffer_reset(&text);
     tail_print(&tail, 5, &text);

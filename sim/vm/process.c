@@ -23,8 +23,8 @@ static _Noreturn void become(const char *const *argv, const int *inherited, int 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(null, 0) == 0 &&
-        dup2(null, 1) == 1 && dup2(errors, 2) == 2) {
+    if (null >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+        dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(errors, 2) == 2) {
         for (; *inherited >= 0; inherited++)
             fcntl(*inherited, F_SETFD, 0);
         execvp(argv[0], (char *const *)argv);

@@ -18,6 +18,7 @@ echo wheel >base/etc/group
 echo old >base/etc/app/old
 echo device >base/dev/console
 head -c 3000000 /dev/urandom >base/bin/big
+fake_program base/bin/app
 echo one >rom/a
 echo two >rom/sub/b
 cat >web.yaml <<'END'

@@ -146,7 +146,7 @@ ok "a ROM that cannot be opened is a device" cmp view/dev/ukp_rom_broken broken.
 ok "and no mount" test ! -e view/broken
 ok "which ends, too" romsim umount view
 fails 1 "check refuses both" romsim check roms.yaml
-is "$(grep -c error: <<<"$out")" 2 "by name"
+is "$(grep -c "error: ROM image" <<<"$out")" 2 "by name"
 
 # An image that cannot be opened is named when it is mounted, not later.
 cat good.erofs >broken.erofs

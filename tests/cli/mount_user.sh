@@ -37,6 +37,7 @@ except ProcessLookupError: pass' "$1"
 
 as_user mkdir -p base/etc view
 as_user sh -c 'umask 077; echo private >base/etc/key; umask 022; echo open >base/etc/file'
+fake_program base/bin/app
 cat >web.yaml <<'END'
 name: web
 image: ./base
