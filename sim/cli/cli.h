@@ -173,6 +173,9 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret);
  * CLI_OK, CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret);
 
+/* The path of an operand that is an image or a file to pack: "-" is standard input. */
+const char *cli_input(const char *operand);
+
 /* Notes, unless --quiet is given, that there is no folder to keep built images in: the next command
  * has to build them again. */
 void cli_note_cache(const struct cli_args *args);

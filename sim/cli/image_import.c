@@ -65,8 +65,9 @@ static int import(struct romsim_store *store, const struct cli_args *args)
     struct meter meter = {.start = now_nsec()};
     CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
     struct romsim_error error;
-    int status = romsim_store_import(store, args->operands[0], NULL, cli_value(args, "tag"),
-                                     tty ? show_progress : NULL, &meter, &names, &error);
+    int status =
+        romsim_store_import(store, cli_input(args->operands[0]), NULL, cli_value(args, "tag"),
+                            tty ? show_progress : NULL, &meter, &names, &error);
 
     end_progress(&meter);
     if (status < 0)

@@ -86,6 +86,11 @@ bool cli_is_local(const char *image)
     return image && romsim_image_is_local(image);
 }
 
+const char *cli_input(const char *operand)
+{
+    return strcmp(operand, "-") == 0 ? "/dev/stdin" : operand;
+}
+
 void cli_note_cache(const struct cli_args *args)
 {
     struct romsim_error error = {0};

@@ -14,9 +14,6 @@
 /* The bytes of a file, "-" for standard input is not taken.  NULL after a report. */
 struct romsim_blob *rom_blob(const char *file);
 
-/* The path of an operand: "-" is standard input. */
-const char *rom_input(const char *file);
-
 /* The hints for what is no EROFS image, and for a damaged one. */
 #define ROM_HINT_INFO  "'romsim rom info' tells what it is"
 #define ROM_HINT_CHECK "'romsim rom check' says more"

@@ -115,7 +115,7 @@ static int check_file(const char *file, struct cli_list *list)
         .file = file, .findings = list ? json_array() : NULL, .paths_left = PATHS_MAX};
     struct romsim_erofs_census census = {0};
     struct romsim_error error = {0};
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(rom_input(file), &error);
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(cli_input(file), &error);
     int result = blob ? romsim_erofs_check(blob, report, &reporting, &census, &error) : -1;
 
     if (result < 0) {

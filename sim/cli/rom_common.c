@@ -18,15 +18,10 @@ int rom_report(const char *file, struct romsim_error *error)
     return cli_report(error);
 }
 
-const char *rom_input(const char *file)
-{
-    return strcmp(file, "-") == 0 ? "/dev/stdin" : file;
-}
-
 struct romsim_blob *rom_blob(const char *file)
 {
     struct romsim_error error = {0};
-    struct romsim_blob *blob = romsim_blob_snapshot(rom_input(file), &error);
+    struct romsim_blob *blob = romsim_blob_snapshot(cli_input(file), &error);
 
     if (!blob)
         cli_report(&error);

@@ -29,8 +29,8 @@ static bool is_packed(const char *file)
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     struct stat st;
 
-    if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
-        return false;
+    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+        return false; /* a directory, or a pipe, which can be read once */
     blob = romsim_blob_snapshot(file, NULL);
     return !blob || romsim_erofs_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));
 }

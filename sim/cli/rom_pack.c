@@ -135,7 +135,7 @@ static int pack_to_stdout(const struct cli_args *args,
     struct romsim_pack_result result;
     struct romsim_error err = {0};
     CLEANUP_BLOB struct romsim_blob *blob =
-        romsim_image_pack(rom_input(args->operands[0]), pack_options, -1, &result, &err);
+        romsim_image_pack(cli_input(args->operands[0]), pack_options, -1, &result, &err);
     uint64_t size = blob ? romsim_blob_size(blob) : 0;
 
     if (!blob)
@@ -160,7 +160,7 @@ static int pack(const struct cli_args *args, const struct romsim_pack_options *p
 
     if (output_open(&output, path, &err) < 0)
         return cli_report(&err);
-    blob = romsim_image_pack(rom_input(args->operands[0]), pack_options,
+    blob = romsim_image_pack(cli_input(args->operands[0]), pack_options,
                              fcntl(output.fd, F_DUPFD_CLOEXEC, 3), &result, &err);
     if (!blob || output_commit(&output, &err) < 0)
         return cli_report(&err);

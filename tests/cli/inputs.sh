@@ -44,6 +44,15 @@ fails 1 "nothing is no ROM" piped /dev/null
 like "$out" "'/dev/stdin' is empty, a ROM is not" "and it is said"
 ok "the other commands read pipes, too" bash -c "cat tree.erofs | '$ROMSIM' rom ls - bin"
 is "$out" app "all of it"
+romsim rom pack tree.tar -o file >/dev/null
+ok "rom diff reads two pipes" bash -c "'$ROMSIM' rom diff <(cat file) <(cat tree.tar)"
+is "$out" "" "which hold the same"
+printf 'spec: v0.7\ntargets: [kraftcloud/x86_64]\nroms: [./tree]\n' >Kraftfile
+romsim image build -o image.tar . >/dev/null 2>&1
+ok "image import - reads an archive" bash -c "cat image.tar | '$ROMSIM' image import -t from/stdin -"
+built() { "$ROMSIM" image build -o piped.tar <(cat Kraftfile); }
+ok "a Kraftfile may come through a pipe" built
+ok "and is the same project" cmp image.tar piped.tar
 if need script "a terminal is no ROM"; then
     fails 1 "a terminal is no ROM" script -qec "'$ROMSIM' rom pack - -o out" /dev/null </dev/null
     like "$out" "'/dev/stdin' is a terminal or device" "which is said at once"
