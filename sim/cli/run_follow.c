@@ -44,8 +44,8 @@ static void ask(struct follow *follow)
     follow->asked_at = stream_clock();
     follow->asked++;
     if (!is_running(follow))
-        return;
-    if (follow->asked == 1)
+        follow->asked = 2; /* only the output is waited for */
+    else if (follow->asked == 1)
         romsim_vm_stop(follow->vm);
     else
         romsim_vm_kill(follow->vm);
@@ -58,7 +58,7 @@ static void hurry(struct follow *follow, struct stream *stream)
 
     if (!follow->asked || stream_held(stream) == 0)
         return;
-    if (follow->asked > 1 || !is_running(follow))
+    if (follow->asked > 1)
         patience = OUTPUT_HASTE_MS;
     if (since < follow->asked_at)
         since = follow->asked_at;
