@@ -67,7 +67,7 @@ uint64_t romsim_blob_size(const struct romsim_blob *blob);
 
 /*
  * How many bytes of input the blob's bytes were made from, which is what its cost is measured by:
- * its own size, unless whoever unpacked it has set another; a slice has no more than its parent.
+ * its own size, unless whoever unpacked it has set another; a slice has its share of its parent's.
  * Set before the blob is shared.
  */
 uint64_t romsim_blob_source_size(const struct romsim_blob *blob);

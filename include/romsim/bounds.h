@@ -23,6 +23,10 @@ enum romsim_bound {
     ROMSIM_BOUND_HOLE_BYTES,    /* holes of an archive's sparse files, beyond 64 times its size */
     ROMSIM_BOUND_KERNEL_BYTES,  /* a kernel's file */
     ROMSIM_BOUND_UNPACK_BYTES,  /* what a compressed stream becomes, beyond 64 times its size */
+    ROMSIM_BOUND_FILES,         /* files and directories of a tree */
+    ROMSIM_BOUND_DATA_BYTES,    /* of all files of a tree together */
+    ROMSIM_BOUND_NODE_BYTES,    /* memory for the names of an archive, beyond 3 times its size */
+    ROMSIM_BOUND_IMAGE_BYTES,   /* of an image made of an archive, beyond its files' and 64 times */
     ROMSIM_BOUND_UNPACK_MEMORY, /* what a stream's window may take, beyond 4 times its size */
     ROMSIM_BOUND_WALK_BYTES,    /* names, paths, xattrs of an EROFS image, beyond 16 times it */
     ROMSIM_BOUND_JSON_FILE,     /* a file that is shown as JSON */

@@ -9,7 +9,8 @@
  * (hostile-input, "Archives and layers").
  *
  * Memory is by metadata: the data of a file stays where it is (a range of a blob, a file of the
- * host) and is read when the image is written.
+ * host) and is read when the image is written.  What is made of foreign bytes is told how many they
+ * are, and then neither its memory nor its image may grow out of all proportion to them.
  *
  * Not thread-safe.
  */
@@ -111,8 +112,8 @@ struct romsim_dentry {
 
 /* What a tree may grow to; 0 means the default in parentheses. */
 struct romsim_tree_limits {
-    uint64_t inodes;     /* (4,000,000) */
-    uint64_t data_bytes; /* sum of all files' sizes (1 TiB) */
+    uint64_t inodes;     /* (the bound "files") */
+    uint64_t data_bytes; /* sum of all files' sizes (the bound "data-bytes") */
     unsigned depth;      /* of directories (1,024) */
 };
 
@@ -134,6 +135,20 @@ uint64_t romsim_tree_inode_count(const struct romsim_tree *tree);
 
 /* The tree's own, for whoever finds something, and whoever says it. */
 struct romsim_tree_notes *romsim_tree_notes(struct romsim_tree *tree);
+
+/* So many more bytes of input are what the tree is made of: an archive, inline files.  From the
+ * first call on the bounds "node-bytes" and "image-bytes" hold. */
+void romsim_tree_count_source(struct romsim_tree *tree, uint64_t bytes);
+
+/* Would an image of this size be in proportion?  Returns 0, or -1 and EFBIG. */
+int romsim_tree_check_image(const struct romsim_tree *tree, uint64_t size,
+                            struct romsim_error *err);
+
+/* Counts memory that the tree holds, or (negative) gives back.  EFBIG above the bound. */
+int romsim_tree_count_memory(struct romsim_tree *tree, int64_t bytes, struct romsim_error *err);
+
+/* Frees what has lost its name.  Nobody may have a pointer to it. */
+void romsim_tree_sweep(struct romsim_tree *tree);
 
 /* The limit of data bytes (struct romsim_tree_limits). */
 uint64_t romsim_tree_data_limit(const struct romsim_tree *tree);
@@ -221,6 +236,9 @@ void romsim_inode_clear_data(struct romsim_inode *inode);
 /* Sets a symlink's target (1 to 4,095 bytes, no NUL: else EINVAL). */
 int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size_t size,
                             struct romsim_error *err);
+
+/* Drops it. */
+void romsim_inode_clear_target(struct romsim_inode *inode);
 
 /* Sets or replaces an xattr; keeps the list sorted.  E2BIG for more than ROMSIM_XATTRS_MAX. */
 int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const void *value,

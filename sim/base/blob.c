@@ -43,7 +43,7 @@ static const uint8_t no_bytes[1];
 static const char sha256_prefix[] = "sha256:";
 
 enum {
-    DIGEST_PIECE = 8 << 20,
+    DIGEST_PIECE = 4 << 20,
     PIECES_MAX = 1000,     /* of a mapping; a process may have 65,530 */
     MOSTLY_MIN = 64 << 20, /* less is hashed in no time */
     STREAM_CHUNK = 1 << 20
@@ -385,7 +385,11 @@ struct romsim_blob *romsim_blob_slice(struct romsim_blob *blob, uint64_t offset,
         return NULL;
     slice->bytes = blob->bytes + offset;
     slice->size = size;
-    slice->source_size = min_u64(size, blob->source_size);
+    /* A file in a compressed archive has its share of what the archive took. */
+    slice->source_size = size;
+    if (blob->source_size < blob->size)
+        slice->source_size =
+            (uint64_t)((double)size * ((double)blob->source_size / (double)blob->size)) + 1;
     slice->fd = blob->fd;
     slice->offset = blob->offset + offset;
     slice->parent = romsim_blob_ref(blob);
@@ -526,7 +530,7 @@ static void compute_digest(const struct romsim_blob *blob, const char *like,
         for (at = start; at < end; at += piece) {
             piece = min_u64(end - at, DIGEST_PIECE);
             romsim_digest_update(digest, blob->bytes + at, piece);
-            if (blob->size > 4 * DIGEST_PIECE)
+            if (blob->size > DIGEST_PIECE)
                 romsim_blob_forget(blob, at, piece);
         }
     }

@@ -6,9 +6,10 @@
  * directory's address seeds the hash, so chosen names cannot be made to collide beforehand), and
  * in their directory's list of children, which keeps the order of insertion until it is sorted.
  * All inodes stand in the order of their making in one list.  An inode that loses its last name
- * stays in that list as a grave (links 0, no data) until the tree is freed: a caller's pointer to
- * it stays valid, and what was made counts against the limit, removed or not.
+ * stays in that list as a grave (links 0, no data) until the tree is swept or freed: a caller's
+ * pointer to it stays valid, and what was made counts against the limit, removed or not.
  */
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/text.h>
 #include <romsim/tree.h>
@@ -29,12 +30,29 @@ struct romsim_tree {
     struct romsim_dentry **buckets;
     size_t bucket_count; /* a power of two */
     size_t dentry_count;
+    uint64_t source_bytes; /* what the tree is made of, if has_source */
+    bool has_source;
+    uint64_t memory; /* of everything, about; see romsim_tree_count_memory() */
     struct romsim_tree_notes notes;
 };
 
 enum { FIRST_BUCKETS = 64 };
 
+/* What an inode and a name take in all: with malloc's own part, their places in the hash table and
+ * in what sorts them, and the node that a writer makes of an inode. */
+enum {
+    INODE_COST = sizeof(struct romsim_inode) + 80,
+    DENTRY_COST = sizeof(struct romsim_dentry) + 40,
+    MEMORY_RATIO = 3 /* of the input, beside node-bytes */
+};
+
 /* ---- inodes ----------------------------------------------------------------------------- */
+
+static int too_many(const struct romsim_tree *tree, struct romsim_error *err)
+{
+    return romsim_bound_refuse(err, ROMSIM_BOUND_FILES, "more than %llu files and directories",
+                               (unsigned long long)tree->limits.inodes);
+}
 
 static struct romsim_inode *make_inode(struct romsim_tree *tree, uint32_t mode,
                                        struct romsim_error *err)
@@ -42,10 +60,11 @@ static struct romsim_inode *make_inode(struct romsim_tree *tree, uint32_t mode,
     struct romsim_inode *inode;
 
     if (tree->made >= tree->limits.inodes) {
-        romsim_error_set(err, EFBIG, "more than %llu files and directories",
-                         (unsigned long long)tree->limits.inodes);
+        too_many(tree, err);
         return NULL;
     }
+    if (romsim_tree_count_memory(tree, INODE_COST, err) < 0)
+        return NULL;
     inode = calloc(1, sizeof(*inode));
     if (!inode) {
         romsim_error_nomem(err);
@@ -65,8 +84,7 @@ static struct romsim_inode *make_inode(struct romsim_tree *tree, uint32_t mode,
 static void release_inode(struct romsim_inode *inode)
 {
     romsim_inode_clear_data(inode);
-    free(inode->target);
-    inode->target = NULL;
+    romsim_inode_clear_target(inode);
     romsim_inode_clear_xattrs(inode);
 }
 
@@ -79,9 +97,9 @@ struct romsim_tree *romsim_tree_new(const struct romsim_tree_limits *limits)
     if (limits)
         tree->limits = *limits;
     if (tree->limits.inodes == 0)
-        tree->limits.inodes = 4000000;
+        tree->limits.inodes = romsim_bound(ROMSIM_BOUND_FILES);
     if (tree->limits.data_bytes == 0)
-        tree->limits.data_bytes = UINT64_C(1) << 40;
+        tree->limits.data_bytes = romsim_bound(ROMSIM_BOUND_DATA_BYTES);
     if (tree->limits.depth == 0)
         tree->limits.depth = 1024;
     tree->bucket_count = FIRST_BUCKETS;
@@ -157,6 +175,63 @@ int romsim_tree_count_data(struct romsim_tree *tree, uint64_t removed, uint64_t 
         return -1;
     tree->data_bytes = rest + added;
     return 0;
+}
+
+/* ---- proportions ------------------------------------------------------------------------ */
+
+void romsim_tree_count_source(struct romsim_tree *tree, uint64_t bytes)
+{
+    tree->has_source = true;
+    if (!checked_add(tree->source_bytes, bytes, &tree->source_bytes))
+        tree->source_bytes = UINT64_MAX;
+}
+
+int romsim_tree_count_memory(struct romsim_tree *tree, int64_t bytes, struct romsim_error *err)
+{
+    uint64_t limit;
+
+    tree->memory += (uint64_t)bytes; /* which subtracts what is negative */
+    if (bytes <= 0 || !tree->has_source)
+        return 0;
+    if (!checked_multiply(tree->source_bytes, MEMORY_RATIO, &limit) ||
+        !checked_add(limit, romsim_bound(ROMSIM_BOUND_NODE_BYTES), &limit))
+        return 0;
+    if (tree->memory <= limit)
+        return 0;
+    tree->memory -= (uint64_t)bytes;
+    return romsim_bound_refuse(
+        err, ROMSIM_BOUND_NODE_BYTES,
+        "the names of more than %llu files take more than %s of memory, from %s of input",
+        (unsigned long long)tree->alive, SIZE_TEXT(limit), SIZE_TEXT(tree->source_bytes));
+}
+
+int romsim_tree_check_image(const struct romsim_tree *tree, uint64_t size, struct romsim_error *err)
+{
+    uint64_t limit = romsim_bound_for(ROMSIM_BOUND_IMAGE_BYTES, tree->source_bytes);
+    uint64_t beside = size - min_u64(size, tree->data_bytes);
+
+    if (!tree->has_source || beside <= limit)
+        return 0;
+    return romsim_bound_refuse(
+        err, ROMSIM_BOUND_IMAGE_BYTES,
+        "the image would have %s of directories, links and padding, from %s of input",
+        SIZE_TEXT(beside), SIZE_TEXT(tree->source_bytes));
+}
+
+void romsim_tree_sweep(struct romsim_tree *tree)
+{
+    struct romsim_inode *before = tree->root, *inode;
+
+    while ((inode = before->next_all)) {
+        if (inode->links > 0) {
+            before = inode;
+            continue;
+        }
+        before->next_all = inode->next_all;
+        romsim_tree_count_memory(tree, -(int64_t)INODE_COST, NULL);
+        free(inode);
+    }
+    tree->last_made = before;
 }
 
 struct romsim_inode *romsim_tree_next_inode(const struct romsim_tree *tree,
@@ -273,6 +348,8 @@ static struct romsim_dentry *make_dentry(struct romsim_tree *tree, struct romsim
         romsim_error_set(err, EEXIST, "two files have the same name");
         return NULL;
     }
+    if (romsim_tree_count_memory(tree, (int64_t)(DENTRY_COST + name_size), err) < 0)
+        return NULL;
     dentry = calloc(1, sizeof(*dentry) + name_size + 1);
     if (!dentry) {
         romsim_error_nomem(err);
@@ -321,6 +398,8 @@ struct romsim_dentry *romsim_tree_add(struct romsim_tree *tree, struct romsim_in
     }
     dentry = make_dentry(tree, directory, name, name_size, err);
     inode = dentry ? make_inode(tree, mode, err) : NULL;
+    if (dentry && !inode)
+        romsim_tree_count_memory(tree, -(int64_t)(DENTRY_COST + name_size), NULL);
     if (!inode)
         return NULL;
     return insert(tree, STEAL_POINTER(&dentry), inode);
@@ -338,8 +417,7 @@ struct romsim_dentry *romsim_tree_link(struct romsim_tree *tree, struct romsim_i
     }
     /* A link costs memory like an inode does, so they share the limit. */
     if (tree->made >= tree->limits.inodes) {
-        romsim_error_set(err, EFBIG, "more than %llu files and directories",
-                         (unsigned long long)tree->limits.inodes);
+        too_many(tree, err);
         return NULL;
     }
     dentry = make_dentry(tree, directory, name, name_size, err);
@@ -368,6 +446,7 @@ static void unlink_dentry(struct romsim_tree *tree, struct romsim_dentry *dentry
     else
         directory->last_child = dentry->previous;
     directory->child_count--;
+    romsim_tree_count_memory(tree, -(int64_t)(DENTRY_COST + dentry->name_size), NULL);
     free(dentry);
     if (--inode->links == 0) {
         inode->dentry = NULL;

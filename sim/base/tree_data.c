@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tree_data.c: what the files of a tree contain: data, link targets, xattrs. */
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/file.h>
 #include <romsim/text.h>
@@ -20,30 +21,51 @@ enum {
 
 DEFINE_VECTOR(pieces, struct romsim_extent)
 
+enum { PIECE_COST = 16, XATTR_COST = 48 }; /* malloc's part; and the place in what sorts them */
+
+static int64_t data_cost(const struct romsim_data *data)
+{
+    if (data->extent_count == 0)
+        return 0;
+    return (int64_t)(PIECE_COST + data->extent_count * sizeof(*data->extents));
+}
+
+static void release_data(struct romsim_data *data)
+{
+    romsim_blob_unref(data->blob);
+    free(data->extents);
+    if (data->host) {
+        romsim_hostdir_unref(data->host->directory);
+        free(data->host);
+    }
+    *data = (struct romsim_data){.kind = ROMSIM_DATA_ZERO};
+}
+
 void romsim_inode_clear_data(struct romsim_inode *inode)
 {
     if (S_ISREG(inode->mode)) /* a symlink's size is its target's */
         romsim_tree_count_data(inode->tree, inode->size, 0);
-    romsim_blob_unref(inode->data.blob);
-    free(inode->data.extents);
-    if (inode->data.host)
-        romsim_hostdir_unref(inode->data.host->directory);
-    free(inode->data.host);
-    inode->data = (struct romsim_data){.kind = ROMSIM_DATA_ZERO};
+    romsim_tree_count_memory(inode->tree, -data_cost(&inode->data), NULL);
+    release_data(&inode->data);
     inode->size = 0;
 }
 
-/* Replaces a file's data, if the tree's limit allows for its size.  Takes what `data` owns in
- * either case. */
+/* Replaces a file's data, if the tree's limits allow for it.  Takes what `data` owns in either
+ * case. */
 static int replace_data(struct romsim_inode *inode, struct romsim_data data, uint64_t size,
                         struct romsim_error *err)
 {
     romsim_inode_clear_data(inode);
+    if (romsim_tree_count_memory(inode->tree, data_cost(&data), err) < 0) {
+        release_data(&data);
+        return -1;
+    }
     inode->data = data;
     if (romsim_tree_count_data(inode->tree, 0, size) < 0) {
         romsim_inode_clear_data(inode);
-        return romsim_error_set(err, EFBIG, "the files have more than %s of data together",
-                                SIZE_TEXT(romsim_tree_data_limit(inode->tree)));
+        return romsim_bound_refuse(err, ROMSIM_BOUND_DATA_BYTES,
+                                   "the files have more than %s of data together",
+                                   SIZE_TEXT(romsim_tree_data_limit(inode->tree)));
     }
     inode->size = size;
     return 0;
@@ -152,13 +174,30 @@ int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size
                                 size == 0                  ? "is empty"
                                 : size > ROMSIM_TARGET_MAX ? "is longer than 4095 bytes"
                                                            : "contains a NUL byte");
+    romsim_inode_clear_target(inode);
+    if (romsim_tree_count_memory(inode->tree, (int64_t)size + PIECE_COST, err) < 0)
+        return -1;
     copy = strndup(target, size);
     if (!copy)
         return romsim_error_nomem(err);
-    free(inode->target);
     inode->target = copy;
     inode->size = size;
     return 0;
+}
+
+void romsim_inode_clear_target(struct romsim_inode *inode)
+{
+    if (inode->target)
+        romsim_tree_count_memory(inode->tree, -(int64_t)strlen(inode->target) - PIECE_COST, NULL);
+    free(inode->target);
+    inode->target = NULL;
+}
+
+/* ---- xattrs ----------------------------------------------------------------------------- */
+
+static int64_t xattr_cost(const char *name, size_t value_size)
+{
+    return (int64_t)(sizeof(struct romsim_xattr) + XATTR_COST + strlen(name) + value_size);
 }
 
 int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const void *value,
@@ -176,6 +215,10 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
     while (at < inode->xattr_count && strcmp(inode->xattrs[at].name, name) < 0)
         at++;
     if (at < inode->xattr_count && strcmp(inode->xattrs[at].name, name) == 0) {
+        romsim_tree_count_memory(inode->tree, -xattr_cost(name, inode->xattrs[at].value_size),
+                                 NULL);
+        if (romsim_tree_count_memory(inode->tree, xattr_cost(name, value_size), err) < 0)
+            return -1;
         free(inode->xattrs[at].value);
         inode->xattrs[at].value = STEAL_POINTER(&value_copy);
         inode->xattrs[at].value_size = value_size;
@@ -187,6 +230,8 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
     if (!xattrs)
         return romsim_error_nomem(err);
     inode->xattrs = xattrs;
+    if (romsim_tree_count_memory(inode->tree, xattr_cost(name, value_size), err) < 0)
+        return -1;
     memmove(xattrs + at + 1, xattrs + at, (inode->xattr_count - at) * sizeof(*xattrs));
     xattrs[at] = (struct romsim_xattr){.name = STEAL_POINTER(&name_copy),
                                        .value = STEAL_POINTER(&value_copy),
@@ -198,6 +243,8 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
 void romsim_inode_clear_xattrs(struct romsim_inode *inode)
 {
     for (size_t i = 0; i < inode->xattr_count; i++) {
+        romsim_tree_count_memory(
+            inode->tree, -xattr_cost(inode->xattrs[i].name, inode->xattrs[i].value_size), NULL);
         free(inode->xattrs[i].name);
         free(inode->xattrs[i].value);
     }
@@ -213,6 +260,7 @@ void romsim_inode_drop_xattr(struct romsim_inode *inode, size_t index)
 
     if (notes->dropped_xattrs++ == 0)
         snprintf(notes->dropped_xattr, sizeof(notes->dropped_xattr), "%s", xattr->name);
+    romsim_tree_count_memory(inode->tree, -xattr_cost(xattr->name, xattr->value_size), NULL);
     free(xattr->name);
     free(xattr->value);
     inode->xattr_count--;

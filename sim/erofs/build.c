@@ -6,23 +6,26 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* Images up to this size live in memory only, and die with the process. */
-#define MEMFD_MAX (UINT64_C(64) << 20)
+/* Images up to this size live in memory only, and die with the process, if they are not much larger
+ * than what is in them: a directory of no bytes takes a block. */
+#define MEMFD_MAX        (UINT64_C(64) << 20)
+#define MEMFD_BESIDE_MAX (UINT64_C(2) << 20)
 
 enum { DIGEST_APART_MIN = 4 << 20 };
 
-/* No less than the image's size: a block and an inode more than its data for everything. */
+/* Looks at no less than the image's size: a block and an inode more than its data for everything.
+ */
 static bool is_small(const struct romsim_tree *tree)
 {
-    uint64_t sum = 0;
+    uint64_t data = 0, beside = 0;
 
     for (const struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
          inode = romsim_tree_next_inode(tree, inode)) {
-        if (!checked_add(sum, inode->size, &sum) || sum > MEMFD_MAX)
+        if (!checked_add(data, inode->size, &data) || data > MEMFD_MAX)
             return false;
-        sum += 4096 + inode->links * 64 + inode->child_count * 32;
+        beside += 4096 + inode->links * 64 + inode->child_count * 32;
     }
-    return sum <= MEMFD_MAX;
+    return data + beside <= MEMFD_MAX && beside <= data + MEMFD_BESIDE_MAX;
 }
 
 static void *compute_digest(void *blob)

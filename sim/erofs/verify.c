@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024, FORGET = 16 << 20 };
+enum { CHUNK = 256 * 1024, FORGET = 4 << 20 };
 
 struct verifier {
     struct romsim_tree *tree;
@@ -23,7 +23,7 @@ struct verifier {
     uint8_t *expected; /* CHUNK bytes of the tree's data */
     uint8_t *found;    /* CHUNK bytes of the image's, where they cannot be looked at in place */
     void *scratch;     /* for readdir */
-    uint64_t looked;   /* how far the image's mapped data was looked at and let go again */
+    uint64_t looked;   /* bytes of the mapped image that were looked at and not let go since */
 };
 
 static int differs(struct romsim_error *err, const char *what, uint64_t found, uint64_t expected)
@@ -47,14 +47,17 @@ static uint64_t image_hole(const struct verifier *verifier, uint64_t position, u
     return min_u64((uint64_t)data - base - position, size);
 }
 
-/* Data comes in the order of its places in the image: what is far behind is not needed again. */
-static void let_go(struct verifier *verifier, uint64_t position)
+/* Everything comes about in the order of its places in the image: what was looked at is not needed
+ * again. */
+static void let_go(struct verifier *verifier, uint64_t size)
 {
-    if (position < verifier->looked || position - verifier->looked < FORGET)
+    struct romsim_blob *blob = romsim_erofs_blob(verifier->image);
+
+    verifier->looked += size;
+    if (verifier->looked < FORGET)
         return;
-    romsim_blob_forget(romsim_erofs_blob(verifier->image), verifier->looked,
-                       position - verifier->looked);
-    verifier->looked = position;
+    romsim_blob_forget(blob, 0, romsim_blob_size(blob));
+    verifier->looked = 0;
 }
 
 /* The image's bytes from `offset`, at most *size of them; *size becomes how many there are. */
@@ -69,7 +72,7 @@ static const uint8_t *look(struct verifier *verifier, const struct romsim_erofs_
     if (mapped < 0)
         return NULL;
     if (mapped > 0) {
-        let_go(verifier, position);
+        let_go(verifier, length);
         *size = (size_t)length;
         return bytes;
     }
@@ -137,6 +140,7 @@ static int compare_target(struct verifier *verifier, const struct romsim_inode *
 
     if (!target)
         return -1;
+    let_go(verifier, EROFS_WRITE_BLOCK);
     if (strcmp(target, inode->target) == 0)
         return 0;
     return romsim_error_set(err, EUCLEAN, "the link's target is '%s' in the image, not '%s'",
@@ -220,6 +224,7 @@ static int compare_inode(struct verifier *verifier, const struct romsim_inode *i
 {
     struct romsim_erofs_inode disk;
 
+    let_go(verifier, sizeof(struct erofs_inode_extended));
     if (romsim_erofs_inode(verifier->image, nid, &disk, err) < 0 ||
         compare_numbers(inode, &disk, err) < 0 || compare_xattrs(verifier, inode, &disk, err) < 0)
         return -1;
@@ -304,6 +309,7 @@ static int compare_directory(struct verifier *verifier, const struct romsim_inod
 
     if (romsim_erofs_inode(verifier->image, directory->cookie - 1, &disk, err) < 0)
         return -1;
+    let_go(verifier, disk.size + EROFS_WRITE_BLOCK);
     while ((more = romsim_erofs_readdir(verifier->image, &disk, cursor, &cursor, &found,
                                         verifier->scratch, err)) > 0)
         if (compare_next(verifier, directory, &name, &found, &dots, err) < 0)

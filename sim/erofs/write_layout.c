@@ -203,8 +203,10 @@ static int place_data(struct erofs_writer *writer, uint64_t offset, uint64_t *re
 int erofs_writer_lay_out(struct erofs_writer *writer, struct romsim_error *err)
 {
     writer->xattr_start = place_inodes(writer, EROFS_WRITE_SUPER_END);
-    return place_data(writer, align_block(writer->xattr_start + writer->shared_size), &writer->end,
-                      err);
+    if (place_data(writer, align_block(writer->xattr_start + writer->shared_size), &writer->end,
+                   err) < 0)
+        return -1;
+    return romsim_tree_check_image(writer->tree, writer->end, err);
 }
 
 int erofs_writer_lay_out_behind(struct erofs_writer *writer, struct romsim_error *err)
@@ -216,5 +218,5 @@ int erofs_writer_lay_out_behind(struct erofs_writer *writer, struct romsim_error
         return -1;
     writer->xattr_start = writer->meta_start + size;
     writer->end = align_block(writer->xattr_start + writer->shared_size);
-    return 0;
+    return romsim_tree_check_image(writer->tree, writer->end, err);
 }

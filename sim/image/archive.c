@@ -159,7 +159,11 @@ int romsim_tree_add_archive(struct romsim_tree *tree, struct romsim_blob *archiv
         return romsim_error_hint(err, "tar and cpio archives are read, plain or compressed with "
                                       "gzip, xz, zstd or lz4");
     }
+    romsim_tree_count_source(tree, romsim_blob_source_size(archive));
     read_entries = form == FORM_CPIO ? cpio_read : tar_read;
-    return layer ? add_layer(tree, blob, name, read_entries, err)
-                 : read_entries(blob, name, place, tree, err);
+    if ((layer ? add_layer(tree, blob, name, read_entries, err)
+               : read_entries(blob, name, place, tree, err)) < 0)
+        return -1;
+    romsim_tree_sweep(tree);
+    return 0;
 }

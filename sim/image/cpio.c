@@ -22,6 +22,7 @@ static const char trailer_name[] = "TRAILER!!!";
 enum { CPIO_ALIGNMENT = 4, ROM_ALIGNMENT = 4096, BUFFER_SIZE = 1 << 20 };
 
 struct cpio {
+    const struct romsim_tree *tree;
     int fd;
     uint8_t *buffer;
     size_t fill;
@@ -34,8 +35,11 @@ struct cpio {
 
 static int flush(struct cpio *cpio, struct romsim_error *err)
 {
-    int errnum = romsim_write_sparsely(cpio->fd, cpio->buffer, cpio->fill, cpio->offset);
+    int errnum;
 
+    if (romsim_tree_check_image(cpio->tree, cpio->offset + cpio->fill, err) < 0)
+        return -1;
+    errnum = romsim_write_sparsely(cpio->fd, cpio->buffer, cpio->fill, cpio->offset);
     if (errnum != 0)
         return romsim_error_write(err, errnum, cpio->fd, "write the archive");
     cpio->offset += cpio->fill;
@@ -208,7 +212,7 @@ int romsim_cpio_write(struct romsim_tree *tree, int fd, uint64_t *ret_lost,
                       struct romsim_error *err)
 {
     CLEANUP_FREE uint8_t *buffer = malloc(BUFFER_SIZE);
-    struct cpio cpio = {.fd = fd, .buffer = buffer};
+    struct cpio cpio = {.tree = tree, .fd = fd, .buffer = buffer};
 
     if (!buffer)
         return romsim_error_nomem(err);

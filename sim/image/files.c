@@ -5,6 +5,7 @@
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static int add_file(struct romsim_tree *tree, const struct romsim_file *file,
@@ -35,6 +36,8 @@ struct romsim_tree *romsim_tree_from_files(const struct romsim_file *files, size
         romsim_error_nomem(err);
         return NULL;
     }
+    for (size_t i = 0; i < count; i++)
+        romsim_tree_count_source(tree, strlen(files[i].path) + files[i].size);
     for (size_t i = 0; i < count; i++) {
         if (add_file(tree, &files[i], err) < 0) {
             romsim_error_context(err, "file '%s'", QUOTE(files[i].path));

@@ -202,6 +202,8 @@ static int parse_document(struct load *load, struct document *document, size_t e
     check_names(load);
     if (diagnostics->errors == errors_before)
         check_body(&load->instances, load->limits, diagnostics);
+    if (diagnostics->errors == errors_before)
+        check_growth(&load->instances, diagnostics);
     return diagnostics->errors == errors_before ? 0 : -1;
 }
 

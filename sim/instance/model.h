@@ -49,6 +49,9 @@ void check_rom_count(size_t count, const struct romsim_limits *limits,
 int check_body(const struct romsim_instances *instances, const struct romsim_limits *limits,
                struct romsim_diagnostics *diagnostics);
 
+/* Complains about inline files whose images would be out of all proportion (bound image-bytes). */
+void check_growth(const struct romsim_instances *instances, struct romsim_diagnostics *diagnostics);
+
 /* Cuts a text into words as a POSIX shell would, without any expansion, and appends them; what was
  * appended before a mistake (a quote that is not closed) stays. */
 int words_read(const char *text, struct romsim_strings *ret, struct romsim_error *err);

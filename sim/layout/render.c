@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 enum { TEXT_MAX = 16 << 20, DIGEST_SHOWN = 12, FILES_SHOWN = 16 };
+enum { FILE_BLOCK = 4096, FORGET_STEP = 4 << 20 };
 
 static const char *const handler_names[] = {"tls", "http", "redirect"};
 
@@ -378,12 +379,25 @@ struct listing {
     struct romsim_buffer *text;
     const char *at; /* or "" */
     unsigned count;
+    const struct romsim_blob *blob;
+    uint64_t looked; /* bytes of it that were looked at, about, and not let go since */
 };
+
+/* The pages of many directories need not all count as memory of this process. */
+static void let_go(struct listing *listing, const struct romsim_erofs_inode *inode)
+{
+    listing->looked += S_ISDIR(inode->mode) ? inode->size + FILE_BLOCK : FILE_BLOCK / 64;
+    if (listing->looked < FORGET_STEP)
+        return;
+    romsim_blob_forget(listing->blob, 0, romsim_blob_size(listing->blob));
+    listing->looked = 0;
+}
 
 static int print_file(void *context, const char *path, const struct romsim_erofs_inode *inode)
 {
     struct listing *listing = context;
 
+    let_go(listing, inode);
     if (!S_ISREG(inode->mode))
         return 0;
     if (listing->count++ == FILES_SHOWN)
@@ -398,7 +412,7 @@ static void print_files_of(struct romsim_buffer *text, const struct romsim_layou
 {
     const char *at = mount_of(layout, device->index);
     CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(device->blob, NULL);
-    struct listing listing = {.text = text, .at = at ? at : ""};
+    struct listing listing = {.text = text, .at = at ? at : "", .blob = device->blob};
 
     if (!erofs)
         return;
