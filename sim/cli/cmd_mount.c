@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -72,8 +73,11 @@ static int serve_until_signal(struct romsim_fs *fs, struct romsim_error *err)
     int error = pthread_create(&watcher, NULL, watch_signals, fs);
     int served;
 
-    if (error != 0)
-        return romsim_error_system(err, error, "cannot start a thread");
+    if (error != 0) {
+        romsim_error_system(err, error, "cannot start a thread");
+        return romsim_error_hint(err, "the limit of memory (ulimit -v) or of processes (ulimit "
+                                      "-u) is too low");
+    }
     served = romsim_fs_serve(fs, err);
     pthread_cancel(watcher);
     pthread_join(watcher, NULL);
@@ -179,11 +183,14 @@ static int await_answer(const char *point, int child)
 {
     struct pollfd told = {.fd = child, .events = POLLIN};
     struct romsim_error error, reason;
-    struct statfs ignored;
+    struct statfs answer;
 
-    if (statfs(point, &ignored) == 0)
+    if (statfs(point, &answer) < 0)
+        romsim_error_system(&error, errno, "the mount at '%s' does not answer", QUOTE(point));
+    else if (answer.f_type == FUSE_SUPER_MAGIC)
         return CLI_OK;
-    romsim_error_system(&error, errno, "the mount at '%s' does not answer", QUOTE(point));
+    else /* what answered is the directory below: the child has unmounted already */
+        romsim_error_set(&error, EIO, "the mount at '%s' went away", QUOTE(point));
     if (poll(&told, 1, REASON_TIMEOUT_MS) > 0 &&
         read(child, &reason, sizeof(reason)) == sizeof(reason))
         return cli_report(&reason);
