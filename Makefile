@@ -108,7 +108,7 @@ DEPS_BUILD := gcc make pkg-config musl-tools kmod cpio libfuse3-dev libarchive-d
 	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev
 DEPS_RUN := fuse3 qemu-system-x86 busybox-static curl xz-utils zstd lz4 python3 uidmap
 DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah netavark mandoc git file patch \
-	strace procps util-linux e2fsprogs jq
+	strace procps util-linux e2fsprogs jq iproute2
 DEPS_LINT := clang-format-14 clang-tidy-14 cppcheck
 DEPS_DEVELOP := clang-14 libclang-rt-14-dev llvm-14 lcov time
 

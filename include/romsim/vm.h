@@ -26,6 +26,7 @@ struct romsim_vm_options {
     enum romsim_accel accel;
     const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel;   /* --image-kernel */
+    bool allow_host;         /* --allow-host: the guest reaches this machine, too */
     bool no_fuse;            /* drives straight from the built files */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
 };

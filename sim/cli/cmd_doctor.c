@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define QEMU "qemu-system-x86_64"
+
 /* GOOD, or what works less well without it, or what nothing works without. */
 enum health { HEALTH_GOOD, HEALTH_LESS, HEALTH_BAD };
 
@@ -55,10 +57,9 @@ __attribute__((format(printf, 2, 3))) static void remedy(struct finding *finding
     va_end(arguments);
 }
 
-/* The first line that a program prints, malloc'ed, or NULL if it cannot be run. */
-static char *first_line(const char *program, const char *argument)
+/* What a program prints, malloc'ed, or NULL if it cannot be run or fails. */
+static char *output_of(const char *const *argv)
 {
-    char *const argv[] = {(char *)program, (char *)argument, NULL};
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
     posix_spawn_file_actions_t actions;
     int ends[2], status = -1;
@@ -69,7 +70,7 @@ static char *first_line(const char *program, const char *argument)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    if (posix_spawnp(&pid, program, &actions, NULL, argv, environ) != 0)
+    if (posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ) != 0)
         pid = -1;
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
@@ -78,10 +79,7 @@ static char *first_line(const char *program, const char *argument)
         waitpid(pid, &status, 0);
     }
     close(ends[0]);
-    if (status != 0 || !text.data)
-        return NULL;
-    text.data[strcspn(text.data, "\n")] = '\0';
-    return strdup(text.data);
+    return status == 0 ? romsim_buffer_steal(&text) : NULL;
 }
 
 /* Is there a program of this name in PATH? */
@@ -117,13 +115,15 @@ static void check_host(struct finding *finding)
 
 static void check_qemu(struct finding *finding)
 {
-    CLEANUP_FREE char *version = first_line("qemu-system-x86_64", "--version");
+    static const char *const command[] = {QEMU, "--version", NULL};
+    CLEANUP_FREE char *version = output_of(command);
 
     if (version) {
+        version[strcspn(version, "\n")] = '\0';
         find(finding, HEALTH_GOOD, "%s", QUOTE(version));
         return;
     }
-    find(finding, HEALTH_BAD, "qemu-system-x86_64 cannot be run: no instance can be started");
+    find(finding, HEALTH_BAD, QEMU " cannot be run: no instance can be started");
     remedy(finding, "install QEMU (Debian: apt-get install qemu-system-x86)");
 }
 
@@ -143,6 +143,30 @@ static void check_accelerator(struct finding *finding)
     else
         remedy(finding, "load the module kvm_intel or kvm_amd, and allow virtualisation in the "
                         "firmware");
+}
+
+/* Not every QEMU was built with what the guest's network is made of. */
+static void check_network(struct finding *finding)
+{
+    static const char *const networks[] = {QEMU, "-netdev", "help", NULL};
+    static const char *const objects[] = {QEMU, "-object", "help", NULL};
+    CLEANUP_FREE char *network = output_of(networks);
+    CLEANUP_FREE char *object = output_of(objects);
+
+    if (!network || !object) {
+        find(finding, HEALTH_BAD, "unknown without " QEMU);
+    } else if (!strstr(network, "\nuser\n")) {
+        find(finding, HEALTH_BAD, "this QEMU has no user network: no instance can be started");
+        remedy(finding, "install a QEMU that was built with libslirp");
+    } else if (!strstr(object, "filter-redirector")) {
+        find(finding, HEALTH_LESS,
+             "this QEMU has no filter-redirector: instances start with "
+             "--allow-host only, and reach this machine's services then");
+        remedy(finding, "install a QEMU that was built with it");
+    } else {
+        find(finding, HEALTH_GOOD,
+             "QEMU's user network, behind a gate: guests reach other machines, not this one");
+    }
 }
 
 static void check_guest(struct finding *finding)
@@ -263,9 +287,10 @@ struct check {
 };
 
 static const struct check checks[] = {
-    {"host", check_host},   {"qemu", check_qemu},       {"accelerator", check_accelerator},
-    {"guest", check_guest}, {"fuse", check_fuse},       {"folders", check_folders},
-    {"ports", check_ports}, {"subuids", check_subuids}, {"tools", check_tools},
+    {"host", check_host},       {"qemu", check_qemu},   {"accelerator", check_accelerator},
+    {"network", check_network}, {"guest", check_guest}, {"fuse", check_fuse},
+    {"folders", check_folders}, {"ports", check_ports}, {"subuids", check_subuids},
+    {"tools", check_tools},
 };
 
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };

@@ -24,6 +24,7 @@ static const struct cli_option options[] = {
     {"accel", 0, "auto|kvm|tcg", "how the processor is virtualised"},
     {"kernel", 0, "FILE", "boot this kernel (bzImage or ELF)"},
     {"image-kernel", 0, NULL, "boot the kernel that the image brings"},
+    {"allow-host", 0, NULL, "let the guest reach services of this machine"},
     {"no-fuse", 0, NULL, "read the ROMs directly, not through FUSE"},
     {"boot-timeout", 0, "SECONDS", "how long a boot may stand still (60)"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
@@ -139,6 +140,7 @@ static int vm_options(const struct cli_args *args, struct romsim_vm_options *ret
 
     *ret = (struct romsim_vm_options){.kernel = cli_value(args, "kernel"),
                                       .use_image_kernel = cli_has(args, "image-kernel"),
+                                      .allow_host = cli_has(args, "allow-host"),
                                       .no_fuse = cli_has(args, "no-fuse")};
     if (cli_number(args, "boot-timeout", 1, TIMEOUT_MOST_S, 0, &timeout) < 0)
         return -1;
@@ -237,9 +239,6 @@ const struct cli_command cli_command_run = {
     .operands_min = 0,
     .operands_max = 1,
     .summary = "start instances and stay until their apps have ended",
-    .description = "The apps' consoles go to stdout, romsim's own words to stderr.  Ctrl-C stops\n"
-                   "all, a second one by force.  The exit status is the app's; 125 when romsim or\n"
-                   "the boot failed.\n",
     .options = options,
     .run = run_run,
 };

@@ -99,8 +99,14 @@ static void close_all(int *fds, size_t count)
     }
 }
 
-static int start_qemu(struct machine *machine, const struct vm_plan *plan, const int *theirs,
-                      struct romsim_error *err)
+/* What QEMU inherits beside the drives: its ends of the lines and of the gate. */
+struct ends {
+    int lines[LINES];
+    int gate[GATE_ENDS];
+};
+
+static int start_qemu(struct machine *machine, const struct vm_plan *plan,
+                      const struct ends *theirs, struct romsim_error *err)
 {
     const struct qemu_config config = {
         .accel = plan->accel,
@@ -112,19 +118,24 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan, const
         .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
         .drives = machine->drives.items,
         .drive_count = machine->drives.count,
-        .console_fd = theirs[LINE_CONSOLE],
-        .control_fd = theirs[LINE_CONTROL],
-        .log_fd = theirs[LINE_LOG],
-        .qmp_fd = theirs[LINE_QMP],
+        .console_fd = theirs->lines[LINE_CONSOLE],
+        .control_fd = theirs->lines[LINE_CONTROL],
+        .log_fd = theirs->lines[LINE_LOG],
+        .qmp_fd = theirs->lines[LINE_QMP],
+        .gate_fds = machine->gate ? theirs->gate : NULL,
     };
     struct qemu_argv argv = {0};
-    CLEANUP_FREE int *inherited = calloc(LINES + machine->drives.count + 1, sizeof(int));
+    CLEANUP_FREE int *inherited =
+        calloc(LINES + GATE_ENDS + machine->drives.count + 1, sizeof(int));
+    size_t count = LINES;
     int status;
 
     if (!inherited)
         return romsim_error_nomem(err);
-    memcpy(inherited, theirs, LINES * sizeof(int));
-    inherited[LINES] = -1;
+    memcpy(inherited, theirs->lines, sizeof(theirs->lines));
+    for (size_t i = 0; machine->gate && i < GATE_ENDS; i++)
+        inherited[count++] = theirs->gate[i];
+    inherited[count] = -1;
     drives_inherit(&machine->drives, inherited);
     if (qemu_command(&config, &argv, err) < 0)
         return -1;
@@ -165,20 +176,27 @@ static int explain_end(struct machine *machine, struct romsim_error *err)
     tail_add(&tail, text.data ? text.data : "", text.size);
     romsim_buffer_reset(&text);
     tail_print(&tail, 5, &text);
-    return romsim_error_set(err, EPIPE, "QEMU ended before the guest began%s%s",
-                            text.size ? "; its last words:" : "", text.size ? text.data : "");
+    romsim_error_set(err, EPIPE, "QEMU ended before the guest began%s%s",
+                     text.size ? "; its last words:" : "", text.size ? text.data : "");
+    if (tail_contains(&tail, "filter-redirector"))
+        romsim_error_hint(err, "with --allow-host it starts, and the guest reaches this machine");
+    return -1;
 }
 
 int machine_start(struct machine *machine, const struct vm_plan *plan,
                   const struct qmp_patience *patience, struct romsim_error *err)
 {
-    int theirs[LINES] = {-1, -1, -1, -1}, status;
+    struct ends theirs = {{-1, -1, -1, -1}, {-1, -1, -1}};
     struct romsim_error why = {0};
+    int status;
 
-    status = open_lines(machine, theirs, err);
+    status = open_lines(machine, theirs.lines, err);
+    if (status == 0 && !plan->allow_host && !(machine->gate = gate_open(theirs.gate, err)))
+        status = -1;
     if (status == 0)
-        status = start_qemu(machine, plan, theirs, err);
-    close_all(theirs, LINES);
+        status = start_qemu(machine, plan, &theirs, err);
+    close_all(theirs.lines, LINES);
+    close_all(theirs.gate, GATE_ENDS);
     if (status < 0)
         return -1;
     if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], patience, &why) == 0 &&
@@ -194,6 +212,8 @@ int machine_start(struct machine *machine, const struct vm_plan *plan,
 void machine_stop(struct machine *machine)
 {
     process_end(&machine->qemu);
+    gate_close(machine->gate);
+    machine->gate = NULL;
     drives_close(&machine->drives);
     romsim_state_free(machine->state);
     machine->state = NULL;

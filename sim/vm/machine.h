@@ -5,6 +5,7 @@
 
 #include "drives.h"
 #include "forward.h"
+#include "gate.h"
 #include "process.h"
 #include "qmp.h"
 
@@ -17,7 +18,7 @@
 struct vm_plan {
     enum romsim_accel accel; /* not AUTO */
     const char *kernel, *initrd;
-    bool no_fuse;
+    bool no_fuse, allow_host;
     unsigned boot_timeout_s;
     struct forward *forwards; /* one for each port of the layout */
 };
@@ -29,7 +30,8 @@ struct machine {
     struct romsim_state *state;
     struct drives drives;
     struct process qemu;
-    int lines[LINES]; /* our ends; -1 when closed */
+    struct gate *gate; /* NULL with allow_host */
+    int lines[LINES];  /* our ends; -1 when closed */
     struct qmp qmp;
     uint64_t memory_mb; /* what the VM has */
 };

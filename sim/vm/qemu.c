@@ -16,6 +16,7 @@
  */
 #include "qemu.h"
 
+#include "gate.h"
 #include "sim/guest/manifest.h"
 
 #include <romsim/cleanup.h>
@@ -134,9 +135,24 @@ static int add_lines(const struct qemu_config *config, struct qemu_argv *argv)
     return add(argv, "-device", "virtserialport,chardev=control,name=" MANIFEST_PORT);
 }
 
-static int add_network(struct qemu_argv *argv)
+/* The filters are the network's: it receives (rx) what the guest sends. */
+static int add_gate(const int *fds, struct qemu_argv *argv)
 {
-    if (add(argv, "-netdev", "user,id=" QEMU_NET_ID ",ipv6=off") < 0)
+    static const char filter[] = "filter-redirector,netdev=" QEMU_NET_ID;
+
+    for (int i = 0; i < GATE_ENDS; i++)
+        if (add(argv, "-chardev", "socket,id=gate%d,fd=%d", i, fds[i]) < 0)
+            return -1;
+    if (add(argv, "-object", "%s,id=filter0,queue=rx,outdev=gate%d,indev=gate%d", filter,
+            GATE_FROM_GUEST, GATE_TO_NETWORK) < 0)
+        return -1;
+    return add(argv, "-object", "%s,id=filter1,queue=tx,indev=gate%d", filter, GATE_TO_GUEST);
+}
+
+static int add_network(const struct qemu_config *config, struct qemu_argv *argv)
+{
+    if (add(argv, "-netdev", "user,id=" QEMU_NET_ID ",ipv6=off") < 0 ||
+        (config->gate_fds && add_gate(config->gate_fds, argv) < 0))
         return -1;
     return add(argv, "-device", "virtio-net-pci,netdev=" QEMU_NET_ID ",addr=%d,romfile=,rombar=0",
                SLOT_NETWORK);
@@ -183,7 +199,7 @@ static int add_drive(const struct qemu_drive *drive, unsigned position, struct q
 static int add_all(const struct qemu_config *config, struct qemu_argv *argv)
 {
     if (add_machine(config, argv) < 0 || add_kernel(config, argv) < 0 ||
-        add_lines(config, argv) < 0 || add_network(argv) < 0)
+        add_lines(config, argv) < 0 || add_network(config, argv) < 0)
         return -1;
     for (size_t i = 0; i < config->drive_count; i++)
         if (add_drive(&config->drives[i], (unsigned)i, argv) < 0)

@@ -47,6 +47,7 @@ struct qemu_config {
     int control_fd; /* the line to init */
     int log_fd;     /* the kernel's log: ttyS0 */
     int qmp_fd;
+    const int *gate_fds; /* GATE_ENDS of them, the gate's (gate.h); or NULL */
 };
 
 DEFINE_VECTOR(qemu_argv, char *);

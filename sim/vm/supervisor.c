@@ -310,6 +310,32 @@ static void decide_ended(struct supervisor *self, const char *how)
         decide(self, ROMSIM_VM_FAILED, 0, "%s%s", how, self->complaint);
 }
 
+/* ---- the network ---------------------------------------------------------------------------- */
+
+/* The guest wanted something of this machine. */
+static void on_gate(struct supervisor *self)
+{
+    struct gate_target target;
+    char text[256];
+    int status;
+
+    while ((status = gate_next_refused(self->machine.gate, &target)) > 0) {
+        char port[16] = "";
+
+        if (target.port)
+            snprintf(port, sizeof(port), ":%u", target.port);
+        snprintf(text, sizeof(text),
+                 "the guest wants %u.%u.%u.%u%s, which is this machine: refused (--allow-host lets "
+                 "it)",
+                 target.address >> 24, target.address >> 16 & 0xff, target.address >> 8 & 0xff,
+                 target.address & 0xff, port);
+        send_text(self, ROMSIM_VM_NOTE, text);
+    }
+    /* QEMU has ended, or has to: without the gate all would pass. */
+    if (status < 0 && self->machine.qemu.pid > 0)
+        kill(self->machine.qemu.pid, SIGKILL);
+}
+
 /* ---- the lines ------------------------------------------------------------------------------ */
 
 /* Any sign of life moves the boot's deadline. */
@@ -495,6 +521,7 @@ enum {
     WATCH_LOG,
     WATCH_CONSOLE,
     WATCH_CONTROL,
+    WATCH_GATE,
     WATCHES
 };
 
@@ -528,6 +555,8 @@ static void dispatch(struct supervisor *self, const struct pollfd *polls)
         write_control(self);
     if (polls[WATCH_CONTROL].revents & ~POLLOUT)
         read_line(self, &lines[LINE_CONTROL], take_control);
+    if (polls[WATCH_GATE].revents)
+        on_gate(self);
     if (polls[WATCH_QMP].revents && qmp_drain(&self->machine.qmp) < 0)
         cleanup_close_fd(&lines[LINE_QMP]), lines[LINE_QMP] = -1;
     if (polls[WATCH_QEMU].revents)
@@ -552,6 +581,7 @@ static void loop(struct supervisor *self)
             [WATCH_LOG] = {lines[LINE_LOG], POLLIN, 0},
             [WATCH_CONSOLE] = {is_slow ? -1 : lines[LINE_CONSOLE], POLLIN, 0},
             [WATCH_CONTROL] = {lines[LINE_CONTROL], POLLIN | (pending ? POLLOUT : 0), 0},
+            [WATCH_GATE] = {gate_fd(self->machine.gate), POLLIN, 0},
         };
         int ready = poll(polls, WATCHES, time_left(self));
 

@@ -145,6 +145,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.kernel = vm->kernel ? vm->kernel : vm->bundle.kernel;
     vm->plan.initrd = vm->bundle.initrd;
     vm->plan.no_fuse = options->no_fuse;
+    vm->plan.allow_host = options->allow_host;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
     choose_accelerator(vm, options->accel);
     return 0;

@@ -85,6 +85,28 @@ START_TEST(kvm_takes_the_hosts_cpu_and_its_timer)
 }
 END_TEST
 
+START_TEST(what_the_guest_sends_passes_the_gate)
+{
+    static const int fds[] = {20, 21, 22};
+    struct qemu_config config = config_new(NULL, 0);
+    struct qemu_argv argv;
+
+    config.gate_fds = fds;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(value_of(&argv, "-netdev", 0), "user,id=net0,ipv6=off");
+    ck_assert_str_eq(value_of(&argv, "-object", 0),
+                     "filter-redirector,netdev=net0,id=filter0,queue=rx,outdev=gate0,indev=gate1");
+    ck_assert_str_eq(value_of(&argv, "-object", 1),
+                     "filter-redirector,netdev=net0,id=filter1,queue=tx,indev=gate2");
+    qemu_argv_free(&argv);
+
+    config.gate_fds = NULL;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert(!has(&argv, "-object"));
+    qemu_argv_free(&argv);
+}
+END_TEST
+
 START_TEST(a_vm_has_nothing_that_was_not_asked_for)
 {
     struct qemu_config config = config_new(NULL, 0);
@@ -318,7 +340,8 @@ START_TEST(the_tail_forgets_what_is_long_past)
 END_TEST
 
 UNIT_MAIN("vm_command", emulation_takes_a_plain_cpu_and_the_hpet,
-          kvm_takes_the_hosts_cpu_and_its_timer, a_vm_has_nothing_that_was_not_asked_for,
+          kvm_takes_the_hosts_cpu_and_its_timer, what_the_guest_sends_passes_the_gate,
+          a_vm_has_nothing_that_was_not_asked_for,
           drives_are_read_only_and_their_names_are_not_parsed,
           many_drives_share_slots_and_too_many_are_refused, a_layout_arrives_in_the_guest_as_it_is,
           a_damaged_manifest_is_refused, the_tail_keeps_the_last_lines_and_quotes_them,

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * gate.h: the one place that every packet from the guest to QEMU's user network passes.
+ *
+ * That network makes connections as this user would: what the guest sends to its gateway arrives at
+ * the host's 127.0.0.1, and the host's other addresses are reached past any firewall.  The gate
+ * lets through what leaves this machine, and what is the network's own (the resolver, DHCP, the
+ * answers of forwarded ports).  It stands outside of the guest, whose root could undo it there.
+ */
+#ifndef ROMSIM_VM_GATE_H
+#define ROMSIM_VM_GATE_H
+
+#include <romsim/error.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gate_verdict {
+    GATE_PASS,
+    GATE_DROP,  /* what the network would make nothing of, or is no request */
+    GATE_REFUSE /* a request to this machine: the guest is told so */
+};
+
+/* Where a frame wants to go. */
+struct gate_target {
+    uint32_t address; /* IPv4, in the host's byte order */
+    uint16_t port;    /* 0: the protocol has none */
+};
+
+/* Is an address one of this machine's, or of many machines (broadcast, multicast)? */
+typedef bool gate_is_local(void *context, uint32_t address);
+
+/* What to do with an Ethernet frame of the guest.  With GATE_REFUSE, *ret is where it wanted to
+ * go. */
+enum gate_verdict gate_judge(const uint8_t *frame, size_t size, gate_is_local *is_local,
+                             void *context, struct gate_target *ret);
+
+/* The answer to a refused frame: "destination unreachable, by the administrator's will".  Returns
+ * its size. */
+enum { GATE_ANSWER_MAX = 14 + 20 + 8 + 60 + 8 };
+size_t gate_answer(const uint8_t *frame, size_t size, uint8_t ret[GATE_ANSWER_MAX]);
+
+struct gate;
+
+/* QEMU's ends of the sockets, named by what QEMU does with them. */
+enum gate_end {
+    GATE_FROM_GUEST, /* it writes what the guest sends */
+    GATE_TO_NETWORK, /* it reads what may go on */
+    GATE_TO_GUEST,   /* it reads answers for the guest */
+    GATE_ENDS
+};
+
+/* Starts a gate, a thread, and hands out QEMU's ends, which the caller closes. */
+struct gate *gate_open(int ret_ends[GATE_ENDS], struct romsim_error *err);
+
+/* Ends it, after QEMU.  Accepts NULL. */
+void gate_close(struct gate *gate);
+
+/* Readable when there is news; -1 for NULL. */
+int gate_fd(const struct gate *gate);
+
+/* Takes the next refused target that was not told before: 1; 0 if there is none now; -1 when the
+ * gate has ended, which without QEMU's end it may not. */
+int gate_next_refused(struct gate *gate, struct gate_target *ret);
+
+#endif
