@@ -67,7 +67,7 @@ static int new_socket(void)
     return fd;
 }
 
-/* The socket that holds the number, or -1 with errno. */
+/* The socket that holds the number (0: any that is free), or -1 with errno. */
 static int hold(unsigned port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -83,6 +83,15 @@ static int hold(unsigned port)
     return steal_fd(&fd);
 }
 
+/* The number that a socket holds, or 0. */
+static uint16_t number_of(int fd)
+{
+    struct sockaddr_in address = {0};
+    socklen_t size = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &size) < 0 ? 0 : ntohs(address.sin_port);
+}
+
 static int claim_one(const struct romsim_port *port, struct forward *ret, struct romsim_error *err)
 {
     unsigned number = port->host_port ? port->host_port : port->destination_port;
@@ -91,8 +100,10 @@ static int claim_one(const struct romsim_port *port, struct forward *ret, struct
     while ((ret->holder = hold(number)) < 0 && (errno == EADDRINUSE || errno == EACCES) &&
            --tries > 0)
         number = next_port(number);
+    if (ret->holder < 0 && !port->host_port && tries == 0)
+        ret->holder = hold(0);
     if (ret->holder >= 0) {
-        ret->host_port = (uint16_t)number;
+        ret->host_port = number_of(ret->holder);
         return 0;
     }
     if (errno == EADDRINUSE)

@@ -15,9 +15,9 @@ struct forward {
 
 /*
  * Claims 127.0.0.1:PORT for each port of a layout: the number asked for with -p, or else the same
- * number as in the guest, or the next free one.  Returns as many as the layout has ports, to be
- * freed with forward_release(), or NULL: EADDRINUSE or EACCES if a number that was asked for cannot
- * be had.
+ * number as in the guest, or the next free one, or any.  Returns as many as the layout has ports,
+ * to be freed with forward_release(), or NULL: EADDRINUSE or EACCES if a number that was asked for
+ * cannot be had.
  */
 struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_error *err);
 
