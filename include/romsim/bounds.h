@@ -30,6 +30,22 @@ enum romsim_bound {
     ROMSIM_BOUND_UNPACK_MEMORY, /* what a stream's window may take, beyond 4 times its size */
     ROMSIM_BOUND_WALK_BYTES,    /* names, paths, xattrs of an EROFS image, beyond 16 times it */
     ROMSIM_BOUND_JSON_FILE,     /* a file that is shown as JSON */
+    ROMSIM_BOUND_LAYERS,        /* of an image */
+    ROMSIM_BOUND_MANIFESTS,     /* of an index */
+    ROMSIM_BOUND_INDEX_DEPTH,   /* indexes in each other */
+    ROMSIM_BOUND_IMAGE_JSON,    /* bytes of an index, manifest or config */
+    ROMSIM_BOUND_IMAGE_STRINGS, /* of a command or environment in a config */
+    ROMSIM_BOUND_IMAGE_NAMES,   /* that an import takes */
+    ROMSIM_BOUND_XATTRS,        /* of an inode */
+    ROMSIM_BOUND_LINK_BYTES,    /* targets on the way to a file */
+    ROMSIM_BOUND_DIR_ENTRIES,   /* of an inline ROM's `dir` */
+    ROMSIM_BOUND_VALUES,        /* of a document */
+    ROMSIM_BOUND_INSTANCES,     /* of a document */
+    ROMSIM_BOUND_TAG_LINES,     /* of a document: libyaml looks through all for each tag */
+    ROMSIM_BOUND_KRAFTFILE_BYTES, /* a Kraftfile's text */
+    ROMSIM_BOUND_KRAFTFILE_PAIRS, /* of one of its lists or maps */
+    ROMSIM_BOUND_TARGETS,         /* of a Kraftfile */
+    ROMSIM_BOUND_KERNEL_UNPACKED, /* what a bzImage becomes */
     ROMSIM_BOUND_COUNT
 };
 

@@ -27,9 +27,8 @@
 #include <sys/types.h>
 
 enum {
-    ROMSIM_NAME_MAX = 255,    /* bytes of a name, as Linux and EROFS have it */
-    ROMSIM_TARGET_MAX = 4095, /* bytes of a symbolic link's target (PATH_MAX less the NUL) */
-    ROMSIM_XATTRS_MAX = 4096  /* of an inode; Linux lists at most 64 KiB of names */
+    ROMSIM_NAME_MAX = 255,   /* bytes of a name, as Linux and EROFS have it */
+    ROMSIM_TARGET_MAX = 4095 /* bytes of a symbolic link's target (PATH_MAX less the NUL) */
 };
 
 struct romsim_tree;
@@ -240,7 +239,7 @@ int romsim_inode_set_target(struct romsim_inode *inode, const char *target, size
 /* Drops it. */
 void romsim_inode_clear_target(struct romsim_inode *inode);
 
-/* Sets or replaces an xattr; keeps the list sorted.  E2BIG for more than ROMSIM_XATTRS_MAX. */
+/* Sets or replaces an xattr; keeps the list sorted.  EFBIG above the bound "xattrs". */
 int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const void *value,
                            size_t value_size, struct romsim_error *err);
 

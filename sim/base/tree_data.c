@@ -224,8 +224,9 @@ int romsim_inode_set_xattr(struct romsim_inode *inode, const char *name, const v
         inode->xattrs[at].value_size = value_size;
         return 0;
     }
-    if (inode->xattr_count == ROMSIM_XATTRS_MAX)
-        return romsim_error_set(err, E2BIG, "more than %d extended attributes", ROMSIM_XATTRS_MAX);
+    if (inode->xattr_count >= romsim_bound(ROMSIM_BOUND_XATTRS))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_XATTRS, "more than %zu extended attributes",
+                                   inode->xattr_count);
     xattrs = reallocarray(inode->xattrs, inode->xattr_count + 1, sizeof(*xattrs));
     if (!xattrs)
         return romsim_error_nomem(err);

@@ -7,6 +7,7 @@
  * its target before what is left.  Links are limited in number and targets in size, so the text
  * cannot grow without end.
  */
+#include <romsim/bounds.h>
 #include <romsim/text.h>
 #include <romsim/tree.h>
 
@@ -18,7 +19,7 @@
 
 /* As many as in Linux, and what their targets have together: without that, a long target that 40
  * links share would make each of many names cost a hundred thousand steps. */
-enum { LINKS_MAX = 40, TARGETS_MAX = 4096 };
+enum { LINKS_MAX = 40 };
 
 struct walk {
     struct romsim_tree *tree;
@@ -57,9 +58,10 @@ static int follow(struct walk *walk, const struct romsim_dentry *dentry, struct 
     walk->targets += strlen(target);
     if (++walk->links > LINKS_MAX)
         return romsim_error_set(err, ELOOP, "more than %d symbolic links on the way", LINKS_MAX);
-    if (walk->targets > TARGETS_MAX)
-        return romsim_error_set(err, ELOOP, "symbolic links of more than %d bytes on the way",
-                                TARGETS_MAX);
+    if (walk->targets > romsim_bound(ROMSIM_BOUND_LINK_BYTES))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_LINK_BYTES,
+                                   "symbolic links of more than %llu bytes on the way",
+                                   (unsigned long long)romsim_bound(ROMSIM_BOUND_LINK_BYTES));
     if (asprintf(&text, "%s/%s", target, walk->rest) < 0)
         return romsim_error_nomem(err);
     if (target[0] == '/')

@@ -6,6 +6,7 @@
  * the platform is packed once.  Then all becomes one bundle of blobs (oci_write.c), which can be
  * written to several places.
  */
+#include <romsim/bounds.h>
 #include <romsim/build.h>
 
 #include "sim/image/image.h"
@@ -19,8 +20,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-enum { TARGETS_MAX = 64, ENV_TEXT_MAX = 1 << 20 };
 
 /* A platform that is built for. */
 struct platform {
@@ -118,8 +117,9 @@ static int add_target(struct romsim_build *build, const struct romsim_target *ta
         romsim_diagnostics_add(diagnostics, &warning, 1);
         return 0;
     }
-    if (build->platforms.count == TARGETS_MAX)
-        return romsim_error_set(err, EINVAL, "more than %d targets", TARGETS_MAX);
+    if (build->platforms.count >= romsim_bound(ROMSIM_BOUND_TARGETS))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_TARGETS, "more than %zu targets",
+                                   build->platforms.count);
     return platforms_append(&build->platforms, platform) < 0 ? romsim_error_nomem(err) : 0;
 }
 

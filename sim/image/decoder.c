@@ -19,6 +19,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { MEMORY_RATIO = 4 };
 
@@ -41,6 +42,7 @@ struct decoder {
     size_t out_size;
     bool is_between; /* a stream has ended, and no other has begun */
     const char *why; /* of STEP_DAMAGED, or NULL */
+    bool is_greedy;  /* it is that it wants too much memory */
     union {
         z_stream gzip;
         lzma_stream xz;
@@ -122,8 +124,7 @@ static enum step xz_step(struct decoder *decoder)
     stream->avail_out = decoder->out_size;
     status = lzma_code(stream, LZMA_FINISH);
     advance(decoder, decoder->in_size - stream->avail_in, decoder->out_size - stream->avail_out);
-    if (status == LZMA_MEMLIMIT_ERROR)
-        decoder->why = "it wants more memory than its size justifies";
+    decoder->is_greedy = status == LZMA_MEMLIMIT_ERROR;
     if (status == LZMA_STREAM_END)
         return STEP_END;
     return status == LZMA_OK ? STEP_MORE : STEP_DAMAGED;
@@ -158,6 +159,7 @@ static enum step zstd_step(struct decoder *decoder)
     advance(decoder, in.pos, out.pos);
     if (ZSTD_isError(status)) {
         decoder->why = ZSTD_getErrorName(status);
+        decoder->is_greedy = ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge;
         return STEP_DAMAGED;
     }
     return status == 0 ? STEP_END : STEP_MORE;
@@ -350,6 +352,10 @@ static int damaged(const struct decoder *decoder, struct romsim_error *err)
 {
     const char *why = decoder->why ? decoder->why : "damaged data";
 
+    if (decoder->is_greedy)
+        return romsim_bound_refuse(err, ROMSIM_BOUND_UNPACK_MEMORY,
+                                   "it wants more memory than %s, which its size justifies",
+                                   SIZE_TEXT(decoder->memory));
     return romsim_error_set(err, EUCLEAN, "%s", QUOTE(why));
 }
 

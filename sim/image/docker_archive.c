@@ -5,6 +5,7 @@
  */
 #include "sim/image/oci.h"
 
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/text.h>
 
@@ -78,8 +79,10 @@ static int read_layers(struct oci_image *image, const json_t *layers, struct rom
 {
     size_t count = json_array_size(layers);
 
-    if (!json_is_array(layers) || count > OCI_LAYERS_MAX)
+    if (!json_is_array(layers))
         return romsim_error_set(err, EUCLEAN, "manifest.json has no valid list of layers");
+    if (count > romsim_bound(ROMSIM_BOUND_LAYERS))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_LAYERS, "the image has %zu layers", count);
     image->layers = calloc(count + 1, sizeof(*image->layers));
     if (!image->layers)
         return romsim_error_nomem(err);

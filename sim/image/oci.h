@@ -21,13 +21,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum {
-    OCI_JSON_MAX = 1 << 20, /* bytes of an index, manifest or config */
-    OCI_LAYERS_MAX = 512,
-    OCI_MANIFESTS_MAX = 1000,
-    OCI_NESTING_MAX = 8 /* of indexes */
-};
-
 #define OCI_MEDIA_INDEX          "application/vnd.oci.image.index.v1+json"
 #define OCI_MEDIA_MANIFEST       "application/vnd.oci.image.manifest.v1+json"
 #define OCI_MEDIA_CONFIG         "application/vnd.oci.image.config.v1+json"

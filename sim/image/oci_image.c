@@ -4,12 +4,11 @@
 
 #include "sim/image/decompress.h"
 
+#include <romsim/bounds.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <string.h>
-
-enum { STRINGS_MAX = 10000 };
 
 void oci_image_release(struct oci_image *image)
 {
@@ -54,8 +53,11 @@ static int read_strings(const json_t *config, const char *name, struct romsim_st
 
     if (!list || json_is_null(list))
         return 0;
-    if (!json_is_array(list) || count > STRINGS_MAX)
+    if (!json_is_array(list))
         return romsim_error_set(err, EUCLEAN, "the config's %s is no list of strings", name);
+    if (count > romsim_bound(ROMSIM_BOUND_IMAGE_STRINGS))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_IMAGE_STRINGS, "the config's %s has %zu words",
+                                   name, count);
     for (size_t i = 0; i < count; i++) {
         const char *item = json_string_value(json_array_get(list, i));
 
@@ -169,9 +171,8 @@ static int read_layers(struct oci_image *image, const json_t *manifest, struct r
 
     if (!json_is_array(layers))
         return romsim_error_set(err, EUCLEAN, "the manifest has no list of layers");
-    if (count > OCI_LAYERS_MAX)
-        return romsim_error_set(err, EUCLEAN, "the manifest has %zu layers, more than %d", count,
-                                OCI_LAYERS_MAX);
+    if (count > romsim_bound(ROMSIM_BOUND_LAYERS))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_LAYERS, "the image has %zu layers", count);
     image->layers = calloc(count + 1, sizeof(*image->layers));
     if (!image->layers)
         return romsim_error_nomem(err);

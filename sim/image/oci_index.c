@@ -2,6 +2,7 @@
 /* oci_index.c: from index.json to the manifest that fits: by name, then by platform. */
 #include "sim/image/oci.h"
 
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/text.h>
 
@@ -68,9 +69,9 @@ static const json_t *manifests_of(const json_t *index, struct romsim_error *err)
         romsim_error_set(err, EUCLEAN, "the image index has no list of manifests");
         return NULL;
     }
-    if (json_array_size(manifests) > OCI_MANIFESTS_MAX) {
-        romsim_error_set(err, EUCLEAN, "the image index has %zu manifests, more than %d",
-                         json_array_size(manifests), OCI_MANIFESTS_MAX);
+    if (json_array_size(manifests) > romsim_bound(ROMSIM_BOUND_MANIFESTS)) {
+        romsim_bound_refuse(err, ROMSIM_BOUND_MANIFESTS, "the image index has %zu manifests",
+                            json_array_size(manifests));
         return NULL;
     }
     return manifests;
@@ -235,13 +236,14 @@ int oci_index_resolve(struct oci_source *source, const struct oci_descriptor *st
 {
     struct oci_descriptor at = *start;
 
-    for (int depth = 0; is_index(at.media_type); depth++) {
+    for (uint64_t depth = 0; is_index(at.media_type); depth++) {
         CLEANUP_JSON json_t *index = NULL;
         const json_t *manifests;
 
-        if (depth == OCI_NESTING_MAX)
-            return romsim_error_set(err, EUCLEAN, "image indexes are nested more than %d deep",
-                                    OCI_NESTING_MAX);
+        if (depth == romsim_bound(ROMSIM_BOUND_INDEX_DEPTH))
+            return romsim_bound_refuse(err, ROMSIM_BOUND_INDEX_DEPTH,
+                                       "image indexes are nested more than %llu deep",
+                                       (unsigned long long)depth);
         index = oci_json(source, &at, err);
         manifests = index ? manifests_of(index, err) : NULL;
         if (!manifests || choose(manifests, NULL, &at, err) < 0)

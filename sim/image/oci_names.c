@@ -8,12 +8,11 @@
  */
 #include "sim/image/oci.h"
 
+#include <romsim/bounds.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <string.h>
-
-enum { NAMES_MAX = 128 };
 
 const char *oci_name_familiar(const char *name)
 {
@@ -52,10 +51,10 @@ static int add_name(struct romsim_strings *names, const char *name, struct romsi
     for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->items[i], name) == 0)
             return 0;
-    if (names->count == NAMES_MAX) {
-        romsim_error_set(err, EFBIG, "the images have more than %d names", NAMES_MAX);
-        return romsim_error_hint(err, "say which image is meant: FILE:TAG");
-    }
+    if (names->count >= romsim_bound(ROMSIM_BOUND_IMAGE_NAMES))
+        return romsim_bound_refuse(
+            err, ROMSIM_BOUND_IMAGE_NAMES,
+            "the images have more than %zu names; FILE:TAG takes one of them", names->count);
     return romsim_strings_append(names, name) < 0 ? romsim_error_nomem(err) : 0;
 }
 

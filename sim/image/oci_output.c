@@ -10,6 +10,7 @@
 #include "sim/image/oci_write.h"
 #include "sim/image/tar_write.h"
 
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
@@ -20,8 +21,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-
-enum { INDEX_MAX = 4 << 20 };
 
 static const char layout_name[] = "oci-layout";
 static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
@@ -169,7 +168,8 @@ static int open_layout(const char *path, struct romsim_error *err)
 /* The index that a layout has, or a new one.  NULL with the error set. */
 static json_t *read_index(int layout, const char *path, struct romsim_error *err)
 {
-    CLEANUP_BUFFER struct romsim_buffer buffer = ROMSIM_BUFFER_INIT(INDEX_MAX);
+    CLEANUP_BUFFER struct romsim_buffer buffer =
+        ROMSIM_BUFFER_INIT(romsim_bound(ROMSIM_BOUND_IMAGE_JSON));
     CLEANUP_FD int fd = openat(layout, index_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     json_t *index;
 
@@ -179,7 +179,12 @@ static json_t *read_index(int layout, const char *path, struct romsim_error *err
             romsim_error_nomem(err);
         return index;
     }
-    if (fd < 0 || romsim_buffer_read_fd(&buffer, fd) < 0) {
+    if (fd >= 0 && romsim_buffer_read_fd(&buffer, fd) < 0 && buffer.failed == EFBIG) {
+        romsim_bound_refuse(err, ROMSIM_BOUND_IMAGE_JSON, "'%s/%s' has more than %s of JSON",
+                            QUOTE(path), index_name, SIZE_TEXT(buffer.maximum));
+        return NULL;
+    }
+    if (fd < 0 || buffer.failed) {
         romsim_error_system(err, fd < 0 ? errno : buffer.failed, "cannot read '%s/%s'", QUOTE(path),
                             index_name);
         return NULL;

@@ -139,9 +139,9 @@ static int layers_keys(struct oci_source *source, const struct oci_image *image,
                        struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer content =
-        ROMSIM_BUFFER_INIT(OCI_LAYERS_MAX * (ROMSIM_DIGEST_SIZE + 2));
+        ROMSIM_BUFFER_INIT(image->layer_count * (ROMSIM_DIGEST_SIZE + 2));
     CLEANUP_BUFFER struct romsim_buffer checked =
-        ROMSIM_BUFFER_INIT(OCI_LAYERS_MAX * 3 * ROMSIM_DIGEST_SIZE);
+        ROMSIM_BUFFER_INIT(image->layer_count * 3 * ROMSIM_DIGEST_SIZE);
 
     for (size_t i = 0; i < image->layer_count; i++) {
         const struct oci_layer *layer = &image->layers[i];

@@ -8,6 +8,7 @@
  */
 #include "sim/image/oci.h"
 
+#include <romsim/bounds.h>
 #include <romsim/file.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
@@ -299,6 +300,16 @@ struct romsim_blob *oci_source_file(struct oci_source *source, const char *path,
     return STEAL_POINTER(&blob);
 }
 
+static int check_json_size(const char *path, uint64_t size, struct romsim_error *err)
+{
+    uint64_t limit = romsim_bound(ROMSIM_BOUND_IMAGE_JSON);
+
+    if (size <= limit)
+        return 0;
+    return romsim_bound_refuse(err, ROMSIM_BOUND_IMAGE_JSON, "'%s' has %s, more than %s of JSON",
+                               QUOTE(path), SIZE_TEXT(size), SIZE_TEXT(limit));
+}
+
 json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
                         const char *digest, struct romsim_error *err)
 {
@@ -308,19 +319,11 @@ json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t si
     json_t *json;
 
     /* Before the file is copied: it may be a sparse one of any size. */
-    if (announced > OCI_JSON_MAX) {
-        romsim_error_set(err, EFBIG, "'%s' has %s, more than %s of JSON", QUOTE(path),
-                         SIZE_TEXT(announced), SIZE_TEXT(OCI_JSON_MAX));
+    if (check_json_size(path, announced, err) < 0)
         return NULL;
-    }
     blob = oci_source_file(source, path, size, digest, err);
-    if (!blob)
+    if (!blob || check_json_size(path, romsim_blob_size(blob), err) < 0)
         return NULL;
-    if (romsim_blob_size(blob) > OCI_JSON_MAX) {
-        romsim_error_set(err, EFBIG, "'%s' has %s, more than %s of JSON", QUOTE(path),
-                         SIZE_TEXT(romsim_blob_size(blob)), SIZE_TEXT(OCI_JSON_MAX));
-        return NULL;
-    }
     json = json_loadb((const char *)romsim_blob_bytes(blob), romsim_blob_size(blob),
                       JSON_REJECT_DUPLICATES, &error);
     if (!json)

@@ -8,6 +8,7 @@
  */
 #include "model.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/file.h>
 #include <romsim/hostdir.h>
@@ -18,8 +19,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { ENTRIES_MAX = 100000 };
 
 DEFINE_VECTOR(file_list, struct romsim_file);
 
@@ -153,9 +152,10 @@ static int visit(void *context, const struct romsim_hostdir_entry *entry, void *
     struct romsim_error error;
 
     (void)ret_directory;
-    if (++walk->entries > ENTRIES_MAX) {
-        romsim_error_set(&error, EINVAL, "Too many files in dir '%s': more than %d",
-                         QUOTE(walk->rom->dir), ENTRIES_MAX);
+    if (++walk->entries > romsim_bound(ROMSIM_BOUND_DIR_ENTRIES)) {
+        romsim_bound_refuse(&error, ROMSIM_BOUND_DIR_ENTRIES,
+                            "Too many files in dir '%s': more than %llu", QUOTE(walk->rom->dir),
+                            (unsigned long long)romsim_bound(ROMSIM_BOUND_DIR_ENTRIES));
         return report(walk, ROMSIM_CLOUD_TOO_MANY, &error);
     }
     if (S_ISDIR(entry->st->st_mode))

@@ -8,6 +8,7 @@
  */
 #include "document_private.h"
 
+#include <romsim/bounds.h>
 #include <romsim/text.h>
 #include <romsim/vector.h>
 
@@ -106,10 +107,11 @@ static int builder_count(struct builder *builder, size_t weight, size_t offset)
     struct romsim_error error;
 
     builder->weight += weight;
-    if (builder->weight <= DOCUMENT_NODES_MAX)
+    if (builder->weight <= romsim_bound(ROMSIM_BOUND_VALUES))
         return 0;
-    romsim_error_set(&error, EINVAL, "the text has more than %d values, aliases expanded",
-                     DOCUMENT_NODES_MAX);
+    romsim_bound_refuse(&error, ROMSIM_BOUND_VALUES,
+                        "the text has more than %llu values, aliases expanded",
+                        (unsigned long long)romsim_bound(ROMSIM_BOUND_VALUES));
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(builder, offset, &error);
 }
@@ -406,8 +408,9 @@ static int check_text(struct document *document, struct romsim_diagnostics *diag
         }
         if (document->text[i] == '%' && (i == 0 || document->text[i - 1] == '\n') &&
             document->size - i > 4 && memcmp(document->text + i, "%TAG", 4) == 0 &&
-            ++tags > DOCUMENT_TAG_LINES_MAX) {
-            romsim_error_set(&error, EINVAL, "more than %d %%TAG lines", DOCUMENT_TAG_LINES_MAX);
+            ++tags > romsim_bound(ROMSIM_BOUND_TAG_LINES)) {
+            romsim_bound_refuse(&error, ROMSIM_BOUND_TAG_LINES, "more than %llu %%TAG lines",
+                                (unsigned long long)tags - 1);
             document_complain(document, i, &error, diagnostics);
             return -1;
         }

@@ -19,11 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    DOCUMENT_DEPTH_MAX = 64,      /* of lists and objects in each other */
-    DOCUMENT_NODES_MAX = 100000,  /* of a whole file, aliases expanded */
-    DOCUMENT_TAG_LINES_MAX = 100, /* %TAG lines: libyaml looks through all for each tag */
-};
+enum { DOCUMENT_DEPTH_MAX = 64 }; /* of lists and objects in each other: readers recur */
 
 enum node_kind {
     NODE_NULL,

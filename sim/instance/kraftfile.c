@@ -12,6 +12,7 @@
  */
 #include "kraftfile.h"
 
+#include <romsim/bounds.h>
 #include <romsim/text.h>
 
 #include <ctype.h>
@@ -20,7 +21,6 @@
 #include <string.h>
 
 /* Of a list or map of variables, labels, options. */
-enum { PAIRS_MAX = 4096 };
 
 /* See struct kraft_build. */
 enum { SPEC_V0_7 = 7, SPEC_MAX = 999 };
@@ -201,9 +201,10 @@ static void read_pairs(struct kraft_build *build, const struct node *node, const
 {
     struct romsim_error error;
 
-    if (node->count > PAIRS_MAX) {
-        romsim_error_set(&error, EINVAL, "Too many values in %s: %zu, at most %d", name,
-                         node->count, PAIRS_MAX);
+    if (node->count > romsim_bound(ROMSIM_BOUND_KRAFTFILE_PAIRS)) {
+        romsim_bound_refuse(&error, ROMSIM_BOUND_KRAFTFILE_PAIRS,
+                            "Too many values in %s: %zu, at most %llu", name, (size_t)node->count,
+                            (unsigned long long)romsim_bound(ROMSIM_BOUND_KRAFTFILE_PAIRS));
         complain(build, node, ROMSIM_CLOUD_TOO_MANY, &error);
     } else if (node->kind == NODE_LIST) {
         pairs_from_list(build, node, name, ret);

@@ -2,6 +2,7 @@
 /* kraftfile_load.c: finding and reading a project's Kraftfile; the model's memory. */
 #include "kraftfile.h"
 
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { KRAFTFILE_MAX = 1 << 20 };
 
 /* In the order in which they are looked for. */
 static const char *const file_names[] = {"Kraftfile", "kraft.yaml", "kraft.yml", "Kraftfile.yaml",
@@ -145,8 +144,9 @@ static int complain_file(struct romsim_diagnostics *diagnostics, const char *pat
     struct romsim_error error;
 
     if (errnum == EFBIG)
-        romsim_error_set(&error, errnum, "'%s' is larger than %d bytes", QUOTE(path),
-                         KRAFTFILE_MAX);
+        romsim_bound_refuse(&error, ROMSIM_BOUND_KRAFTFILE_BYTES, "'%s' is larger than %llu bytes",
+                            QUOTE(path),
+                            (unsigned long long)romsim_bound(ROMSIM_BOUND_KRAFTFILE_BYTES));
     else
         romsim_error_system(&error, errnum, "'%s' cannot be read", QUOTE(path));
     romsim_diagnostics_add(diagnostics, &error, 0);
@@ -156,7 +156,8 @@ static int complain_file(struct romsim_diagnostics *diagnostics, const char *pat
 static int load_file(const char *path, const char *directory, struct romsim_kraftfile *ret,
                      struct romsim_diagnostics *diagnostics)
 {
-    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(KRAFTFILE_MAX);
+    CLEANUP_BUFFER struct romsim_buffer text =
+        ROMSIM_BUFFER_INIT(romsim_bound(ROMSIM_BOUND_KRAFTFILE_BYTES));
     CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)

@@ -2,6 +2,7 @@
 /* load.c: from a file or a text to checked instances. */
 #include "model.h"
 
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 
 /* A body has its limit, and YAML takes more room than the JSON that it becomes. */
-enum { TEXT_BODIES_MAX = 2, INSTANCES_MAX = 1000 };
+enum { TEXT_BODIES_MAX = 2 };
 
 struct load {
     const struct document *document;
@@ -77,8 +78,10 @@ static int load_instance(struct load *load, const struct node *node)
         document_complain(load->document, node->offset, &error, load->diagnostics);
         return 0;
     }
-    if (load->instances.count == INSTANCES_MAX) {
-        romsim_error_set(&error, EINVAL, "Too many instances: at most %d in a file", INSTANCES_MAX);
+    if (load->instances.count >= romsim_bound(ROMSIM_BOUND_INSTANCES)) {
+        romsim_bound_refuse(&error, ROMSIM_BOUND_INSTANCES,
+                            "Too many instances: at most %llu in a file",
+                            (unsigned long long)romsim_bound(ROMSIM_BOUND_INSTANCES));
         error.cloud = ROMSIM_CLOUD_TOO_MANY;
         document_complain(load->document, node->offset, &error, load->diagnostics);
         return -1;

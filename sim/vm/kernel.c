@@ -11,8 +11,10 @@
  */
 #include "kernel.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
+#include <romsim/text.h>
 
 #include <elf.h>
 #include <errno.h>
@@ -127,9 +129,10 @@ bool kernel_has_pvh(const uint8_t *data, size_t size)
 static int make_room(struct unpacked *out, size_t more)
 {
     size_t capacity = out->capacity ? out->capacity : 64 << 20;
+    uint64_t limit = romsim_bound(ROMSIM_BOUND_KERNEL_UNPACKED);
     uint8_t *data;
 
-    if (more > KERNEL_UNPACKED_MAX || out->size > KERNEL_UNPACKED_MAX - more)
+    if (more > limit || out->size > limit - more)
         return EFBIG;
     while (capacity < out->size + more)
         capacity *= 2;
@@ -310,8 +313,9 @@ static int filter_run(const struct filter *filter, struct bytes payload, struct 
                                 "unpack",
                                 filter->name);
     if (failure == EFBIG)
-        return romsim_error_set(err, EFBIG, "the kernel unpacks to more than %d MiB",
-                                KERNEL_UNPACKED_MAX >> 20);
+        return romsim_bound_refuse(err, ROMSIM_BOUND_KERNEL_UNPACKED,
+                                   "the kernel unpacks to more than %s",
+                                   SIZE_TEXT(romsim_bound(ROMSIM_BOUND_KERNEL_UNPACKED)));
     return failure ? romsim_error_nomem(err) : 0;
 }
 

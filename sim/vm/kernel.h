@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KERNEL_UNPACKED_MAX = 512 << 20 };
-
 enum kernel_kind { KERNEL_UNKNOWN, KERNEL_BZIMAGE, KERNEL_ELF };
 
 /* By magic: an x86 bzImage, an ELF file, or neither. */

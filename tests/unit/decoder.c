@@ -168,6 +168,7 @@ START_TEST(a_small_stream_gets_no_large_window)
     /* The window's descriptor follows magic and frame descriptor: 2^(10 + exponent) bytes. */
     packed[5] = 17 << 3; /* 128 MiB */
     ck_assert_int_lt(unpack(FORM_ZSTD, packed, size, out, sizeof(out), &err), 0);
+    ck_assert_msg(strstr(err.message, "more memory") != NULL, "%s", err.message);
     packed[5] = 16 << 3; /* 64 MiB */
     ck_assert_int_eq(unpack(FORM_ZSTD, packed, size, out, sizeof(out), &err), PLAIN_SIZE);
 }

@@ -7,6 +7,7 @@
 #include "sim/vm/kernel.h"
 
 #include <romsim/blob.h>
+#include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
 
@@ -18,7 +19,8 @@ static int unpack(const char *from, const char *to, struct romsim_error *err)
 {
     CLEANUP_FD int in = open(from, O_RDONLY | O_CLOEXEC);
     CLEANUP_FILE FILE *out = NULL;
-    CLEANUP_BUFFER struct romsim_buffer image = ROMSIM_BUFFER_INIT(KERNEL_UNPACKED_MAX);
+    CLEANUP_BUFFER struct romsim_buffer image =
+        ROMSIM_BUFFER_INIT(romsim_bound(ROMSIM_BOUND_KERNEL_BYTES));
     CLEANUP_FREE uint8_t *kernel = NULL;
     size_t size;
 
