@@ -15,6 +15,7 @@
 #include "supervisor.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/cpu.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -311,10 +312,26 @@ static void note_status(struct romsim_vm *vm, int status)
         vm->status = status;
 }
 
+/* An app that was built for a newer processor ends without a word of its own. */
+static void explain_exit(struct romsim_vm *vm, size_t index, int status)
+{
+    char text[256];
+
+    if (status != 128 + SIGILL || vm->plan.accel != ROMSIM_ACCEL_TCG)
+        return;
+    snprintf(text, sizeof(text),
+             "the app ended by an illegal instruction (SIGILL): the emulated processor has the "
+             "level x86-64-v%d, and what was built for a later one needs KVM",
+             romsim_cpu_level());
+    tell_text(vm, index, ROMSIM_VM_NOTE, text);
+}
+
 static void on_event(struct romsim_vm *vm, size_t index, const struct romsim_vm_event *event)
 {
     bool is_last = event->kind == ROMSIM_VM_EXIT || event->kind == ROMSIM_VM_FAILED;
 
+    if (event->kind == ROMSIM_VM_EXIT)
+        explain_exit(vm, index, event->status);
     if (is_last)
         note_status(vm, event->kind == ROMSIM_VM_EXIT ? event->status : STATUS_ROMSIM_FAILED);
     vm->instances[index].ended |= is_last;

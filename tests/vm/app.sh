@@ -80,6 +80,11 @@ fails 127 "a missing command is 127, as in a shell" romsim run --image ./base --
 like "$out" "cannot run 'nothing': no such command in PATH" "and says so"
 fails 139 "a signal is 128 + N" romsim run --image ./base --args "sh -c 'kill -SEGV \$\$'"
 
+fails 132 "an illegal instruction is 132" \
+    romsim run --accel tcg --image ./base --args "sh -c 'kill -ILL \$\$'"
+like "$out" "by an illegal instruction (SIGILL): the emulated processor has the level x86-64-v2" \
+    "whose likely cause is told"
+
 # ---- signals: TERM to romsim is TERM to the app, with time to end in its own way
 cat >scripts/term.sh <<'END'
 trap 'echo "asked to stop"; exit 9' TERM
