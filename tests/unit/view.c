@@ -385,9 +385,21 @@ static const struct {
 struct table {
     char *root[TABLE_ENTRIES_MAX], *outer[TABLE_ENTRIES_MAX];
     size_t root_count, outer_count;
-    struct fixture group; /* what the group's cases were mounted on so far */
+    struct fixture group;            /* what the group's cases were mounted on so far */
+    char *at[TABLE_ENTRIES_MAX * 2]; /* the mounts' paths, which live as long as the table */
     unsigned cases;
 };
+
+static void table_release(struct table *table)
+{
+    release(&table->group);
+    for (size_t i = 0; i < table->root_count; i++)
+        free(table->root[i]);
+    for (size_t i = 0; i < table->outer_count; i++)
+        free(table->outer[i]);
+    for (unsigned i = 0; i < table->cases; i++)
+        free(table->at[i]);
+}
 
 /* A fresh root with the outer ROM at /rom. */
 static void begin_group(struct table *table)
@@ -439,10 +451,10 @@ static void run_line(struct table *table, const char *line)
     if (line[0] != '/')
         return;
     ck_assert_int_eq(sscanf(line, "%ms %ms", &at, &wanted), 2);
+    ck_assert_uint_lt(table->cases, sizeof(table->at) / sizeof(table->at[0]));
+    table->at[table->cases++] = at;
     run_case(table, at, wanted);
-    table->cases++;
     free(wanted);
-    /* `at` is the mount's by now. */
 }
 
 START_TEST(mount_points_are_where_the_table_says)
@@ -455,7 +467,7 @@ START_TEST(mount_points_are_where_the_table_says)
     while (fgets(line, sizeof(line), file))
         run_line(&table, line);
     ck_assert_uint_ge(table.cases, 60);
-    release(&table.group);
+    table_release(&table);
 }
 END_TEST
 
