@@ -148,8 +148,10 @@ static int add_store(struct romsim_stores *stores, const char *path, bool is_own
         return -1;
     if (open_to_read(store, &store->failure) == 0)
         store->failure.errnum = 0;
-    else if (is_own && (store->failure.errnum == ENOENT || store->failure.errnum == ENOTDIR))
+    else if (is_own && store->failure.errnum == ENOENT)
         return 0; /* nothing was ever put there */
+    else if (is_own && store->failure.errnum == ENOTDIR)
+        free(romsim_path_data("oci", &store->failure)); /* cannot be, and says what is in the way */
     items = reallocarray(stores->items, stores->count + 1, sizeof(struct romsim_store *));
     if (!items)
         return romsim_error_nomem(err);
