@@ -217,8 +217,8 @@ is "$out" "romsim: error: cannot run 'nothing': no such command in PATH" \
 
 # ---- several instances
 cat >several.yaml <<'END'
-- {name: a, image: ./base, args: [/bin/sh, -c, "echo x; trap '' TERM; while :; do sleep 1; done"]}
-- {name: longer, image: ./base, args: [/bin/sh, -c, "echo y; trap '' TERM; while :; do sleep 1; done"]}
+- {name: a, image: ./base, args: [/bin/sh, -c, "trap '' TERM; echo x; while :; do sleep 1; done"]}
+- {name: longer, image: ./base, args: [/bin/sh, -c, "trap '' TERM; echo y; while :; do sleep 1; done"]}
 END
 start "| " several.yaml
 first=$line
