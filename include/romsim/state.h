@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * state.h: what runs: one folder an instance or mount, under romsim's state folder.
+ * state.h: what romsim has on this machine: one folder an instance or mount, under its state
+ * folder.
  *
  *     lock                held while a folder is made, removed or swept
- *     instances/<name>/   lock, state.json, qmp.sock, console.log, drives/ (a FUSE mount)
+ *     instances/<name>/   lock, state.json, socket, drives/ (a FUSE mount while the VM runs)
  *     mounts/<id>/        lock, state.json
  *
  * Theory of operation: the process that owns a folder holds an exclusive lock (flock) on its
@@ -19,24 +20,45 @@
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
 
+#include <jansson.h>
 #include <sys/types.h>
 
 enum romsim_state_kind { ROMSIM_STATE_INSTANCE, ROMSIM_STATE_MOUNT };
 
 struct romsim_state;
 
-/* Makes and locks the folder of a new instance or mount.  EEXIST if one of that name runs; EINVAL
- * for a name that is no file name. */
+/* Makes and locks the folder of a new instance or mount.  EEXIST if there is one of that name;
+ * EINVAL for a name that is no file name. */
 struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *name,
                                       struct romsim_error *err);
 
 const char *romsim_state_directory(const struct romsim_state *state);
 
-/* Records (atomically, in state.json) a mount point (before it is mounted), or a process with its
- * start time, that must not outlive the owner.  Return 0 or -1. */
+/* A number, from 1, that no other folder of the kind has at this time; 0 if there was none left. */
+unsigned romsim_state_number(const struct romsim_state *state);
+
+/* Records (atomically, in state.json) a mount point (before it is mounted; NULL: none any more), or
+ * a process with its start time, that must not outlive the owner.  Return 0 or -1. */
 int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
                            struct romsim_error *err);
 int romsim_state_add_process(struct romsim_state *state, pid_t pid, struct romsim_error *err);
+int romsim_state_drop_process(struct romsim_state *state, pid_t pid, struct romsim_error *err);
+
+/* Records what the owner says of itself, for whoever lists the folders.  Takes the reference (NULL:
+ * ENOMEM).  Returns 0 or -1. */
+int romsim_state_set_summary(struct romsim_state *state, json_t *summary, struct romsim_error *err);
+
+/* A folder whose owner lives. */
+struct romsim_state_entry {
+    const char *name, *directory;
+    pid_t owner;
+    const char *mount_point; /* or NULL */
+    json_t *summary;         /* or NULL */
+};
+
+/* Calls `visit` with each folder of a kind, in any order; the entry is valid during the call. */
+typedef void romsim_state_visitor(void *context, const struct romsim_state_entry *entry);
+void romsim_state_each(enum romsim_state_kind kind, romsim_state_visitor *visit, void *context);
 
 /* Removes the folder and drops the lock; the folder stays, for the next sweep, if its mount cannot
  * be unmounted.  Accepts NULL. */

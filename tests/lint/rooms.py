@@ -20,7 +20,7 @@ LIBRARIES = {
 # base's.
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "instance": "instance", "kraftfile": "instance", "layout": "layout", "view": "layout",
-                "build": "image", "store": "image"}
+                "build": "image", "store": "image", "state": "state"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 

@@ -2,7 +2,7 @@
 /* state.c: the folders of running instances and mounts, and the sweep after killed owners. */
 #include "harness.h"
 
-#include "sim/base/record.h"
+#include "sim/state/record.h"
 
 #include <romsim/cleanup.h>
 #include <romsim/mounts.h>
@@ -120,7 +120,7 @@ START_TEST(a_name_in_use_is_refused_and_free_again_afterwards)
     ck_assert_ptr_nonnull(first);
     ck_assert_ptr_null(second);
     ck_assert_int_eq(err.errnum, EEXIST);
-    ck_assert_str_eq(err.message, "'web' is running already");
+    ck_assert_str_eq(err.message, "there is an instance 'web' already");
     second = romsim_state_new(ROMSIM_STATE_MOUNT, "web", &err);
     ck_assert_msg(second != NULL, "the kinds have names of their own");
     romsim_state_free(second);
@@ -183,29 +183,69 @@ START_TEST(the_record_survives_saving_and_loading)
 }
 END_TEST
 
-START_TEST(a_damaged_record_is_read_as_far_as_it_goes)
+START_TEST(a_record_is_read_as_far_as_it_makes_sense)
 {
-    static const char *const texts[] = {"",
-                                        "{",
-                                        "\"mount_point\": \"/x\\",
-                                        "\"mount_point\": \"\\u0",
-                                        "\"mount_point\": \"\\u0000\"",
-                                        "\"owner\": {\"pid\": -3",
-                                        "{\"pid\": 99999999999999999999, \"start\": 1}"};
+    static const struct {
+        const char *text;
+        int status;
+    } cases[] = {
+        {"", -1},
+        {"{", -1},
+        {"{\"mount_point\": \"\\u0000\"}", -1},
+        {"[]", 0},
+        {"{\"mount_point\": 7, \"owner\": {\"pid\": -3, \"start\": 1}}", 0},
+        {"{\"mount_point_base64\": \"*\", \"processes\": [{\"pid\": 4294967297}, 1]}", 0},
+        {"{\"number\": -1, \"processes\": {}}", 0},
+    };
 
     set_up();
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         CLEANUP_FREE char *path = romsim_path_join(runtime, "state.json");
         struct state_record record = {0};
         FILE *file = fopen(path, "we");
 
         ck_assert_ptr_nonnull(file);
-        ck_assert_int_ge(fputs(texts[i], file), 0);
+        ck_assert_int_ge(fputs(cases[i].text, file), 0);
         ck_assert_int_eq(fclose(file), 0);
-        ck_assert_int_eq(state_record_load(&record, runtime, NULL), 0);
+        ck_assert_int_eq(state_record_load(&record, runtime, NULL), cases[i].status);
         ck_assert_ptr_null(record.mount_point);
+        ck_assert_int_eq(record.owner.pid, 0);
+        ck_assert_uint_eq(record.number, 0);
+        ck_assert_uint_eq(record.processes.count, 0);
         state_record_clear(&record);
     }
+    tear_down();
+}
+END_TEST
+
+static void count_entry(void *context, const struct romsim_state_entry *entry)
+{
+    ck_assert_int_eq(entry->owner, getpid());
+    ck_assert_str_eq(json_string_value(json_object_get(entry->summary, "said by")), entry->name);
+    ++*(size_t *)context;
+}
+
+START_TEST(numbers_are_given_out_once_and_again_when_they_are_free)
+{
+    static const char *const names[] = {"one", "two", "three"};
+    struct romsim_state *states[3];
+    size_t count = 0;
+
+    set_up();
+    for (size_t i = 0; i < 3; i++) {
+        states[i] = romsim_state_new(ROMSIM_STATE_INSTANCE, names[i], NULL);
+        ck_assert_ptr_nonnull(states[i]);
+        ck_assert_uint_eq(romsim_state_number(states[i]), i + 1);
+        ck_assert_int_eq(
+            romsim_state_set_summary(states[i], json_pack("{s:s}", "said by", names[i]), NULL), 0);
+    }
+    romsim_state_each(ROMSIM_STATE_INSTANCE, count_entry, &count);
+    ck_assert_uint_eq(count, 3);
+    romsim_state_free(states[1]);
+    states[1] = romsim_state_new(ROMSIM_STATE_INSTANCE, "four", NULL);
+    ck_assert_uint_eq(romsim_state_number(states[1]), 2);
+    for (size_t i = 0; i < 3; i++)
+        romsim_state_free(states[i]);
     tear_down();
 }
 END_TEST
@@ -377,8 +417,9 @@ END_TEST
 UNIT_MAIN("state", a_new_folder_is_private_and_goes_with_its_state,
           a_name_in_use_is_refused_and_free_again_afterwards,
           names_that_are_no_file_names_are_refused, the_record_survives_saving_and_loading,
-          a_damaged_record_is_read_as_far_as_it_goes, the_sweep_leaves_running_owners_alone,
-          the_sweep_removes_the_folder_of_a_killed_owner,
+          a_record_is_read_as_far_as_it_makes_sense,
+          numbers_are_given_out_once_and_again_when_they_are_free,
+          the_sweep_leaves_running_owners_alone, the_sweep_removes_the_folder_of_a_killed_owner,
           the_sweep_kills_what_a_killed_owner_recorded,
           the_sweep_spares_another_process_with_a_recorded_pid,
           the_sweep_removes_folders_without_a_record,

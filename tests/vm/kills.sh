@@ -85,7 +85,7 @@ kill -INT "$pid"
 while read -r -u "$output" line && [[ $line == romsim:* ]]; do :; done
 is "$line" never "the first signal asks"
 fails 125 "while it runs, another of its name is refused" romsim run loop.yaml
-like "$out" "'loop' is running already" "and says so"
+like "$out" "there is an instance 'loop' already" "and says so"
 kill -INT "$pid"
 wait "$pid"
 is "$?" 137 "the second one ends it by force"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * state.c: the folders of running instances and mounts, and the sweep after killed owners.
+ * state.c: the folders of instances and mounts, and the sweep after killed owners.
  *
  * Two kinds of locks, both flock() and so gone with their process: the house lock is held for a
  * moment by whoever makes, removes or sweeps a folder; a folder's own lock for the owner's life.
@@ -99,6 +99,62 @@ static int state_save(const struct romsim_state *state, struct romsim_error *err
     return state_record_save(&state->record, state->directory, err);
 }
 
+/* Calls `visit` with each folder of a kind. */
+static void each_folder(enum romsim_state_kind kind,
+                        void (*visit)(void *context, const char *directory), void *context)
+{
+    CLEANUP_FREE char *folder = romsim_path_state(kind_folders[kind], NULL);
+    DIR *entries = folder ? opendir(folder) : NULL;
+    const struct dirent *entry;
+
+    if (!entries)
+        return;
+    while ((entry = readdir(entries))) {
+        CLEANUP_FREE char *directory = NULL;
+
+        if (!is_file_name(entry->d_name))
+            continue;
+        directory = romsim_path_join(folder, entry->d_name);
+        if (directory)
+            visit(context, directory);
+    }
+    closedir(entries);
+}
+
+/* ---- numbers ------------------------------------------------------------------------------ */
+
+enum { NUMBERS_MAX = 65000 };
+
+/* Which numbers are given out. */
+struct numbers {
+    bool taken[NUMBERS_MAX];
+};
+
+static void number_visit(void *context, const char *directory)
+{
+    CLEANUP(state_record_clear) struct state_record record = {0};
+    struct numbers *numbers = context;
+
+    if (state_record_load(&record, directory, NULL) == 0 && record.number < NUMBERS_MAX)
+        numbers->taken[record.number] = true;
+}
+
+/* The lowest number that no folder of the kind has; 0 if there is none.  Under the house lock. */
+static unsigned free_number(enum romsim_state_kind kind)
+{
+    CLEANUP_FREE struct numbers *numbers = calloc(1, sizeof(*numbers));
+    unsigned number = 1;
+
+    if (!numbers)
+        return 0;
+    each_folder(kind, number_visit, numbers);
+    while (number < NUMBERS_MAX && numbers->taken[number])
+        number++;
+    return number < NUMBERS_MAX ? number : 0;
+}
+
+/* ---- a folder of one's own ---------------------------------------------------------------- */
+
 struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *name,
                                       struct romsim_error *err)
 {
@@ -126,7 +182,9 @@ struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *n
         return NULL;
     if ((state->lock = open_lock(state->directory, 0, &error)) < 0) {
         if (error.errnum == EBUSY) {
-            romsim_error_set(err, EEXIST, "'%s' is running already", QUOTE(name));
+            romsim_error_set(err, EEXIST, "there is %s '%s' already",
+                             kind == ROMSIM_STATE_INSTANCE ? "an instance" : "a mount",
+                             QUOTE(name));
             return NULL;
         }
         rmdir(state->directory); /* unless there is something in it */
@@ -134,6 +192,7 @@ struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *n
             *err = error;
         return NULL;
     }
+    state->record.number = free_number(kind);
     if (state_save(state, err) == 0)
         return STEAL_POINTER(&state);
     romsim_spares_release(&state->spares);
@@ -146,13 +205,18 @@ const char *romsim_state_directory(const struct romsim_state *state)
     return state->directory;
 }
 
+unsigned romsim_state_number(const struct romsim_state *state)
+{
+    return state->record.number;
+}
+
 int romsim_state_set_mount(struct romsim_state *state, const char *mount_point,
                            struct romsim_error *err)
 {
     /* As mountinfo will have it, or it would never be found again. */
-    char *point = romsim_mount_point(mount_point, err);
+    char *point = mount_point ? romsim_mount_point(mount_point, err) : NULL;
 
-    if (!point)
+    if (mount_point && !point)
         return -1;
     free(state->record.mount_point);
     state->record.mount_point = point;
@@ -164,6 +228,19 @@ int romsim_state_add_process(struct romsim_state *state, pid_t pid, struct romsi
     if (!state_record_add_process(&state->record, pid))
         return romsim_error_system(err, errno, "cannot record process %d", (int)pid);
     return state_save(state, err);
+}
+
+int romsim_state_drop_process(struct romsim_state *state, pid_t pid, struct romsim_error *err)
+{
+    state_record_drop_process(&state->record, pid);
+    return state_save(state, err);
+}
+
+int romsim_state_set_summary(struct romsim_state *state, json_t *summary, struct romsim_error *err)
+{
+    json_decref(state->record.summary);
+    state->record.summary = summary;
+    return summary ? state_save(state, err) : romsim_error_nomem(err);
 }
 
 int romsim_state_adopt(struct romsim_state *state, struct romsim_error *err)
@@ -241,28 +318,6 @@ static bool sweep_folder(const char *directory)
     return romsim_path_remove_tree(directory, NULL) == 0;
 }
 
-/* Calls `visit` with each folder of a kind. */
-static void each_folder(enum romsim_state_kind kind,
-                        void (*visit)(void *context, const char *directory), void *context)
-{
-    CLEANUP_FREE char *folder = romsim_path_state(kind_folders[kind], NULL);
-    DIR *entries = folder ? opendir(folder) : NULL;
-    const struct dirent *entry;
-
-    if (!entries)
-        return;
-    while ((entry = readdir(entries))) {
-        CLEANUP_FREE char *directory = NULL;
-
-        if (!is_file_name(entry->d_name))
-            continue;
-        directory = romsim_path_join(folder, entry->d_name);
-        if (directory)
-            visit(context, directory);
-    }
-    closedir(entries);
-}
-
 static void sweep_visit(void *removed, const char *directory)
 {
     *(size_t *)removed += sweep_folder(directory);
@@ -278,6 +333,36 @@ size_t romsim_state_sweep(void)
     each_folder(ROMSIM_STATE_INSTANCE, sweep_visit, &removed);
     each_folder(ROMSIM_STATE_MOUNT, sweep_visit, &removed);
     return removed;
+}
+
+/* What romsim_state_each() hands on. */
+struct listing {
+    romsim_state_visitor *visit;
+    void *context;
+};
+
+static void listing_visit(void *context, const char *directory)
+{
+    CLEANUP(state_record_clear) struct state_record record = {0};
+    const struct listing *listing = context;
+    uint64_t start;
+
+    if (state_record_load(&record, directory, NULL) == 0 && record.owner.pid > 0 &&
+        state_process_start(record.owner.pid, &start) && start == record.owner.start)
+        listing->visit(listing->context, &(struct romsim_state_entry){
+                                             .name = strrchr(directory, '/') + 1,
+                                             .directory = directory,
+                                             .owner = record.owner.pid,
+                                             .mount_point = record.mount_point,
+                                             .summary = record.summary,
+                                         });
+}
+
+void romsim_state_each(enum romsim_state_kind kind, romsim_state_visitor *visit, void *context)
+{
+    struct listing listing = {visit, context};
+
+    each_folder(kind, listing_visit, &listing);
 }
 
 /* The search for the newest owner of a mount point. */
