@@ -114,6 +114,10 @@ struct romsim_diagnostics {
 void romsim_diagnostics_add(struct romsim_diagnostics *diagnostics,
                             const struct romsim_error *error, int is_warning);
 
+/* Puts the entries from `first` on into the order of their places; those of one place stay in the
+ * order in which they came. */
+void romsim_diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first);
+
 /* Frees the entries and makes the list empty again.  Accepts NULL. */
 void romsim_diagnostics_clear(struct romsim_diagnostics *diagnostics);
 

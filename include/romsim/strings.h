@@ -3,6 +3,8 @@
 #ifndef ROMSIM_STRINGS_H
 #define ROMSIM_STRINGS_H
 
+#include <romsim/error.h>
+
 #include <stddef.h>
 
 /* Zero-initialised it is empty and ready. */
@@ -18,6 +20,11 @@ int romsim_strings_append_all(struct romsim_strings *strings, const struct romsi
 /* Appends a string made by malloc(), which it takes, on failure too.  NULL fails.  Returns as
  * romsim_strings_append(). */
 int romsim_strings_take(struct romsim_strings *strings, char *string);
+
+/* Cuts a text into words as a POSIX shell would, without any expansion, and appends them; what was
+ * appended before a mistake (a quote that is not closed) stays.  Returns 0 or -1. */
+int romsim_strings_append_words(struct romsim_strings *strings, const char *text,
+                                struct romsim_error *err);
 
 /*
  * For a list of variables, "NAME=VALUE" or a NAME alone: of several with one name the last one

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Formats into `ret`; a text that does not fit ends in "...". */
@@ -124,6 +125,24 @@ void romsim_diagnostics_add(struct romsim_diagnostics *diagnostics,
     entries[diagnostics->count++] =
         (struct romsim_diagnostic){.is_warning = is_warning, .error = *error};
     diagnostics->entries = entries;
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const struct romsim_place *a = &((const struct romsim_diagnostic *)left)->error.place;
+    const struct romsim_place *b = &((const struct romsim_diagnostic *)right)->error.place;
+
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->column < b->column ? -1 : a->column > b->column;
+}
+
+/* glibc's qsort() is a merge sort when it has the memory, and so keeps the order of equals. */
+void romsim_diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first)
+{
+    if (diagnostics->count > first)
+        qsort(diagnostics->entries + first, diagnostics->count - first,
+              sizeof(*diagnostics->entries), compare_places);
 }
 
 void romsim_diagnostics_clear(struct romsim_diagnostics *diagnostics)

@@ -6,16 +6,16 @@
  * misfit is passed over in silence.  Only a want of memory is remembered, once for all.
  */
 #include "model.h"
-#include "schema.h"
 
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct build {
-    const struct document *document;
+    const struct romsim_document *document;
     const struct romsim_limits *limits;
     struct romsim_diagnostics *diagnostics;
     struct romsim_instance *instance;
@@ -26,71 +26,53 @@ struct build {
  * miss them. */
 static const char unreadable[] = "(unreadable)";
 
-/* A member that is there and not null, or NULL. */
-static const struct node *present(const struct node *object, const char *name)
-{
-    const struct node *value = node_member(object, name);
-
-    return value && value->kind != NODE_NULL ? value : NULL;
-}
-
-static bool is_clean_text(const struct node *node)
-{
-    return node && node_is_text(node) && strlen(node->text) == node->size;
-}
-
 /* The text of a member, malloc'ed; NULL if it is absent or no text. */
-static char *take_text(struct build *build, const struct node *object, const char *name)
+static char *take_text(struct build *build, const struct romsim_node *object, const char *name)
 {
-    const struct node *value = present(object, name);
+    const struct romsim_node *value = romsim_node_present(object, name);
     char *copy;
 
-    if (!is_clean_text(value))
+    if (!romsim_node_text(value))
         return NULL;
     copy = strdup(value->text);
     build->no_memory |= !copy;
     return copy;
 }
 
-static void take_place(struct build *build, const struct node *object, const char *name,
+static void take_place(struct build *build, const struct romsim_node *object, const char *name,
                        struct romsim_place *ret)
 {
-    const struct node *value = present(object, name);
+    const struct romsim_node *value = romsim_node_present(object, name);
 
     if (value)
-        document_place(build->document, value->offset, ret);
+        romsim_document_place(build->document, value->offset, ret);
 }
 
 /* A whole number that fits; true if it is there. */
-static bool take_number(const struct node *object, const char *name, uint64_t maximum,
+static bool take_number(const struct romsim_node *object, const char *name, uint64_t maximum,
                         uint64_t *ret)
 {
-    const struct node *value = present(object, name);
+    const struct romsim_node *value = romsim_node_present(object, name);
     bool negative = false;
     uint64_t magnitude = 0;
 
-    if (!value || node_integer(value, &negative, &magnitude) <= 0 || negative ||
+    if (!value || romsim_node_integer(value, &negative, &magnitude) <= 0 || negative ||
         magnitude > maximum)
         return false;
     *ret = magnitude;
     return true;
 }
 
-static bool is_true(const struct node *node)
-{
-    return node && node->kind == NODE_BOOLEAN && (node->text[0] == 't' || node->text[0] == 'T');
-}
-
-static void report(struct build *build, const struct node *node, enum romsim_cloud_code code,
+static void report(struct build *build, const struct romsim_node *node, enum romsim_cloud_code code,
                    struct romsim_error *error)
 {
     error->cloud = code;
-    document_complain(build->document, node->offset, error, build->diagnostics);
+    romsim_document_complain(build->document, node->offset, error, build->diagnostics);
 }
 
 /* A value as text, which is released.  What alone is more than a request can hold is reported and
  * left out: its text would only take memory. */
-static char *take_dump(struct build *build, const struct node *node, json_t *value)
+static char *take_dump(struct build *build, const struct romsim_node *node, json_t *value)
 {
     size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT) : 0;
     char *text = NULL;
@@ -110,22 +92,23 @@ static char *take_dump(struct build *build, const struct node *node, json_t *val
     return text;
 }
 
-static char *dump_node(struct build *build, const struct node *node, const struct shape *shape)
+static char *dump_node(struct build *build, const struct romsim_node *node,
+                       const struct romsim_shape *shape)
 {
-    return take_dump(build, node, schema_json(node, shape));
+    return take_dump(build, node, romsim_schema_json(node, shape));
 }
 
 /* An image is a string or {url: ...}. */
-static void build_image(struct build *build, const struct node *object, const struct shape *shape,
-                        char **ret_image, char **ret_json)
+static void build_image(struct build *build, const struct romsim_node *object,
+                        const struct romsim_shape *shape, char **ret_image, char **ret_json)
 {
-    const struct node *value = present(object, "image");
+    const struct romsim_node *value = romsim_node_present(object, "image");
 
     if (!value)
         return;
-    if (value->kind == NODE_OBJECT) {
+    if (value->kind == ROMSIM_NODE_OBJECT) {
         *ret_image = take_text(build, value, "url");
-        *ret_json = dump_node(build, value, schema_member(shape, "image")->shape);
+        *ret_json = dump_node(build, value, romsim_shape_member(shape, "image")->shape);
     } else {
         *ret_image = take_text(build, object, "image");
     }
@@ -136,7 +119,7 @@ static void build_image(struct build *build, const struct node *object, const st
 /* ---- roms --------------------------------------------------------------------------------- */
 
 /* Copies base64 text without the line breaks that YAML's block scalars bring along. */
-static char *without_line_breaks(const struct node *node, size_t *ret_size)
+static char *without_line_breaks(const struct romsim_node *node, size_t *ret_size)
 {
     char *copy = malloc(node->size + 1);
     size_t size = 0;
@@ -150,7 +133,7 @@ static char *without_line_breaks(const struct node *node, size_t *ret_size)
     return copy;
 }
 
-static void report_base64(struct build *build, const struct node *node, const char *text,
+static void report_base64(struct build *build, const struct romsim_node *node, const char *text,
                           size_t size)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -169,7 +152,8 @@ static void report_base64(struct build *build, const struct node *node, const ch
     report(build, node, ROMSIM_CLOUD_INVALID, &error);
 }
 
-static void build_base64(struct build *build, const struct node *node, struct romsim_file *file)
+static void build_base64(struct build *build, const struct romsim_node *node,
+                         struct romsim_file *file)
 {
     size_t size = 0;
     CLEANUP_FREE char *text = without_line_breaks(node, &size);
@@ -186,19 +170,20 @@ static void build_base64(struct build *build, const struct node *node, struct ro
     file->size = 0;
 }
 
-static void build_file(struct build *build, const struct node *node, struct romsim_file *file)
+static void build_file(struct build *build, const struct romsim_node *node,
+                       struct romsim_file *file)
 {
-    const struct node *encoding = present(node, "encoding");
-    const struct node *data = present(node, "data");
+    const struct romsim_node *encoding = romsim_node_present(node, "encoding");
+    const struct romsim_node *data = romsim_node_present(node, "data");
     CLEANUP_FREE char *path = take_text(build, node, "path");
 
-    document_place(build->document, node->offset, &file->place);
+    romsim_document_place(build->document, node->offset, &file->place);
     take_place(build, node, "path", &file->place);
     if (path)
         build->no_memory |= string_set(&file->path, path + (path[0] == '/')) < 0;
-    if (!data || !node_is_text(data))
+    if (!data || !romsim_node_is_text(data))
         return;
-    if (is_clean_text(encoding) && strcmp(encoding->text, "base64") == 0) {
+    if (romsim_node_text(encoding) && strcmp(encoding->text, "base64") == 0) {
         build_base64(build, data, file);
         return;
     }
@@ -210,9 +195,9 @@ static void build_file(struct build *build, const struct node *node, struct roms
     }
 }
 
-static void build_files(struct build *build, const struct node *node, struct romsim_rom *rom)
+static void build_files(struct build *build, const struct romsim_node *node, struct romsim_rom *rom)
 {
-    if (node->kind != NODE_LIST) {
+    if (node->kind != ROMSIM_NODE_LIST) {
         if (!rom->image)
             build->no_memory |= string_set(&rom->image, unreadable) < 0;
         return;
@@ -230,10 +215,11 @@ static void build_files(struct build *build, const struct node *node, struct rom
 }
 
 /* The directory and files of a ROM; both at once cannot be told apart later. */
-static void build_content(struct build *build, const struct node *node, struct romsim_rom *rom)
+static void build_content(struct build *build, const struct romsim_node *node,
+                          struct romsim_rom *rom)
 {
-    const struct node *files = present(node, "files");
-    const struct node *dir = present(node, "dir");
+    const struct romsim_node *files = romsim_node_present(node, "files");
+    const struct romsim_node *dir = romsim_node_present(node, "dir");
     struct romsim_error error;
 
     if (dir && files) {
@@ -247,16 +233,16 @@ static void build_content(struct build *build, const struct node *node, struct r
         build_files(build, files, rom);
 }
 
-static void build_rom(struct build *build, const struct node *node)
+static void build_rom(struct build *build, const struct romsim_node *node)
 {
-    const struct shape *shape = schema_member(&schema_instance, "roms")->shape->item;
+    const struct romsim_shape *shape = romsim_shape_member(&instance_shape, "roms")->shape->item;
     struct romsim_rom *rom = instance_append_rom(build->instance);
     CLEANUP_FREE char *at = take_text(build, node, "at");
 
     build->no_memory |= !rom;
     if (!rom)
         return;
-    document_place(build->document, node->offset, &rom->place);
+    romsim_document_place(build->document, node->offset, &rom->place);
     rom->name_place = rom->image_place = rom->at_place = rom->place;
     take_place(build, node, "name", &rom->name_place);
     take_place(build, node, "at", &rom->at_place);
@@ -272,35 +258,35 @@ static void build_rom(struct build *build, const struct node *node)
 }
 
 /* A ROM takes some memory, with its places; so only as many are made as may be. */
-static void build_roms(struct build *build, const struct node *roms)
+static void build_roms(struct build *build, const struct romsim_node *roms)
 {
     struct romsim_place place;
 
     if (roms->count > build->limits->roms) {
-        document_place(build->document, roms->offset, &place);
+        romsim_document_place(build->document, roms->offset, &place);
         check_rom_count(roms->count, build->limits, &place, build->diagnostics);
     }
     for (size_t i = 0; i < roms->count && i < build->limits->roms; i++)
-        if (roms->items[i].value->kind == NODE_OBJECT)
+        if (roms->items[i].value->kind == ROMSIM_NODE_OBJECT)
             build_rom(build, roms->items[i].value);
 }
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-static unsigned handler_bits(const struct node *handlers)
+static unsigned handler_bits(const struct romsim_node *handlers)
 {
     static const char *const names[] = {"tls", "http", "redirect"};
     unsigned bits = 0;
 
     for (size_t i = 0; handlers && i < handlers->count; i++)
         for (unsigned bit = 0; bit < 3; bit++)
-            if (is_clean_text(handlers->items[i].value) &&
+            if (romsim_node_text(handlers->items[i].value) &&
                 strcmp(handlers->items[i].value->text, names[bit]) == 0)
                 bits |= 1U << bit;
     return bits;
 }
 
-static void build_service(struct build *build, const struct node *node)
+static void build_service(struct build *build, const struct romsim_node *node)
 {
     struct romsim_service *service;
     uint64_t port;
@@ -316,33 +302,33 @@ static void build_service(struct build *build, const struct node *node)
     service->destination_given = take_number(node, "destination_port", UINT16_MAX, &destination);
     service->port = (uint16_t)port;
     service->destination_port = (uint16_t)destination;
-    service->handlers = handler_bits(present(node, "handlers"));
-    document_place(build->document, node->offset, &service->place);
+    service->handlers = handler_bits(romsim_node_present(node, "handlers"));
+    romsim_document_place(build->document, node->offset, &service->place);
 }
 
-static void build_service_group(struct build *build, const struct node *node)
+static void build_service_group(struct build *build, const struct romsim_node *node)
 {
-    const struct node *services = present(node, "services");
+    const struct romsim_node *services = romsim_node_present(node, "services");
 
     build->instance->service_group_json =
-        dump_node(build, node, schema_member(&schema_instance, "service_group")->shape);
-    for (size_t i = 0; services && services->kind == NODE_LIST && i < services->count; i++)
+        dump_node(build, node, romsim_shape_member(&instance_shape, "service_group")->shape);
+    for (size_t i = 0; services && services->kind == ROMSIM_NODE_LIST && i < services->count; i++)
         build_service(build, services->items[i].value);
 }
 
-static void build_env(struct build *build, const struct node *node)
+static void build_env(struct build *build, const struct romsim_node *node)
 {
     struct romsim_instance *instance = build->instance;
 
-    if (node->kind != NODE_OBJECT || node->count == 0)
+    if (node->kind != ROMSIM_NODE_OBJECT || node->count == 0)
         return;
     instance->env = calloc(node->count, sizeof(*instance->env));
     build->no_memory |= !instance->env;
     for (size_t i = 0; instance->env && i < node->count; i++) {
-        const struct item *item = &node->items[i];
+        const struct romsim_item *item = &node->items[i];
         struct romsim_env *env = &instance->env[instance->env_count];
 
-        if (!is_clean_text(item->value))
+        if (!romsim_node_text(item->value))
             continue;
         env->name = strdup(item->key->text);
         env->value = strdup(item->value->text);
@@ -351,20 +337,20 @@ static void build_env(struct build *build, const struct node *node)
     }
 }
 
-static void build_args(struct build *build, const struct node *node)
+static void build_args(struct build *build, const struct romsim_node *node)
 {
     build->instance->has_args = true;
-    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
-        if (is_clean_text(node->items[i].value))
+    for (size_t i = 0; node->kind == ROMSIM_NODE_LIST && i < node->count; i++)
+        if (romsim_node_text(node->items[i].value))
             build->no_memory |=
                 romsim_strings_append(&build->instance->args, node->items[i].value->text) < 0;
 }
 
-static void build_numbers(struct build *build, const struct node *node)
+static void build_numbers(struct build *build, const struct romsim_node *node)
 {
     struct romsim_instance *instance = build->instance;
-    const struct node *restart = present(node, "restart_policy");
-    const struct node *autostart = present(node, "autostart");
+    const struct romsim_node *restart = romsim_node_present(node, "restart_policy");
+    const struct romsim_node *autostart = romsim_node_present(node, "autostart");
     uint64_t value;
 
     if (take_number(node, "memory_mb", UINT32_MAX, &instance->memory_mb))
@@ -376,27 +362,28 @@ static void build_numbers(struct build *build, const struct node *node)
     if (take_number(node, "replicas", UINT32_MAX, &value))
         instance->replicas = (uint32_t)value;
     if (autostart) {
-        instance->autostart = is_true(autostart);
+        instance->autostart = romsim_node_is_true(autostart);
         instance->given |= ROMSIM_GIVEN_AUTOSTART;
     }
-    if (is_clean_text(restart))
+    if (romsim_node_text(restart))
         instance->restart = strcmp(restart->text, "always") == 0  ? ROMSIM_RESTART_ALWAYS
                             : strcmp(restart->text, "never") == 0 ? ROMSIM_RESTART_NEVER
                                                                   : ROMSIM_RESTART_ON_FAILURE;
 }
 
 /* The members that are idle here go through to the request as they are. */
-static void build_other(struct build *build, const struct node *node)
+static void build_other(struct build *build, const struct romsim_node *node)
 {
     json_t *other = json_object();
 
     for (size_t i = 0; other && i < node->count; i++) {
-        const struct item *item = &node->items[i];
-        const struct member *member = schema_member(&schema_instance, item->key->text);
+        const struct romsim_item *item = &node->items[i];
+        const struct romsim_member *member = romsim_shape_member(&instance_shape, item->key->text);
 
-        if (member && (member->flags & MEMBER_IDLE) && item->value->kind != NODE_NULL)
-            build->no_memory |= json_object_set_new(other, member->name,
-                                                    schema_json(item->value, member->shape)) < 0;
+        if (member && (member->flags & ROMSIM_MEMBER_IDLE) && item->value->kind != ROMSIM_NODE_NULL)
+            build->no_memory |=
+                json_object_set_new(other, member->name,
+                                    romsim_schema_json(item->value, member->shape)) < 0;
     }
     if (other && json_object_size(other) == 0)
         json_decref(other);
@@ -405,31 +392,32 @@ static void build_other(struct build *build, const struct node *node)
 }
 
 /* What excludes, replaces or counts other members than those of the model. */
-static void check_members(struct build *build, const struct node *node)
+static void check_members(struct build *build, const struct romsim_node *node)
 {
-    const struct node *plugins = present(node, "plugins");
-    const struct node *image = present(node, "image");
+    const struct romsim_node *plugins = romsim_node_present(node, "plugins");
+    const struct romsim_node *image = romsim_node_present(node, "image");
     struct romsim_error error;
 
-    build->instance->image_optional = present(node, "template") || present(node, "branch_from");
-    if (image && present(node, "branch_from")) {
+    build->instance->image_optional =
+        romsim_node_present(node, "template") || romsim_node_present(node, "branch_from");
+    if (image && romsim_node_present(node, "branch_from")) {
         romsim_error_set(&error, EINVAL, "Cannot specify 'image' when 'branch_from' is set");
         report(build, image, ROMSIM_CLOUD_NOT_BOTH, &error);
     }
-    if (plugins && plugins->kind == NODE_LIST && plugins->count > build->limits->plugins) {
+    if (plugins && plugins->kind == ROMSIM_NODE_LIST && plugins->count > build->limits->plugins) {
         romsim_error_set(&error, EINVAL, "Too many plugins: %zu, at most %llu", plugins->count,
                          (unsigned long long)build->limits->plugins);
         report(build, plugins, ROMSIM_CLOUD_TOO_MANY, &error);
     }
 }
 
-static void build_members(struct build *build, const struct node *node)
+static void build_members(struct build *build, const struct romsim_node *node)
 {
     struct romsim_instance *instance = build->instance;
-    const struct node *group = present(node, "service_group");
-    const struct node *roms = present(node, "roms");
-    const struct node *args = present(node, "args");
-    const struct node *env = present(node, "env");
+    const struct romsim_node *group = romsim_node_present(node, "service_group");
+    const struct romsim_node *roms = romsim_node_present(node, "roms");
+    const struct romsim_node *args = romsim_node_present(node, "args");
+    const struct romsim_node *env = romsim_node_present(node, "env");
 
     instance->name_place = instance->hostname_place = instance->memory_place =
         instance->image_place = instance->place;
@@ -440,21 +428,21 @@ static void build_members(struct build *build, const struct node *node)
     take_place(build, node, "args", &instance->args_place);
     instance->name = take_text(build, node, "name");
     instance->hostname = take_text(build, node, "hostname");
-    build_image(build, node, &schema_instance, &instance->image, &instance->image_json);
+    build_image(build, node, &instance_shape, &instance->image, &instance->image_json);
     build_numbers(build, node);
     if (args)
         build_args(build, args);
     if (env)
         build_env(build, env);
-    if (group && group->kind == NODE_OBJECT)
+    if (group && group->kind == ROMSIM_NODE_OBJECT)
         build_service_group(build, group);
-    if (roms && roms->kind == NODE_LIST)
+    if (roms && roms->kind == ROMSIM_NODE_LIST)
         build_roms(build, roms);
     build_other(build, node);
     check_members(build, node);
 }
 
-static void warn_idle(struct build *build, struct schema *schema)
+static void warn_idle(struct build *build, struct romsim_schema *schema)
 {
     struct romsim_error warning;
 
@@ -463,23 +451,27 @@ static void warn_idle(struct build *build, struct schema *schema)
     romsim_error_set(&warning, EINVAL, "accepted, but not simulated: %s%s",
                      schema->idle.data ? schema->idle.data : "",
                      schema->idle.failed ? ", and more" : "");
-    document_place(build->document, schema->idle_offset, &warning.place);
+    romsim_document_place(build->document, schema->idle_offset, &warning.place);
     romsim_diagnostics_add(build->diagnostics, &warning, 1);
 }
 
-struct romsim_instance *instance_build(const struct document *document, const struct node *node,
-                                       const char *directory, const struct romsim_limits *limits,
+struct romsim_instance *instance_build(const struct romsim_document *document,
+                                       const struct romsim_node *node, const char *directory,
+                                       const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics)
 {
     struct build build = {.document = document, .limits = limits, .diagnostics = diagnostics};
-    struct schema schema = {.document = document, .diagnostics = diagnostics};
+    struct romsim_schema schema = {.document = document,
+                                   .diagnostics = diagnostics,
+                                   .subject = "An instance",
+                                   .synonyms = instance_synonyms};
     CLEANUP_INSTANCE struct romsim_instance *instance = romsim_instance_new();
 
     if (!instance || string_set(&instance->directory, directory) < 0)
         return NULL;
     build.instance = instance;
-    document_place(document, node->offset, &instance->place);
-    schema_check(&schema, node, &schema_instance);
+    romsim_document_place(document, node->offset, &instance->place);
+    romsim_schema_check(&schema, node, &instance_shape);
     build_members(&build, node);
     warn_idle(&build, &schema);
     romsim_buffer_reset(&schema.idle);

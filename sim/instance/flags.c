@@ -17,8 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORD_MAX_SIZE = 131072 /* of one argument, as Linux has it (MAX_ARG_STRLEN) */ };
-
 /* Sets *ret to a path of the working directory, as the instance has to name it. */
 static int set_path(const struct romsim_instance *instance, const char *path, char **ret,
                     struct romsim_error *err)
@@ -293,57 +291,12 @@ int romsim_instance_set_memory(struct romsim_instance *instance, const char *spe
 
 /* ---- --args ------------------------------------------------------------------------------ */
 
-/* Takes what stands in quotes at `text` into the word; returns where it ends, or NULL. */
-static const char *read_quoted(const char *text, struct romsim_buffer *word)
-{
-    char quote = *text++;
-
-    for (; *text && *text != quote; text++) {
-        if (quote == '"' && *text == '\\' && text[1] && strchr("\"\\$`", text[1]))
-            text++;
-        romsim_buffer_append(word, text, 1);
-    }
-    return *text ? text + 1 : NULL;
-}
-
-/* Takes a word as a POSIX shell would cut it, without any expansion; returns where it ends, or
- * NULL if a quote is not closed. */
-static const char *read_word(const char *text, struct romsim_buffer *word)
-{
-    while (text && *text && !strchr(" \t\n", *text)) {
-        if (*text == '\'' || *text == '"') {
-            text = read_quoted(text, word);
-            continue;
-        }
-        if (*text == '\\' && text[1])
-            text++;
-        romsim_buffer_append(word, text++, 1);
-    }
-    return text;
-}
-
-int words_read(const char *text, struct romsim_strings *ret, struct romsim_error *err)
-{
-    for (text += strspn(text, " \t\n"); *text; text += strspn(text, " \t\n")) {
-        CLEANUP_BUFFER struct romsim_buffer word = ROMSIM_BUFFER_INIT(WORD_MAX_SIZE);
-
-        text = read_word(text, &word);
-        if (!text)
-            return romsim_error_set(err, EINVAL, "a quote in the arguments is not closed");
-        if (word.failed)
-            return romsim_error_set(err, EINVAL, "an argument is too long");
-        if (romsim_strings_append(ret, word.data ? word.data : "") < 0)
-            return romsim_error_nomem(err);
-    }
-    return 0;
-}
-
 int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err)
 {
     struct romsim_strings args = {0};
 
-    if (words_read(spec, &args, err) < 0) {
+    if (romsim_strings_append_words(&args, spec, err) < 0) {
         romsim_strings_clear(&args);
         return -1;
     }

@@ -17,7 +17,7 @@
 enum { TEXT_BODIES_MAX = 2 };
 
 struct load {
-    const struct document *document;
+    const struct romsim_document *document;
     const char *directory;
     const struct romsim_limits *limits;
     struct romsim_diagnostics *diagnostics;
@@ -65,17 +65,17 @@ static int append(struct load *load, struct romsim_instance *instance)
     return 0;
 }
 
-static int load_instance(struct load *load, const struct node *node)
+static int load_instance(struct load *load, const struct romsim_node *node)
 {
     struct romsim_error error;
     struct romsim_instance *instance;
 
-    if (node->kind != NODE_OBJECT) {
+    if (node->kind != ROMSIM_NODE_OBJECT) {
         romsim_error_set(&error, EINVAL, "An instance must be an object, not %s",
-                         node_kind_name(node));
+                         romsim_node_kind_name(node));
         romsim_error_hint(&error, "it has at least image: REFERENCE");
         error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
-        document_complain(load->document, node->offset, &error, load->diagnostics);
+        romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
         return 0;
     }
     if (load->instances.count >= romsim_bound(ROMSIM_BOUND_INSTANCES)) {
@@ -83,7 +83,7 @@ static int load_instance(struct load *load, const struct node *node)
                             "Too many instances: at most %llu in a file",
                             (unsigned long long)romsim_bound(ROMSIM_BOUND_INSTANCES));
         error.cloud = ROMSIM_CLOUD_TOO_MANY;
-        document_complain(load->document, node->offset, &error, load->diagnostics);
+        romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
         return -1;
     }
     instance =
@@ -95,11 +95,11 @@ static int load_instance(struct load *load, const struct node *node)
     return 0;
 }
 
-static int load_root(struct load *load, const struct node *node)
+static int load_root(struct load *load, const struct romsim_node *node)
 {
-    if (node->kind == NODE_NULL) /* an empty document between two lines of --- */
+    if (node->kind == ROMSIM_NODE_NULL) /* an empty document between two lines of --- */
         return 0;
-    if (node->kind != NODE_LIST)
+    if (node->kind != ROMSIM_NODE_LIST)
         return load_instance(load, node);
     for (size_t i = 0; i < node->count; i++)
         if (load_instance(load, node->items[i].value) < 0)
@@ -112,15 +112,15 @@ static void load_roots(struct load *load)
     size_t errors = load->diagnostics->errors;
     struct romsim_error error;
 
-    for (size_t i = 0; i < document_root_count(load->document); i++)
-        if (load_root(load, document_root(load->document, i)) < 0)
+    for (size_t i = 0; i < romsim_document_root_count(load->document); i++)
+        if (load_root(load, romsim_document_root(load->document, i)) < 0)
             return;
     if (load->instances.count > 0 || load->diagnostics->errors > errors)
         return;
     romsim_error_set(&error, EINVAL, "there is no instance in the file");
     romsim_error_hint(&error, "it has at least image: REFERENCE");
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
-    document_complain(load->document, 0, &error, load->diagnostics);
+    romsim_document_complain(load->document, 0, &error, load->diagnostics);
 }
 
 /* ---- what concerns all of them ----------------------------------------------------------- */
@@ -160,29 +160,11 @@ static void check_names(struct load *load)
     }
 }
 
-static int compare_places(const void *left, const void *right)
-{
-    const struct romsim_place *a = &((const struct romsim_diagnostic *)left)->error.place;
-    const struct romsim_place *b = &((const struct romsim_diagnostic *)right)->error.place;
-
-    if (a->line != b->line)
-        return a->line < b->line ? -1 : 1;
-    return a->column < b->column ? -1 : a->column > b->column;
-}
-
-/* Shape, rules and limits are looked at in turn; the user reads the file from top to bottom.
- * glibc's qsort() is a merge sort when it has the memory, and so keeps the order of equals. */
-void diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first)
-{
-    if (diagnostics->count > first)
-        qsort(diagnostics->entries + first, diagnostics->count - first,
-              sizeof(*diagnostics->entries), compare_places);
-}
-
 /* Who writes a { first means JSON, which he may send to the API next. */
 static void warn_of_flow(struct load *load)
 {
-    const struct mistake *mistake = document_json_mistake(load->document);
+    size_t offset;
+    const struct romsim_error *mistake = romsim_document_json_mistake(load->document, &offset);
     struct romsim_error warning;
 
     if (!mistake)
@@ -190,17 +172,17 @@ static void warn_of_flow(struct load *load)
     romsim_error_set(&warning, EINVAL,
                      "the text begins as JSON does, but it is YAML: the API would "
                      "refuse it here");
-    romsim_error_hint(&warning, "in JSON: %s", mistake->error.message);
-    document_warn(load->document, mistake->offset, &warning, load->diagnostics);
+    romsim_error_hint(&warning, "in JSON: %s", mistake->message);
+    romsim_document_warn(load->document, offset, &warning, load->diagnostics);
 }
 
-static int parse_document(struct load *load, struct document *document, size_t errors_before)
+static int parse_document(struct load *load, struct romsim_document *document, size_t errors_before)
 {
     struct romsim_diagnostics *diagnostics = load->diagnostics;
 
-    document_read(document, diagnostics);
+    romsim_document_read(document, diagnostics);
     warn_of_flow(load);
-    if (diagnostics->errors == errors_before || document_root_count(document) > 0)
+    if (diagnostics->errors == errors_before || romsim_document_root_count(document) > 0)
         load_roots(load);
     check_names(load);
     if (diagnostics->errors == errors_before)
@@ -216,7 +198,7 @@ int romsim_instances_parse(const char *text, size_t size, const char *name, cons
 {
     size_t first = diagnostics->count;
     size_t errors = diagnostics->errors;
-    CLEANUP(cleanup_document_free) struct document *document = NULL;
+    CLEANUP_DOCUMENT struct romsim_document *document = NULL;
     struct load load = {.directory = directory ? directory : "",
                         .limits = limits ? limits : &romsim_limits_default,
                         .diagnostics = diagnostics};
@@ -225,12 +207,13 @@ int romsim_instances_parse(const char *text, size_t size, const char *name, cons
     *ret = (struct romsim_instances){0};
     if (size / TEXT_BODIES_MAX > load.limits->body_bytes || size >= UINT32_MAX)
         return complain_size(diagnostics, name, load.limits);
-    document = document_new(name, text, size);
+    document = romsim_document_new(name, text, size);
     if (!document)
         return complain_nomem(diagnostics);
     load.document = document;
     status = parse_document(&load, document, errors);
-    diagnostics_sort(diagnostics, first);
+    /* Shape, rules and limits are looked at in turn; the user reads from top to bottom. */
+    romsim_diagnostics_sort(diagnostics, first);
     if (status < 0)
         romsim_instances_clear(&load.instances);
     *ret = load.instances;

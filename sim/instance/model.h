@@ -3,16 +3,22 @@
 #ifndef ROMSIM_INSTANCE_MODEL_H
 #define ROMSIM_INSTANCE_MODEL_H
 
-#include "document.h"
-
 #include <romsim/instance.h>
+#include <romsim/schema.h>
+
+/* The shape of an instance in a request (shapes.c). */
+extern const struct romsim_shape instance_shape;
+
+/* What other tools call its members. */
+extern const struct romsim_synonym instance_synonyms[];
 
 /*
  * An instance from a node, with all that is wrong with it among the diagnostics.  What does not
  * fit its shape is left out, so that the rest can still be checked.  NULL without memory.
  */
-struct romsim_instance *instance_build(const struct document *document, const struct node *node,
-                                       const char *directory, const struct romsim_limits *limits,
+struct romsim_instance *instance_build(const struct romsim_document *document,
+                                       const struct romsim_node *node, const char *directory,
+                                       const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics);
 
 /* How long romsim_instances_request() would be, without making it.  Returns 0 or -1. */
@@ -51,12 +57,5 @@ int check_body(const struct romsim_instances *instances, const struct romsim_lim
 
 /* Complains about inline files whose images would be out of all proportion (bound image-bytes). */
 void check_growth(const struct romsim_instances *instances, struct romsim_diagnostics *diagnostics);
-
-/* Cuts a text into words as a POSIX shell would, without any expansion, and appends them; what was
- * appended before a mistake (a quote that is not closed) stays. */
-int words_read(const char *text, struct romsim_strings *ret, struct romsim_error *err);
-
-/* Puts the entries from `first` on into the order of their places. */
-void diagnostics_sort(struct romsim_diagnostics *diagnostics, size_t first);
 
 #endif

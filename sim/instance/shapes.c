@@ -2,124 +2,143 @@
 /*
  * shapes.c: what POST /v1/instances takes, as tables (cloud-rules §1), and romsim's own `dir`.
  *
- * MEMBER_IDLE marks what romsim checks and does not simulate; a warning names such members.
+ * ROMSIM_MEMBER_IDLE marks what romsim checks and does not simulate; a warning names such members.
  * Objects that are known by some of their members only are `open`.
  */
-#include "schema.h"
+#include "model.h"
 
-static const struct shape any = {.kind = SHAPE_ANY};
-static const struct shape string = {.kind = SHAPE_STRING};
-static const struct shape binary_string = {.kind = SHAPE_STRING, .binary = true};
-static const struct shape boolean = {.kind = SHAPE_BOOLEAN};
-static const struct shape count = {.kind = SHAPE_INTEGER, .maximum = UINT32_MAX};
-static const struct shape positive = {.kind = SHAPE_INTEGER, .minimum = 1, .maximum = UINT32_MAX};
-static const struct shape number16 = {.kind = SHAPE_INTEGER, .minimum = 1, .maximum = 65535};
-static const struct shape anything_list = {.kind = SHAPE_LIST, .item = &any};
-static const struct shape strings = {
-    .kind = SHAPE_LIST, .item = &string, .hint = "one item for each: [\"first\", \"second\"]"};
-static const struct shape string_map = {
-    .kind = SHAPE_MAP, .item = &string, .hint = "each member is NAME: VALUE"};
+static const struct romsim_shape any = {.kind = ROMSIM_SHAPE_ANY};
+static const struct romsim_shape string = {.kind = ROMSIM_SHAPE_STRING};
+static const struct romsim_shape binary_string = {.kind = ROMSIM_SHAPE_STRING, .binary = true};
+static const struct romsim_shape boolean = {.kind = ROMSIM_SHAPE_BOOLEAN};
+static const struct romsim_shape count = {.kind = ROMSIM_SHAPE_INTEGER, .maximum = UINT32_MAX};
+static const struct romsim_shape positive = {
+    .kind = ROMSIM_SHAPE_INTEGER, .minimum = 1, .maximum = UINT32_MAX};
+static const struct romsim_shape number16 = {
+    .kind = ROMSIM_SHAPE_INTEGER, .minimum = 1, .maximum = 65535};
+static const struct romsim_shape anything_list = {.kind = ROMSIM_SHAPE_LIST, .item = &any};
+static const struct romsim_shape strings = {.kind = ROMSIM_SHAPE_LIST,
+                                            .item = &string,
+                                            .hint = "one item for each: [\"first\", \"second\"]"};
+static const struct romsim_shape string_map = {
+    .kind = ROMSIM_SHAPE_MAP, .item = &string, .hint = "each member is NAME: VALUE"};
 
 /* ---- image ------------------------------------------------------------------------------- */
 
-static const struct member image_members[] = {
-    {"url", &string, MEMBER_REQUIRED, NULL},
-    {"credentials", &any, MEMBER_IDLE, NULL},
-    {"headers", &any, MEMBER_IDLE, NULL},
-    {"pull_policy", &string, MEMBER_IDLE, NULL},
-    END,
+static const struct romsim_member image_members[] = {
+    {"url", &string, ROMSIM_MEMBER_REQUIRED, NULL},
+    {"credentials", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"headers", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"pull_policy", &string, ROMSIM_MEMBER_IDLE, NULL},
+    ROMSIM_END,
 };
-static const struct shape image = {
-    .kind = SHAPE_EITHER, .members = image_members, .hint = "an image reference, or {url: ...}"};
+static const struct romsim_shape image = {.kind = ROMSIM_SHAPE_EITHER,
+                                          .members = image_members,
+                                          .hint = "an image reference, or {url: ...}"};
 
 /* ---- roms -------------------------------------------------------------------------------- */
 
-static const struct shape encoding = {.kind = SHAPE_WORD, .words = WORDS("text", "base64")};
-static const struct member file_members[] = {
-    {"path", &string, MEMBER_REQUIRED, NULL},
+static const struct romsim_shape encoding = {.kind = ROMSIM_SHAPE_WORD,
+                                             .words = ROMSIM_WORDS("text", "base64")};
+static const struct romsim_member file_members[] = {
+    {"path", &string, ROMSIM_MEMBER_REQUIRED, NULL},
     {"encoding", &encoding, 0, NULL},
-    {"data", &binary_string, MEMBER_REQUIRED, NULL},
-    END,
+    {"data", &binary_string, ROMSIM_MEMBER_REQUIRED, NULL},
+    ROMSIM_END,
 };
-static const struct shape file = {
-    .kind = SHAPE_OBJECT, .members = file_members, .hint = "a file has path, encoding and data"};
-static const struct shape files = {
-    .kind = SHAPE_LIST, .item = &file, .hint = "each item has path, encoding and data"};
-static const struct member rom_members[] = {
+static const struct romsim_shape file = {.kind = ROMSIM_SHAPE_OBJECT,
+                                         .members = file_members,
+                                         .hint = "a file has path, encoding and data"};
+static const struct romsim_shape files = {
+    .kind = ROMSIM_SHAPE_LIST, .item = &file, .hint = "each item has path, encoding and data"};
+static const struct romsim_member rom_members[] = {
     {"name", &string, 0, NULL}, {"image", &image, 0, NULL}, {"files", &files, 0, NULL},
-    {"at", &string, 0, NULL},   {"dir", &string, 0, NULL},  END,
+    {"at", &string, 0, NULL},   {"dir", &string, 0, NULL},  ROMSIM_END,
 };
-static const struct shape rom = {
-    .kind = SHAPE_OBJECT, .members = rom_members, .hint = "a ROM has name, at, and image or files"};
-static const struct shape roms = {
-    .kind = SHAPE_LIST, .item = &rom, .hint = "each item has name, at, and image or files"};
+static const struct romsim_shape rom = {.kind = ROMSIM_SHAPE_OBJECT,
+                                        .members = rom_members,
+                                        .hint = "a ROM has name, at, and image or files"};
+static const struct romsim_shape roms = {
+    .kind = ROMSIM_SHAPE_LIST, .item = &rom, .hint = "each item has name, at, and image or files"};
 
 /* ---- service_group ----------------------------------------------------------------------- */
 
-static const struct shape handler = {.kind = SHAPE_WORD, .words = WORDS("tls", "http", "redirect")};
-static const struct shape handlers = {.kind = SHAPE_LIST, .item = &handler, .hint = "[tls, http]"};
-static const struct member service_members[] = {
-    {"port", &number16, MEMBER_REQUIRED, NULL},
+static const struct romsim_shape handler = {.kind = ROMSIM_SHAPE_WORD,
+                                            .words = ROMSIM_WORDS("tls", "http", "redirect")};
+static const struct romsim_shape handlers = {
+    .kind = ROMSIM_SHAPE_LIST, .item = &handler, .hint = "[tls, http]"};
+static const struct romsim_member service_members[] = {
+    {"port", &number16, ROMSIM_MEMBER_REQUIRED, NULL},
     {"destination_port", &number16, 0, NULL},
     {"handlers", &handlers, 0, NULL},
-    END,
+    ROMSIM_END,
 };
-static const struct shape service = {.kind = SHAPE_OBJECT, .members = service_members};
-static const struct shape services = {
-    .kind = SHAPE_LIST, .item = &service, .hint = "each item has port, destination_port, handlers"};
-static const struct member service_group_members[] = {
-    {"uuid", &string, MEMBER_IDLE, NULL},
-    {"name", &string, MEMBER_IDLE, NULL},
+static const struct romsim_shape service = {.kind = ROMSIM_SHAPE_OBJECT,
+                                            .members = service_members};
+static const struct romsim_shape services = {.kind = ROMSIM_SHAPE_LIST,
+                                             .item = &service,
+                                             .hint =
+                                                 "each item has port, destination_port, handlers"};
+static const struct romsim_member service_group_members[] = {
+    {"uuid", &string, ROMSIM_MEMBER_IDLE, NULL},
+    {"name", &string, ROMSIM_MEMBER_IDLE, NULL},
     {"services", &services, 0, NULL},
-    {"domains", &anything_list, MEMBER_IDLE, NULL},
-    {"soft_limit", &number16, MEMBER_IDLE, NULL},
-    {"hard_limit", &number16, MEMBER_IDLE, NULL},
-    END,
+    {"domains", &anything_list, ROMSIM_MEMBER_IDLE, NULL},
+    {"soft_limit", &number16, ROMSIM_MEMBER_IDLE, NULL},
+    {"hard_limit", &number16, ROMSIM_MEMBER_IDLE, NULL},
+    ROMSIM_END,
 };
-static const struct shape service_group = {
-    .kind = SHAPE_OBJECT, .members = service_group_members, .hint = "it has services: [...]"};
+static const struct romsim_shape service_group = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                  .members = service_group_members,
+                                                  .hint = "it has services: [...]"};
 
 /* ---- what romsim does not simulate ------------------------------------------------------- */
 
-static const struct member volume_members[] = {
+static const struct romsim_member volume_members[] = {
     {"uuid", &string, 0, NULL},
     {"name", &string, 0, NULL},
-    {"at", &string, MEMBER_REQUIRED, NULL},
+    {"at", &string, ROMSIM_MEMBER_REQUIRED, NULL},
     {"size_mb", &positive, 0, NULL},
     {"readonly", &boolean, 0, NULL},
-    END,
+    ROMSIM_END,
 };
-static const struct shape volume = {.kind = SHAPE_OBJECT, .members = volume_members, .open = true};
-static const struct shape volumes = {.kind = SHAPE_LIST, .item = &volume};
+static const struct romsim_shape volume = {
+    .kind = ROMSIM_SHAPE_OBJECT, .members = volume_members, .open = true};
+static const struct romsim_shape volumes = {.kind = ROMSIM_SHAPE_LIST, .item = &volume};
 
-static const struct shape scale_policy = {.kind = SHAPE_WORD, .words = WORDS("on", "off", "idle")};
-static const struct member scale_members[] = {
+static const struct romsim_shape scale_policy = {.kind = ROMSIM_SHAPE_WORD,
+                                                 .words = ROMSIM_WORDS("on", "off", "idle")};
+static const struct romsim_member scale_members[] = {
     {"policy", &scale_policy, 0, NULL},
     {"stateful", &boolean, 0, NULL},
     {"cooldown_time_ms", &count, 0, NULL},
     {"notify_time_ms", &count, 0, NULL},
-    END,
+    ROMSIM_END,
 };
-static const struct shape scale_to_zero = {.kind = SHAPE_OBJECT, .members = scale_members};
+static const struct romsim_shape scale_to_zero = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                  .members = scale_members};
 
-static const struct member template_members[] = {
+static const struct romsim_member template_members[] = {
     {"uuid", &string, 0, NULL},     {"name", &string, 0, NULL},  {"prepare", &any, 0, NULL},
-    {"create_args", &any, 0, NULL}, {"autokill", &any, 0, NULL}, END,
+    {"create_args", &any, 0, NULL}, {"autokill", &any, 0, NULL}, ROMSIM_END,
 };
-static const struct shape template = {.kind = SHAPE_OBJECT, .members = template_members};
+static const struct romsim_shape template = {.kind = ROMSIM_SHAPE_OBJECT,
+                                             .members = template_members};
 
-static const struct shape feature = {.kind = SHAPE_WORD,
-                                     .words = WORDS("delete-on-stop", "nested-virt")};
-static const struct shape features = {.kind = SHAPE_LIST, .item = &feature};
-static const struct shape restart = {.kind = SHAPE_WORD,
-                                     .words = WORDS("never", "always", "on-failure", "on_failure")};
-static const struct shape type = {.kind = SHAPE_WORD, .words = WORDS("micro", "full")};
-static const struct shape interfaces = {
-    .kind = SHAPE_LIST, .item = &any, .minimum = 1, .maximum = 4};
+static const struct romsim_shape feature = {.kind = ROMSIM_SHAPE_WORD,
+                                            .words = ROMSIM_WORDS("delete-on-stop", "nested-virt")};
+static const struct romsim_shape features = {.kind = ROMSIM_SHAPE_LIST, .item = &feature};
+static const struct romsim_shape restart = {
+    .kind = ROMSIM_SHAPE_WORD,
+    .words = ROMSIM_WORDS("never", "always", "on-failure", "on_failure")};
+static const struct romsim_shape type = {.kind = ROMSIM_SHAPE_WORD,
+                                         .words = ROMSIM_WORDS("micro", "full")};
+static const struct romsim_shape interfaces = {
+    .kind = ROMSIM_SHAPE_LIST, .item = &any, .minimum = 1, .maximum = 4};
 
 /* ---- an instance ------------------------------------------------------------------------- */
 
-static const struct member instance_members[] = {
+static const struct romsim_member instance_members[] = {
     {"name", &string, 0, NULL},
     {"image", &image, 0, NULL},
     {"args", &strings, 0, NULL},
@@ -130,30 +149,57 @@ static const struct member instance_members[] = {
     {"roms", &roms, 0, NULL},
     {"hostname", &string, 0, NULL},
     {"autostart", &boolean, 0, NULL},
-    {"replicas", &count, MEMBER_IDLE, "0"},
-    {"restart_policy", &restart, MEMBER_IDLE, "never"},
-    {"volumes", &volumes, MEMBER_IDLE, NULL},
-    {"scale_to_zero", &scale_to_zero, MEMBER_IDLE, NULL},
-    {"wait_timeout_ms", &any, MEMBER_IDLE, NULL},
-    {"timeout_s", &any, MEMBER_IDLE, NULL},
-    {"features", &features, MEMBER_IDLE, NULL},
-    {"plugins", &anything_list, MEMBER_IDLE, NULL},
-    {"tags", &strings, MEMBER_IDLE, NULL},
-    {"template", &template, MEMBER_IDLE, NULL},
-    {"branch_from", &any, MEMBER_IDLE, NULL},
-    {"checkpoint", &any, MEMBER_IDLE, NULL},
-    {"sched_priority", &any, MEMBER_IDLE, NULL},
-    {"schedules", &any, MEMBER_IDLE, NULL},
-    {"autokill", &any, MEMBER_IDLE, NULL},
-    {"dependencies", &any, MEMBER_IDLE, NULL},
-    {"gateway", &any, MEMBER_IDLE, NULL},
-    {"nameserver", &any, MEMBER_IDLE, NULL},
-    {"network_interfaces", &interfaces, MEMBER_IDLE, NULL},
-    {"type", &type, MEMBER_IDLE, "micro"},
-    {"gpus", &any, MEMBER_IDLE, NULL},
-    {"annotations", &any, MEMBER_IDLE, NULL},
-    {"vsock", &any, MEMBER_IDLE, NULL},
-    END,
+    {"replicas", &count, ROMSIM_MEMBER_IDLE, "0"},
+    {"restart_policy", &restart, ROMSIM_MEMBER_IDLE, "never"},
+    {"volumes", &volumes, ROMSIM_MEMBER_IDLE, NULL},
+    {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},
+    {"wait_timeout_ms", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"timeout_s", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"features", &features, ROMSIM_MEMBER_IDLE, NULL},
+    {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},
+    {"tags", &strings, ROMSIM_MEMBER_IDLE, NULL},
+    {"template", &template, ROMSIM_MEMBER_IDLE, NULL},
+    {"branch_from", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"checkpoint", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"sched_priority", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"schedules", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"dependencies", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"gateway", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"nameserver", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"network_interfaces", &interfaces, ROMSIM_MEMBER_IDLE, NULL},
+    {"type", &type, ROMSIM_MEMBER_IDLE, "micro"},
+    {"gpus", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"annotations", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"vsock", &any, ROMSIM_MEMBER_IDLE, NULL},
+    ROMSIM_END,
 };
-const struct shape schema_instance = {
-    .kind = SHAPE_OBJECT, .members = instance_members, .hint = "it has at least image: REFERENCE"};
+const struct romsim_shape instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                            .members = instance_members,
+                                            .hint = "it has at least image: REFERENCE"};
+
+const struct romsim_synonym instance_synonyms[] = {
+    {"ports", "service_group"},
+    {"services", "service_group"},
+    {"expose", "service_group"},
+    {"command", "args"},
+    {"cmd", "args"},
+    {"entrypoint", "args"},
+    {"environment", "env"},
+    {"memory", "memory_mb"},
+    {"mem", "memory_mb"},
+    {"cpus", "vcpus"},
+    {"cpu", "vcpus"},
+    {"restart", "restart_policy"},
+    {"mount", "at"},
+    {"mountPath", "at"},
+    {"mount_path", "at"},
+    {"target", "at"},
+    {"content", "data"},
+    {"contents", "data"},
+    {"source", "image"},
+    {"directory", "dir"},
+    {"container_port", "destination_port"},
+    {"target_port", "destination_port"},
+    {NULL, NULL},
+};

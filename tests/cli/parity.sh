@@ -14,7 +14,7 @@ done < <(grep -o '`tests/[^`]*#[^`]*`' "$ROOT/docs/parity.md" | tr -d '`')
 is "$missing" 0 "all tests that parity.md names exist"
 [ "$pins" -ge 50 ] && pass "there are $pins of them" || fail "only $pins pins were found"
 
-idle=$(sed -n '/^static const struct member instance_members/,/^};/p' "$ROOT/sim/instance/shapes.c" |
+idle=$(sed -n '/^static const struct romsim_member instance_members/,/^};/p' "$ROOT/sim/instance/shapes.c" |
     sed -n 's/.*{"\([a-z_]*\)".*MEMBER_IDLE.*/\1/p')
 section=$(sed -n '/^## What is not simulated/,$p' "$ROOT/docs/parity.md")
 for member in $idle; do

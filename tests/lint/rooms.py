@@ -19,7 +19,8 @@ LIBRARIES = {
 # Whose a header is, by its first word (erofs.h and erofs_check.h are erofs's); the others are
 # base's.
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
-                "instance": "instance", "kraftfile": "instance", "layout": "layout", "view": "layout",
+                "document": "document", "schema": "document",
+                "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
                 "build": "image", "store": "image", "state": "state"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}

@@ -10,7 +10,7 @@
  * those of v0.7.  What the vendor's packers pass over in silence (members that they do not know,
  * the first of two of one name) is passed over here with a warning.
  */
-#include "kraftfile.h"
+#include "sim/image/kraftfile.h"
 
 #include <romsim/bounds.h>
 #include <romsim/text.h>
@@ -20,42 +20,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a list or map of variables, labels, options. */
-
 /* See struct kraft_build. */
 enum { SPEC_V0_7 = 7, SPEC_MAX = 999 };
 
 /* ---- small things ------------------------------------------------------------------------ */
 
-/* A member that is there and not null, or NULL. */
-static const struct node *present(const struct node *object, const char *name)
-{
-    const struct node *value = node_member(object, name);
-
-    return value && value->kind != NODE_NULL ? value : NULL;
-}
-
-static bool is_clean_text(const struct node *node)
-{
-    return node && node_is_text(node) && strlen(node->text) == node->size;
-}
-
-static void complain(struct kraft_build *build, const struct node *node,
+static void complain(struct kraft_build *build, const struct romsim_node *node,
                      enum romsim_cloud_code code, struct romsim_error *error)
 {
     error->cloud = code;
-    document_complain(build->document, node->offset, error, build->diagnostics);
+    romsim_document_complain(build->document, node->offset, error, build->diagnostics);
 }
 
-static void complain_shape(struct kraft_build *build, const struct node *node, const char *name,
-                           const char *wanted, const char *hint)
+static void complain_shape(struct kraft_build *build, const struct romsim_node *node,
+                           const char *name, const char *wanted, const char *hint)
 {
     struct romsim_error error;
 
-    if (is_clean_text(node) || node->kind == NODE_LIST || node->kind == NODE_OBJECT ||
-        node->kind == NODE_NULL)
+    if (romsim_node_text(node) || node->kind == ROMSIM_NODE_LIST ||
+        node->kind == ROMSIM_NODE_OBJECT || node->kind == ROMSIM_NODE_NULL)
         romsim_error_set(&error, EINVAL, "Member '%s' must be %s, not %s", name, wanted,
-                         node_kind_name(node));
+                         romsim_node_kind_name(node));
     else
         romsim_error_set(&error, EINVAL, "Invalid %s: it has a NUL character in it", name);
     romsim_error_hint(&error, "%s", hint);
@@ -71,19 +56,21 @@ static char *copy_text(struct kraft_build *build, const char *text)
 }
 
 /* The text of a member, malloc'ed; NULL if it is absent or no text. */
-static char *take_text(struct kraft_build *build, const struct node *object, const char *name)
+static char *take_text(struct kraft_build *build, const struct romsim_node *object,
+                       const char *name)
 {
-    const struct node *value = present(object, name);
+    const struct romsim_node *value = romsim_node_present(object, name);
 
-    return is_clean_text(value) ? copy_text(build, value->text) : NULL;
+    return romsim_node_text(value) ? copy_text(build, value->text) : NULL;
 }
 
 /* The number of a word in a list, from 1; 0 if it is absent or none of them. */
-static unsigned take_word(const struct node *object, const char *name, const char *const *words)
+static unsigned take_word(const struct romsim_node *object, const char *name,
+                          const char *const *words)
 {
-    const struct node *value = present(object, name);
+    const struct romsim_node *value = romsim_node_present(object, name);
 
-    for (unsigned i = 0; is_clean_text(value) && words[i]; i++)
+    for (unsigned i = 0; romsim_node_text(value) && words[i]; i++)
         if (strcmp(words[i], value->text) == 0)
             return i + 1;
     return 0;
@@ -93,7 +80,7 @@ static unsigned take_word(const struct node *object, const char *name, const cha
 
 /* A text is cut as a shell would.  The cloud's packer expands variables, all of them to nothing:
  * nobody can want that. */
-static void build_cmd_text(struct kraft_build *build, const struct node *node)
+static void build_cmd_text(struct kraft_build *build, const struct romsim_node *node)
 {
     struct romsim_error error;
 
@@ -103,32 +90,32 @@ static void build_cmd_text(struct kraft_build *build, const struct node *node)
         complain(build, node, ROMSIM_CLOUD_INVALID, &error);
         return;
     }
-    if (words_read(node->text, &build->kraftfile->cmd, &error) < 0)
+    if (romsim_strings_append_words(&build->kraftfile->cmd, node->text, &error) < 0)
         complain(build, node, ROMSIM_CLOUD_INVALID, &error);
     build->kraftfile->has_cmd = build->kraftfile->cmd.count > 0;
 }
 
-static void build_cmd(struct kraft_build *build, const struct node *node)
+static void build_cmd(struct kraft_build *build, const struct romsim_node *node)
 {
     static const char hint[] = "[\"/usr/bin/app\", \"--port\", \"8080\"]";
     struct romsim_kraftfile *model = build->kraftfile;
 
     model->has_cmd = true;
-    document_place(build->document, node->offset, &model->cmd_place);
-    if (is_clean_text(node)) {
+    romsim_document_place(build->document, node->offset, &model->cmd_place);
+    if (romsim_node_text(node)) {
         build_cmd_text(build, node);
         return;
     }
-    if (node->kind != NODE_LIST) {
+    if (node->kind != ROMSIM_NODE_LIST) {
         complain_shape(build, node, "cmd", "a list of strings", hint);
         return;
     }
     for (size_t i = 0; i < node->count; i++) {
-        const struct node *item = node->items[i].value;
+        const struct romsim_node *item = node->items[i].value;
 
-        if (!is_clean_text(item) || item->kind != NODE_STRING)
+        if (!romsim_node_text(item) || item->kind != ROMSIM_NODE_STRING)
             complain_shape(build, item, "cmd", "a list of strings",
-                           is_clean_text(item) ? "put it in double quotes" : hint);
+                           romsim_node_text(item) ? "put it in double quotes" : hint);
         else
             build->no_memory |= romsim_strings_append(&model->cmd, item->text) < 0;
     }
@@ -163,12 +150,12 @@ static void set_pair(struct kraft_build *build, struct pairs *pairs, const char 
     }
 }
 
-static void pairs_from_list(struct kraft_build *build, const struct node *node, const char *name,
-                            struct pairs *ret)
+static void pairs_from_list(struct kraft_build *build, const struct romsim_node *node,
+                            const char *name, struct pairs *ret)
 {
     for (size_t i = 0; i < node->count; i++) {
-        const struct node *item = node->items[i].value;
-        size_t size = is_clean_text(item) ? strcspn(item->text, "=") : 0;
+        const struct romsim_node *item = node->items[i].value;
+        size_t size = romsim_node_text(item) ? strcspn(item->text, "=") : 0;
 
         if (size == 0)
             complain_shape(build, item, name, "a list of NAME=VALUE", "- NAME=VALUE");
@@ -177,16 +164,16 @@ static void pairs_from_list(struct kraft_build *build, const struct node *node, 
     }
 }
 
-static void pairs_from_map(struct kraft_build *build, const struct node *node, const char *name,
-                           struct pairs *ret)
+static void pairs_from_map(struct kraft_build *build, const struct romsim_node *node,
+                           const char *name, struct pairs *ret)
 {
     for (size_t i = 0; i < node->count; i++) {
-        const struct node *key = node->items[i].key, *value = node->items[i].value;
-        bool is_null = value->kind == NODE_NULL;
+        const struct romsim_node *key = node->items[i].key, *value = node->items[i].value;
+        bool is_null = value->kind == ROMSIM_NODE_NULL;
 
-        if (!is_clean_text(key) || !*key->text || strchr(key->text, '='))
+        if (!romsim_node_text(key) || !*key->text || strchr(key->text, '='))
             complain_shape(build, key, name, "a map of names to values", "NAME: VALUE");
-        else if (!is_null && !is_clean_text(value))
+        else if (!is_null && !romsim_node_text(value))
             complain_shape(build, value, name, "a map of names to values", "NAME: VALUE");
         else
             set_pair(build, ret, key->text, key->size, is_null ? "" : value->text);
@@ -196,7 +183,7 @@ static void pairs_from_map(struct kraft_build *build, const struct node *node, c
 }
 
 /* Both forms: a list of NAME=VALUE, or a map.  A map's names are sorted, as the packer does. */
-static void read_pairs(struct kraft_build *build, const struct node *node, const char *name,
+static void read_pairs(struct kraft_build *build, const struct romsim_node *node, const char *name,
                        struct pairs *ret)
 {
     struct romsim_error error;
@@ -206,16 +193,16 @@ static void read_pairs(struct kraft_build *build, const struct node *node, const
                             "Too many values in %s: %zu, at most %llu", name, (size_t)node->count,
                             (unsigned long long)romsim_bound(ROMSIM_BOUND_KRAFTFILE_PAIRS));
         complain(build, node, ROMSIM_CLOUD_TOO_MANY, &error);
-    } else if (node->kind == NODE_LIST) {
+    } else if (node->kind == ROMSIM_NODE_LIST) {
         pairs_from_list(build, node, name, ret);
-    } else if (node->kind == NODE_OBJECT) {
+    } else if (node->kind == ROMSIM_NODE_OBJECT) {
         pairs_from_map(build, node, name, ret);
     } else {
         complain_shape(build, node, name, "a map or a list", "NAME: VALUE, or - NAME=VALUE");
     }
 }
 
-static void build_pairs(struct kraft_build *build, const struct node *node, const char *name,
+static void build_pairs(struct kraft_build *build, const struct romsim_node *node, const char *name,
                         struct romsim_env **ret, size_t *ret_count)
 {
     struct pairs pairs = {0};
@@ -226,7 +213,7 @@ static void build_pairs(struct kraft_build *build, const struct node *node, cons
 }
 
 /* Labels are names of a registry's own alphabet (the schema's pattern). */
-static void check_labels(struct kraft_build *build, const struct node *node)
+static void check_labels(struct kraft_build *build, const struct romsim_node *node)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
@@ -246,13 +233,13 @@ static void check_labels(struct kraft_build *build, const struct node *node)
 /* ---- rootfs and roms --------------------------------------------------------------------- */
 
 /* Until v0.6 there was no `format`: `type` was it. */
-static bool type_is_format(const struct kraft_build *build, const struct node *node)
+static bool type_is_format(const struct kraft_build *build, const struct romsim_node *node)
 {
-    return build->spec < SPEC_V0_7 && !present(node, "format") &&
+    return build->spec < SPEC_V0_7 && !romsim_node_present(node, "format") &&
            take_word(node, "type", kraft_format_words) != 0;
 }
 
-static void complain_both_types(struct kraft_build *build, const struct node *node)
+static void complain_both_types(struct kraft_build *build, const struct romsim_node *node)
 {
     struct romsim_error error;
 
@@ -261,10 +248,10 @@ static void complain_both_types(struct kraft_build *build, const struct node *no
 }
 
 /* `source: {path, type, dockerfile}`. */
-static void build_path(struct kraft_build *build, const struct node *node,
+static void build_path(struct kraft_build *build, const struct romsim_node *node,
                        struct romsim_source *ret)
 {
-    const struct node *dockerfile = present(node, "dockerfile");
+    const struct romsim_node *dockerfile = romsim_node_present(node, "dockerfile");
     struct romsim_error error;
 
     ret->path = take_text(build, node, "path");
@@ -280,7 +267,7 @@ static void build_path(struct kraft_build *build, const struct node *node,
     ret->type = ROMSIM_SOURCE_DOCKERFILE;
 }
 
-static void check_path(struct kraft_build *build, const struct node *node,
+static void check_path(struct kraft_build *build, const struct romsim_node *node,
                        const struct romsim_source *read)
 {
     struct romsim_error error;
@@ -292,20 +279,24 @@ static void check_path(struct kraft_build *build, const struct node *node,
 }
 
 /* A path, or {source: path | {path, type, dockerfile}, format, type}. */
-static void build_fs(struct kraft_build *build, const struct node *node, struct romsim_source *ret)
+static void build_fs(struct kraft_build *build, const struct romsim_node *node,
+                     struct romsim_source *ret)
 {
-    const struct node *from = node->kind == NODE_OBJECT ? present(node, "source") : node;
+    const struct romsim_node *from =
+        node->kind == ROMSIM_NODE_OBJECT ? romsim_node_present(node, "source") : node;
     const char *format_name = type_is_format(build, node) ? "type" : "format";
-    const struct node *its_format = present(node, format_name), *its_type = present(node, "type");
+    const struct romsim_node *its_format = romsim_node_present(node, format_name),
+                             *its_type = romsim_node_present(node, "type");
 
-    document_place(build->document, (from ? from : node)->offset, &ret->place);
-    document_place(build->document, (its_format ? its_format : node)->offset, &ret->format_place);
+    romsim_document_place(build->document, (from ? from : node)->offset, &ret->place);
+    romsim_document_place(build->document, (its_format ? its_format : node)->offset,
+                          &ret->format_place);
     ret->format = (enum romsim_source_format)take_word(node, format_name, kraft_format_words);
     if (!from)
         return;
-    if (from->kind == NODE_OBJECT)
+    if (from->kind == ROMSIM_NODE_OBJECT)
         build_path(build, from, ret);
-    else if (is_clean_text(from))
+    else if (romsim_node_text(from))
         ret->path = copy_text(build, from->text);
     check_path(build, from, ret);
     if (!its_type || its_type == its_format)
@@ -315,11 +306,11 @@ static void build_fs(struct kraft_build *build, const struct node *node, struct 
     ret->type = (enum romsim_source_type)take_word(node, "type", kraft_type_words);
 }
 
-static void build_roms(struct kraft_build *build, const struct node *node)
+static void build_roms(struct kraft_build *build, const struct romsim_node *node)
 {
     struct romsim_kraftfile *model = build->kraftfile;
 
-    if (node->kind != NODE_LIST || node->count == 0)
+    if (node->kind != ROMSIM_NODE_LIST || node->count == 0)
         return;
     model->roms = calloc(node->count, sizeof(*model->roms));
     build->no_memory |= !model->roms;
@@ -329,11 +320,11 @@ static void build_roms(struct kraft_build *build, const struct node *node)
 
 /* ---- targets ----------------------------------------------------------------------------- */
 
-static void complain_target(struct kraft_build *build, const struct node *node)
+static void complain_target(struct kraft_build *build, const struct romsim_node *node)
 {
     struct romsim_error error;
 
-    if (is_clean_text(node))
+    if (romsim_node_text(node))
         romsim_error_set(&error, EINVAL, "Invalid target '%s'", QUOTE(node->text));
     else
         romsim_error_set(&error, EINVAL, "Invalid target: it needs 'plat' and 'arch'");
@@ -341,7 +332,7 @@ static void complain_target(struct kraft_build *build, const struct node *node)
     complain(build, node, ROMSIM_CLOUD_INVALID, &error);
 }
 
-static void build_features(struct kraft_build *build, const struct node *node,
+static void build_features(struct kraft_build *build, const struct romsim_node *node,
                            struct romsim_strings *ret)
 {
     struct pairs pairs = {0};
@@ -358,32 +349,33 @@ static void build_features(struct kraft_build *build, const struct node *node,
 }
 
 /* Reads "plat/arch", or {plat|platform, arch|architecture, kconfig}. */
-static void read_target(struct kraft_build *build, const struct node *node,
+static void read_target(struct kraft_build *build, const struct romsim_node *node,
                         struct romsim_target *ret, char **ret_architecture)
 {
-    const struct node *kconfig = present(node, "kconfig");
-    const char *slash = is_clean_text(node) ? strchr(node->text, '/') : NULL;
+    const struct romsim_node *kconfig = romsim_node_present(node, "kconfig");
+    const char *slash = romsim_node_text(node) ? strchr(node->text, '/') : NULL;
 
     if (slash) {
         ret->platform = strndup(node->text, (size_t)(slash - node->text));
         *ret_architecture = copy_text(build, slash + 1);
         build->no_memory |= !ret->platform;
     }
-    if (node->kind != NODE_OBJECT)
+    if (node->kind != ROMSIM_NODE_OBJECT)
         return;
-    ret->platform = take_text(build, node, present(node, "plat") ? "plat" : "platform");
-    *ret_architecture = take_text(build, node, present(node, "arch") ? "arch" : "architecture");
+    ret->platform = take_text(build, node, romsim_node_present(node, "plat") ? "plat" : "platform");
+    *ret_architecture =
+        take_text(build, node, romsim_node_present(node, "arch") ? "arch" : "architecture");
     if (kconfig)
         build_features(build, kconfig, &ret->features);
 }
 
-static void build_target(struct kraft_build *build, const struct node *node,
+static void build_target(struct kraft_build *build, const struct romsim_node *node,
                          struct romsim_target *ret)
 {
     CLEANUP_FREE char *architecture = NULL;
     struct romsim_error error;
 
-    document_place(build->document, node->offset, &ret->place);
+    romsim_document_place(build->document, node->offset, &ret->place);
     read_target(build, node, ret, &architecture);
     if (!ret->platform || !*ret->platform || !architecture) {
         complain_target(build, node);
@@ -398,11 +390,11 @@ static void build_target(struct kraft_build *build, const struct node *node,
     ret->architecture = copy_text(build, romsim_architecture(architecture));
 }
 
-static void build_targets(struct kraft_build *build, const struct node *node)
+static void build_targets(struct kraft_build *build, const struct romsim_node *node)
 {
     struct romsim_kraftfile *model = build->kraftfile;
 
-    if (node->kind != NODE_LIST || node->count == 0)
+    if (node->kind != ROMSIM_NODE_LIST || node->count == 0)
         return;
     model->targets = calloc(node->count, sizeof(*model->targets));
     build->no_memory |= !model->targets;
@@ -449,10 +441,10 @@ static bool read_version(const char *text, unsigned *ret)
     return true;
 }
 
-static void build_spec(struct kraft_build *build, const struct node *root)
+static void build_spec(struct kraft_build *build, const struct romsim_node *root)
 {
-    const struct node *spec = present(root, "spec");
-    const struct node *other = present(root, "specification");
+    const struct romsim_node *spec = romsim_node_present(root, "spec");
+    const struct romsim_node *other = romsim_node_present(root, "specification");
     struct romsim_error error;
 
     build->spec = SPEC_V0_7;
@@ -467,8 +459,8 @@ static void build_spec(struct kraft_build *build, const struct node *root)
         complain(build, root, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
         return;
     }
-    if (!is_clean_text(spec))
-        return; /* schema_check() said so */
+    if (!romsim_node_text(spec))
+        return; /* romsim_schema_check() said so */
     if (!read_version(spec->text, &build->spec)) {
         romsim_error_set(&error, EINVAL, "Invalid spec version '%s'", QUOTE(spec->text));
         romsim_error_hint(&error, "spec: v0.7");
@@ -477,16 +469,16 @@ static void build_spec(struct kraft_build *build, const struct node *root)
         romsim_error_set(&error, EINVAL,
                          "spec '%s' is newer than what romsim knows, and is read as v0.7",
                          QUOTE(spec->text));
-        document_warn(build->document, spec->offset, &error, build->diagnostics);
+        romsim_document_warn(build->document, spec->offset, &error, build->diagnostics);
     }
 }
 
-static void check_runtime(struct kraft_build *build, const struct node *node)
+static void check_runtime(struct kraft_build *build, const struct romsim_node *node)
 {
     struct romsim_error error;
 
     build->kraftfile->has_runtime = true;
-    if (node->kind != NODE_OBJECT || build->spec != SPEC_V0_7)
+    if (node->kind != ROMSIM_NODE_OBJECT || build->spec != SPEC_V0_7)
         return;
     romsim_error_set(&error, EINVAL,
                      "Member 'runtime' must be a string, not an object, since v0.7");
@@ -495,13 +487,14 @@ static void check_runtime(struct kraft_build *build, const struct node *node)
 }
 
 /* What a kernel is built from, or a unikernel is run with. */
-static bool has_old_parts(const struct node *root)
+static bool has_old_parts(const struct romsim_node *root)
 {
-    return present(root, "unikraft") || present(root, "libraries") || present(root, "template") ||
-           present(root, "volumes");
+    return romsim_node_present(root, "unikraft") || romsim_node_present(root, "libraries") ||
+           romsim_node_present(root, "template") || romsim_node_present(root, "volumes");
 }
 
-static void warn_idle(struct kraft_build *build, const struct node *root, struct schema *schema)
+static void warn_idle(struct kraft_build *build, const struct romsim_node *root,
+                      struct romsim_schema *schema)
 {
     struct romsim_error warning;
 
@@ -513,36 +506,39 @@ static void warn_idle(struct kraft_build *build, const struct node *root, struct
         romsim_error_hint(&warning, "no kernel is built here; of the vendor's tools, kraft takes "
                                     "unikraft, libraries, template and volumes, 'unikraft build' "
                                     "refuses them");
-    document_place(build->document, schema->idle_offset, &warning.place);
+    romsim_document_place(build->document, schema->idle_offset, &warning.place);
     romsim_diagnostics_add(build->diagnostics, &warning, 1);
 }
 
-void kraft_build_members(struct kraft_build *build, const struct node *root)
+void kraft_build_members(struct kraft_build *build, const struct romsim_node *root)
 {
-    struct schema schema = {
-        .document = build->document, .diagnostics = build->diagnostics, .is_forgiving = true};
+    struct romsim_schema schema = {.document = build->document,
+                                   .diagnostics = build->diagnostics,
+                                   .subject = "A Kraftfile",
+                                   .synonyms = kraft_synonyms,
+                                   .is_forgiving = true};
     struct romsim_kraftfile *model = build->kraftfile;
-    const struct node *node;
+    const struct romsim_node *node;
 
-    schema_check(&schema, root, &kraft_shape);
+    romsim_schema_check(&schema, root, &kraft_shape);
     build_spec(build, root);
-    document_place(build->document, root->offset, &model->place);
+    romsim_document_place(build->document, root->offset, &model->place);
     model->name = take_text(build, root, "name");
-    if ((node = present(root, "cmd")))
+    if ((node = romsim_node_present(root, "cmd")))
         build_cmd(build, node);
-    if ((node = present(root, "env")))
+    if ((node = romsim_node_present(root, "env")))
         build_pairs(build, node, "env", &model->env, &model->env_count);
-    if ((node = present(root, "labels"))) {
+    if ((node = romsim_node_present(root, "labels"))) {
         build_pairs(build, node, "labels", &model->labels, &model->label_count);
         check_labels(build, node);
     }
-    if ((node = present(root, "rootfs")))
+    if ((node = romsim_node_present(root, "rootfs")))
         build_fs(build, node, &model->rootfs);
-    if ((node = present(root, "roms")))
+    if ((node = romsim_node_present(root, "roms")))
         build_roms(build, node);
-    if ((node = present(root, "targets")))
+    if ((node = romsim_node_present(root, "targets")))
         build_targets(build, node);
-    if ((node = present(root, "runtime")))
+    if ((node = romsim_node_present(root, "runtime")))
         check_runtime(build, node);
     warn_idle(build, root, &schema);
     romsim_buffer_reset(&schema.idle);

@@ -6,7 +6,7 @@
  * turns one into the other.  Anchors are kept in a balanced tree, since a text may have as many
  * of them as it has values.
  */
-#include "document.h"
+#include "builder.h"
 
 #include <romsim/text.h>
 
@@ -18,7 +18,7 @@
 
 struct anchor {
     char *name;
-    const struct node *node;
+    const struct romsim_node *node;
 };
 
 struct yaml {
@@ -95,31 +95,33 @@ static bool is_number(const char *text)
     return *text == '\0';
 }
 
-enum node_kind scalar_kind(const char *text, size_t size)
+/* The kind of a plain scalar. */
+static enum romsim_node_kind scalar_kind(const char *text, size_t size)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     static const char *const booleans[] = {"true", "True", "TRUE", "false", "False", "FALSE", NULL};
 
     if (strlen(text) != size)
-        return NODE_STRING;
+        return ROMSIM_NODE_STRING;
     if (is_one_of(text, nulls))
-        return NODE_NULL;
+        return ROMSIM_NODE_NULL;
     if (is_one_of(text, booleans))
-        return NODE_BOOLEAN;
-    return is_number(text) ? NODE_NUMBER : NODE_STRING;
+        return ROMSIM_NODE_BOOLEAN;
+    return is_number(text) ? ROMSIM_NODE_NUMBER : ROMSIM_NODE_STRING;
 }
 
 /* ---- tags -------------------------------------------------------------------------------- */
 
 struct known_tag {
     const char *tag;
-    enum node_kind kind;
+    enum romsim_node_kind kind;
 };
 
 static const struct known_tag known_tags[] = {
-    {YAML_NULL_TAG, NODE_NULL},    {YAML_BOOL_TAG, NODE_BOOLEAN}, {YAML_INT_TAG, NODE_NUMBER},
-    {YAML_FLOAT_TAG, NODE_NUMBER}, {YAML_STR_TAG, NODE_STRING},   {YAML_SEQ_TAG, NODE_LIST},
-    {YAML_MAP_TAG, NODE_OBJECT},
+    {YAML_NULL_TAG, ROMSIM_NODE_NULL},  {YAML_BOOL_TAG, ROMSIM_NODE_BOOLEAN},
+    {YAML_INT_TAG, ROMSIM_NODE_NUMBER}, {YAML_FLOAT_TAG, ROMSIM_NODE_NUMBER},
+    {YAML_STR_TAG, ROMSIM_NODE_STRING}, {YAML_SEQ_TAG, ROMSIM_NODE_LIST},
+    {YAML_MAP_TAG, ROMSIM_NODE_OBJECT},
 };
 
 static int refuse_tag(struct yaml *yaml, const char *tag, size_t offset)
@@ -140,7 +142,7 @@ static int refuse_tag(struct yaml *yaml, const char *tag, size_t offset)
 
 /* The kind that a tag names.  Returns 1, 0 without a tag that says anything, or -1. */
 static int tag_kind(struct yaml *yaml, const yaml_char_t *tag, size_t offset,
-                    enum node_kind *ret_kind)
+                    enum romsim_node_kind *ret_kind)
 {
     if (!tag)
         return 0;
@@ -177,7 +179,7 @@ static void anchor_free(void *anchor)
 }
 
 /* Remembers what an anchor names; the latest one of a name counts. */
-static int anchor_set(struct yaml *yaml, const yaml_char_t *name, const struct node *node)
+static int anchor_set(struct yaml *yaml, const yaml_char_t *name, const struct romsim_node *node)
 {
     struct anchor *anchor;
     struct anchor **slot;
@@ -291,14 +293,14 @@ static int read_scalar(struct yaml *yaml, const yaml_event_t *event, size_t offs
     const char *text = (const char *)event->data.scalar.value;
     size_t size = event->data.scalar.length;
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    enum node_kind wanted = NODE_STRING;
-    enum node_kind kind = plain ? scalar_kind(text, size) : NODE_STRING;
+    enum romsim_node_kind wanted = ROMSIM_NODE_STRING;
+    enum romsim_node_kind kind = plain ? scalar_kind(text, size) : ROMSIM_NODE_STRING;
     int tagged = tag_kind(yaml, event->data.scalar.tag, offset, &wanted);
-    struct node *node;
+    struct romsim_node *node;
 
     if (tagged < 0)
         return -1;
-    if (tagged > 0 && wanted != NODE_STRING && wanted != scalar_kind(text, size))
+    if (tagged > 0 && wanted != ROMSIM_NODE_STRING && wanted != scalar_kind(text, size))
         return refuse_tagged(yaml, event->data.scalar.tag, offset);
     if (tagged > 0)
         kind = wanted;
@@ -311,11 +313,11 @@ static int read_scalar(struct yaml *yaml, const yaml_event_t *event, size_t offs
     return anchor_set(yaml, event->data.scalar.anchor, node);
 }
 
-static int read_open(struct yaml *yaml, enum node_kind kind, const yaml_char_t *tag,
+static int read_open(struct yaml *yaml, enum romsim_node_kind kind, const yaml_char_t *tag,
                      const yaml_char_t *anchor, size_t offset)
 {
-    enum node_kind wanted = kind;
-    struct node *node;
+    enum romsim_node_kind wanted = kind;
+    struct romsim_node *node;
 
     if (tag_kind(yaml, tag, offset, &wanted) < 0)
         return -1;
@@ -350,10 +352,10 @@ static int read_event(struct yaml *yaml, const yaml_event_t *event)
     case YAML_ALIAS_EVENT:
         return read_alias(yaml, event, offset);
     case YAML_SEQUENCE_START_EVENT:
-        return read_open(yaml, NODE_LIST, event->data.sequence_start.tag,
+        return read_open(yaml, ROMSIM_NODE_LIST, event->data.sequence_start.tag,
                          event->data.sequence_start.anchor, offset);
     case YAML_MAPPING_START_EVENT:
-        return read_open(yaml, NODE_OBJECT, event->data.mapping_start.tag,
+        return read_open(yaml, ROMSIM_NODE_OBJECT, event->data.mapping_start.tag,
                          event->data.mapping_start.anchor, offset);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:

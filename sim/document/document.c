@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * document.c: the builder that both readers feed, and what can be asked of a node.
+ * document.c: a document's memory, the builder that both readers feed, and the choice of one.
  *
  * The builder keeps a stack of the lists and objects that are open.  Items are collected in the
  * frame and copied into the document's memory when it closes; only then are keys compared, by
  * sorting, so that an object of 100,000 members takes no quadratic time.
  */
-#include "document_private.h"
+#include "builder.h"
 
 #include <romsim/bounds.h>
 #include <romsim/text.h>
@@ -16,18 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-DEFINE_VECTOR(items, struct item);
+DEFINE_VECTOR(items, struct romsim_item);
 
 struct frame {
-    struct node *node;
-    const struct node *key; /* read, and waiting for its value */
+    struct romsim_node *node;
+    const struct romsim_node *key; /* read, and waiting for its value */
     struct items items;
 };
 
 struct builder {
-    struct document *document;
+    struct romsim_document *document;
     struct romsim_diagnostics *diagnostics;
-    struct frame frames[DOCUMENT_DEPTH_MAX];
+    struct frame frames[ROMSIM_DOCUMENT_DEPTH_MAX];
     size_t depth;
     size_t weight; /* of all roots so far, aliases expanded */
 };
@@ -35,7 +35,7 @@ struct builder {
 /* ---- the document's memory --------------------------------------------------------------- */
 
 /* Memory that lives as long as the document.  NULL when there is none left. */
-static void *document_allocate(struct document *document, size_t size)
+static void *document_allocate(struct romsim_document *document, size_t size)
 {
     enum { CHUNK = 65536 };
     size_t rounded = (size + 15) & ~(size_t)15;
@@ -62,7 +62,7 @@ static void *document_allocate(struct document *document, size_t size)
     return chunk->bytes + chunk->used - rounded;
 }
 
-static int roots_append(struct document *document, const struct node *node)
+static int roots_append(struct romsim_document *document, const struct romsim_node *node)
 {
     void *roots = document->roots;
 
@@ -79,7 +79,7 @@ static int roots_append(struct document *document, const struct node *node)
 
 int builder_refuse(struct builder *builder, size_t offset, struct romsim_error *error)
 {
-    document_complain(builder->document, offset, error, builder->diagnostics);
+    romsim_document_complain(builder->document, offset, error, builder->diagnostics);
     return -1;
 }
 
@@ -96,7 +96,7 @@ static int refuse_depth(struct builder *builder, size_t offset)
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "lists and objects are nested more than %d levels deep",
-                     DOCUMENT_DEPTH_MAX);
+                     ROMSIM_DOCUMENT_DEPTH_MAX);
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(builder, offset, &error);
 }
@@ -120,7 +120,7 @@ bool builder_wants_key(const struct builder *builder)
 {
     const struct frame *frame = builder->depth ? &builder->frames[builder->depth - 1] : NULL;
 
-    return frame && frame->node->kind == NODE_OBJECT && !frame->key;
+    return frame && frame->node->kind == ROMSIM_NODE_OBJECT && !frame->key;
 }
 
 size_t builder_depth(const struct builder *builder)
@@ -129,10 +129,10 @@ size_t builder_depth(const struct builder *builder)
 }
 
 /* Puts a finished node where the reader stands: a root, a key, or an item. */
-static int builder_put(struct builder *builder, const struct node *node, size_t offset)
+static int builder_put(struct builder *builder, const struct romsim_node *node, size_t offset)
 {
     struct frame *frame;
-    struct item item = {.value = node};
+    struct romsim_item item = {.value = node};
 
     if (builder->depth == 0)
         return roots_append(builder->document, node) < 0 ? refuse_nomem(builder, offset) : 0;
@@ -154,22 +154,23 @@ static int refuse_key(struct builder *builder, size_t offset)
     return builder_refuse(builder, offset, &error);
 }
 
-static struct node *node_new(struct builder *builder, enum node_kind kind, size_t offset)
+static struct romsim_node *node_new(struct builder *builder, enum romsim_node_kind kind,
+                                    size_t offset)
 {
-    struct node *node = document_allocate(builder->document, sizeof(*node));
+    struct romsim_node *node = document_allocate(builder->document, sizeof(*node));
 
     if (!node) {
         refuse_nomem(builder, offset);
         return NULL;
     }
-    *node = (struct node){.kind = kind, .weight = 1, .offset = (uint32_t)offset};
+    *node = (struct romsim_node){.kind = kind, .weight = 1, .offset = (uint32_t)offset};
     return node;
 }
 
-struct node *builder_scalar(struct builder *builder, enum node_kind kind, const char *text,
-                            size_t size, size_t offset)
+struct romsim_node *builder_scalar(struct builder *builder, enum romsim_node_kind kind,
+                                   const char *text, size_t size, size_t offset)
 {
-    struct node *node;
+    struct romsim_node *node;
     char *copy;
 
     if (builder_count(builder, 1, offset) < 0)
@@ -187,15 +188,15 @@ struct node *builder_scalar(struct builder *builder, enum node_kind kind, const 
     return builder_put(builder, node, offset) < 0 ? NULL : node;
 }
 
-struct node *builder_open(struct builder *builder, enum node_kind kind, size_t offset)
+struct romsim_node *builder_open(struct builder *builder, enum romsim_node_kind kind, size_t offset)
 {
-    struct node *node;
+    struct romsim_node *node;
 
     if (builder_wants_key(builder)) {
         refuse_key(builder, offset);
         return NULL;
     }
-    if (builder->depth == DOCUMENT_DEPTH_MAX) {
+    if (builder->depth == ROMSIM_DOCUMENT_DEPTH_MAX) {
         refuse_depth(builder, offset);
         return NULL;
     }
@@ -212,9 +213,9 @@ struct node *builder_open(struct builder *builder, enum node_kind kind, size_t o
 /* By name; of one name, in the order of the text. */
 static int compare_keys(const void *left, const void *right)
 {
-    const struct item *one = *(const struct item *const *)left;
-    const struct item *other = *(const struct item *const *)right;
-    const struct node *a = one->key, *b = other->key;
+    const struct romsim_item *one = *(const struct romsim_item *const *)left;
+    const struct romsim_item *other = *(const struct romsim_item *const *)right;
+    const struct romsim_node *a = one->key, *b = other->key;
     size_t size = a->size < b->size ? a->size : b->size;
     int difference = memcmp(a->text, b->text, size);
 
@@ -225,25 +226,25 @@ static int compare_keys(const void *left, const void *right)
     return one < other ? -1 : one > other;
 }
 
-static void complain_duplicate(struct builder *builder, const struct node *first,
-                               const struct node *second)
+static void complain_duplicate(struct builder *builder, const struct romsim_node *first,
+                               const struct romsim_node *second)
 {
     struct romsim_error error;
     struct romsim_place place;
 
-    document_place(builder->document, first->offset, &place);
+    romsim_document_place(builder->document, first->offset, &place);
     if (builder->document->last_wins) {
         romsim_error_set(&error, EINVAL,
                          "Duplicate member '%s': this one counts, not that in line "
                          "%u",
                          QUOTE(second->text), place.line);
-        document_warn(builder->document, second->offset, &error, builder->diagnostics);
+        romsim_document_warn(builder->document, second->offset, &error, builder->diagnostics);
         return;
     }
     romsim_error_set(&error, EINVAL, "Duplicate member '%s'", QUOTE(second->text));
     romsim_error_hint(&error, "the first one is in line %u", place.line);
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
-    document_complain(builder->document, second->offset, &error, builder->diagnostics);
+    romsim_document_complain(builder->document, second->offset, &error, builder->diagnostics);
 }
 
 /* Removes the items that lost their value. */
@@ -260,18 +261,18 @@ static void remove_superseded(struct items *items)
 /* Duplicate keys are complained about, but the reading goes on. */
 static int check_duplicates(struct builder *builder, struct items *items)
 {
-    CLEANUP_FREE struct item **sorted = NULL;
+    CLEANUP_FREE struct romsim_item **sorted = NULL;
 
     if (items->count < 2)
         return 0;
-    sorted = calloc(items->count, sizeof(struct item *));
+    sorted = calloc(items->count, sizeof(struct romsim_item *));
     if (!sorted)
         return -1;
     for (size_t i = 0; i < items->count; i++)
         sorted[i] = &items->items[i];
     qsort(sorted, items->count, sizeof(*sorted), compare_keys);
     for (size_t i = 1; i < items->count; i++) {
-        const struct node *before = sorted[i - 1]->key, *key = sorted[i]->key;
+        const struct romsim_node *before = sorted[i - 1]->key, *key = sorted[i]->key;
 
         if (key->size != before->size || memcmp(key->text, before->text, key->size) != 0)
             continue;
@@ -283,12 +284,12 @@ static int check_duplicates(struct builder *builder, struct items *items)
     return 0;
 }
 
-static void node_measure(struct node *node)
+static void node_measure(struct romsim_node *node)
 {
     uint16_t height = 0;
 
     for (size_t i = 0; i < node->count; i++) {
-        const struct node *value = node->items[i].value;
+        const struct romsim_node *value = node->items[i].value;
 
         node->weight += value->weight + (node->items[i].key ? 1 : 0);
         if (value->height > height)
@@ -300,11 +301,11 @@ static void node_measure(struct node *node)
 int builder_close(struct builder *builder)
 {
     struct frame *frame = &builder->frames[builder->depth - 1];
-    struct node *node = frame->node;
+    struct romsim_node *node = frame->node;
     struct items *items = &frame->items;
-    struct item *copy = document_allocate(builder->document, items->count * sizeof(*copy));
+    struct romsim_item *copy = document_allocate(builder->document, items->count * sizeof(*copy));
 
-    if (!copy || (node->kind == NODE_OBJECT && check_duplicates(builder, items) < 0))
+    if (!copy || (node->kind == ROMSIM_NODE_OBJECT && check_duplicates(builder, items) < 0))
         return refuse_nomem(builder, node->offset);
     if (items->count > 0)
         memcpy(copy, items->items, items->count * sizeof(*copy));
@@ -317,7 +318,7 @@ int builder_close(struct builder *builder)
     return builder_put(builder, node, node->offset);
 }
 
-int builder_alias(struct builder *builder, const struct node *target, size_t offset)
+int builder_alias(struct builder *builder, const struct romsim_node *target, size_t offset)
 {
     struct romsim_error error;
 
@@ -328,7 +329,7 @@ int builder_alias(struct builder *builder, const struct node *target, size_t off
     }
     if (builder_wants_key(builder) && target->height > 0)
         return refuse_key(builder, offset);
-    if (builder->depth + target->height > DOCUMENT_DEPTH_MAX)
+    if (builder->depth + target->height > ROMSIM_DOCUMENT_DEPTH_MAX)
         return refuse_depth(builder, offset);
     if (builder_count(builder, target->weight, offset) < 0)
         return -1;
@@ -345,7 +346,7 @@ struct attempt {
     struct romsim_diagnostics diagnostics;
 };
 
-static void attempt_read(struct document *document, reader *read, size_t base,
+static void attempt_read(struct romsim_document *document, reader *read, size_t base,
                          struct attempt *attempt)
 {
     struct builder builder = {.document = document, .diagnostics = &attempt->diagnostics};
@@ -359,7 +360,7 @@ static void attempt_read(struct document *document, reader *read, size_t base,
         document->root_count = 0;
 }
 
-static void attempt_report(struct document *document, struct attempt *attempt,
+static void attempt_report(struct romsim_document *document, struct attempt *attempt,
                            const struct mistake *mistake, struct romsim_diagnostics *diagnostics)
 {
     const struct romsim_diagnostics *found = &attempt->diagnostics;
@@ -376,7 +377,7 @@ static void attempt_report(struct document *document, struct attempt *attempt,
     if (mistake) {
         struct romsim_error error = mistake->error;
 
-        document_complain(document, mistake->offset, &error, diagnostics);
+        romsim_document_complain(document, mistake->offset, &error, diagnostics);
     }
 }
 
@@ -390,7 +391,7 @@ static bool begins_like_json(const char *text, size_t size)
 }
 
 /* What no reader could make sense of: bytes that are no text, a flood of %TAG lines. */
-static int check_text(struct document *document, struct romsim_diagnostics *diagnostics)
+static int check_text(struct romsim_document *document, struct romsim_diagnostics *diagnostics)
 {
     struct romsim_error error;
     size_t tags = 0;
@@ -403,7 +404,7 @@ static int check_text(struct document *document, struct romsim_diagnostics *diag
                              length ? "a NUL byte in the text" : "the text is not valid UTF-8");
             romsim_error_hint(&error, "it must be YAML or JSON in UTF-8%s",
                               length ? "" : "; binary data goes into a file as base64");
-            document_complain(document, i, &error, diagnostics);
+            romsim_document_complain(document, i, &error, diagnostics);
             return -1;
         }
         if (document->text[i] == '%' && (i == 0 || document->text[i - 1] == '\n') &&
@@ -411,7 +412,7 @@ static int check_text(struct document *document, struct romsim_diagnostics *diag
             ++tags > romsim_bound(ROMSIM_BOUND_TAG_LINES)) {
             romsim_bound_refuse(&error, ROMSIM_BOUND_TAG_LINES, "more than %llu %%TAG lines",
                                 (unsigned long long)tags - 1);
-            document_complain(document, i, &error, diagnostics);
+            romsim_document_complain(document, i, &error, diagnostics);
             return -1;
         }
         i += length;
@@ -421,7 +422,7 @@ static int check_text(struct document *document, struct romsim_diagnostics *diag
 
 /* Reads by YAML's rules.  If JSON's rules failed before (`json`), the mistake that is reported is
  * the one of the reader that got further: it understood more of what the user meant. */
-static void read_yaml(struct document *document, size_t base, const struct mistake *json,
+static void read_yaml(struct romsim_document *document, size_t base, const struct mistake *json,
                       struct romsim_diagnostics *diagnostics)
 {
     struct attempt attempt = {0};
@@ -440,7 +441,7 @@ static void read_yaml(struct document *document, size_t base, const struct mista
     romsim_diagnostics_clear(&attempt.diagnostics);
 }
 
-void document_read(struct document *document, struct romsim_diagnostics *diagnostics)
+void romsim_document_read(struct romsim_document *document, struct romsim_diagnostics *diagnostics)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
     struct attempt json = {0};
@@ -462,9 +463,9 @@ void document_read(struct document *document, struct romsim_diagnostics *diagnos
     romsim_diagnostics_clear(&json.diagnostics);
 }
 
-struct document *document_new(const char *name, const char *text, size_t size)
+struct romsim_document *romsim_document_new(const char *name, const char *text, size_t size)
 {
-    struct document *document = calloc(1, sizeof(*document));
+    struct romsim_document *document = calloc(1, sizeof(*document));
 
     if (!document)
         return NULL;
@@ -472,18 +473,18 @@ struct document *document_new(const char *name, const char *text, size_t size)
     document->text = text;
     document->size = size;
     if (document_index_lines(document) < 0) {
-        document_free(document);
+        romsim_document_free(document);
         return NULL;
     }
     return document;
 }
 
-void document_let_last_win(struct document *document)
+void romsim_document_let_last_win(struct romsim_document *document)
 {
     document->last_wins = true;
 }
 
-void document_free(struct document *document)
+void romsim_document_free(struct romsim_document *document)
 {
     if (!document)
         return;
@@ -499,17 +500,21 @@ void document_free(struct document *document)
     free(document);
 }
 
-size_t document_root_count(const struct document *document)
+size_t romsim_document_root_count(const struct romsim_document *document)
 {
     return document->root_count;
 }
 
-const struct node *document_root(const struct document *document, size_t index)
+const struct romsim_node *romsim_document_root(const struct romsim_document *document, size_t index)
 {
     return document->roots[index];
 }
 
-const struct mistake *document_json_mistake(const struct document *document)
+const struct romsim_error *romsim_document_json_mistake(const struct romsim_document *document,
+                                                        size_t *ret_offset)
 {
-    return document->is_flow_yaml ? &document->json_mistake : NULL;
+    if (!document->is_flow_yaml)
+        return NULL;
+    *ret_offset = document->json_mistake.offset;
+    return &document->json_mistake.error;
 }

@@ -6,7 +6,7 @@
  * that have a place, so the characters are counted once and the count kept every PLACE_STEP bytes.
  * A byte order mark is no part of the first line: editors do not show it.
  */
-#include "document_private.h"
+#include "builder.h"
 
 #include <romsim/checked.h>
 #include <romsim/text.h>
@@ -26,7 +26,7 @@ static bool begins_character(char byte)
     return ((unsigned char)byte & 0xc0) != 0x80;
 }
 
-static int lines_append(struct document *document, size_t offset)
+static int lines_append(struct romsim_document *document, size_t offset)
 {
     void *lines = document->lines;
 
@@ -39,7 +39,7 @@ static int lines_append(struct document *document, size_t offset)
     return 0;
 }
 
-int document_index_lines(struct document *document)
+int document_index_lines(struct romsim_document *document)
 {
     const char *text = document->text;
     uint32_t characters = 0;
@@ -62,7 +62,7 @@ int document_index_lines(struct document *document)
 }
 
 /* The number of characters before `offset`. */
-static uint32_t characters_before(const struct document *document, size_t offset)
+static uint32_t characters_before(const struct romsim_document *document, size_t offset)
 {
     size_t step = offset < document->size ? offset / PLACE_STEP : 0;
     uint32_t count;
@@ -78,7 +78,7 @@ static uint32_t characters_before(const struct document *document, size_t offset
 }
 
 /* The index of the line in which `offset` stands. */
-static size_t line_of(const struct document *document, size_t offset)
+static size_t line_of(const struct romsim_document *document, size_t offset)
 {
     size_t low = 0;
     size_t high = document->line_count;
@@ -94,7 +94,7 @@ static size_t line_of(const struct document *document, size_t offset)
     return low;
 }
 
-static size_t line_end(const struct document *document, size_t line)
+static size_t line_end(const struct romsim_document *document, size_t line)
 {
     size_t end = line + 1 < document->line_count ? document->lines[line + 1] : document->size;
 
@@ -120,8 +120,8 @@ static size_t excerpt_character(const char *text, size_t size, char ret[8])
     return length;
 }
 
-static void place_excerpt(const struct document *document, size_t start, size_t end, size_t offset,
-                          struct romsim_place *ret)
+static void place_excerpt(const struct romsim_document *document, size_t start, size_t end,
+                          size_t offset, struct romsim_place *ret)
 {
     size_t used = 0;
     size_t shown = 0;
@@ -162,7 +162,8 @@ static void place_file(const char *name, struct romsim_place *ret)
     memcpy(ret->file + 3, name + size - (sizeof(ret->file) - 4), sizeof(ret->file) - 3);
 }
 
-void document_place(const struct document *document, size_t offset, struct romsim_place *ret)
+void romsim_document_place(const struct romsim_document *document, size_t offset,
+                           struct romsim_place *ret)
 {
     size_t line;
 
@@ -176,16 +177,16 @@ void document_place(const struct document *document, size_t offset, struct romsi
     place_excerpt(document, document->lines[line], line_end(document, line), offset, ret);
 }
 
-void document_complain(const struct document *document, size_t offset, struct romsim_error *error,
-                       struct romsim_diagnostics *diagnostics)
+void romsim_document_complain(const struct romsim_document *document, size_t offset,
+                              struct romsim_error *error, struct romsim_diagnostics *diagnostics)
 {
-    document_place(document, offset, &error->place);
+    romsim_document_place(document, offset, &error->place);
     romsim_diagnostics_add(diagnostics, error, 0);
 }
 
-void document_warn(const struct document *document, size_t offset, struct romsim_error *warning,
-                   struct romsim_diagnostics *diagnostics)
+void romsim_document_warn(const struct romsim_document *document, size_t offset,
+                          struct romsim_error *warning, struct romsim_diagnostics *diagnostics)
 {
-    document_place(document, offset, &warning->place);
+    romsim_document_place(document, offset, &warning->place);
     romsim_diagnostics_add(diagnostics, warning, 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* kraftfile_load.c: finding and reading a project's Kraftfile; the model's memory. */
-#include "kraftfile.h"
+#include "sim/image/kraftfile.h"
 
 #include <romsim/bounds.h>
 #include <romsim/buffer.h>
@@ -73,40 +73,40 @@ static int complain_nomem(struct romsim_diagnostics *diagnostics)
 }
 
 /* The one root of the document, an object; or NULL, and the diagnostics say why. */
-static const struct node *only_root(const struct document *document,
-                                    struct romsim_diagnostics *diagnostics)
+static const struct romsim_node *only_root(const struct romsim_document *document,
+                                           struct romsim_diagnostics *diagnostics)
 {
-    size_t count = document_root_count(document);
-    const struct node *root = count > 0 ? document_root(document, 0) : NULL;
+    size_t count = romsim_document_root_count(document);
+    const struct romsim_node *root = count > 0 ? romsim_document_root(document, 0) : NULL;
     struct romsim_error error;
 
-    if (count == 1 && root->kind == NODE_OBJECT)
+    if (count == 1 && root->kind == ROMSIM_NODE_OBJECT)
         return root;
     if (count > 1)
         romsim_error_set(&error, EINVAL, "a Kraftfile is one document, and here are %zu", count);
-    else if (!root || root->kind == NODE_NULL)
+    else if (!root || root->kind == ROMSIM_NODE_NULL)
         romsim_error_set(&error, EINVAL, "the Kraftfile is empty");
     else
         romsim_error_set(&error, EINVAL, "a Kraftfile must be an object, not %s",
-                         node_kind_name(root));
+                         romsim_node_kind_name(root));
     romsim_error_hint(&error, "it begins with spec: v0.7");
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
-    document_complain(document, count > 1 ? document_root(document, 1)->offset : 0, &error,
-                      diagnostics);
+    romsim_document_complain(document, count > 1 ? romsim_document_root(document, 1)->offset : 0,
+                             &error, diagnostics);
     return NULL;
 }
 
-static int build(struct document *document, struct romsim_kraftfile *model,
+static int build(struct romsim_document *document, struct romsim_kraftfile *model,
                  struct romsim_diagnostics *diagnostics)
 {
     struct kraft_build build = {
         .document = document, .diagnostics = diagnostics, .kraftfile = model};
     size_t errors = diagnostics->errors;
-    const struct node *root;
+    const struct romsim_node *root;
 
-    document_let_last_win(document);
-    document_read(document, diagnostics);
-    if (diagnostics->errors > errors && document_root_count(document) == 0)
+    romsim_document_let_last_win(document);
+    romsim_document_read(document, diagnostics);
+    if (diagnostics->errors > errors && romsim_document_root_count(document) == 0)
         return -1;
     root = only_root(document, diagnostics);
     if (root)
@@ -119,7 +119,7 @@ static int build(struct document *document, struct romsim_kraftfile *model,
 int romsim_kraftfile_parse(const char *text, size_t size, const char *name, const char *directory,
                            struct romsim_kraftfile *ret, struct romsim_diagnostics *diagnostics)
 {
-    CLEANUP(cleanup_document_free) struct document *document = document_new(name, text, size);
+    CLEANUP_DOCUMENT struct romsim_document *document = romsim_document_new(name, text, size);
     CLEANUP_KRAFTFILE struct romsim_kraftfile model = {
         .path = strdup(name), .directory = strdup(directory ? directory : "")};
     size_t first = diagnostics->count;
@@ -129,7 +129,7 @@ int romsim_kraftfile_parse(const char *text, size_t size, const char *name, cons
     if (!document || !model.path || !model.directory)
         return complain_nomem(diagnostics);
     status = build(document, &model, diagnostics);
-    diagnostics_sort(diagnostics, first);
+    romsim_diagnostics_sort(diagnostics, first);
     if (status < 0)
         return -1;
     *ret = model;

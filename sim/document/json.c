@@ -6,7 +6,7 @@
  * characters beyond U+FFFF ("\ud83d\ude00"), and jansson does not say where a value stood.  So
  * JSON has a reader of its own: a loop over tokens, the builder's stack tells where it is.
  */
-#include "document.h"
+#include "builder.h"
 
 #include <romsim/buffer.h>
 #include <romsim/text.h>
@@ -215,7 +215,8 @@ static enum reading read_word(struct json *json)
 {
     enum { WORD_MAX = 1024 };
     static const char *const words[] = {"null", "true", "false", NULL};
-    static const enum node_kind kinds[] = {NODE_NULL, NODE_BOOLEAN, NODE_BOOLEAN};
+    static const enum romsim_node_kind kinds[] = {ROMSIM_NODE_NULL, ROMSIM_NODE_BOOLEAN,
+                                                  ROMSIM_NODE_BOOLEAN};
     char word[WORD_MAX + 1];
     size_t start = json->at;
     size_t size = 0;
@@ -233,7 +234,7 @@ static enum reading read_word(struct json *json)
                        ? READING_DONE
                        : READING_REFUSED;
     if (size > 0 && number_length(word) == size)
-        return builder_scalar(json->builder, NODE_NUMBER, word, size, json->base + start)
+        return builder_scalar(json->builder, ROMSIM_NODE_NUMBER, word, size, json->base + start)
                    ? READING_DONE
                    : READING_REFUSED;
     return json_mistake(json, start, "no JSON value", "strings stand in double quotes");
@@ -248,23 +249,24 @@ static enum reading read_string_node(struct json *json)
         return result;
     if (json->scratch.failed)
         return json_mistake(json, start, "out of memory", NULL);
-    return builder_scalar(json->builder, NODE_STRING, json->scratch.data ? json->scratch.data : "",
-                          json->scratch.size, json->base + start)
+    return builder_scalar(json->builder, ROMSIM_NODE_STRING,
+                          json->scratch.data ? json->scratch.data : "", json->scratch.size,
+                          json->base + start)
                ? READING_DONE
                : READING_REFUSED;
 }
 
 /* ---- structure --------------------------------------------------------------------------- */
 
-static enum reading open_node(struct json *json, enum node_kind kind, enum state *state)
+static enum reading open_node(struct json *json, enum romsim_node_kind kind, enum state *state)
 {
     uint64_t level = (uint64_t)1 << (builder_depth(json->builder) % 64);
 
     if (!builder_open(json->builder, kind, json->base + json->at))
         return READING_REFUSED;
     json->at++;
-    json->objects = kind == NODE_OBJECT ? json->objects | level : json->objects & ~level;
-    *state = kind == NODE_OBJECT ? STATE_FIRST_KEY : STATE_FIRST_VALUE;
+    json->objects = kind == ROMSIM_NODE_OBJECT ? json->objects | level : json->objects & ~level;
+    *state = kind == ROMSIM_NODE_OBJECT ? STATE_FIRST_KEY : STATE_FIRST_VALUE;
     return READING_DONE;
 }
 
@@ -273,9 +275,9 @@ static enum reading read_value(struct json *json, enum state *state)
     char c = json_peek(json);
 
     if (c == '{')
-        return open_node(json, NODE_OBJECT, state);
+        return open_node(json, ROMSIM_NODE_OBJECT, state);
     if (c == '[')
-        return open_node(json, NODE_LIST, state);
+        return open_node(json, ROMSIM_NODE_LIST, state);
     *state = STATE_AFTER_VALUE;
     if (c == '"')
         return read_string_node(json);
