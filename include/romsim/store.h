@@ -36,7 +36,7 @@
 struct romsim_store;
 
 /* Opens the user's own store to change it; makes it when it is not there.  The lock is shared; with
- * `alone` it waits until nobody else uses the store. */
+ * `alone` nobody else may use the store.  EBUSY when others have what is needed for too long. */
 struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err);
 void romsim_store_close(struct romsim_store *store);
 

@@ -22,71 +22,138 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { RETRY_MS = 20, LINE_SIZE = 256 };
+enum { RETRY_MS = 20, LINE_SIZE = 256, STAT_MAX = 4096 };
 
-/* The process that holds a lock on the file, or 0.  Some file systems tell stat() another device
- * than the kernel's own: then the inode has to do. */
-static int find_holder(const struct stat *file)
+/* A process as a message tells of it. */
+struct holder {
+    int pid;       /* 0: nobody knows */
+    bool is_there; /* and may be looked at */
+    bool is_stopped;
+    uid_t user;
+    char name[LINE_SIZE]; /* "romsim image import"; may be empty */
+};
+
+/* The words behind a program's name that tell what it is at: "image import". */
+static void add_words(struct holder *holder)
+{
+    char path[64], line[LINE_SIZE] = "";
+    CLEANUP_FD int fd = -1;
+    const char *word = line;
+    ssize_t got;
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", holder->pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+    for (int words = 0; words < 2 && got > 0; words++) {
+        size_t used = strlen(holder->name);
+
+        word += strlen(word) + 1;
+        if (word >= line + got || !*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz")])
+            return;
+        snprintf(holder->name + used, sizeof(holder->name) - used, " %s", word);
+    }
+}
+
+/* Reads /proc/PID/stat: "PID (NAME) STATE ...", where the name may hold anything. */
+static void look_at(int pid, struct holder *ret)
+{
+    CLEANUP_BUFFER struct romsim_buffer buffer = ROMSIM_BUFFER_INIT(STAT_MAX);
+    CLEANUP_FD int fd = -1;
+    char path[64];
+    const char *name, *end;
+    struct stat stat;
+
+    *ret = (struct holder){.pid = pid};
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &stat) < 0 || romsim_buffer_read_fd(&buffer, fd) < 0 || !buffer.data)
+        return;
+    ret->is_there = true;
+    ret->user = stat.st_uid;
+    name = strchr(buffer.data, '(');
+    end = strrchr(buffer.data, ')');
+    if (!name || !end || end <= name + 1)
+        return;
+    ret->is_stopped = strncmp(end, ") T ", 4) == 0;
+    romsim_text_quote(name + 1, (size_t)(end - name - 1), ret->name, sizeof(ret->name));
+    add_words(ret);
+}
+
+/* Who holds a lock on the file; of several, one that is stopped.  Some file systems tell stat()
+ * another device than the kernel's own: then the inode has to do. */
+static void find_holder(int fd, struct holder *ret)
 {
     CLEANUP_FILE FILE *locks = fopen("/proc/locks", "re");
     char line[LINE_SIZE];
-    int same_inode = 0;
+    bool is_sure = false;
+    struct stat file;
 
-    while (locks && fgets(line, sizeof(line), locks)) {
+    *ret = (struct holder){0};
+    if (!locks || fstat(fd, &file) < 0)
+        return;
+    while (fgets(line, sizeof(line), locks)) {
         unsigned device_major, device_minor;
+        struct holder holder;
         uint64_t inode;
+        bool is_same;
         int pid;
 
         if (sscanf(line, "%*s FLOCK %*s %*s %d %x:%x:%" SCNu64, &pid, &device_major, &device_minor,
                    &inode) != 4 ||
-            inode != file->st_ino || pid <= 0)
+            inode != file.st_ino || pid <= 0)
             continue;
-        if (makedev(device_major, device_minor) == file->st_dev)
-            return pid;
-        same_inode = pid;
+        is_same = makedev(device_major, device_minor) == file.st_dev;
+        if (is_sure && !is_same)
+            continue;
+        look_at(pid, &holder);
+        if (ret->pid == 0 || is_same > is_sure || (holder.is_stopped && !ret->is_stopped))
+            *ret = holder;
+        is_sure = is_same;
     }
-    return same_inode;
 }
 
-/* "process 12 (name, of user 1000)"; less where less is known.  A lock outlives who took it in a
- * child that has inherited the file. */
-static void describe(int pid, char *ret, size_t size)
+/* "process 12 (romsim image import, of user 1000), which is stopped"; less where less is known.  A
+ * lock outlives who took it in a child that has inherited the file. */
+static void describe(const struct holder *holder, char *ret, size_t size)
 {
-    CLEANUP_BUFFER struct romsim_buffer name = ROMSIM_BUFFER_INIT(LINE_SIZE);
-    CLEANUP_FD int fd = -1;
-    char path[64];
-    struct stat stat;
+    const char *stopped = holder->is_stopped ? ", which is stopped" : "";
 
-    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-    fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (pid <= 0)
+    if (holder->pid <= 0)
         snprintf(ret, size, "another process");
-    else if (fd < 0)
-        snprintf(ret, size, "a child of process %d, which has ended", pid);
-    else if (fstat(fd, &stat) < 0 || romsim_buffer_read_fd(&name, fd) < 0 || name.size < 2)
-        snprintf(ret, size, "process %d", pid);
+    else if (!holder->is_there)
+        snprintf(ret, size, "a child of process %d, which has ended", holder->pid);
+    else if (!*holder->name)
+        snprintf(ret, size, "process %d%s", holder->pid, stopped);
     else
-        snprintf(ret, size, "process %d (%s, of user %u)", pid,
-                 romsim_text_quote(name.data, name.size - 1, (char[LINE_SIZE]){0}, LINE_SIZE),
-                 (unsigned)stat.st_uid);
+        snprintf(ret, size, "process %d (%s, of user %u)%s", holder->pid, holder->name,
+                 (unsigned)holder->user, stopped);
+}
+
+static int say_who(const struct holder *holder, const char *path, struct romsim_error *err)
+{
+    char text[2 * LINE_SIZE];
+
+    describe(holder, text, sizeof(text));
+    romsim_error_set(err, EBUSY, "'%s' is locked by %s", QUOTE(path), text);
+    if (!holder->is_stopped)
+        return -1;
+    return romsim_error_hint(err, "to let it go on: kill -CONT %d", holder->pid);
 }
 
 int romsim_lock_take(int fd, int operation, int timeout_ms, const char *path,
                      struct romsim_error *err)
 {
-    char holder[2 * LINE_SIZE];
-    struct stat stat;
-    int waited = 0;
+    struct holder holder;
 
-    while (flock(fd, operation | LOCK_NB) < 0) {
+    for (int waited = 0; flock(fd, operation | LOCK_NB) < 0; waited += RETRY_MS) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return romsim_error_system(err, errno, "cannot lock '%s'", QUOTE(path));
-        if (waited >= timeout_ms) {
-            describe(fstat(fd, &stat) == 0 ? find_holder(&stat) : 0, holder, sizeof(holder));
-            return romsim_error_set(err, EBUSY, "'%s' is locked by %s", QUOTE(path), holder);
+        if (waited >= timeout_ms || (waited > 0 && waited % ROMSIM_LOCK_TIMEOUT_MS == 0)) {
+            find_holder(fd, &holder);
+            if (waited >= timeout_ms || holder.is_stopped)
+                return say_who(&holder, path, err);
         }
         poll(NULL, 0, RETRY_MS);
-        waited += RETRY_MS;
     }
     return 0;
 }

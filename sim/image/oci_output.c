@@ -4,14 +4,16 @@
  *
  * Theory of operation: blobs are named by their digest, so whoever writes the same blob writes the
  * same bytes, and a blob that is there need not be written again.  A tag is an entry of index.json,
- * which is read, changed and replaced under a lock on the folder; the lock dies with its holder.
+ * which is read, changed and replaced under a lock on the folder, when the blobs are there.
  */
 #include "sim/image/newfile.h"
+#include "sim/image/oci.h"
 #include "sim/image/oci_write.h"
 #include "sim/image/tar_write.h"
 
 #include <romsim/bounds.h>
 #include <romsim/buffer.h>
+#include <romsim/lock.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -142,29 +144,6 @@ static bool folder_is_empty(int folder)
     return empty;
 }
 
-/* Opens and locks the folder, and sees to it that it is a layout. */
-static int open_layout(const char *path, struct romsim_error *err)
-{
-    CLEANUP_FD int fd = -1;
-
-    if (romsim_path_make(path, 0777, err) < 0)
-        return -1;
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-        ;
-    if (fd < 0)
-        return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
-    if (faccessat(fd, layout_name, F_OK, 0) == 0)
-        return steal_fd(&fd);
-    if (!folder_is_empty(fd)) {
-        romsim_error_set(err, EEXIST, "'%s' is there and is no OCI image layout", QUOTE(path));
-        return romsim_error_hint(err, "name a new or empty folder");
-    }
-    if (write_text(fd, path, layout_name, layout_text, err) < 0)
-        return -1;
-    return steal_fd(&fd);
-}
-
 /* The index that a layout has, or a new one.  NULL with the error set. */
 static json_t *read_index(int layout, const char *path, struct romsim_error *err)
 {
@@ -199,23 +178,71 @@ static json_t *read_index(int layout, const char *path, struct romsim_error *err
     return index;
 }
 
+/* Not every file system has locks: then there is none. */
+static int lock_layout(int folder, const char *path, struct romsim_error *err)
+{
+    struct romsim_error error;
+
+    if (romsim_lock_take(folder, LOCK_EX, ROMSIM_LOCK_WRITER_TIMEOUT_MS, path, &error) == 0 ||
+        error.errnum != EBUSY)
+        return 0;
+    if (err)
+        *err = error;
+    return -1;
+}
+
+/* Makes a folder a layout, if it is none.  Under the lock. */
+static int make_layout(int folder, const char *path, struct romsim_error *err)
+{
+    if (faccessat(folder, layout_name, F_OK, 0) == 0)
+        return 0;
+    if (folder_is_empty(folder))
+        return write_text(folder, path, layout_name, layout_text, err);
+    romsim_error_set(err, EEXIST, "'%s' is there and is no OCI image layout", QUOTE(path));
+    return romsim_error_hint(err, "name a new or empty folder");
+}
+
+/* Opens the folder, and sees to it that it is a layout to which a tag can be added. */
+static int open_layout(const char *path, struct romsim_error *err)
+{
+    CLEANUP_FD int fd = -1;
+    CLEANUP_JSON json_t *index = NULL;
+
+    if (romsim_path_make(path, 0777, err) < 0)
+        return -1;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot open '%s'", QUOTE(path));
+    if (lock_layout(fd, path, err) < 0 || make_layout(fd, path, err) < 0)
+        return -1;
+    index = read_index(fd, path, err);
+    if (!index)
+        return -1;
+    flock(fd, LOCK_UN);
+    return steal_fd(&fd);
+}
+
+static int write_tag(const struct oci_bundle *bundle, int layout, const char *path, const char *tag,
+                     struct romsim_error *err)
+{
+    CLEANUP_FREE char *text = NULL;
+    CLEANUP_JSON json_t *index = NULL;
+
+    if (lock_layout(layout, path, err) < 0)
+        return -1;
+    index = read_index(layout, path, err);
+    text = index ? index_text(index, bundle, tag, err) : NULL;
+    return text ? write_text(layout, path, index_name, text, err) : -1;
+}
+
 int oci_bundle_write_layout(const struct oci_bundle *bundle, const char *path, const char *tag,
                             struct romsim_error *err)
 {
     CLEANUP_FD int layout = open_layout(path, err);
-    CLEANUP_FREE char *text = NULL;
-    json_t *index;
 
-    if (layout < 0)
+    if (layout < 0 || write_blobs(bundle, layout, path, err) < 0)
         return -1;
-    index = read_index(layout, path, err);
-    if (!index)
-        return -1;
-    text = index_text(index, bundle, tag, err);
-    json_decref(index);
-    if (!text || write_blobs(bundle, layout, path, err) < 0)
-        return -1;
-    return write_text(layout, path, index_name, text, err);
+    return write_tag(bundle, layout, path, tag, err);
 }
 
 /* ---- a tar ------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 
 #include <romsim/checked.h>
 #include <romsim/file.h>
+#include <romsim/lock.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -17,29 +18,55 @@
 
 #define STORES_VARIABLE "ROMSIM_IMAGE_STORES"
 
+static const char use_lock[] = "lock-use";
+static const char index_lock[] = "lock-index";
 static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}\n";
 
-/* Opens and locks a file of the store.  Returns the descriptor, or -1 with errno. */
-static int lock_file(int folder, const char *name, int flags, int how)
+static int open_lock(const struct romsim_store *store, const char *name, int flags)
 {
-    CLEANUP_FD int fd = openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    while (fd >= 0 && flock(fd, how) < 0)
-        if (errno != EINTR)
-            return -1;
-    return steal_fd(&fd);
+    return openat(store->folder, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static int cannot_lock(const struct romsim_store *store, struct romsim_error *err)
+/* Makes, if need be, and locks a file of the store.  Returns the descriptor, or -1. */
+static int take_lock(const struct romsim_store *store, const char *name, int how, int timeout_ms,
+                     struct romsim_error *err)
 {
-    return romsim_error_system(err, errno, "cannot lock the image store '%s'", QUOTE(store->path));
+    CLEANUP_FD int fd = open_lock(store, name, O_RDWR | O_CREAT);
+
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot lock the image store '%s'",
+                                   QUOTE(store->path));
+    if (romsim_lock_take(fd, how, timeout_ms, store->path, err) < 0)
+        return romsim_error_context(err, "the image store");
+    return steal_fd(&fd);
 }
 
 int store_lock_index(const struct romsim_store *store, struct romsim_error *err)
 {
-    int fd = lock_file(store->folder, "lock-index", O_RDWR | O_CREAT, LOCK_EX);
+    return take_lock(store, index_lock, LOCK_EX, ROMSIM_LOCK_WRITER_TIMEOUT_MS, err);
+}
 
-    return fd < 0 ? cannot_lock(store, err) : fd;
+/* Many use the store at once, and that may take long: a VM runs from it. */
+static int lock_alone(const struct romsim_store *store, struct romsim_error *err)
+{
+    int fd = take_lock(store, use_lock, LOCK_EX, ROMSIM_LOCK_TIMEOUT_MS, err);
+
+    if (fd < 0 && err && err->errnum == EBUSY && !*err->hint)
+        romsim_error_hint(err, "try again when nobody uses the store");
+    return fd;
+}
+
+static int lock_shared(const struct romsim_store *store, struct romsim_error *err)
+{
+    return take_lock(store, use_lock, LOCK_SH, ROMSIM_LOCK_WRITER_TIMEOUT_MS, err);
+}
+
+/* Who reads does not wait.  Returns the descriptor, or -1: a gc has the lock, or it cannot be. */
+static int try_shared(const struct romsim_store *store, int flags)
+{
+    CLEANUP_FD int fd = open_lock(store, use_lock, flags);
+
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0 ? steal_fd(&fd) : -1;
 }
 
 int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,
@@ -108,12 +135,10 @@ struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err)
 
     if (!store || open_folder(store, err) < 0)
         return NULL;
-    store->lock = lock_file(store->folder, "lock-use", O_RDWR | O_CREAT, alone ? LOCK_EX : LOCK_SH);
-    if (store->lock < 0) {
-        cannot_lock(store, err);
+    store->lock = alone ? lock_alone(store, err) : lock_shared(store, err);
+    if (store->lock < 0 || prepare(store, err) < 0)
         return NULL;
-    }
-    return prepare(store, err) < 0 ? NULL : STEAL_POINTER(&store);
+    return STEAL_POINTER(&store);
 }
 
 /* Nothing is made or changed in a store that is read, but for the lock of the user's own. */
@@ -132,9 +157,9 @@ static int open_to_read(struct romsim_store *store, struct romsim_error *err)
         return romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
     }
     if (store->is_own)
-        store->lock = lock_file(store->folder, "lock-use", O_RDWR | O_CREAT, LOCK_SH | LOCK_NB);
+        store->lock = try_shared(store, O_RDWR | O_CREAT);
     if (store->lock < 0)
-        store->lock = lock_file(store->folder, "lock-use", O_RDONLY, LOCK_SH | LOCK_NB);
+        store->lock = try_shared(store, O_RDONLY);
     return 0;
 }
 

@@ -230,4 +230,55 @@ both() {
 }
 ok "two commands build one root at once" both
 
+# Where something is waited for, a process that is stopped is named, with what helps.
+until_stopped() { until [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat")" = T ]; do sleep 0.05; done; }
+stopped_with() { # FILE: $holder has it locked
+    python3 -c '
+import fcntl, os, signal, sys
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+os.kill(os.getpid(), signal.SIGSTOP)' "$1" &
+    holder=$!
+    until_stopped $holder
+}
+release() { kill -KILL $holder; wait $holder 2>/dev/null; }
+
+store=$XDG_DATA_HOME/romsim/oci
+mkfifo slow
+"$ROMSIM" image import -t slow/app - <slow 2>said & holder=$!
+exec 8>slow
+until ! flock -n "$store/lock-use" true; do sleep 0.05; done
+kill -STOP $holder
+until_stopped $holder
+fails 1 "image gc does not wait for an import that is stopped" timeout 60 "$ROMSIM" image gc
+like "$out" "error: the image store: '$store' is locked by process $holder (romsim image import, of user $(id -u)), which is stopped" "it says who is"
+like "$out" "hint: to let it go on: kill -CONT $holder" "and how it goes on"
+kill -CONT $holder
+fails 1 "nor for one that runs" timeout 60 "$ROMSIM" image gc
+like "$out" "is locked by process $holder (romsim image import, of user $(id -u))" "which is said, too"
+like "$out" "hint: try again when nobody uses the store" "with what helps then"
+exec 8>&-
+wait $holder
+like "$(cat said)" "'/dev/stdin' is an empty file" "(the import ends)"
+ok "when it has ended, there is nothing to wait for" romsim image gc
+
+stopped_with "$store/lock-use"
+fails 1 "nobody waits for a gc that is stopped" timeout 60 "$ROMSIM" image rm from/stdin
+like "$out" "process $holder (python3, of user $(id -u)), which is stopped" "that is said"
+release
+stopped_with "$store/lock-index"
+fails 1 "nor for who changes the names" timeout 60 "$ROMSIM" image rm from/stdin
+like "$out" "process $holder (python3, of user $(id -u)), which is stopped" "that is said, too"
+release
+ok "then the name goes" romsim image rm from/stdin
+
+ok "an OCI layout" romsim image build -o oci:layout:one .
+stopped_with layout
+fails 1 "nor is an OCI layout waited for" timeout 60 "$ROMSIM" image build -o oci:layout:two .
+like "$out" "'layout' is locked by process $holder (python3, of user $(id -u)), which is stopped" "it is named"
+like "$out" "kill -CONT $holder" "with the way out"
+release
+ok "then it gets its tag" romsim image build -o oci:layout:two .
+is "$(jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]' layout/index.json | xargs)" \
+    "one two" "beside the first"
+
 done_testing
