@@ -40,13 +40,13 @@ static int look_at_file(struct looking *looking, const char *path,
     return rom_report(looking->image.file, &error);
 }
 
-static int look_at_path(struct looking *looking, const char *path, enum rom_last_link last,
+static int look_at_path(struct looking *looking, const char *path, enum romsim_rom_last_link last,
                         look_at *look)
 {
     struct romsim_erofs_inode inode;
     struct romsim_error error = {0};
 
-    if (rom_lookup(looking->image.erofs, path, last, &inode, &error) == 0)
+    if (romsim_rom_lookup(looking->image.look.erofs, path, last, &inode, &error) == 0)
         return look_at_file(looking, path, &inode, look);
     if (looking->as_json)
         cli_list_add(&looking->list, rom_json_failed("path", path, &error));
@@ -73,12 +73,12 @@ static int search_nid(struct looking *looking, uint64_t nid, look_at *look, bool
                       struct romsim_error *error)
 {
     struct rom_image *image = &looking->image;
-    CLEANUP_WALK struct rom_walk walk = {0};
+    CLEANUP_ROM_WALK struct romsim_rom_walk walk = {0};
     struct romsim_erofs_step step;
     int found;
 
     *ret_found = false;
-    if (rom_walk_open(image, NULL, &walk, error) < 0)
+    if (romsim_rom_walk_open(&image->look, NULL, &walk, error) < 0)
         return -1;
     while ((found = romsim_erofs_walker_next(walk.walker, &step, error)) > 0) {
         bool is_wanted = step.is_name && step.inode.nid == nid;
@@ -87,7 +87,7 @@ static int search_nid(struct looking *looking, uint64_t nid, look_at *look, bool
         if (found == ROMSIM_EROFS_DAMAGED) {
             if (looking->as_json)
                 cli_list_add(&looking->list, rom_json_failed("path", step.path, error));
-            rom_image_damaged(image, step.path, error);
+            romsim_rom_damaged(&image->look, step.path, error);
         } else if (is_wanted && look(looking, step.path, &step.inode, error) < 0) {
             return -1;
         }
@@ -106,14 +106,14 @@ static int look_at_nids(struct looking *looking, uint64_t nid, look_at *look)
         return CLI_OK;
     if (result == 0)
         romsim_error_set(&error, ENOENT, "no name leads to nid %llu%s", (unsigned long long)nid,
-                         name_of_special(looking->image.erofs, nid));
+                         name_of_special(looking->image.look.erofs, nid));
     if (looking->as_json)
         cli_list_add(&looking->list, rom_json_failed("path", "", &error));
     return rom_report(looking->image.file, &error);
 }
 
 /* Looks at each of the paths FILE PATH...; what is missing does not keep it from the others. */
-static int look_at_paths(const struct cli_args *args, enum rom_last_link last, look_at *look)
+static int look_at_paths(const struct cli_args *args, enum romsim_rom_last_link last, look_at *look)
 {
     struct looking looking = {.as_json = cli_has(args, "json")};
     CLEANUP_EROFS struct romsim_erofs *erofs = NULL;
@@ -158,7 +158,7 @@ static int write_all(const uint8_t *bytes, size_t size, struct romsim_error *err
 static int not_a_file(const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     return romsim_error_set(error, EINVAL, "it is a %s, not a regular file",
-                            rom_type_name(inode->mode));
+                            romsim_rom_type_name(inode->mode));
 }
 
 static int cat_file(struct looking *looking, const struct romsim_erofs_inode *inode,
@@ -170,7 +170,8 @@ static int cat_file(struct looking *looking, const struct romsim_erofs_inode *in
     if (!buffer)
         return romsim_error_nomem(error);
     for (uint64_t offset = 0; offset < inode->size; offset += got) {
-        if (romsim_erofs_read(looking->image.erofs, inode, offset, buffer, PIECE, &got, error) < 0)
+        if (romsim_erofs_read(looking->image.look.erofs, inode, offset, buffer, PIECE, &got,
+                              error) < 0)
             return -1;
         if (write_all(buffer, got, error) < 0) {
             looking->output_failed = true;
@@ -213,7 +214,7 @@ static int json_file(struct looking *looking, const char *path,
     bytes = malloc(inode->size + 1);
     if (!bytes)
         return romsim_error_nomem(error);
-    if (romsim_erofs_read(looking->image.erofs, inode, 0, bytes, inode->size, &got, error) < 0)
+    if (romsim_erofs_read(looking->image.look.erofs, inode, 0, bytes, inode->size, &got, error) < 0)
         return -1;
     cli_list_add(&looking->list, json_content(path, bytes, got));
     return 0;
@@ -230,7 +231,7 @@ static int look_into(struct looking *looking, const char *path,
 
 static int run_cat(const struct cli_args *args)
 {
-    return look_at_paths(args, ROM_FOLLOW, look_into);
+    return look_at_paths(args, ROMSIM_ROM_FOLLOW, look_into);
 }
 
 static const struct cli_option cat_options[] = {
@@ -248,7 +249,7 @@ const struct cli_command cli_rom_cat = {
 
 /* ---- stat --------------------------------------------------------------------------------- */
 
-static int print_xattrs(struct rom_image *image, const char *path,
+static int print_xattrs(struct romsim_rom_look *look, const char *path,
                         const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     struct romsim_xattr xattr;
@@ -256,10 +257,10 @@ static int print_xattrs(struct rom_image *image, const char *path,
     uint64_t cursor = 0;
     int found;
 
-    while ((found = romsim_erofs_xattr(image->erofs, inode, &cursor, &xattr, &damage)) > 0) {
+    while ((found = romsim_erofs_xattr(look->erofs, inode, &cursor, &xattr, &damage)) > 0) {
         uint64_t size = strlen(xattr.name) + xattr.value_size;
 
-        if (romsim_erofs_budget_pay(image->budget, size, error) < 0) {
+        if (romsim_erofs_budget_pay(look->budget, size, error) < 0) {
             romsim_xattr_release(&xattr);
             return -1;
         }
@@ -271,7 +272,7 @@ static int print_xattrs(struct rom_image *image, const char *path,
     if (found == 0)
         return 0;
     printf("  xattr: damaged: %s\n", damage.message);
-    rom_image_damaged(image, path, &damage);
+    romsim_rom_damaged(look, path, &damage);
     return 0;
 }
 
@@ -280,7 +281,7 @@ static void print_content(struct romsim_erofs *erofs, const struct romsim_erofs_
     char *target;
 
     if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) {
-        printf(" device: %u,%u\n", rom_major(inode->rdev), rom_minor(inode->rdev));
+        printf(" device: %u,%u\n", romsim_rom_major(inode->rdev), romsim_rom_minor(inode->rdev));
         return;
     }
     if (S_ISFIFO(inode->mode) || S_ISSOCK(inode->mode))
@@ -296,30 +297,31 @@ static void print_content(struct romsim_erofs *erofs, const struct romsim_erofs_
     free(target);
 }
 
-static int print_stat(struct rom_image *image, const char *path,
+static int print_stat(struct romsim_rom_look *look, const char *path,
                       const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     char mode[ROM_MODE_SIZE], time[ROM_TIME_SIZE];
 
     printf("   path: %s\n", QUOTE(path));
-    printf("   type: %s\n", rom_type_name(inode->mode));
+    printf("   type: %s\n", romsim_rom_type_name(inode->mode));
     printf("   mode: %04o (%s)\n", inode->mode & 07777, rom_mode_text(inode->mode, mode));
     printf("  owner: %u:%u\n", inode->uid, inode->gid);
     printf("  links: %u\n", inode->links);
     printf("  mtime: %s UTC\n", rom_time_text(inode, true, time));
-    print_content(image->erofs, inode);
+    print_content(look->erofs, inode);
     printf("  inode: nid %llu, %s, at offset %llu%s\n",
-           (unsigned long long)(inode->nid & INT64_MAX),
+           (unsigned long long)(romsim_rom_nid(inode->nid)),
            inode->extended ? "extended (64 bytes)" : "compact (32 bytes)",
-           (unsigned long long)inode->offset, inode->nid >> 63 ? " of the metabox" : "");
-    return print_xattrs(image, path, inode, error);
+           (unsigned long long)inode->offset,
+           romsim_rom_in_metabox(inode->nid) ? " of the metabox" : "");
+    return print_xattrs(look, path, inode, error);
 }
 
 static int show(struct looking *looking, const char *path, const struct romsim_erofs_inode *inode,
                 struct romsim_error *error)
 {
     if (looking->as_json) {
-        json_t *object = rom_json_inode(&looking->image, path, inode, error);
+        json_t *object = rom_json_inode(&looking->image.look, path, inode, error);
 
         if (!object)
             return -1;
@@ -329,14 +331,14 @@ static int show(struct looking *looking, const char *path, const struct romsim_e
     if (looking->begun)
         putchar('\n');
     looking->begun = true;
-    return print_stat(&looking->image, path, inode, error);
+    return print_stat(&looking->image.look, path, inode, error);
 }
 
 static int run_stat(const struct cli_args *args)
 {
     if (args->operand_count < 2 && !cli_has(args, "nid"))
         return cli_usage(args, "give a PATH, or a --nid");
-    return look_at_paths(args, ROM_NO_FOLLOW, show);
+    return look_at_paths(args, ROMSIM_ROM_NO_FOLLOW, show);
 }
 
 static const struct cli_option stat_options[] = {

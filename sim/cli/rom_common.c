@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rom_common.c: opening images, and how inodes look as text and JSON. */
+/* rom_common.c: opening images, their damage, and how inodes look as text and JSON. */
 #include "sim/cli/rom.h"
 
 #include <romsim/erofs_check.h>
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+enum { DAMAGE_MAX = 20 };
 
 int rom_report(const char *file, struct romsim_error *error)
 {
@@ -44,6 +46,36 @@ struct romsim_erofs *rom_open(const char *file)
     return erofs;
 }
 
+/* ---- damage ------------------------------------------------------------------------------- */
+
+static void report_damage(void *context, const char *path, struct romsim_error *error)
+{
+    const struct rom_image *image = context;
+
+    if (image->look.damage > DAMAGE_MAX)
+        return;
+    romsim_error_context(error, "%s", QUOTE(path));
+    rom_report(image->file, error);
+}
+
+void rom_image_init(struct rom_image *image, struct romsim_erofs *erofs, const char *file)
+{
+    image->file = file;
+    romsim_rom_look_init(&image->look, erofs, report_damage, image);
+}
+
+int rom_image_end(const struct rom_image *image)
+{
+    size_t damage = image->look.damage;
+
+    if (!damage)
+        return CLI_OK;
+    if (damage > DAMAGE_MAX)
+        cli_note("and %zu more errors", damage - DAMAGE_MAX);
+    cli_note("%s is damaged, this is not all of it: " ROM_HINT_CHECK, QUOTE(image->file));
+    return CLI_FAILED;
+}
+
 /* ---- texts -------------------------------------------------------------------------------- */
 
 char *rom_quote(const char *text)
@@ -56,24 +88,6 @@ char *rom_quote(const char *text)
     return quoted;
 }
 
-static const struct {
-    uint32_t type;
-    char letter;
-    const char *name;
-} types[] = {
-    {S_IFREG, '-', "file"},        {S_IFDIR, 'd', "directory"},    {S_IFLNK, 'l', "symlink"},
-    {S_IFCHR, 'c', "char device"}, {S_IFBLK, 'b', "block device"}, {S_IFIFO, 'p', "fifo"},
-    {S_IFSOCK, 's', "socket"},
-};
-
-const char *rom_type_name(uint32_t mode)
-{
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if ((mode & S_IFMT) == types[i].type)
-            return types[i].name;
-    return "unknown";
-}
-
 /* The special bits take the place of x; capital where x is not set. */
 static void put_special(char *place, bool special, char letter)
 {
@@ -83,12 +97,10 @@ static void put_special(char *place, bool special, char letter)
 
 const char *rom_mode_text(uint32_t mode, char ret[ROM_MODE_SIZE])
 {
+    static const char types[] = "?pc?d?b?-?l?s???"; /* by the number of S_IFMT's four bits */
     static const char letters[] = "rwxrwxrwx";
 
-    ret[0] = '?';
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if ((mode & S_IFMT) == types[i].type)
-            ret[0] = types[i].letter;
+    ret[0] = types[mode >> 12 & 15];
     for (int i = 0; i < 9; i++)
         ret[1 + i] = mode & 0400 >> i ? letters[i] : '-';
     put_special(&ret[3], mode & S_ISUID, 's');
@@ -133,26 +145,6 @@ const char *rom_time_iso(const struct romsim_erofs_inode *inode, char ret[ROM_TI
         memcpy(end, "Z", 2);
     }
     return ret;
-}
-
-uint64_t rom_nid(uint64_t nid)
-{
-    return nid & INT64_MAX;
-}
-
-bool rom_in_metabox(uint64_t nid)
-{
-    return nid >> 63;
-}
-
-unsigned rom_major(uint32_t rdev)
-{
-    return rdev >> 8 & 0xfff;
-}
-
-unsigned rom_minor(uint32_t rdev)
-{
-    return (rdev & 0xff) | (rdev >> 12 & 0xfff00);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */
@@ -205,7 +197,7 @@ json_t *rom_json_failed(const char *key, const char *path, const struct romsim_e
 
 /* The value as text, or as an object with the bytes.  The key is always quoted, since two keys
  * must not become one; where it differs from the name, the object has the name, too. */
-static void add_xattr(json_t *object, const struct romsim_xattr *xattr)
+void rom_json_add_xattr(json_t *object, const struct romsim_xattr *xattr)
 {
     size_t name_size = strlen(xattr->name);
     CLEANUP_FREE char *key = rom_quote(xattr->name);
@@ -225,16 +217,17 @@ static void add_xattr(json_t *object, const struct romsim_xattr *xattr)
     json_object_set_new(object, key, value);
 }
 
-/* What an xattr takes as JSON: bytes that are no text stand there escaped and in base64. */
-static uint64_t json_cost(const struct romsim_xattr *xattr)
+uint64_t rom_json_xattr_cost(const struct romsim_xattr *xattr)
 {
     uint64_t size = strlen(xattr->name) + xattr->value_size;
 
     return romsim_utf8_is_valid(xattr->value, xattr->value_size) ? size : 6 * size;
 }
 
-json_t *rom_json_xattrs(struct rom_image *image, const struct romsim_erofs_inode *inode,
-                        struct romsim_error *ret_damage, struct romsim_error *error)
+/* An object with the xattrs of an inode; as far as they are not damaged, which *ret_damage says.
+ * NULL with *error. */
+static json_t *json_xattrs(struct romsim_rom_look *look, const struct romsim_erofs_inode *inode,
+                           struct romsim_error *ret_damage, struct romsim_error *error)
 {
     json_t *object = json_object();
     struct romsim_xattr xattr;
@@ -244,15 +237,15 @@ json_t *rom_json_xattrs(struct rom_image *image, const struct romsim_erofs_inode
     if (!object)
         romsim_error_nomem(error);
     while (object && paid == 0 &&
-           (found = romsim_erofs_xattr(image->erofs, inode, &cursor, &xattr, ret_damage)) > 0) {
-        paid = romsim_erofs_budget_pay(image->budget, json_cost(&xattr), error);
+           (found = romsim_erofs_xattr(look->erofs, inode, &cursor, &xattr, ret_damage)) > 0) {
+        paid = romsim_erofs_budget_pay(look->budget, rom_json_xattr_cost(&xattr), error);
         if (paid == 0)
-            add_xattr(object, &xattr);
+            rom_json_add_xattr(object, &xattr);
         romsim_xattr_release(&xattr);
     }
     if (paid == 0 && found == 0)
         return object;
-    if (paid == 0 && found < 0 && rom_is_damage(ret_damage))
+    if (paid == 0 && found < 0 && romsim_rom_is_damage(ret_damage))
         return object;
     if (found < 0 && object)
         romsim_error_nomem(error);
@@ -260,11 +253,11 @@ json_t *rom_json_xattrs(struct rom_image *image, const struct romsim_erofs_inode
     return NULL;
 }
 
-static int add_xattrs(json_t *object, struct rom_image *image, const char *path,
+static int add_xattrs(json_t *object, struct romsim_rom_look *look, const char *path,
                       const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     struct romsim_error damage = {0};
-    json_t *xattrs = rom_json_xattrs(image, inode, &damage, error);
+    json_t *xattrs = json_xattrs(look, inode, &damage, error);
 
     if (!xattrs)
         return -1;
@@ -272,7 +265,7 @@ static int add_xattrs(json_t *object, struct rom_image *image, const char *path,
     if (!damage.errnum)
         return 0;
     json_object_set_new(object, "xattrs_error", json_string(damage.message));
-    rom_image_damaged(image, path, &damage);
+    romsim_rom_damaged(look, path, &damage);
     return 0;
 }
 
@@ -284,8 +277,8 @@ static void add_type_fields(json_t *object, struct romsim_erofs *erofs,
     switch (inode->mode & S_IFMT) {
     case S_IFCHR:
     case S_IFBLK:
-        json_object_set_new(object, "major", json_integer(rom_major(inode->rdev)));
-        json_object_set_new(object, "minor", json_integer(rom_minor(inode->rdev)));
+        json_object_set_new(object, "major", json_integer(romsim_rom_major(inode->rdev)));
+        json_object_set_new(object, "minor", json_integer(romsim_rom_minor(inode->rdev)));
         break;
     case S_IFLNK:
         target = romsim_erofs_readlink(erofs, inode, NULL);
@@ -299,7 +292,7 @@ static void add_type_fields(json_t *object, struct romsim_erofs *erofs,
     }
 }
 
-json_t *rom_json_inode(struct rom_image *image, const char *path,
+json_t *rom_json_inode(struct romsim_rom_look *look, const char *path,
                        const struct romsim_erofs_inode *inode, struct romsim_error *error)
 {
     char mode[8], time[ROM_TIME_SIZE];
@@ -308,11 +301,11 @@ json_t *rom_json_inode(struct rom_image *image, const char *path,
 
     snprintf(mode, sizeof(mode), "%04o", inode->mode & 07777);
     object = json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:s, s:b}", "path",
-                       rom_json_text(path, size), "type", rom_type_name(inode->mode), "mode", mode,
-                       "uid", (json_int_t)inode->uid, "gid", (json_int_t)inode->gid, "links",
+                       rom_json_text(path, size), "type", romsim_rom_type_name(inode->mode), "mode",
+                       mode, "uid", (json_int_t)inode->uid, "gid", (json_int_t)inode->gid, "links",
                        (json_int_t)inode->links, "size", (json_int_t)inode->size, "mtime",
-                       rom_time_iso(inode, time), "nid", (json_int_t)rom_nid(inode->nid), "metabox",
-                       rom_in_metabox(inode->nid), "layout",
+                       rom_time_iso(inode, time), "nid", (json_int_t)romsim_rom_nid(inode->nid),
+                       "metabox", romsim_rom_in_metabox(inode->nid), "layout",
                        romsim_erofs_layout_name(inode->layout), "extended", inode->extended);
     if (!object ||
         (!romsim_utf8_is_valid(path, size) && set_base64(object, "path", path, size) < 0)) {
@@ -320,8 +313,8 @@ json_t *rom_json_inode(struct rom_image *image, const char *path,
         romsim_error_nomem(error);
         return NULL;
     }
-    add_type_fields(object, image->erofs, inode);
-    if (!inode->xattr_size || add_xattrs(object, image, path, inode, error) == 0)
+    add_type_fields(object, look->erofs, inode);
+    if (!inode->xattr_size || add_xattrs(object, look, path, inode, error) == 0)
         return object;
     json_decref(object);
     return NULL;

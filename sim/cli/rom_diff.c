@@ -1,118 +1,103 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * rom_diff.c: `romsim rom diff`: what differs between two images' trees.
- *
- * Both walks go the same way (by name, directory by directory), so one pass over both finds what is
- * only in one of them, and what differs is said when it is met: nothing is collected.
- *
- * What is damaged cannot be compared.  Unless the comparison is to be kept going, the first damage
- * ends it.  Else a name of one image whose directory is damaged in the other, at that place, is
- * neither added nor removed but unknown.
- */
+/* rom_diff.c: `romsim rom diff`: what differs between two images' trees, said when it is found. */
 #include "sim/cli/rom_diff.h"
-#include "sim/cli/rom_limit.h"
 
-#include <romsim/checked.h>
 #include <romsim/text.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Of all texts whose lines are compared together: more than anybody reads, some seconds at most. */
 enum { TEXTS_MAX = 128 << 20 };
 
 struct diff {
-    struct diff_side sides[2];
+    struct rom_image images[2];
     bool content;    /* show text differences */
     bool no_limit;   /* compare however much there is */
     bool keep_going; /* past what is damaged */
     bool as_json;
     struct cli_list list;
-    size_t count; /* of differences */
-    struct diff_data data;
+    size_t count;         /* of differences */
     uint64_t text_budget; /* of --content, bytes */
+    int culprit;          /* after an error: the image that it is about, or -1 */
 };
 
-/* A file that is in both; the path is the walk's own. */
-struct pair {
-    const char *path;
-    struct romsim_erofs_inode inodes[2];
-};
-
-/* ---- saying it ---------------------------------------------------------------------------- */
+/* ---- what one image has ------------------------------------------------------------------- */
 
 /* An entry for an inode that is only on one side: what it is stands at hand, all else below. */
-static json_t *json_one_sided(const struct diff_side *side, const char *change, const char *key,
+static json_t *json_one_sided(struct rom_image *image,
+                              const struct romsim_rom_difference *difference, const char *change,
                               struct romsim_error *error)
 {
-    const char *path = side->step.path;
+    const struct romsim_erofs_inode *inode = &difference->inodes[difference->side];
+    const char *path = difference->path;
     json_t *entry =
         json_pack("{s:s, s:o}", "change", change, "path", rom_json_text(path, strlen(path)));
-    json_t *inode;
+    json_t *whole;
 
     if (!entry)
         romsim_error_nomem(error);
-    if (!entry || side->is_damaged)
+    if (!entry || difference->is_damaged)
         return entry;
-    inode = rom_json_inode((struct rom_image *)&side->image, path, &side->step.inode, error);
-    if (!inode) {
+    whole = rom_json_inode(&image->look, path, inode, error);
+    if (!whole) {
         json_decref(entry);
         return NULL;
     }
-    json_object_set_new(entry, "type", json_string(rom_type_name(side->step.inode.mode)));
-    json_object_set_new(entry, "size", json_integer((json_int_t)side->step.inode.size));
-    json_object_set_new(entry, key, inode);
+    json_object_set_new(entry, "type", json_string(romsim_rom_type_name(inode->mode)));
+    json_object_set_new(entry, "size", json_integer((json_int_t)inode->size));
+    json_object_set_new(entry, difference->side ? "new" : "old", whole);
     return entry;
 }
 
-static int say_one_sided(struct diff *diff, int index, bool is_unknown, struct romsim_error *error)
+static int say_one_sided(struct diff *diff, const struct romsim_rom_difference *difference,
+                         struct romsim_error *error)
 {
-    struct diff_side *side = &diff->sides[index];
-    const char *change = is_unknown ? "unknown" : index ? "added" : "removed";
+    static const char *const words[] = {[ROMSIM_ROM_REMOVED] = "removed",
+                                        [ROMSIM_ROM_ADDED] = "added",
+                                        [ROMSIM_ROM_UNKNOWN] = "unknown"};
+    const char *change = words[difference->kind];
     CLEANUP_FREE char *quoted = NULL;
     json_t *entry;
 
-    diff->count++;
+    diff->culprit = difference->side;
     if (diff->as_json) {
-        entry = json_one_sided(side, change, index ? "new" : "old", error);
+        entry = json_one_sided(&diff->images[difference->side], difference, change, error);
         if (!entry)
             return -1;
         cli_list_add(&diff->list, entry);
         return 0;
     }
-    quoted = rom_quote(side->step.path);
+    quoted = rom_quote(difference->path);
     if (!quoted)
         return romsim_error_nomem(error);
     printf("%-8s %s\n", change, quoted);
     return 0;
 }
 
+/* ---- what both have ----------------------------------------------------------------------- */
+
 /* The lines in which a pair differs, to `out`; *ret_reason if they are not shown. */
-static int print_lines(struct diff *diff, const struct pair *pair, FILE *out,
+static int print_lines(struct diff *diff, const struct romsim_rom_difference *difference, FILE *out,
                        const char **ret_reason, struct romsim_error *error)
 {
-    struct text_side sides[2];
+    struct rom_image *const images[2] = {&diff->images[0], &diff->images[1]};
 
-    for (int i = 0; i < 2; i++)
-        sides[i] = (struct text_side){
-            .erofs = diff->sides[i].image.erofs,
-            .inode = &pair->inodes[i],
-            .label = diff->sides[i].image.file,
-        };
-    return rom_text_diff(out, pair->path, &sides[0], &sides[1], &diff->text_budget, ret_reason,
-                         error);
+    return diff_lines(out, images, difference, &diff->text_budget, ret_reason, &diff->culprit,
+                      error);
 }
 
 /* "diff" with the lines, or null and in "no_diff" why. */
-static int add_lines(struct diff *diff, const struct pair *pair, json_t *entry,
-                     struct romsim_error *error)
+static int add_lines(struct diff *diff, const struct romsim_rom_difference *difference,
+                     json_t *entry, struct romsim_error *error)
 {
     CLEANUP_FREE char *lines = NULL;
     const char *reason = NULL;
     size_t size;
     FILE *out = open_memstream(&lines, &size);
-    int result = out ? print_lines(diff, pair, out, &reason, error) : romsim_error_nomem(error);
+    int result =
+        out ? print_lines(diff, difference, out, &reason, error) : romsim_error_nomem(error);
 
     if (out && fclose(out) != 0 && result == 0)
         result = romsim_error_nomem(error);
@@ -124,24 +109,25 @@ static int add_lines(struct diff *diff, const struct pair *pair, json_t *entry,
     return 0;
 }
 
-static int json_changed(struct diff *diff, const struct pair *pair, json_t *changes,
-                        const char *what, bool lines, struct romsim_error *error)
+static int json_changed(struct diff *diff, const struct romsim_rom_difference *difference,
+                        json_t *changes, const char *what, bool lines, struct romsim_error *error)
 {
+    const char *path = difference->path;
     json_t *entry = NULL, *inodes[2] = {NULL, NULL};
 
     for (int i = 0; i < 2; i++) {
-        inodes[i] = rom_json_inode(&diff->sides[i].image, pair->path, &pair->inodes[i], error);
+        inodes[i] = rom_json_inode(&diff->images[i].look, path, &difference->inodes[i], error);
         if (!inodes[i]) {
             json_decref(inodes[0]);
             return -1;
         }
     }
     entry = json_pack("{s:s, s:o, s:s, s:O, s:o, s:o}", "change", "changed", "path",
-                      rom_json_text(pair->path, strlen(pair->path)), "what", what, "changes",
-                      changes, "old", inodes[0], "new", inodes[1]);
+                      rom_json_text(path, strlen(path)), "what", what, "changes", changes, "old",
+                      inodes[0], "new", inodes[1]);
     if (!entry)
         return romsim_error_nomem(error);
-    if (lines && add_lines(diff, pair, entry, error) < 0) {
+    if (lines && add_lines(diff, difference, entry, error) < 0) {
         json_decref(entry);
         return -1;
     }
@@ -149,210 +135,93 @@ static int json_changed(struct diff *diff, const struct pair *pair, json_t *chan
     return 0;
 }
 
-static int print_changed(struct diff *diff, const struct pair *pair, const char *what, bool lines,
-                         struct romsim_error *error)
+static int print_changed(struct diff *diff, const struct romsim_rom_difference *difference,
+                         const char *what, bool lines, struct romsim_error *error)
 {
-    CLEANUP_FREE char *quoted = rom_quote(pair->path);
+    CLEANUP_FREE char *quoted = rom_quote(difference->path);
     const char *reason = NULL;
 
     printf("%-8s %s: %s\n", "changed", quoted ? quoted : "?", what);
-    if (lines && print_lines(diff, pair, stdout, &reason, error) < 0)
+    if (lines && print_lines(diff, difference, stdout, &reason, error) < 0)
         return -1;
     if (reason)
         printf("         (%s)\n", reason);
     return 0;
 }
 
-/* ---- comparing one file ------------------------------------------------------------------- */
-
-static int say_changes(struct diff *diff, const struct pair *pair, json_t *changes, bool content,
+static int say_changed(struct diff *diff, const struct romsim_rom_difference *difference,
                        struct romsim_error *error)
 {
-    CLEANUP_FREE char *what = diff_changes_text(changes);
-    bool lines = diff->content && content;
+    json_t *changes = diff_changes(&diff->images[0].look, difference, error);
+    CLEANUP_FREE char *what = changes ? diff_changes_text(changes) : NULL;
+    bool lines = diff->content && difference->changes & ROMSIM_ROM_CONTENT;
+    int result;
 
-    diff->count++;
-    if (!what)
-        return romsim_error_nomem(error);
-    if (diff->as_json)
-        return json_changed(diff, pair, changes, what, lines, error);
-    return print_changed(diff, pair, what, lines, error);
-}
-
-/* 0, or -1 with *error and in *ret_culprit which image it is about. */
-static int compare_pair(struct diff *diff, const struct pair *pair, int *ret_culprit,
-                        struct romsim_error *error)
-{
-    struct rom_image *images[2] = {&diff->sides[0].image, &diff->sides[1].image};
-    bool same = true;
-    json_t *changes;
-    int result = 0;
-
-    if (S_ISREG(pair->inodes[0].mode) && S_ISREG(pair->inodes[1].mode) &&
-        diff_data_same(&diff->data, pair->inodes, &same, error) < 0) {
-        *ret_culprit = diff->data.culprit;
-        return -1;
-    }
-    changes = diff_changes(images, pair->inodes, !same, ret_culprit, error);
+    diff->culprit = -1;
     if (!changes)
         return -1;
-    if (json_array_size(changes))
-        result = say_changes(diff, pair, changes, !same, error);
+    if (!what)
+        result = romsim_error_nomem(error);
+    else if (diff->as_json)
+        result = json_changed(diff, difference, changes, what, lines, error);
+    else
+        result = print_changed(diff, difference, what, lines, error);
     json_decref(changes);
-    return result;
-}
-
-/* ---- both trees --------------------------------------------------------------------------- */
-
-/* Damage at `path` of one image: 0 if the comparison is to be kept going, else -1 with *error. */
-static int meet_damage(struct diff *diff, struct rom_image *image, const char *path,
-                       struct romsim_error *error)
-{
-    if (diff->keep_going) {
-        rom_image_damaged(image, path, error);
+    if (result == 0)
+        return 0;
+    if (romsim_rom_is_damage(error) && diff->keep_going && diff->culprit >= 0) {
+        romsim_rom_damaged(&diff->images[diff->culprit].look, difference->path, error);
         return 0;
     }
-    romsim_error_context(error, "%s: %s", QUOTE(image->file), QUOTE(path));
-    if (!error->hint[0])
-        romsim_error_hint(error, "--keep-going compares what is sound; " ROM_HINT_CHECK);
-    return -1;
-}
-
-/* Moves one side to its next name. */
-static int advance(struct diff *diff, struct diff_side *side, struct romsim_error *error)
-{
-    int found;
-
-    side->gap = DIFF_NO_GAP;
-    for (;;) {
-        struct romsim_error local = {0};
-
-        found = romsim_erofs_walker_next(side->walk.walker, &side->step, &local);
-        side->has_step = found > 0;
-        side->is_damaged = found == ROMSIM_EROFS_DAMAGED;
-        if (found < 0) {
-            *error = local;
-            return romsim_error_context(error, "%s", QUOTE(side->image.file));
-        }
-        if (!side->is_damaged)
-            return 0;
-        if (meet_damage(diff, &side->image, side->step.path, &local) < 0) {
-            *error = local;
-            return -1;
-        }
-        if (side->step.is_name)
-            return 0;
-        side->gap = min_u64(side->gap, side->step.depth);
-    }
-}
-
-/* Which comes first in a walk?  What lies deeper than where the other one is. */
-static int compare_steps(const struct diff_side sides[2])
-{
-    const struct romsim_erofs_step *a = &sides[0].step, *b = &sides[1].step;
-
-    if (!sides[0].has_step || !sides[1].has_step)
-        return (int)!sides[0].has_step - (int)!sides[1].has_step;
-    if (a->depth != b->depth)
-        return a->depth > b->depth ? -1 : 1;
-    return strcmp(a->name, b->name);
-}
-
-static int one_sided(struct diff *diff, int index, struct romsim_error *error)
-{
-    struct diff_side *side = &diff->sides[index], *other = &diff->sides[!index];
-    bool is_unknown = other->gap != DIFF_NO_GAP && side->step.depth > other->gap;
-
-    if (!is_unknown) /* the walk has left what is damaged */
-        other->gap = DIFF_NO_GAP;
-    if (say_one_sided(diff, index, is_unknown, error) < 0)
-        return romsim_error_context(error, "%s", QUOTE(side->image.file));
-    return advance(diff, side, error);
-}
-
-static int two_sided(struct diff *diff, struct romsim_error *error)
-{
-    struct diff_side *sides = diff->sides;
-    struct pair pair = {.path = sides[0].step.path,
-                        .inodes = {sides[0].step.inode, sides[1].step.inode}};
-    bool damaged[2] = {sides[0].is_damaged, sides[1].is_damaged};
-    unsigned depth = sides[0].step.depth;
-    int culprit = 0;
-
-    if (!damaged[0] && !damaged[1] && compare_pair(diff, &pair, &culprit, error) < 0) {
-        if (!rom_is_damage(error))
-            return romsim_error_context(error, "%s", QUOTE(pair.path));
-        if (meet_damage(diff, &sides[culprit].image, pair.path, error) < 0)
-            return -1;
-    }
-    for (int i = 0; i < 2; i++) {
-        if (advance(diff, &sides[i], error) < 0)
-            return -1;
-        if (damaged[i])
-            sides[i].gap = min_u64(sides[i].gap, depth);
-    }
-    return 0;
-}
-
-static int compare_trees(struct diff *diff, struct romsim_error *error)
-{
-    struct diff_side *sides = diff->sides;
-
-    for (int i = 0; i < 2; i++)
-        if (rom_walk_open(&sides[i].image, NULL, &sides[i].walk, error) < 0 ||
-            advance(diff, &sides[i], error) < 0)
-            return -1;
-    if (two_sided(diff, error) < 0) /* the roots, whatever they are */
-        return -1;
-    while (sides[0].has_step || sides[1].has_step) {
-        int order = compare_steps(sides);
-
-        if ((order ? one_sided(diff, order > 0, error) : two_sided(diff, error)) < 0)
-            return -1;
-    }
-    return 0;
+    if (!romsim_rom_is_damage(error))
+        diff->culprit = -1;
+    return romsim_error_context(error, "%s", QUOTE(difference->path));
 }
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-static bool same_bytes(const struct diff *diff)
+static int say_all(struct diff *diff, struct romsim_error *error)
 {
-    const struct romsim_blob *a = romsim_erofs_blob(diff->sides[0].image.erofs);
-    const struct romsim_blob *b = romsim_erofs_blob(diff->sides[1].image.erofs);
+    const struct romsim_rom_diff_options options = {.keep_going = diff->keep_going,
+                                                    .no_limit = diff->no_limit};
+    CLEANUP_ROM_DIFF struct romsim_rom_diff *trees =
+        romsim_rom_diff_new(&diff->images[0].look, &diff->images[1].look, &options, error);
+    struct romsim_rom_difference difference;
+    int found;
 
-    return romsim_blob_size(a) == romsim_blob_size(b) &&
-           memcmp(romsim_blob_bytes(a), romsim_blob_bytes(b), romsim_blob_size(a)) == 0;
+    if (!trees)
+        return -1;
+    while ((found = romsim_rom_diff_next(trees, &difference, error)) > 0) {
+        diff->count++;
+        if ((difference.kind == ROMSIM_ROM_CHANGED ? say_changed : say_one_sided)(diff, &difference,
+                                                                                  error) < 0)
+            return -1;
+    }
+    if (found < 0)
+        diff->culprit = romsim_rom_diff_culprit(trees);
+    return found;
 }
 
-static uint64_t both_sizes(const struct diff *diff)
+static int report_failure(const struct diff *diff, struct romsim_error *error)
 {
-    return romsim_blob_size(romsim_erofs_blob(diff->sides[0].image.erofs)) +
-           romsim_blob_size(romsim_erofs_blob(diff->sides[1].image.erofs));
+    if (diff->culprit >= 0)
+        romsim_error_context(error, "%s", QUOTE(diff->images[diff->culprit].file));
+    if (romsim_rom_is_damage(error) && !error->hint[0])
+        romsim_error_hint(error, "--keep-going compares what is sound; " ROM_HINT_CHECK);
+    if (error->errnum == EDQUOT)
+        romsim_error_hint(error, "--no-limit goes on");
+    return cli_report(error);
 }
 
 static int run_opened(struct diff *diff)
 {
-    struct rom_image *images[2] = {&diff->sides[0].image, &diff->sides[1].image};
-    uint64_t most = diff->no_limit ? UINT64_MAX : rom_limit(both_sizes(diff));
     struct romsim_error error = {0};
-    int result, status = CLI_OK;
+    int result = say_all(diff, &error), status = CLI_OK;
 
-    if (same_bytes(diff)) /* no need to look into it */
-        return CLI_OK;
-    /* One budget, since both are looked at together. */
-    if (!checked_add(images[0]->budget->left, images[1]->budget->left, &images[0]->budget->left) ||
-        diff->no_limit)
-        images[0]->budget->left = UINT64_MAX;
-    images[1]->budget = images[0]->budget;
-    if (diff_data_init(&diff->data, images[0]->erofs, images[1]->erofs, most) < 0)
-        result = romsim_error_nomem(&error);
-    else
-        result = compare_trees(diff, &error);
-    diff_data_release(&diff->data);
     if (result < 0)
-        cli_report(&error);
+        report_failure(diff, &error);
     for (int i = 0; i < 2; i++)
-        if (rom_image_end(images[i]) != CLI_OK)
+        if (rom_image_end(&diff->images[i]) != CLI_OK)
             status = CLI_FAILED;
     return result < 0 || diff->count ? CLI_FAILED : status;
 }
@@ -364,21 +233,22 @@ static int run_diff(const struct cli_args *args)
         .no_limit = cli_has(args, "no-limit"),
         .keep_going = cli_has(args, "keep-going"),
         .as_json = cli_has(args, "json"),
+        .culprit = -1,
     };
-    int status = CLI_OK;
+    CLEANUP_EROFS struct romsim_erofs *old_image = diff_open(args->operands[0]);
+    CLEANUP_EROFS struct romsim_erofs *new_image = old_image ? diff_open(args->operands[1]) : NULL;
+    int status;
 
+    if (!new_image)
+        return CLI_FAILED;
     diff.text_budget = diff.no_limit ? UINT64_MAX : TEXTS_MAX;
-    for (int i = 0; i < 2 && status == CLI_OK; i++)
-        status = diff_open(args->operands[i], &diff.sides[i]);
-    if (status == CLI_OK) {
-        if (diff.as_json)
-            cli_list_begin(&diff.list);
-        status = run_opened(&diff);
-        if (diff.as_json && cli_list_end(&diff.list) != CLI_OK)
-            status = CLI_FAILED;
-    }
-    diff_close(&diff.sides[0]);
-    diff_close(&diff.sides[1]);
+    rom_image_init(&diff.images[0], old_image, args->operands[0]);
+    rom_image_init(&diff.images[1], new_image, args->operands[1]);
+    if (diff.as_json)
+        cli_list_begin(&diff.list);
+    status = run_opened(&diff);
+    if (diff.as_json && cli_list_end(&diff.list) != CLI_OK)
+        return CLI_FAILED;
     return status;
 }
 

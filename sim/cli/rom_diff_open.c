@@ -51,18 +51,7 @@ static struct romsim_erofs *open_packed(const char *file)
     return erofs;
 }
 
-int diff_open(const char *file, struct diff_side *ret)
+struct romsim_erofs *diff_open(const char *file)
 {
-    struct romsim_erofs *erofs = is_packed(file) ? rom_open(file) : open_packed(file);
-
-    if (!erofs)
-        return CLI_FAILED;
-    rom_image_init(&ret->image, erofs, file);
-    return CLI_OK;
-}
-
-void diff_close(struct diff_side *side)
-{
-    rom_walk_close(&side->walk);
-    romsim_erofs_close(side->image.erofs);
+    return is_packed(file) ? rom_open(file) : open_packed(file);
 }

@@ -163,11 +163,11 @@ static void say_block_size(const struct info *info, const struct romsim_erofs_su
 
 static void say_nid(const struct info *info, const char *key, uint64_t nid, const char *meaning)
 {
-    bool in_metabox = rom_in_metabox(nid);
+    bool in_metabox = romsim_rom_in_metabox(nid);
     char in_metabox_key[48];
 
     snprintf(in_metabox_key, sizeof(in_metabox_key), "%s in metabox", key);
-    say_number(info, key, rom_nid(nid), in_metabox ? "in the metabox" : meaning);
+    say_number(info, key, romsim_rom_nid(nid), in_metabox ? "in the metabox" : meaning);
     if (info->json && in_metabox)
         set_member(info->json, in_metabox_key, json_true());
 }

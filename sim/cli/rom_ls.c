@@ -15,20 +15,20 @@
 
 /* What is listed, and a name of it that has just been met. */
 struct listed {
-    struct rom_walk *walk;
+    struct romsim_rom_walk *walk;
     bool recursive;
     struct romsim_erofs_step step;
     bool is_damaged; /* it has no inode */
 };
 
 /* Moves to the next name that a listing shows: a directory's entries, but not the directory; or the
- * file itself.  As rom_walk_next(). */
+ * file itself.  As romsim_rom_walk_next(). */
 static int next_listed(struct listed *listed, struct romsim_error *error)
 {
     int found;
 
     do {
-        found = rom_walk_next(listed->walk, &listed->step, &listed->is_damaged, error);
+        found = romsim_rom_walk_next(listed->walk, &listed->step, &listed->is_damaged, error);
         if (found > 0 && listed->step.depth && !listed->recursive)
             romsim_erofs_walker_skip(listed->walk->walker);
     } while (found > 0 && !listed->step.depth && S_ISDIR(listed->step.inode.mode));
@@ -41,7 +41,7 @@ static char *shown_name(const struct listed *listed, bool as_path)
     const struct romsim_erofs_step *step = &listed->step;
     CLEANUP_FREE char *target =
         !listed->is_damaged && S_ISLNK(step->inode.mode)
-            ? romsim_erofs_readlink(listed->walk->image->erofs, &step->inode, NULL)
+            ? romsim_erofs_readlink(listed->walk->look->erofs, &step->inode, NULL)
             : NULL;
     char *text = NULL;
 
@@ -65,7 +65,8 @@ static void do_row(const struct listed *listed, const char *name, struct cli_col
         snprintf(links, sizeof(links), "%u", inode->links);
         snprintf(owner, sizeof(owner), "%u:%u", inode->uid, inode->gid);
         if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
-            snprintf(size, sizeof(size), "%u,%u", rom_major(inode->rdev), rom_minor(inode->rdev));
+            snprintf(size, sizeof(size), "%u,%u", romsim_rom_major(inode->rdev),
+                     romsim_rom_minor(inode->rdev));
         else
             snprintf(size, sizeof(size), "%llu", (unsigned long long)inode->size);
         cells[0] = rom_mode_text(inode->mode, mode);
@@ -84,14 +85,14 @@ static void do_row(const struct listed *listed, const char *name, struct cli_col
 static int measure(const struct listed *listed, struct cli_columns *columns,
                    struct romsim_error *error)
 {
-    const struct rom_walk *walk = listed->walk;
+    const struct romsim_rom_walk *walk = listed->walk;
     struct romsim_erofs_budget budget;
     struct romsim_erofs_walker *walker;
     struct listed measured = {0};
     int found;
 
-    romsim_erofs_budget_init(&budget, walk->image->erofs);
-    walker = romsim_erofs_walker_new(walk->image->erofs, &walk->start, walk->base, &budget, error);
+    romsim_erofs_budget_init(&budget, walk->look->erofs);
+    walker = romsim_erofs_walker_new(walk->look->erofs, &walk->start, walk->base, &budget, error);
     if (!walker)
         return -1;
     while ((found = romsim_erofs_walker_next(walker, &measured.step, error)) > 0) {
@@ -144,7 +145,7 @@ static int print_short(struct listed *listed, struct romsim_error *error)
 /* What is damaged has a place in the list, and the list an end, whatever happens. */
 static int print_entries(struct listed *listed, struct cli_list *list, struct romsim_error *error)
 {
-    struct rom_image *image = listed->walk->image;
+    struct romsim_rom_look *look = listed->walk->look;
     int found;
 
     for (;;) {
@@ -159,12 +160,12 @@ static int print_entries(struct listed *listed, struct cli_list *list, struct ro
         if (found == ROMSIM_EROFS_DAMAGED) {
             damage = *error;
             cli_list_add(list, rom_json_failed("path", listed->step.path, &damage));
-            rom_image_damaged(image, listed->step.path, &damage);
+            romsim_rom_damaged(look, listed->step.path, &damage);
             continue;
         }
         if (!listed->step.depth && S_ISDIR(listed->step.inode.mode))
             continue;
-        entry = rom_json_inode(image, listed->step.path, &listed->step.inode, error);
+        entry = rom_json_inode(look, listed->step.path, &listed->step.inode, error);
         if (!entry)
             return -1;
         cli_list_add(list, entry);
@@ -193,7 +194,7 @@ static int list(const struct cli_args *args, bool recursive,
 {
     const char *path = args->operand_count > 1 ? args->operands[1] : NULL;
     CLEANUP_EROFS struct romsim_erofs *erofs = rom_open(args->operands[0]);
-    CLEANUP_WALK struct rom_walk walk = {0};
+    CLEANUP_ROM_WALK struct romsim_rom_walk walk = {0};
     struct listed listed = {.walk = &walk, .recursive = recursive};
     struct romsim_error error = {0};
     struct rom_image image;
@@ -202,7 +203,7 @@ static int list(const struct cli_args *args, bool recursive,
     if (!erofs)
         return CLI_FAILED;
     rom_image_init(&image, erofs, args->operands[0]);
-    result = rom_walk_open(&image, path, &walk, &error);
+    result = romsim_rom_walk_open(&image.look, path, &walk, &error);
     if (!print)
         result = print_json(&listed, path, result, &error);
     else if (result == 0)
@@ -223,7 +224,7 @@ static int run_ls(const struct cli_args *args)
 
 /* Has the last name of each depth a younger sibling? */
 struct bars {
-    bool has_next[ROM_DEPTH_MAX];
+    bool has_next[ROMSIM_ROM_DEPTH_MAX];
 };
 
 static void print_bars(struct bars *bars, unsigned depth, bool is_last)
@@ -237,21 +238,22 @@ static void print_bars(struct bars *bars, unsigned depth, bool is_last)
 static int print_tree(struct listed *listed, struct romsim_error *error)
 {
     CLEANUP_FREE struct bars *bars = calloc(1, sizeof(*bars));
-    struct rom_image *image = listed->walk->image;
+    struct romsim_rom_look *look = listed->walk->look;
     const struct romsim_erofs_step *step = &listed->step;
     size_t directories = 0, others = 0;
     int found;
 
     if (!bars)
         return romsim_error_nomem(error);
-    while ((found = rom_walk_next(listed->walk, &listed->step, &listed->is_damaged, error)) > 0) {
+    while ((found = romsim_rom_walk_next(listed->walk, &listed->step, &listed->is_damaged, error)) >
+           0) {
         CLEANUP_FREE char *name = shown_name(listed, false);
         CLEANUP_FREE char *quoted = name ? rom_quote(name) : NULL;
         bool is_directory = S_ISDIR(step->inode.mode);
 
         if (!quoted)
             return romsim_error_nomem(error);
-        if (romsim_erofs_budget_pay(image->budget, 4 * (uint64_t)step->depth, error) < 0)
+        if (romsim_erofs_budget_pay(look->budget, 4 * (uint64_t)step->depth, error) < 0)
             return -1;
         if (step->depth)
             print_bars(bars, step->depth, romsim_erofs_walker_is_last(listed->walk->walker));
@@ -263,8 +265,8 @@ static int print_tree(struct listed *listed, struct romsim_error *error)
         return -1;
     printf("\n%s, %s", COUNT_TEXT(directories, "directory", "directories"),
            COUNT_TEXT(others, "file", "files"));
-    if (image->damage)
-        printf(", %s", COUNT_TEXT(image->damage, "error", "errors"));
+    if (look->damage)
+        printf(", %s", COUNT_TEXT(look->damage, "error", "errors"));
     putchar('\n');
     return 0;
 }

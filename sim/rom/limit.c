@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* rom_limit.c: how much an image may unfold to. */
-#include "sim/cli/rom_limit.h"
-
+/* limit.c: how much an image may unfold to. */
 #include <romsim/checked.h>
+#include <romsim/rom.h>
 
 #include <string.h>
 #include <sys/stat.h>
@@ -22,7 +21,7 @@ static uint64_t add_up(uint64_t a, uint64_t b)
     return checked_add(a, b, &sum) ? sum : UINT64_MAX;
 }
 
-uint64_t rom_limit(uint64_t image_size)
+uint64_t romsim_rom_limit(uint64_t image_size)
 {
     uint64_t limit;
 
@@ -31,27 +30,28 @@ uint64_t rom_limit(uint64_t image_size)
 
 /* ---- names of the same file --------------------------------------------------------------- */
 
-int rom_names_init(struct rom_names *names, const struct rom_listing *listing)
+int romsim_rom_names_init(struct romsim_rom_names *names, const struct romsim_rom_listing *listing)
 {
     names->count = listing->entries.count * 2 + 1;
     names->slots = calloc(names->count, sizeof(*names->slots));
     return names->slots ? 0 : -1;
 }
 
-void rom_names_clear(struct rom_names *names)
+void romsim_rom_names_clear(struct romsim_rom_names *names)
 {
     memset(names->slots, 0, names->count * sizeof(*names->slots));
 }
 
-void rom_names_release(struct rom_names *names)
+void romsim_rom_names_release(struct romsim_rom_names *names)
 {
     free(names->slots);
 }
 
 /* A slot for each bit of a nid's hash; a collision only costs a comparison more. */
-size_t rom_names_first(struct rom_names *names, const struct rom_listing *listing, size_t index)
+size_t romsim_rom_names_first(struct romsim_rom_names *names,
+                              const struct romsim_rom_listing *listing, size_t index)
 {
-    const struct rom_entry *entries = listing->entries.items;
+    const struct romsim_rom_entry *entries = listing->entries.items;
     uint64_t nid = entries[index].nid;
     size_t slot = (nid * UINT64_C(0x9E3779B97F4A7C15) >> 20) % names->count;
 
@@ -124,20 +124,20 @@ static bool count_file(struct counting *counting, const struct romsim_erofs_inod
     return true;
 }
 
-void rom_data_size(const struct rom_listing *listing, struct rom_names *names, uint64_t most,
-                   uint64_t *ret, bool *ret_cut)
+void romsim_rom_data_size(const struct romsim_rom_listing *listing, struct romsim_rom_names *names,
+                          uint64_t most, uint64_t *ret, bool *ret_cut)
 {
-    struct counting counting = {listing->image->erofs, most, 0, EXTENTS_MORE};
+    struct counting counting = {listing->look->erofs, most, 0, EXTENTS_MORE};
     struct romsim_erofs_inode inode;
 
     *ret_cut = false;
     for (size_t i = 0; i < listing->entries.count && !*ret_cut; i++) {
-        if (rom_inode(listing, i, &inode, NULL) < 0 || !S_ISREG(inode.mode))
+        if (romsim_rom_inode(listing, i, &inode, NULL) < 0 || !S_ISREG(inode.mode))
             continue;
-        if (inode.links > 1 && rom_names_first(names, listing, i))
+        if (inode.links > 1 && romsim_rom_names_first(names, listing, i))
             continue;
         *ret_cut = !count_file(&counting, &inode);
     }
-    rom_names_clear(names);
+    romsim_rom_names_clear(names);
     *ret = counting.size;
 }

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rom_textdiff.c: the lines in which two texts differ, in unified form.
+ * text_diff.c: the lines in which two texts differ.
  *
  * What the texts begin and end with in common is put aside; of the rest each line gets a number,
  * equal lines the same, and Myers' greedy algorithm goes over the numbers: the shortest script of
  * insertions and deletions is found by trying 0, 1, 2, ... of them and keeping, for each diagonal,
  * how far it reaches.  The reaches of all rounds are kept to walk back, so memory goes with the
  * square of the number of changes; beyond CHANGES_MAX, or STEPS_MAX lines compared, the rest is
- * shown as replaced as a whole.
+ * taken as replaced as a whole.
  */
-#include "sim/cli/rom_diff.h"
-
 #include <romsim/checked.h>
+#include <romsim/rom_diff.h>
 #include <romsim/text.h>
 
-#include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 4 << 20, LINES_MAX = 500000, CONTEXT = 3 };
+enum { CONTEXT = 3 };
 enum { CHANGES_MAX = 1500, STEPS_MAX = 40000000, STEPS_A_BYTE = 8 };
 
 struct line {
@@ -34,10 +32,21 @@ struct text {
     struct lines lines;
 };
 
+/* Where one is in both texts. */
+struct position {
+    size_t x, y;
+};
+
+struct romsim_rom_text_diff {
+    struct text old, new;
+    bool *deleted, *inserted; /* one flag a line */
+    struct position at, end;  /* in the hunk, and where that ends */
+};
+
 /* ---- texts -------------------------------------------------------------------------------- */
 
 /* A text has no controls but those of lines.  What changes the direction of letters is part of
- * some; print_line() keeps it from a terminal. */
+ * some: who shows a text keeps it from a terminal. */
 static bool is_text(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -65,40 +74,34 @@ static int split(struct text *text)
     return 0;
 }
 
-/* Loads a file's lines, or says in *ret_reason why not.  0 or -1. */
-static int load(const struct text_side *side, uint64_t *budget, struct text *ret,
-                const char **ret_reason, struct romsim_error *error)
+/* Loads a file's lines, if it has some that can be compared.  Returns 0 or -1. */
+static int load(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                uint64_t *budget, struct text *ret, enum romsim_rom_text_verdict *ret_verdict,
+                struct romsim_error *err)
 {
-    if (side->inode->size > TEXT_MAX) {
-        *ret_reason = "over 4 MiB";
+    if (inode->size > ROMSIM_ROM_TEXT_MAX) {
+        *ret_verdict = ROMSIM_ROM_TEXT_TOO_LARGE;
         return 0;
     }
-    if (side->inode->size > *budget) {
-        *ret_reason = "too many texts differ; --no-limit goes on";
+    if (inode->size > *budget) {
+        *ret_verdict = ROMSIM_ROM_TEXT_BUDGET;
         return 0;
     }
-    *budget -= side->inode->size;
-    ret->bytes = malloc(side->inode->size + 1);
+    *budget -= inode->size;
+    ret->bytes = malloc(inode->size + 1);
     if (!ret->bytes)
-        return romsim_error_nomem(error);
-    if (romsim_erofs_read(side->erofs, side->inode, 0, ret->bytes, side->inode->size, &ret->size,
-                          error) < 0)
+        return romsim_error_nomem(err);
+    if (romsim_erofs_read(erofs, inode, 0, ret->bytes, inode->size, &ret->size, err) < 0)
         return -1;
     if (!is_text(ret->bytes, ret->size)) {
-        *ret_reason = "not text";
+        *ret_verdict = ROMSIM_ROM_NO_TEXT;
         return 0;
     }
     if (split(ret) < 0)
-        return romsim_error_nomem(error);
-    if (ret->lines.count > LINES_MAX)
-        *ret_reason = "over 500000 lines";
+        return romsim_error_nomem(err);
+    if (ret->lines.count > ROMSIM_ROM_LINES_MAX)
+        *ret_verdict = ROMSIM_ROM_TEXT_TOO_LONG;
     return 0;
-}
-
-static void release(struct text *text)
-{
-    free(text->bytes);
-    lines_reset(&text->lines);
 }
 
 static int compare_lines(const struct line *a, const struct line *b)
@@ -118,13 +121,13 @@ static int compare_places(const void *a, const void *b)
 /* Gives equal lines of both arrays equal numbers.  Sorted and not hashed: nobody can make a text
  * that takes long. */
 static int number_lines(struct line *old, size_t old_count, struct line *new, size_t new_count,
-                        struct romsim_error *error)
+                        struct romsim_error *err)
 {
     size_t count = old_count + new_count;
     CLEANUP_FREE struct line **places = malloc((count + 1) * sizeof(struct line *));
 
     if (!places)
-        return romsim_error_nomem(error);
+        return romsim_error_nomem(err);
     for (size_t i = 0; i < count; i++)
         places[i] = i < old_count ? &old[i] : &new[i - old_count];
     qsort(places, count, sizeof(struct line *), compare_places);
@@ -134,13 +137,6 @@ static int number_lines(struct line *old, size_t old_count, struct line *new, si
 }
 
 /* ---- the shortest script ------------------------------------------------------------------ */
-
-/* Which lines go and which come: one flag a line. */
-struct script {
-    const struct lines *old, *new;
-    bool *deleted, *inserted;
-    uint64_t *budget; /* in bytes */
-};
 
 /* What is between the equal lines at the beginning and at the end. */
 struct middle {
@@ -209,7 +205,7 @@ static void walk_back(const struct middle *middle, const int32_t *reaches, long 
     }
 }
 
-static int find_middle_script(struct middle *middle, struct romsim_error *error)
+static int find_middle_script(struct middle *middle, struct romsim_error *err)
 {
     long most = middle->old_count + middle->new_count, k = 0;
     CLEANUP_FREE int32_t *reaches = NULL;
@@ -218,7 +214,7 @@ static int find_middle_script(struct middle *middle, struct romsim_error *error)
         most = CHANGES_MAX;
     reaches = malloc(reach_index(most + 1, most + 1) * sizeof(*reaches));
     if (!reaches)
-        return romsim_error_nomem(error);
+        return romsim_error_nomem(err);
     for (long d = 0; d <= most && middle->steps_left > 0; d++) {
         middle->steps_left -= d;
         if (try_round(middle, reaches, d, &k)) {
@@ -231,9 +227,11 @@ static int find_middle_script(struct middle *middle, struct romsim_error *error)
     return 0;
 }
 
-static int find_script(const struct script *script, struct romsim_error *error)
+/* Marks which lines go and which come. */
+static int find_script(struct romsim_rom_text_diff *diff, uint64_t *budget,
+                       struct romsim_error *err)
 {
-    const struct lines *old = script->old, *new = script->new;
+    struct lines *old = &diff->old.lines, *new = &diff->new.lines;
     size_t least = old->count < new->count ? old->count : new->count, start = 0, end = 0;
     struct middle middle;
 
@@ -249,77 +247,88 @@ static int find_script(const struct script *script, struct romsim_error *error)
         .new = new->items + start,
         .old_count = (long)(old->count - start - end),
         .new_count = (long)(new->count - start - end),
-        .deleted = script->deleted + start,
-        .inserted = script->inserted + start,
+        .deleted = diff->deleted + start,
+        .inserted = diff->inserted + start,
         .steps_left = STEPS_MAX,
     };
     if (number_lines(middle.old, (size_t)middle.old_count, middle.new, (size_t)middle.new_count,
-                     error) < 0)
+                     err) < 0)
         return -1;
-    if (find_middle_script(&middle, error) < 0)
+    if (find_middle_script(&middle, err) < 0)
         return -1;
-    *script->budget -=
-        min_u64(*script->budget, (uint64_t)(STEPS_MAX - middle.steps_left) / STEPS_A_BYTE);
+    *budget -= min_u64(*budget, (uint64_t)(STEPS_MAX - middle.steps_left) / STEPS_A_BYTE);
     return 0;
 }
 
-/* ---- printing ----------------------------------------------------------------------------- */
-
-/* For a terminal the controls that are left are escaped, but tabs. */
-static void print_safely(FILE *out, const char *text, size_t size)
+void romsim_rom_text_diff_free(struct romsim_rom_text_diff *diff)
 {
-    for (size_t i = 0, length; i < size; i += length) {
-        uint32_t control;
-        char shown[32];
+    if (!diff)
+        return;
+    free(diff->old.bytes);
+    free(diff->new.bytes);
+    lines_reset(&diff->old.lines);
+    lines_reset(&diff->new.lines);
+    free(diff->deleted);
+    free(diff->inserted);
+    free(diff);
+}
 
-        length = romsim_text_control(text + i, size - i, &control);
-        if (length && control != '\t') {
-            fputs(romsim_text_quote(text + i, length, shown, sizeof(shown)), out);
-            continue;
-        }
-        length = romsim_utf8_length(text + i, size - i);
-        fwrite(text + i, 1, length, out);
+int romsim_rom_text_diff_new(struct romsim_erofs *const images[2],
+                             const struct romsim_erofs_inode inodes[2], uint64_t *budget,
+                             struct romsim_rom_text_diff **ret,
+                             enum romsim_rom_text_verdict *ret_verdict, int *ret_culprit,
+                             struct romsim_error *err)
+{
+    CLEANUP_ROM_TEXT_DIFF struct romsim_rom_text_diff *diff = calloc(1, sizeof(*diff));
+    enum romsim_rom_text_verdict verdict = ROMSIM_ROM_TEXT;
+
+    *ret_culprit = 0;
+    if (!diff)
+        return romsim_error_nomem(err);
+    for (int i = 0; i < 2 && verdict == ROMSIM_ROM_TEXT; i++) {
+        *ret_culprit = i;
+        if (load(images[i], &inodes[i], budget, i ? &diff->new : &diff->old, &verdict, err) < 0)
+            return -1;
     }
+    *ret = NULL;
+    *ret_verdict = verdict;
+    if (verdict != ROMSIM_ROM_TEXT)
+        return 0;
+    diff->deleted = calloc(diff->old.lines.count + 1, sizeof(bool));
+    diff->inserted = calloc(diff->new.lines.count + 1, sizeof(bool));
+    if (!diff->deleted || !diff->inserted)
+        return romsim_error_nomem(err);
+    if (find_script(diff, budget, err) < 0)
+        return -1;
+    *ret = STEAL_POINTER(&diff);
+    return 0;
 }
 
-static void print_line(FILE *out, char mark, const struct line *line)
-{
-    bool whole = line->size && line->text[line->size - 1] == '\n';
+/* ---- going over it ------------------------------------------------------------------------ */
 
-    fputc(mark, out);
-    if (out == stdout && isatty(STDOUT_FILENO))
-        print_safely(out, line->text, line->size - whole);
-    else
-        fwrite(line->text, 1, line->size - whole, out);
-    fputc('\n', out);
-    if (!whole)
-        fputs("\\ No newline at end of file\n", out);
+static bool is_deleted(const struct romsim_rom_text_diff *diff, struct position at)
+{
+    return at.x < diff->old.lines.count && diff->deleted[at.x];
 }
 
-/* Where a script stands in both texts. */
-struct position {
-    size_t x, y;
-};
-
-static bool is_change(const struct script *script, struct position at)
+static bool is_inserted(const struct romsim_rom_text_diff *diff, struct position at)
 {
-    return (at.x < script->old->count && script->deleted[at.x]) ||
-           (at.y < script->new->count && script->inserted[at.y]);
+    return at.y < diff->new.lines.count && diff->inserted[at.y];
 }
 
-static bool is_end(const struct script *script, struct position at)
+static bool is_end(const struct romsim_rom_text_diff *diff, struct position at)
 {
-    return at.x >= script->old->count && at.y >= script->new->count;
+    return at.x >= diff->old.lines.count && at.y >= diff->new.lines.count;
 }
 
 /* One line on, deletions first. */
-static char step(const struct script *script, struct position *at)
+static char step(const struct romsim_rom_text_diff *diff, struct position *at)
 {
-    if (at->x < script->old->count && script->deleted[at->x]) {
+    if (is_deleted(diff, *at)) {
         at->x++;
         return '-';
     }
-    if (at->y < script->new->count && script->inserted[at->y]) {
+    if (is_inserted(diff, *at)) {
         at->y++;
         return '+';
     }
@@ -329,90 +338,52 @@ static char step(const struct script *script, struct position *at)
 }
 
 /* The end of a hunk: behind it are more than twice CONTEXT equal lines, or nothing. */
-static struct position hunk_end(const struct script *script, struct position at)
+static struct position hunk_end(const struct romsim_rom_text_diff *diff, struct position at)
 {
     struct position end = at;
 
-    for (size_t equal = 0; !is_end(script, at) && equal <= 2 * CONTEXT;) {
-        if (step(script, &at) == ' ') {
+    for (size_t equal = 0; !is_end(diff, at) && equal <= 2 * CONTEXT;) {
+        if (step(diff, &at) == ' ') {
             equal++;
             continue;
         }
         equal = 0;
         end = at;
     }
-    for (size_t i = 0; i < CONTEXT && !is_end(script, end); i++)
-        step(script, &end);
+    for (size_t i = 0; i < CONTEXT && !is_end(diff, end); i++)
+        step(diff, &end);
     return end;
 }
 
-/* Empty ranges name the line before them, as diff does. */
-static void print_range(FILE *out, char mark, size_t start, size_t end)
+bool romsim_rom_text_diff_hunk(struct romsim_rom_text_diff *diff, struct romsim_rom_hunk *ret)
 {
-    fprintf(out, " %c%zu,%zu", mark, start + (end > start), end - start);
+    struct position at = diff->end;
+    size_t before;
+
+    while (!is_end(diff, at) && !is_deleted(diff, at) && !is_inserted(diff, at))
+        step(diff, &at);
+    if (is_end(diff, at))
+        return false;
+    diff->end = hunk_end(diff, at);
+    before = min_u64(CONTEXT, min_u64(at.x, at.y));
+    diff->at = (struct position){at.x - before, at.y - before};
+    *ret = (struct romsim_rom_hunk){diff->at.x, diff->end.x - diff->at.x, diff->at.y,
+                                    diff->end.y - diff->at.y};
+    return true;
 }
 
-static struct position print_hunk(FILE *out, const struct script *script, struct position change)
+char romsim_rom_text_diff_line(struct romsim_rom_text_diff *diff, const char **ret_text,
+                               size_t *ret_size)
 {
-    size_t before = change.x < CONTEXT ? change.x : CONTEXT;
-    struct position at, end = hunk_end(script, change);
+    struct position was = diff->at;
+    const struct line *line;
+    char mark;
 
-    if (change.y < before)
-        before = change.y;
-    at = (struct position){change.x - before, change.y - before};
-    fprintf(out, "@@");
-    print_range(out, '-', at.x, end.x);
-    print_range(out, '+', at.y, end.y);
-    fprintf(out, " @@\n");
-    while (at.x < end.x || at.y < end.y) {
-        struct position was = at;
-        char mark = step(script, &at);
-
-        print_line(out, mark,
-                   mark == '+' ? &script->new->items[was.y] : &script->old->items[was.x]);
-    }
-    return end;
-}
-
-static int print_script(FILE *out, const struct lines *old, const struct lines *new,
-                        uint64_t *budget, struct romsim_error *error)
-{
-    CLEANUP_FREE bool *deleted = calloc(old->count + 1, sizeof(bool));
-    CLEANUP_FREE bool *inserted = calloc(new->count + 1, sizeof(bool));
-    struct script script = {old, new, deleted, inserted, budget};
-    struct position at = {0, 0};
-
-    if (!deleted || !inserted)
-        return romsim_error_nomem(error);
-    if (find_script(&script, error) < 0)
-        return -1;
-    while (!is_end(&script, at)) {
-        if (is_change(&script, at))
-            at = print_hunk(out, &script, at);
-        else
-            step(&script, &at);
-    }
-    return 0;
-}
-
-int rom_text_diff(FILE *out, const char *path, const struct text_side *old_side,
-                  const struct text_side *new_side, uint64_t *budget, const char **ret_reason,
-                  struct romsim_error *error)
-{
-    struct text old = {0}, new = {0};
-    const char *reason = NULL;
-    int result = load(old_side, budget, &old, &reason, error);
-
-    if (result == 0 && !reason)
-        result = load(new_side, budget, &new, &reason, error);
-    if (result == 0 && !reason) {
-        fprintf(out, "--- %s:%s\n", QUOTE(old_side->label), QUOTE(path));
-        fprintf(out, "+++ %s:%s\n", QUOTE(new_side->label), QUOTE(path));
-        result = print_script(out, &old.lines, &new.lines, budget, error);
-    }
-    release(&old);
-    release(&new);
-    if (result == 0)
-        *ret_reason = reason;
-    return result;
+    if (was.x >= diff->end.x && was.y >= diff->end.y)
+        return '\0';
+    mark = step(diff, &diff->at);
+    line = mark == '+' ? &diff->new.lines.items[was.y] : &diff->old.lines.items[was.x];
+    *ret_text = line->text;
+    *ret_size = line->size;
+    return mark;
 }

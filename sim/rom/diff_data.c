@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rom_diff_data.c: do two files have the same data?
+ * diff_data.c: do two files have the same data?
  *
  * Holes are compared by their lengths, and data that stands in both images as it is where it
  * stands; ranges that files share are compared once.  All other data costs its size, of which there
  * is a limit, so that images that unfold to more than a disk holds end with a message.
  */
-#include "sim/cli/rom_diff.h"
+#include "sim/rom/diff.h"
 
 #include <romsim/checked.h>
 
@@ -34,14 +34,13 @@ void diff_data_release(struct diff_data *data)
     free(data->ranges);
 }
 
-int diff_data_pay(struct diff_data *data, uint64_t size, struct romsim_error *error)
+/* Takes `size` from what may be compared. */
+static int pay(struct diff_data *data, uint64_t size, struct romsim_error *err)
 {
-    if (size > data->left) {
-        romsim_error_set(error, EFBIG,
-                         "stopped: too much to compare, more than 64 times the size "
-                         "of both images and 1 GiB");
-        return romsim_error_hint(error, "--no-limit goes on");
-    }
+    if (size > data->left)
+        return romsim_error_set(err, EDQUOT,
+                                "stopped: too much to compare, more than 64 times the size of both "
+                                "images and 1 GiB");
     data->left -= size;
     return 0;
 }
@@ -66,12 +65,12 @@ static bool is_known(struct diff_data *data, const struct diff_range *range)
 
 /* Compares bytes that are in the images as they are. */
 static int same_range(struct diff_data *data, const uint8_t *const bytes[2],
-                      const struct diff_range *range, bool *ret_same, struct romsim_error *error)
+                      const struct diff_range *range, bool *ret_same, struct romsim_error *err)
 {
     *ret_same = true;
     if (is_known(data, range))
         return 0;
-    if (diff_data_pay(data, range->length, error) < 0)
+    if (pay(data, range->length, err) < 0)
         return -1;
     *ret_same = memcmp(bytes[0], bytes[1], range->length) == 0;
     if (*ret_same)
@@ -113,24 +112,23 @@ static uint64_t common_hole(struct diff_data *data, const struct romsim_erofs_in
 /* ---- files -------------------------------------------------------------------------------- */
 
 static int same_piece(struct diff_data *data, const struct romsim_erofs_inode inodes[2],
-                      uint64_t offset, uint64_t *ret_size, bool *ret_same,
-                      struct romsim_error *error)
+                      uint64_t offset, uint64_t *ret_size, bool *ret_same, struct romsim_error *err)
 {
     size_t got[2];
 
     for (int i = 0; i < 2; i++)
         if (romsim_erofs_read(data->images[i], &inodes[i], offset, data->buffers[i], PIECE, &got[i],
-                              error) < 0) {
+                              err) < 0) {
             data->culprit = i;
             return -1;
         }
     *ret_size = got[0];
     *ret_same = got[0] == got[1] && memcmp(data->buffers[0], data->buffers[1], got[0]) == 0;
-    return diff_data_pay(data, got[0], error);
+    return pay(data, got[0], err);
 }
 
 static int same_files(struct diff_data *data, const struct romsim_erofs_inode inodes[2],
-                      bool *ret_same, struct romsim_error *error)
+                      bool *ret_same, struct romsim_error *err)
 {
     struct diff_range range;
     const uint8_t *bytes[2];
@@ -139,18 +137,18 @@ static int same_files(struct diff_data *data, const struct romsim_erofs_inode in
     /* Not after the seconds that it takes to find the limit by decoding. */
     if ((romsim_erofs_is_compressed(&inodes[0]) || romsim_erofs_is_compressed(&inodes[1])) &&
         inodes[0].size > data->left)
-        return diff_data_pay(data, inodes[0].size, error);
+        return pay(data, inodes[0].size, err);
     for (uint64_t offset = 0; *ret_same && offset < inodes[0].size; offset += size) {
-        if (diff_data_pay(data, STEP_COST, error) < 0)
+        if (pay(data, STEP_COST, err) < 0)
             return -1;
         size = common_hole(data, inodes, offset);
         if (size > 0) /* however large they claim to be */
             continue;
         if (find_range(data, inodes, offset, bytes, &range)) {
             size = range.length;
-            if (same_range(data, bytes, &range, ret_same, error) < 0)
+            if (same_range(data, bytes, &range, ret_same, err) < 0)
                 return -1;
-        } else if (same_piece(data, inodes, offset, &size, ret_same, error) < 0) {
+        } else if (same_piece(data, inodes, offset, &size, ret_same, err) < 0) {
             return -1;
         }
     }
@@ -158,7 +156,7 @@ static int same_files(struct diff_data *data, const struct romsim_erofs_inode in
 }
 
 int diff_data_same(struct diff_data *data, const struct romsim_erofs_inode inodes[2],
-                   bool *ret_same, struct romsim_error *error)
+                   bool *ret_same, struct romsim_error *err)
 {
     /* Hard links are remembered as ranges that no image has. */
     struct diff_range files = {{~inodes[0].nid, ~inodes[1].nid}, inodes[0].size};
@@ -167,7 +165,7 @@ int diff_data_same(struct diff_data *data, const struct romsim_erofs_inode inode
     *ret_same = inodes[0].size == inodes[1].size;
     if (!*ret_same || (has_names && is_known(data, &files)))
         return 0;
-    if (same_files(data, inodes, ret_same, error) < 0)
+    if (same_files(data, inodes, ret_same, err) < 0)
         return -1;
     if (*ret_same && has_names)
         *slot_of(data, &files) = files;
