@@ -39,7 +39,7 @@ static void report(const struct ll *ll, uint64_t node, const char *name,
 
     if (!ll->report || (err->errnum != EUCLEAN && err->errnum != EOPNOTSUPP && err->errnum != EIO))
         return;
-    if (asprintf(&message, "ukp_rom%u: %s%s%s", romsim_view_device(ll->view, node),
+    if (asprintf(&message, "%s: %s%s%s", romsim_view_device_name(ll->view, node) ?: "the view",
                  name ? QUOTE(name) : "", name ? ": " : "", err->message) < 0)
         message = NULL;
     if (message)

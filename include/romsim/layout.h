@@ -19,9 +19,18 @@ enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
 /* Where the app's command is looked for if neither image nor instance sets PATH. */
 #define ROMSIM_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* A block device of the guest.  Index 0 is the root image, the ROMs follow in request order. */
+/* What a device is to the instance. */
+enum romsim_device_role { ROMSIM_DEVICE_ROOT, ROMSIM_DEVICE_ROM };
+
+enum romsim_access { ROMSIM_READ_ONLY, ROMSIM_READ_WRITE };
+
+/* A block device of the guest.  What it is to the instance says its role, never its place in the
+ * list or its number. */
 struct romsim_device {
-    unsigned index;
+    enum romsim_device_role role;
+    enum romsim_access access;
+    size_t origin;                              /* of a ROM: which of the instance's `roms` it is */
+    unsigned index;                             /* its number in its name */
     char indexed_name[ROMSIM_DEVICE_NAME_SIZE]; /* "ukp_rom3", in /dev */
     char named_name[ROMSIM_DEVICE_NAME_SIZE];   /* "ukp_rom_config"; a ROM without a name has the
                                                    one that the CLI derives from its `at`, else it
@@ -36,10 +45,12 @@ struct romsim_device {
 
 /* A mount of the guest, made before the app starts. */
 struct romsim_mount {
-    unsigned device; /* index into devices */
-    char *path;      /* the ROM's `at`: absolute, normalised; owned */
-    char *target;    /* where links lead from there: the place, without links; owned.  NULL without
-                        a root image, and for a ROM that cannot be mounted */
+    size_t device;    /* its place in the layout's devices */
+    const char *type; /* of the file system, as mount(2) wants it: "erofs" */
+    enum romsim_access access;
+    char *path;   /* the device's `at`: absolute, normalised; owned */
+    char *target; /* where links lead from there: the place, without links; owned.  NULL without
+                     a root image, and for a ROM that cannot be mounted */
 };
 
 struct romsim_port {
@@ -53,8 +64,9 @@ struct romsim_layout {
     char *name; /* the instance's, else a random one, as in the cloud */
     bool name_is_random;
     char *hostname;
-    struct romsim_device *devices;
-    size_t device_count;         /* 1 + the number of ROMs */
+    struct romsim_device *devices; /* the root, unless the layout has none, and then the others, as
+                                      requested */
+    size_t device_count;
     struct romsim_mount *mounts; /* in the order in which they are made: parents first, else as
                                     requested (cloud-rules §4 [U]) */
     size_t mount_count;
@@ -80,6 +92,18 @@ struct romsim_layout {
 struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics);
 void romsim_layout_free(struct romsim_layout *layout);
+
+/* The device of that role that came from that item of the instance's list (0 for the root), or
+ * NULL. */
+const struct romsim_device *romsim_layout_device(const struct romsim_layout *layout,
+                                                 enum romsim_device_role role, size_t origin);
+
+/* The root with its image, or NULL. */
+const struct romsim_device *romsim_layout_root(const struct romsim_layout *layout);
+
+/* Where a device is mounted (the root is at "/"), or NULL. */
+const char *romsim_layout_at(const struct romsim_layout *layout,
+                             const struct romsim_device *device);
 
 /* The same without a look at where the mounts are: for who needs the devices only. */
 struct romsim_layout *romsim_layout_devices(const struct romsim_instance *instance,
@@ -111,8 +135,7 @@ void romsim_layout_foresee(const struct romsim_layout *layout,
 char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err);
 char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error *err);
 
-/* Only the ROMs' images, without a base image: what `romsim build` needs.  devices[0] is unused
- * (no blob). */
+/* Only the ROMs' images: what `romsim build` needs.  It has no root device. */
 struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
                                          struct romsim_diagnostics *diagnostics);
 

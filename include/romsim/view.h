@@ -6,7 +6,7 @@
  * but a number that is worked out from where it is, and nothing is kept about it:
  *
  *     51       44  43  42                       0
- *     [ image   ]  [M] [ nid                    ]   image = device index + 1; M: nid is in the
+ *     [ image   ]  [M] [ nid                    ]   image = its slot, from 1; M: nid is in the
  * metabox [ 0       ]      [ place in the overlay   ]   what the view adds; 1 is the root
  *
  * Numbers stay below 2^53, so that programs which keep an inode number in a double do not mix files
@@ -66,8 +66,11 @@ int romsim_view_stat(struct romsim_view *view, uint64_t node, struct stat *ret,
 int romsim_view_lookup(struct romsim_view *view, uint64_t directory, const char *name,
                        uint64_t *ret_node, struct romsim_error *err);
 
-/* The index of the device that a node is of; 0, the root, for what the view adds. */
-unsigned romsim_view_device(const struct romsim_view *view, uint64_t node);
+/* The place in the layout's devices of the one whose image a node is in, or was made in;
+ * ROMSIM_VIEW_NO_DEVICE for what is in none.  And its name, "ukp_rom3"; or NULL. */
+#define ROMSIM_VIEW_NO_DEVICE SIZE_MAX
+size_t romsim_view_device(const struct romsim_view *view, uint64_t node);
+const char *romsim_view_device_name(const struct romsim_view *view, uint64_t node);
 
 struct romsim_view_entry {
     uint64_t node;    /* or ROMSIM_VIEW_NOWHERE */

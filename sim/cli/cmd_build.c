@@ -147,7 +147,8 @@ static int build_instance(const struct romsim_instance *instance, const char *fo
     if (romsim_path_make(folder, 0777, &err) < 0)
         return cli_report(&err);
     for (size_t i = 0; i < instance->rom_count; i++)
-        if (build_rom(instance, i, &layout->devices[i + 1], folder, report) != CLI_OK)
+        if (build_rom(instance, i, romsim_layout_device(layout, ROMSIM_DEVICE_ROM, i), folder,
+                      report) != CLI_OK)
             return CLI_FAILED;
     if (instance->rom_count == 0)
         cli_note("the instance has no ROMs");

@@ -99,7 +99,8 @@ static void check_instance(const struct romsim_instance *instance, bool local,
     if (!layout)
         return;
     for (size_t i = 0; i < instance->rom_count; i++)
-        look_at_rom(&instance->roms[i], &layout->devices[i + 1], diagnostics);
+        look_at_rom(&instance->roms[i], romsim_layout_device(layout, ROMSIM_DEVICE_ROM, i),
+                    diagnostics);
     romsim_layout_foresee(layout, instance, false, diagnostics);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * devices.c: the block nodes of the ROMs.
+ * devices.c: the block nodes of the root, the ROMs and the volumes.
  *
  * The kernel names disks in the order in which it meets them.  romsim gives each a virtio-blk
  * serial, "ukp_rom3", and by that it is found; its nodes get the same device number as vdX.
@@ -44,34 +44,34 @@ static int disk_number(const char *disk, dev_t *ret)
     return 0;
 }
 
-static void make_node(const char *name, dev_t number)
+static void make_node(const char *name, mode_t mode, dev_t number)
 {
     char path[300];
 
     snprintf(path, sizeof(path), "/dev/%s", name);
-    if (mknod(path, S_IFBLK | 0444, number) < 0 && errno != EEXIST)
+    if (mknod(path, S_IFBLK | mode, number) < 0 && errno != EEXIST)
         fail(errno, "cannot make %s", path);
-    chmod(path, 0444);
+    chmod(path, mode);
 }
 
 /* Makes the nodes of one disk, if it is one of ours.  Returns how many devices it stands for. */
 static unsigned make_nodes(const char *disk, const struct manifest *manifest)
 {
-    char path[300], serial[64], name[64];
+    char path[300], serial[64];
     dev_t number;
 
     snprintf(path, sizeof(path), "/sys/block/%s/serial", disk);
     if (read_line(path, serial, sizeof(serial)) < 0 || disk_number(disk, &number) < 0)
         return 0;
     for (size_t i = 0; i < manifest->devices.count; i++) {
-        const struct manifest_entry *device = &manifest->devices.items[i];
+        const struct manifest_device *device = &manifest->devices.items[i];
+        mode_t mode = device->writable ? 0600 : 0444;
 
-        snprintf(name, sizeof(name), "ukp_rom%u", device->number);
-        if (strcmp(serial, name) != 0)
+        if (strcmp(serial, device->name) != 0)
             continue;
-        make_node(name, number);
-        if (*device->text)
-            make_node(device->text, number);
+        make_node(device->name, mode, number);
+        if (*device->second_name)
+            make_node(device->second_name, mode, number);
         return 1;
     }
     return 0;
@@ -88,6 +88,6 @@ void devices_make(const struct manifest *manifest)
     if (blocks)
         closedir(blocks);
     if (found < manifest->devices.count)
-        fail(0, "only %zu of %zu ROM devices appeared: this kernel needs virtio_pci and virtio_blk",
+        fail(0, "only %zu of %zu devices appeared: this kernel needs virtio_pci and virtio_blk",
              found, manifest->devices.count);
 }

@@ -65,7 +65,7 @@ void modules_load(void);
 
 /* ---- devices.c ---------------------------------------------------------------------------- */
 
-/* Makes /dev/ukp_rom<N> and the second names, for every device of the manifest. */
+/* Makes the nodes of every device of the manifest in /dev, under both of its names. */
 void devices_make(const struct manifest *manifest);
 
 /* ---- root.c ------------------------------------------------------------------------------- */
@@ -74,10 +74,10 @@ void devices_make(const struct manifest *manifest);
 void root_prepare(void);
 
 /* Mounts the root image under an overlay and makes it the root, with its own /dev, /proc, ... */
-void root_enter(void);
+void root_enter(const struct manifest *manifest);
 
 /* Mounts every `at`, in order, and says so on the console. */
-void root_mount_roms(const struct manifest *manifest);
+void root_mount_devices(const struct manifest *manifest);
 
 /* Makes a directory and its missing parents.  0, or -1 with errno. */
 int make_directories(const char *path);

@@ -24,10 +24,10 @@ int main(void)
     control_read_manifest(&manifest);
     devices_make(&manifest);
     control_send("phase devices");
-    root_enter();
+    root_enter(&manifest);
     network_up(&manifest);
     control_send("phase root");
-    root_mount_roms(&manifest);
+    root_mount_devices(&manifest);
     control_send("phase mounts");
 
     status = app_run(&manifest);

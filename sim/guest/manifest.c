@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum field_kind { FIELD_TEXT, FIELD_STRINGS, FIELD_ENTRIES };
+enum field_kind { FIELD_TEXT, FIELD_STRINGS, FIELD_DEVICES, FIELD_MOUNTS, FIELD_PORTS };
 
 struct field {
     const char *key;
@@ -19,9 +19,10 @@ static const struct field fields[] = {
     {"gateway", FIELD_TEXT, offsetof(struct manifest, gateway)},
     {"nameserver", FIELD_TEXT, offsetof(struct manifest, nameserver)},
     {"cwd", FIELD_TEXT, offsetof(struct manifest, working_dir)},
-    {"device", FIELD_ENTRIES, offsetof(struct manifest, devices)},
-    {"mount", FIELD_ENTRIES, offsetof(struct manifest, mounts)},
-    {"port", FIELD_ENTRIES, offsetof(struct manifest, ports)},
+    {"root", FIELD_TEXT, offsetof(struct manifest, root)},
+    {"device", FIELD_DEVICES, offsetof(struct manifest, devices)},
+    {"mount", FIELD_MOUNTS, offsetof(struct manifest, mounts)},
+    {"port", FIELD_PORTS, offsetof(struct manifest, ports)},
     {"arg", FIELD_STRINGS, offsetof(struct manifest, argv)},
     {"env", FIELD_STRINGS, offsetof(struct manifest, env)},
 };
@@ -83,19 +84,63 @@ static int add_string(struct manifest_strings *list, const char *value)
     return 0;
 }
 
-static int add_entry(struct manifest_entries *list, char *value)
+/* Cuts the word before the first blank off *text, which then stands behind the blank; NULL if it is
+ * empty.  Without a blank the word is all there is. */
+static const char *take_word(char **text)
 {
-    void *items = list->items;
-    char *space = strchr(value, ' ');
-    long number;
+    char *word = *text, *space = strchr(word, ' ');
 
+    *text = space ? space + 1 : word + strlen(word);
     if (space)
         *space = '\0';
-    number = manifest_number(value, 65535);
+    return *word ? word : NULL;
+}
+
+static int take_access(char **text, bool *ret_writable)
+{
+    const char *word = take_word(text);
+
+    *ret_writable = word && strcmp(word, "rw") == 0;
+    return *ret_writable || (word && strcmp(word, "ro") == 0) ? 0 : -1;
+}
+
+static int add_device(struct manifest_devices *list, char *value)
+{
+    struct manifest_device device = {.name = take_word(&value)};
+    void *items = list->items;
+
+    if (!device.name || take_access(&value, &device.writable) < 0 ||
+        grow(&items, list->count, &list->capacity, sizeof(*list->items)) < 0)
+        return -1;
+    device.second_name = value;
+    list->items = items;
+    list->items[list->count++] = device;
+    return 0;
+}
+
+static int add_mount(struct manifest_mounts *list, char *value)
+{
+    struct manifest_mount mount = {.device = take_word(&value), .type = take_word(&value)};
+    void *items = list->items;
+
+    if (!mount.device || !mount.type || take_access(&value, &mount.writable) < 0 ||
+        value[0] != '/' || grow(&items, list->count, &list->capacity, sizeof(*list->items)) < 0)
+        return -1;
+    mount.path = value;
+    list->items = items;
+    list->items[list->count++] = mount;
+    return 0;
+}
+
+static int add_port(struct manifest_ports *list, const char *value)
+{
+    long number = manifest_number(value, 65535);
+    void *items = list->items;
+
     if (number < 0 || grow(&items, list->count, &list->capacity, sizeof(*list->items)) < 0)
         return -1;
     list->items = items;
-    list->items[list->count++] = (struct manifest_entry){(unsigned)number, space ? space + 1 : ""};
+    list->items[list->count++] = (struct manifest_port){.number = (unsigned)number};
     return 0;
 }
 
@@ -106,8 +151,12 @@ static int store(struct manifest *manifest, const struct field *field, char *val
     switch (field->kind) {
     case FIELD_STRINGS:
         return add_string(place, value);
-    case FIELD_ENTRIES:
-        return add_entry(place, value);
+    case FIELD_DEVICES:
+        return add_device(place, value);
+    case FIELD_MOUNTS:
+        return add_mount(place, value);
+    case FIELD_PORTS:
+        return add_port(place, value);
     case FIELD_TEXT:
         *(const char **)place = value;
         return 0;
@@ -139,6 +188,27 @@ static const char *take_record(struct cursor *cursor, struct manifest *manifest)
     return store(manifest, field, newline + 1) < 0 ? "a bad value, or too many" : NULL;
 }
 
+static bool has_device(const struct manifest *manifest, const char *name)
+{
+    for (size_t i = 0; i < manifest->devices.count; i++)
+        if (strcmp(manifest->devices.items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What does not fit together, or is missing; NULL if nothing is. */
+static const char *check(const struct manifest *manifest)
+{
+    if (manifest->argv.count == 0)
+        return "no command";
+    if (!manifest->root || !has_device(manifest, manifest->root))
+        return "no root device";
+    for (size_t i = 0; i < manifest->mounts.count; i++)
+        if (!has_device(manifest, manifest->mounts.items[i].device))
+            return "a mount without its device";
+    return NULL;
+}
+
 int manifest_parse(char *bytes, size_t size, struct manifest *ret, const char **ret_problem)
 {
     struct cursor cursor = {bytes, size};
@@ -147,10 +217,8 @@ int manifest_parse(char *bytes, size_t size, struct manifest *ret, const char **
 
     while (!problem && cursor.left > 0)
         problem = take_record(&cursor, &manifest);
-    if (!problem && manifest.argv.count == 0)
-        problem = "no command";
-    if (!problem && manifest.devices.count == 0)
-        problem = "no devices";
+    if (!problem)
+        problem = check(&manifest);
     if (problem) {
         manifest_release(&manifest);
         *ret_problem = problem;

@@ -6,11 +6,15 @@
  *
  * The host begins, with the manifest:
  *
- *     romsim 1 BYTES\n              the version, and how many bytes follow
+ *     romsim 2 BYTES\n              the version, and how many bytes follow
  *     KEY LENGTH\nVALUE\n           records; VALUE has LENGTH bytes of any kind but NUL
  *
  * and sends at any later time one of the lines `stop` (SIGTERM for the app) and `kill` (SIGKILL).
- * The keys are those of the table in manifest.c.  Numbers are decimal.
+ * The keys are those of the table in manifest.c.  Numbers are decimal.  What has several parts has
+ * a blank between them; the last one may have blanks, too, or be missing:
+ *
+ *     device NAME ro|rw [SECOND-NAME]     NAME is its serial as well
+ *     mount DEVICE TYPE ro|rw PATH        of a device that has been named before
  *
  * The guest answers with lines of at most MANIFEST_LINE_MAX bytes, each with a newline before it as
  * well (the app is root, and may write on the port what it wants):
@@ -28,11 +32,12 @@
 #ifndef ROMSIM_GUEST_MANIFEST_H
 #define ROMSIM_GUEST_MANIFEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MANIFEST_PORT         "romsim.control"
 #define MANIFEST_CONSOLE_PORT "romsim.console"
-#define MANIFEST_GREETING     "romsim 1 "
+#define MANIFEST_GREETING     "romsim 2 "
 
 enum {
     MANIFEST_MAX = 8 << 20,     /* bytes of records */
@@ -40,14 +45,36 @@ enum {
     MANIFEST_LINE_MAX = 1024
 };
 
-/* "NUMBER TEXT", TEXT may be missing. */
-struct manifest_entry {
-    unsigned number;
-    const char *text; /* "" when missing */
+struct manifest_device {
+    const char *name; /* "ukp_rom3" */
+    bool writable;
+    const char *second_name; /* "ukp_rom_config", or "" */
 };
 
-struct manifest_entries {
-    struct manifest_entry *items;
+struct manifest_devices {
+    struct manifest_device *items;
+    size_t count, capacity;
+};
+
+struct manifest_mount {
+    const char *device; /* the name of one of the devices */
+    const char *type;   /* "erofs" */
+    bool writable;
+    const char *path; /* absolute, no links */
+};
+
+struct manifest_mounts {
+    struct manifest_mount *items;
+    size_t count, capacity;
+};
+
+struct manifest_port {
+    unsigned number;
+    bool is_reported; /* for who watches it */
+};
+
+struct manifest_ports {
+    struct manifest_port *items;
     size_t count, capacity;
 };
 
@@ -63,9 +90,10 @@ struct manifest {
     const char *gateway;    /* "10.0.2.2" */
     const char *nameserver; /* "10.0.2.3" */
     const char *working_dir;
-    struct manifest_entries devices; /* index and second name: "3 ukp_rom_config"; 0 is the root */
-    struct manifest_entries mounts;  /* device index and path: "3 /etc/app"; no links */
-    struct manifest_entries ports;   /* to watch: "8080" */
+    const char *root; /* the device with the root's image: EROFS, the lower layer of / */
+    struct manifest_devices devices;
+    struct manifest_mounts mounts; /* in the order in which they are made */
+    struct manifest_ports ports;   /* to watch: "8080" */
     struct manifest_strings argv;
     struct manifest_strings env;
 };

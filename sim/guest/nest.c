@@ -33,11 +33,11 @@ static bool is_beneath(const char *path, const char *parent)
  * over all that was at its place and beneath. */
 static bool is_inside(const struct manifest *manifest, size_t inner, size_t outer)
 {
-    const struct manifest_entry *mounts = manifest->mounts.items;
+    const struct manifest_mount *mounts = manifest->mounts.items;
 
     for (size_t i = inner; i-- > outer;)
-        if (strcmp(mounts[inner].text, mounts[i].text) == 0 ||
-            is_beneath(mounts[inner].text, mounts[i].text))
+        if (strcmp(mounts[inner].path, mounts[i].path) == 0 ||
+            is_beneath(mounts[inner].path, mounts[i].path))
             return i == outer;
     return false;
 }
@@ -86,12 +86,12 @@ static void mount_layers(const char *device, const char *path)
 
 void nest_make_points(const struct manifest *manifest, size_t index, const char *device)
 {
-    const struct manifest_entry *mounts = manifest->mounts.items;
-    const char *outer = mounts[index].text;
+    const struct manifest_mount *mounts = manifest->mounts.items;
+    const char *outer = mounts[index].path;
     bool missing = false;
 
     for (size_t i = 0; i < manifest->mounts.count; i++)
-        missing |= is_inside(manifest, i, index) && access(mounts[i].text, F_OK) < 0;
+        missing |= is_inside(manifest, i, index) && access(mounts[i].path, F_OK) < 0;
     if (!missing)
         return;
     if (mkdir(WORK, 0700) < 0 || mount("tmpfs", WORK, "tmpfs", 0, "mode=0700") < 0 ||
@@ -101,15 +101,15 @@ void nest_make_points(const struct manifest *manifest, size_t index, const char 
     for (size_t i = 0; i < manifest->mounts.count; i++) {
         char path[4200];
 
-        if (!is_inside(manifest, i, index) || access(mounts[i].text, F_OK) == 0)
+        if (!is_inside(manifest, i, index) || access(mounts[i].path, F_OK) == 0)
             continue;
-        snprintf(path, sizeof(path), SKELETON "%s", mounts[i].text + strlen(outer));
+        snprintf(path, sizeof(path), SKELETON "%s", mounts[i].path + strlen(outer));
         if (make_directories(path) < 0)
-            fail(errno, "cannot make the mount point %s", mounts[i].text);
+            fail(errno, "cannot make the mount point %s", mounts[i].path);
     }
     for (size_t i = 0; i < manifest->mounts.count; i++)
-        if (is_inside(manifest, i, index) && access(mounts[i].text, F_OK) < 0)
-            imitate_upwards(mounts[i].text + strlen(outer));
+        if (is_inside(manifest, i, index) && access(mounts[i].path, F_OK) < 0)
+            imitate_upwards(mounts[i].path + strlen(outer));
     mount_layers(device, outer);
     /* The overlay holds what it needs of both. */
     umount2(ROM, MNT_DETACH);

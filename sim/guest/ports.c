@@ -67,8 +67,8 @@ static void read_table(const char *path)
     fclose(table);
 }
 
-/* A port is struck from the list (0) when it is reachable; `text` marks one that was reported as
- * listening on the loopback only. */
+/* A port is struck from the list (0) when it is reachable; one that is reported listens on the
+ * loopback only. */
 bool ports_watch(struct manifest *manifest)
 {
     bool waiting = false;
@@ -79,15 +79,15 @@ bool ports_watch(struct manifest *manifest)
     read_table("/proc/net/tcp");
     read_table("/proc/net/tcp6");
     for (size_t i = 0; i < manifest->ports.count; i++) {
-        struct manifest_entry *port = &manifest->ports.items[i];
+        struct manifest_port *port = &manifest->ports.items[i];
         enum listener found = listeners[port->number];
 
         if (found == LISTENER_REACHABLE) {
             control_send("port %u", port->number);
             port->number = 0;
-        } else if (found == LISTENER_LOOPBACK && !*port->text) {
+        } else if (found == LISTENER_LOOPBACK && !port->is_reported) {
             control_send("loopback %u", port->number);
-            port->text = "reported";
+            port->is_reported = true;
         }
         waiting |= port->number != 0;
     }

@@ -101,26 +101,30 @@ static bool is_erofs(const char *device)
     return size == sizeof(found) && memcmp(found, magic, sizeof(magic)) == 0;
 }
 
-static void mount_image(const char *device, const char *path)
+static void mount_device(const char *device, const struct manifest_mount *wanted)
 {
-    if (mount(device, path, "erofs", MS_RDONLY | MS_NODEV, NULL) == 0)
+    unsigned long access = wanted->writable ? 0 : MS_RDONLY;
+
+    if (mount(device, wanted->path, wanted->type, access | MS_NODEV, NULL) == 0)
         return;
     if (errno == ENODEV)
-        fail(0, "cannot mount %s -> %s: this kernel has no EROFS", device, path);
-    if (!is_erofs(device))
-        fail(0, "cannot mount %s -> %s: it is not an EROFS image", device, path);
-    fail(errno, "cannot mount %s -> %s", device, path);
+        fail(0, "cannot mount %s -> %s: this kernel has no %s", device, wanted->path, wanted->type);
+    if (strcmp(wanted->type, "erofs") == 0 && !is_erofs(device))
+        fail(0, "cannot mount %s -> %s: it is not an EROFS image", device, wanted->path);
+    fail(errno, "cannot mount %s -> %s", device, wanted->path);
 }
 
-static void make_overlay(void)
+static void make_overlay(const char *root)
 {
     static const char *const directories[] = {"/lower", "/upper", "/root"};
+    char device[64];
 
+    snprintf(device, sizeof(device), "/dev/%s", root);
     for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
         if (mkdir(directories[i], 0755) < 0 && errno != EEXIST)
             fail(errno, "cannot make %s", directories[i]);
-    if (mount("/dev/ukp_rom0", "/lower", "erofs", MS_RDONLY, NULL) < 0)
-        fail(errno, "cannot mount the root image /dev/ukp_rom0");
+    if (mount(device, "/lower", "erofs", MS_RDONLY, NULL) < 0)
+        fail(errno, "cannot mount the root image %s", device);
     if (mount("tmpfs", "/upper", "tmpfs", 0, "mode=0755") < 0 || mkdir("/upper/data", 0755) < 0 ||
         mkdir("/upper/work", 0755) < 0)
         fail(errno, "cannot make the writable layer");
@@ -140,9 +144,9 @@ static void replace_file(const char *path)
         fail(errno, "cannot replace %s", path);
 }
 
-void root_enter(void)
+void root_enter(const struct manifest *manifest)
 {
-    make_overlay();
+    make_overlay(manifest->root);
     if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
         chdir("/") < 0)
         fail(errno, "cannot enter the root");
@@ -167,16 +171,17 @@ static void make_point(const char *device, const char *path)
         fail(0, "cannot mount %s -> %s: this kernel finds %s there", device, path, found);
 }
 
-void root_mount_roms(const struct manifest *manifest)
+void root_mount_devices(const struct manifest *manifest)
 {
     for (size_t i = 0; i < manifest->mounts.count; i++) {
-        const struct manifest_entry *entry = &manifest->mounts.items[i];
+        const struct manifest_mount *wanted = &manifest->mounts.items[i];
         char device[64];
 
-        snprintf(device, sizeof(device), "/dev/ukp_rom%u", entry->number);
-        make_point(device, entry->text);
-        mount_image(device, entry->text);
-        nest_make_points(manifest, i, device);
-        console_print("mount %s -> %s\n", device, entry->text);
+        snprintf(device, sizeof(device), "/dev/%s", wanted->device);
+        make_point(device, wanted->path);
+        mount_device(device, wanted);
+        if (!wanted->writable)
+            nest_make_points(manifest, i, device);
+        console_print("mount %s -> %s\n", device, wanted->path);
     }
 }

@@ -8,6 +8,7 @@
  * something damaged, is passed over.
  */
 #include "overlay.h"
+#include "targets.h"
 
 #include <romsim/text.h>
 
@@ -201,14 +202,6 @@ static char *place_for(const struct romsim_device *device, const char *path)
     return NULL;
 }
 
-static bool is_mounted(const struct romsim_layout *layout, unsigned device)
-{
-    for (size_t i = 0; i < layout->mount_count; i++)
-        if (layout->mounts[i].device == device)
-            return true;
-    return false;
-}
-
 /* Does the command mount the device by itself? */
 static bool names_device(const struct romsim_layout *layout, const struct romsim_device *device)
 {
@@ -225,11 +218,11 @@ static const struct romsim_device *unmounted_rom(const struct foresight *self, c
 {
     const struct romsim_layout *layout = self->layout;
 
-    for (size_t i = 1; i < layout->device_count; i++) {
+    for (size_t i = 0; i < layout->device_count; i++) {
         const struct romsim_device *device = &layout->devices[i];
 
         if (device->blob && device->kind == ROMSIM_IMAGE_EROFS &&
-            !is_mounted(layout, device->index) && !names_device(layout, device) &&
+            !romsim_layout_at(layout, device) && !names_device(layout, device) &&
             (*ret_at = place_for(device, path)))
             return device;
     }
@@ -326,8 +319,8 @@ static bool is_elf(const struct foresight *self, uint64_t node)
 static void tell_mode(struct foresight *self, const char *path, uint64_t node,
                       const struct stat *stat)
 {
-    const struct romsim_device *device =
-        &self->layout->devices[romsim_view_device(self->view, node)];
+    size_t place = romsim_view_device(self->view, node);
+    bool is_inline = place != ROMSIM_VIEW_NO_DEVICE && self->layout->devices[place].is_inline;
     CLEANUP(shebang_clear) struct shebang shebang = {0};
     struct romsim_error error;
 
@@ -338,12 +331,12 @@ static void tell_mode(struct foresight *self, const char *path, uint64_t node,
         return;
     }
     romsim_error_set(&error, EACCES, "the command '%s' is not executable: %s 0%o", QUOTE(path),
-                     device->is_inline ? "all files of an inline ROM have the mode" : "its mode is",
+                     is_inline ? "all files of an inline ROM have the mode" : "its mode is",
                      (unsigned)stat->st_mode & 07777);
     if (is_elf(self, node))
-        romsim_error_hint(&error, device->is_inline ? "an image ROM keeps modes: 'image: ./DIR' in "
-                                                      "place of 'files' or 'dir'"
-                                                    : "chmod +x it where the image is made");
+        romsim_error_hint(&error, is_inline ? "an image ROM keeps modes: 'image: ./DIR' in "
+                                              "place of 'files' or 'dir'"
+                                            : "chmod +x it where the image is made");
     else
         romsim_error_hint(&error, "run it through its interpreter: args: [\"%s\", \"%s\"]",
                           !read_shebang(self, node, &shebang) ? likely_interpreter(path)
@@ -605,7 +598,7 @@ static void look_at_mount(struct foresight *self, const struct romsim_mount *mou
             /* strsep() ended the name in the copy, not in the target. */
             romsim_error_hint(&warning, "there is '%.*s%s'", (int)(name - copy), mount->target,
                               QUOTE(other));
-            warning.place = self->instance->roms[mount->device - 1].at_place;
+            warning.place = *at_place(self->instance, &self->layout->devices[mount->device]);
             tell(self, &warning, true);
         }
         if (!child || child->node >= self->view->overlays.count)
@@ -624,7 +617,7 @@ void romsim_layout_foresee(const struct romsim_layout *layout,
                              .are_warnings = as_warnings,
                              .diagnostics = diagnostics};
 
-    if (!layout->devices[0].blob || layout->argv.count == 0)
+    if (!romsim_layout_root(layout) || layout->argv.count == 0)
         return;
     self.view = view = romsim_view_new(layout, false, NULL);
     if (!view) /* a mount that cannot be: that has been said */

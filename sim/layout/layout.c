@@ -2,7 +2,8 @@
 /*
  * layout.c: from a checked instance and its images to the one source of truth.
  *
- * Theory of operation: every ROM becomes a device, in request order, and every `at` a mount.  All
+ * Theory of operation: the root and every ROM become a device, in request order, and every `at` a
+ * mount.  All
  * that can be found wrong is found in one pass: an image that fails does not keep the next one
  * from being looked at.
  */
@@ -126,11 +127,13 @@ static bool excuse(enum parts parts, const char *reference, const struct romsim_
 static bool add_root(struct romsim_layout *layout, const struct romsim_instance *instance,
                      enum parts parts, struct romsim_diagnostics *diagnostics)
 {
-    struct romsim_device *device = &layout->devices[0];
+    struct romsim_device *device = &layout->devices[layout->device_count++];
     struct romsim_base_image base = {0};
     struct romsim_error error;
     bool good;
 
+    device->role = ROMSIM_DEVICE_ROOT;
+    snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_rom0");
     if (!instance->image)
         return is_partial(parts) || refuse_imageless(instance, diagnostics);
     if (romsim_image_base(instance, &base, &error) < 0)
@@ -153,8 +156,10 @@ static bool name_is_taken(const struct romsim_instance *instance,
     const char *name = named_name + strlen("ukp_rom_");
 
     for (size_t i = 0; i < instance->rom_count; i++)
-        if ((instance->roms[i].name && strcmp(instance->roms[i].name, name) == 0) ||
-            strcmp(layout->devices[i + 1].named_name, named_name) == 0)
+        if (instance->roms[i].name && strcmp(instance->roms[i].name, name) == 0)
+            return true;
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (strcmp(layout->devices[i].named_name, named_name) == 0)
             return true;
     return false;
 }
@@ -192,10 +197,13 @@ static bool add_rom(struct romsim_layout *layout, const struct romsim_instance *
                     size_t index, enum parts parts, struct romsim_diagnostics *diagnostics)
 {
     const struct romsim_rom *rom = &instance->roms[index];
-    struct romsim_device *device = &layout->devices[index + 1];
+    struct romsim_device *device = &layout->devices[layout->device_count++];
     struct romsim_rom_image image = {0};
     struct romsim_error error;
 
+    device->role = ROMSIM_DEVICE_ROM;
+    device->origin = index;
+    device->index = (unsigned)index + 1; /* the root is ukp_rom0 (cloud-rules §4) */
     device->is_inline = rom->is_inline;
     if (name_device(instance, layout, rom, device) < 0 || set_source(rom, device) < 0)
         return out_of_memory(diagnostics);
@@ -221,6 +229,19 @@ static bool add_roms(struct romsim_layout *layout, const struct romsim_instance 
 
 /* ---- mounts ----------------------------------------------------------------------------- */
 
+/* What of the instance a device came from. */
+static const struct romsim_place *image_place(const struct romsim_instance *instance,
+                                              const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_ROM ? &instance->roms[device->origin].image_place
+                                             : &instance->image_place;
+}
+
+static const char *at_of(const struct romsim_instance *instance, const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_ROM ? instance->roms[device->origin].at : NULL;
+}
+
 static bool is_below(const char *path, const char *parent)
 {
     size_t size = strlen(parent);
@@ -228,38 +249,41 @@ static bool is_below(const char *path, const char *parent)
     return strncmp(path, parent, size) == 0 && path[size] == '/';
 }
 
-/* The first ROM, in request order, whose `at` is not mounted yet and below no other such `at`.
+/* The first device, in request order, whose `at` is not mounted yet and below no other such `at`.
  * Nesting has no cycles, so there is one as long as one is left. */
-static size_t next_mount(const struct romsim_instance *instance, const bool *mounted)
+static size_t next_mount(const struct romsim_layout *layout, const char *const *ats)
 {
-    for (size_t i = 0; i < instance->rom_count; i++) {
-        bool is_next = instance->roms[i].at && !mounted[i];
+    for (size_t i = 0; i < layout->device_count; i++) {
+        bool is_next = ats[i];
 
-        for (size_t j = 0; is_next && j < instance->rom_count; j++)
-            is_next = !instance->roms[j].at || mounted[j] ||
-                      !is_below(instance->roms[i].at, instance->roms[j].at);
+        for (size_t j = 0; is_next && j < layout->device_count; j++)
+            is_next = !ats[j] || !is_below(ats[i], ats[j]);
         if (is_next)
             return i;
     }
-    return instance->rom_count;
+    return layout->device_count;
 }
 
 static int add_mounts(struct romsim_layout *layout, const struct romsim_instance *instance)
 {
-    CLEANUP_FREE bool *mounted = calloc(instance->rom_count + 1, sizeof(*mounted));
+    CLEANUP_FREE const char **ats = calloc(layout->device_count + 1, sizeof(*ats));
     size_t i;
 
-    layout->mounts = calloc(instance->rom_count + 1, sizeof(*layout->mounts));
-    if (!mounted || !layout->mounts)
+    layout->mounts = calloc(layout->device_count + 1, sizeof(*layout->mounts));
+    if (!ats || !layout->mounts)
         return -1;
-    while ((i = next_mount(instance, mounted)) < instance->rom_count) {
+    for (i = 0; i < layout->device_count; i++)
+        ats[i] = at_of(instance, &layout->devices[i]);
+    while ((i = next_mount(layout, ats)) < layout->device_count) {
         struct romsim_mount *mount = &layout->mounts[layout->mount_count++];
 
-        mounted[i] = true;
-        mount->device = (unsigned)i + 1;
-        mount->path = strdup(instance->roms[i].at);
+        *mount = (struct romsim_mount){.device = i,
+                                       .type = "erofs",
+                                       .access = layout->devices[i].access,
+                                       .path = strdup(ats[i])};
         if (!mount->path)
             return -1;
+        ats[i] = NULL;
     }
     return 0;
 }
@@ -275,7 +299,7 @@ static void warn_of_images(const struct romsim_layout *layout,
         if (!layout->devices[i].warning)
             continue;
         romsim_error_set(&warning, 0, "%s", layout->devices[i].warning);
-        warning.place = i ? instance->roms[i - 1].image_place : instance->image_place;
+        warning.place = *image_place(instance, &layout->devices[i]);
         romsim_diagnostics_add(diagnostics, &warning, 1);
     }
 }
@@ -299,7 +323,7 @@ static void tell_of_mounts(const struct romsim_layout *layout,
                          device->kind == ROMSIM_IMAGE_CPIO ? "a cpio archive" : "raw data");
         romsim_error_hint(&warning, "leave 'at' out and let the app read /dev/%s",
                           device->named_name[0] ? device->named_name : device->indexed_name);
-        warning.place = instance->roms[mount->device - 1].at_place;
+        warning.place = *at_place(instance, device);
         romsim_diagnostics_add(diagnostics, &warning, !is_error);
     }
 }
@@ -343,18 +367,14 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
 
     if (!layout)
         return NULL;
-    layout->devices = calloc(instance->rom_count + 1, sizeof(*layout->devices));
+    layout->devices = calloc(1 + instance->rom_count, sizeof(*layout->devices));
     layout->name_is_random = !instance->name;
     layout->name = instance->name ? strdup(instance->name) : random_name();
     if (!layout->devices || !layout->name)
         return NULL;
     layout->hostname = strdup(instance->hostname ?: layout->name);
-    if (!layout->hostname || add_mounts(layout, instance) < 0 || add_ports(layout, instance) < 0)
+    if (!layout->hostname || add_ports(layout, instance) < 0)
         return NULL;
-    layout->device_count = instance->rom_count + 1;
-    for (unsigned i = 0; i < layout->device_count; i++)
-        layout->devices[i].index = i;
-    snprintf(layout->devices[0].indexed_name, sizeof(layout->devices[0].indexed_name), "ukp_rom0");
     layout->memory_mb = instance->memory_mb;
     layout->vcpus = instance->vcpus;
     layout->restart = instance->restart;
@@ -373,10 +393,14 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
     }
     good = parts == ROMS || add_root(layout, instance, parts, diagnostics);
     good &= add_roms(layout, instance, parts, diagnostics);
+    if (add_mounts(layout, instance) < 0) {
+        out_of_memory(diagnostics);
+        return NULL;
+    }
     if (!is_partial(parts))
         warn_of_images(layout, instance, diagnostics);
     tell_of_mounts(layout, instance, is_partial(parts), diagnostics);
-    if (parts != ROMS && parts != DEVICES && layout->devices[0].blob)
+    if (parts != ROMS && parts != DEVICES && romsim_layout_root(layout))
         good &= targets_find(layout, instance, is_partial(parts), diagnostics);
     return good || is_partial(parts) ? STEAL_POINTER(&layout) : NULL;
 }
@@ -403,6 +427,32 @@ struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
                                          struct romsim_diagnostics *diagnostics)
 {
     return make_layout(instance, ROMS, diagnostics);
+}
+
+const struct romsim_device *romsim_layout_device(const struct romsim_layout *layout,
+                                                 enum romsim_device_role role, size_t origin)
+{
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (layout->devices[i].role == role && layout->devices[i].origin == origin)
+            return &layout->devices[i];
+    return NULL;
+}
+
+const struct romsim_device *romsim_layout_root(const struct romsim_layout *layout)
+{
+    const struct romsim_device *root = romsim_layout_device(layout, ROMSIM_DEVICE_ROOT, 0);
+
+    return root && root->blob ? root : NULL;
+}
+
+const char *romsim_layout_at(const struct romsim_layout *layout, const struct romsim_device *device)
+{
+    if (device->role == ROMSIM_DEVICE_ROOT)
+        return "/";
+    for (size_t i = 0; i < layout->mount_count; i++)
+        if (&layout->devices[layout->mounts[i].device] == device)
+            return layout->mounts[i].path;
+    return NULL;
 }
 
 void romsim_layout_free(struct romsim_layout *layout)

@@ -55,7 +55,7 @@ static int set_base(struct romsim_view *view, struct overlay *overlay, uint64_t 
     if (view_get(view, number, &node, err) < 0)
         return -1;
     overlay->base_image = node.image;
-    overlay->base_index = node.index;
+    overlay->slot = node.slot;
     overlay->base = node.inode;
     return 0;
 }
@@ -98,7 +98,7 @@ static struct overlay *descend(struct romsim_view *view, struct overlay *directo
     overlay = add_overlay(view, directory->node, err);
     if (!overlay)
         return NULL;
-    overlay->base_index = directory->base_index; /* a made one is of the image that it is made in */
+    overlay->slot = directory->slot; /* a made one is of the image that it is made in */
     if (step->node > 0 && set_base(view, overlay, step->node, err) < 0)
         return NULL;
     return set_child(view, directory, step->name, overlay->node, err) < 0 ? NULL : overlay;
@@ -114,7 +114,7 @@ static int mount_at(struct romsim_view *view, const struct steps *steps, uint64_
         const struct step *step = &steps->items[i];
 
         if (step->node == 0) /* it is made, and for that a ROM needs an overlay */
-            view->layered_later[directory->base_index] = true;
+            view->images[directory->slot].is_layered_later = true;
         if (i + 1 == steps->count)
             return set_child(view, directory, step->name, root, err);
         directory = descend(view, directory, step, err);
@@ -126,24 +126,21 @@ static int mount_at(struct romsim_view *view, const struct steps *steps, uint64_
 
 /* ---- from the layout -------------------------------------------------------------------- */
 
-static int open_image(struct romsim_view *view, const struct romsim_device *device,
-                      struct romsim_error *err)
+/* The slot of the device at a place of the layout. */
+static unsigned slot_of(size_t place)
 {
-    if (view->images[device->index])
-        return 0;
-    view->images[device->index] = romsim_erofs_open(device->blob, err);
-    if (!view->images[device->index])
-        return romsim_error_context(err, "%s", device->indexed_name);
-    return 0;
+    return (unsigned)place + 1; /* 0 is nobody's */
 }
 
-static int root_of(struct romsim_view *view, const struct romsim_device *device, uint64_t *ret,
-                   struct romsim_error *err)
+static int root_of(struct romsim_view *view, unsigned slot, const struct romsim_device *device,
+                   uint64_t *ret, struct romsim_error *err)
 {
+    struct view_image *image = &view->images[slot];
     struct stat stat;
 
-    if (open_image(view, device, err) < 0 ||
-        view_number(device->index, romsim_erofs_root(view->images[device->index]), ret, err) < 0 ||
+    if (!image->erofs && !(image->erofs = romsim_erofs_open(device->blob, err)))
+        return romsim_error_context(err, "%s", device->indexed_name);
+    if (view_number(slot, romsim_erofs_root(image->erofs), ret, err) < 0 ||
         romsim_view_stat(view, *ret, &stat, err) < 0)
         return -1;
     return S_ISDIR(stat.st_mode) ? 0 : romsim_error_set(err, EUCLEAN, "its root is no directory");
@@ -171,7 +168,6 @@ static int add_devices(struct romsim_view *view, const struct romsim_layout *lay
 
     if (!dev || set_child(view, view->overlays.items[ROMSIM_VIEW_ROOT], "dev", dev->node, err) < 0)
         return -1;
-    /* A layout of ROMs alone has no root device. */
     for (size_t i = 0; i < layout->device_count; i++)
         if (layout->devices[i].blob && add_device(view, dev, &layout->devices[i], err) < 0)
             return -1;
@@ -180,12 +176,12 @@ static int add_devices(struct romsim_view *view, const struct romsim_layout *lay
 
 /* The root of a ROM.  Returns 1, 0 if it is damaged so that it has none (the layout has warned, and
  * the guest's boot fails at it), or -1. */
-static int find_root(struct romsim_view *view, const struct romsim_device *device, uint64_t *ret,
-                     struct romsim_error *err)
+static int find_root(struct romsim_view *view, unsigned slot, const struct romsim_device *device,
+                     uint64_t *ret, struct romsim_error *err)
 {
     struct romsim_error error = {0};
 
-    if (root_of(view, device, ret, &error) == 0)
+    if (root_of(view, slot, device, ret, &error) == 0)
         return 1;
     if (error.errnum == EUCLEAN || error.errnum == EOPNOTSUPP)
         return 0;
@@ -205,7 +201,7 @@ int overlay_mount(struct romsim_view *view, const struct romsim_layout *layout, 
     uint64_t root;
 
     if (device->blob && device->kind == ROMSIM_IMAGE_EROFS)
-        found = find_root(view, device, &root, err);
+        found = find_root(view, slot_of(mount->device), device, &root, err);
     if (found <= 0) /* 0: nothing that could be mounted, a device only */
         return found;
     if (walk(view, mount->path, WALK_MAKE, &steps, err) < 0 ||
@@ -238,30 +234,47 @@ static int replace_special(struct romsim_view *view, const char *name, struct ro
     return set_child(view, view->overlays.items[ROMSIM_VIEW_ROOT], name, made->node, err);
 }
 
+/* The slots of the layout's devices. */
+static int add_slots(struct romsim_view *view, const struct romsim_layout *layout,
+                     struct romsim_error *err)
+{
+    if (layout->device_count > IMAGES_MAX)
+        return romsim_error_set(err, EFBIG, "more than %d devices", (int)IMAGES_MAX);
+    view->images = calloc(slot_of(layout->device_count), sizeof(*view->images));
+    if (!view->images)
+        return romsim_error_nomem(err);
+    view->slots = slot_of(layout->device_count);
+    view->images[0].place = ROMSIM_VIEW_NO_DEVICE;
+    for (size_t i = 0; i < layout->device_count; i++) {
+        const struct romsim_device *device = &layout->devices[i];
+        struct view_image *image = &view->images[slot_of(i)];
+
+        memcpy(image->name, device->indexed_name, sizeof(image->name));
+        image->place = i;
+        image->is_rom = device->role == ROMSIM_DEVICE_ROM;
+        image->is_layered = image->is_layered_later = device->role == ROMSIM_DEVICE_ROOT;
+    }
+    return 0;
+}
+
 int overlay_start(struct romsim_view *view, const struct romsim_layout *layout, bool drives_only,
                   struct romsim_error *err)
 {
-    const struct romsim_device *first = layout->device_count > 0 ? &layout->devices[0] : NULL;
+    const struct romsim_device *base = drives_only ? NULL : romsim_layout_root(layout);
     CLEANUP_STEPS struct steps etc = {0};
     struct overlay *root;
-    uint64_t base;
+    uint64_t number;
 
-    if (layout->device_count > IMAGES_MAX)
-        return romsim_error_set(err, EFBIG, "more than %d devices", (int)IMAGES_MAX);
-    view->images = calloc(layout->device_count + 1, sizeof(*view->images));
-    view->layered = calloc(layout->device_count + 1, sizeof(*view->layered));
-    view->layered_later = calloc(layout->device_count + 1, sizeof(*view->layered_later));
-    view->image_count = layout->device_count;
+    if (add_slots(view, layout, err) < 0)
+        return -1;
     /* Place 0 stays empty: no node has the number 0. */
-    if (!view->images || !view->layered || !view->layered_later ||
-        overlays_append(&view->overlays, NULL) < 0)
+    if (overlays_append(&view->overlays, NULL) < 0)
         return romsim_error_nomem(err);
-    view->layered[0] = view->layered_later[0] = true; /* the root */
     root = add_overlay(view, ROMSIM_VIEW_ROOT, err);
     if (!root)
         return -1;
-    if (!drives_only && first && first->blob &&
-        (root_of(view, first, &base, err) < 0 || set_base(view, root, base, err) < 0))
+    if (base && (root_of(view, slot_of((size_t)(base - layout->devices)), base, &number, err) < 0 ||
+                 set_base(view, root, number, err) < 0))
         return -1;
     if (add_devices(view, layout, err) < 0)
         return -1;
@@ -302,7 +315,7 @@ int overlay_make_directory(struct romsim_view *view, const char *path, struct ro
     missing = first_missing(&steps);
     if (missing == steps.count)
         return 0;
-    if (missing > 0 && romsim_view_device(view, steps.items[missing - 1].node) != 0)
+    if (missing > 0 && view_image_of(view, steps.items[missing - 1].node)->is_rom)
         return romsim_error_set(err, EROFS, "there is no '%s' in the ROM, which is read-only",
                                 QUOTE(steps.items[missing].name));
     for (size_t i = 0; i < steps.count; i++) {
@@ -315,5 +328,6 @@ int overlay_make_directory(struct romsim_view *view, const char *path, struct ro
 
 void overlay_finish(struct romsim_view *view)
 {
-    memcpy(view->layered, view->layered_later, view->image_count * sizeof(*view->layered));
+    for (unsigned i = 0; i < view->slots; i++)
+        view->images[i].is_layered = view->images[i].is_layered_later;
 }

@@ -16,11 +16,24 @@ struct overlay_child {
 
 DEFINE_VECTOR(overlay_children, struct overlay_child);
 
+/* The image of a device, in the slot of its number.  Slot 0 is nobody's. */
+struct view_image {
+    struct romsim_erofs *erofs;         /* NULL: not opened */
+    char name[ROMSIM_DEVICE_NAME_SIZE]; /* the device's */
+    size_t place;                       /* in the layout's devices */
+    bool is_rom;
+
+    /* Is it the lower layer of an overlay in the guest?  The root is; a ROM is if a mount point was
+     * made in it.  While the mounts are made, a ROM's are noted in `is_layered_later`: the guest
+     * looks for mount points before it makes the overlay. */
+    bool is_layered, is_layered_later;
+};
+
 /* A directory, or (with a blob) a device file. */
 struct overlay {
     uint64_t node, parent;
     struct romsim_erofs *base_image; /* of a directory; NULL: without a base */
-    unsigned base_index;             /* of the base's image in the view */
+    unsigned slot;                   /* of the image that it is in, or is made in */
     struct romsim_erofs_inode base;
     struct overlay_children children;
     struct romsim_blob *blob; /* of a device file; a reference, owned */
@@ -30,15 +43,9 @@ struct overlay {
 DEFINE_VECTOR(overlays, struct overlay *);
 
 struct romsim_view {
-    struct overlays overlays;     /* a node's place is its number */
-    struct romsim_erofs **images; /* by device index; NULL: not opened */
-    size_t image_count;
-
-    /* By device index: is the image the lower layer of an overlay in the guest?  The root is; a ROM
-     * is if a mount point was made in it.  While the mounts are made, a ROM's are noted in
-     * `layered_later`: the guest looks for mount points before it makes the overlay. */
-    bool *layered, *layered_later;
-
+    struct overlays overlays; /* a node's place is its number */
+    struct view_image *images;
+    unsigned slots;
     char *etc; /* where the platform writes its files, without links; or NULL */
 };
 
@@ -48,7 +55,7 @@ struct view_node {
     uint64_t number;
     const struct overlay *overlay;
     struct romsim_erofs *image;
-    unsigned index; /* of the image */
+    unsigned slot; /* of the image */
     struct romsim_erofs_inode inode;
 };
 
@@ -57,7 +64,10 @@ int view_get(struct romsim_view *view, uint64_t number, struct view_node *ret,
              struct romsim_error *err);
 
 /* The number of an inode.  Returns 0, or -1 with EUCLEAN for a nid that no image can have. */
-int view_number(unsigned index, uint64_t nid, uint64_t *ret, struct romsim_error *err);
+int view_number(unsigned slot, uint64_t nid, uint64_t *ret, struct romsim_error *err);
+
+/* The image that a node is in, or was made in. */
+const struct view_image *view_image_of(const struct romsim_view *view, uint64_t node);
 
 /* The child of that name, or NULL. */
 struct overlay_child *overlay_find(const struct overlay *overlay, const char *name,

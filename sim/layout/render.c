@@ -36,14 +36,8 @@ static const char *restart_name(enum romsim_restart restart)
     return "never";
 }
 
-/* Where a device is mounted, or NULL. */
-static const char *mount_of(const struct romsim_layout *layout, unsigned device)
-{
-    for (size_t i = 0; i < layout->mount_count; i++)
-        if (layout->mounts[i].device == device)
-            return layout->mounts[i].path;
-    return NULL;
-}
+static const char *const role_names[] = {
+    [ROMSIM_DEVICE_ROOT] = "root", [ROMSIM_DEVICE_ROM] = "rom"};
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
@@ -71,19 +65,32 @@ static int set_device_node(json_t *object, const char *name, const char *node)
     return set(object, name, node[0] ? json_string(path) : json_null());
 }
 
+static const char *access_name(enum romsim_access access)
+{
+    return access == ROMSIM_READ_ONLY ? "read-only" : "read-write";
+}
+
+/* Of the root nobody asked how many files it has. */
+static bool counts_files(const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_ROM && device->kind == ROMSIM_IMAGE_EROFS;
+}
+
 static json_t *device_json(const struct romsim_layout *layout, const struct romsim_device *device)
 {
     json_t *object = json_object();
     int failed = set_device_node(object, "device", device->indexed_name);
 
     failed |= set_device_node(object, "named_device", device->named_name);
-    failed |= set_text(object, "at", device->index ? mount_of(layout, device->index) : "/");
+    failed |= set_text(object, "role", role_names[device->role]);
+    failed |= set(object, "read_only", json_boolean(device->access == ROMSIM_READ_ONLY));
+    failed |= set_text(object, "at", romsim_layout_at(layout, device));
     failed |= set_text(object, "format", romsim_image_kind_name(device->kind));
     failed |= set_text(object, "source", device->source);
     failed |= set(object, "inline", json_boolean(device->is_inline));
     failed |= set(object, "size", json_integer((json_int_t)romsim_blob_size(device->blob)));
     failed |= set_text(object, "sha256", romsim_blob_sha256_shown(device->blob));
-    if (device->index > 0 && device->kind == ROMSIM_IMAGE_EROFS)
+    if (counts_files(device))
         failed |= set(object, "files", json_integer((json_int_t)device->files));
     if (!failed)
         return object;
@@ -91,12 +98,13 @@ static json_t *device_json(const struct romsim_layout *layout, const struct roms
     return NULL;
 }
 
-static json_t *roms_json(const struct romsim_layout *layout)
+static json_t *devices_json(const struct romsim_layout *layout, enum romsim_device_role role)
 {
     json_t *list = json_array();
 
-    for (size_t i = 1; i < layout->device_count; i++)
-        if (json_array_append_new(list, device_json(layout, &layout->devices[i])) < 0) {
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (layout->devices[i].role == role &&
+            json_array_append_new(list, device_json(layout, &layout->devices[i])) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -115,6 +123,8 @@ static json_t *mounts_json(const struct romsim_layout *layout)
         failed |= set_device_node(object, "device", layout->devices[mount->device].indexed_name);
         failed |= set_text(object, "at", mount->path);
         failed |= set_text(object, "target", mount->target);
+        failed |= set_text(object, "type", mount->type);
+        failed |= set(object, "read_only", json_boolean(mount->access == ROMSIM_READ_ONLY));
         failed |= json_array_append_new(list, object);
     }
     if (!failed)
@@ -197,8 +207,8 @@ static json_t *layout_json(const struct romsim_layout *layout)
     failed |= set(object, "memory_mb", json_integer((json_int_t)layout->memory_mb));
     failed |= set(object, "vcpus", json_integer(layout->vcpus));
     failed |= set_text(object, "restart_policy", restart_name(layout->restart));
-    failed |= set(object, "root", device_json(layout, &layout->devices[0]));
-    failed |= set(object, "roms", roms_json(layout));
+    failed |= set(object, "root", device_json(layout, romsim_layout_root(layout)));
+    failed |= set(object, "roms", devices_json(layout, ROMSIM_DEVICE_ROM));
     failed |= set(object, "mounts", mounts_json(layout));
     failed |= set(object, "command", strings_json(&layout->argv));
     failed |= set(object, "env", env_json(&layout->env));
@@ -281,18 +291,19 @@ static void row_free(struct row *row)
 static int row_fill(const struct romsim_layout *layout, const struct romsim_device *device,
                     struct row *row)
 {
-    const char *at = device->index ? mount_of(layout, device->index) : "/";
-    bool counts = device->index && device->kind == ROMSIM_IMAGE_EROFS;
+    const char *at = romsim_layout_at(layout, device);
     const char *digest;
     char **cells = row->cells;
 
     cells[COLUMN_DEVICE] = format_cell("/dev/%s", device->indexed_name);
-    cells[COLUMN_NAME] = device->named_name[0] ? format_cell("/dev/%s", device->named_name)
-                                               : strdup(device->index ? "-" : "(root)");
+    cells[COLUMN_NAME] = device->named_name[0]
+                             ? format_cell("/dev/%s", device->named_name)
+                             : strdup(device->role == ROMSIM_DEVICE_ROOT ? "(root)" : "-");
     cells[COLUMN_AT] = strdup(at ? QUOTE(at) : "-");
     cells[COLUMN_FORMAT] = strdup(romsim_image_kind_name(device->kind));
     cells[COLUMN_SIZE] = strdup(SIZE_TEXT(romsim_blob_size(device->blob)));
-    cells[COLUMN_FILES] = counts ? format_cell("%" PRIu64, device->files) : strdup("-");
+    cells[COLUMN_FILES] =
+        counts_files(device) ? format_cell("%" PRIu64, device->files) : strdup("-");
     digest = romsim_blob_sha256_shown(device->blob);
     cells[COLUMN_DIGEST] = digest ? format_cell("%.*s", DIGEST_SHOWN, digest) : strdup("-");
     cells[COLUMN_SOURCE] = strdup(device->source ? QUOTE(device->source) : "-");
@@ -356,20 +367,22 @@ static void print_mounts(struct romsim_buffer *text, const struct romsim_layout 
             width = (int)width_of(QUOTE(layout->mounts[i].path));
     romsim_buffer_printf(text,
                          "\nMounts, in their order, before the app starts\n"
-                         "  /dev/ukp_rom0 -> /%*s  overlay in memory: writable, lost at a cold "
+                         "  /dev/%s -> /%*s  overlay in memory: writable, lost at a cold "
                          "boot\n",
-                         width - 1, "");
+                         romsim_layout_root(layout)->indexed_name, width - 1, "");
     for (size_t i = 0; i < layout->mount_count; i++) {
-        const struct romsim_device *device = &layout->devices[layout->mounts[i].device];
-        const char *path = QUOTE(layout->mounts[i].path);
+        const struct romsim_mount *mount = &layout->mounts[i];
+        const struct romsim_device *device = &layout->devices[mount->device];
+        const char *path = QUOTE(mount->path);
 
-        romsim_buffer_printf(text, "  /dev/%s -> %s%*s  %s", device->indexed_name, path,
-                             width - (int)width_of(path), "",
-                             device->kind == ROMSIM_IMAGE_EROFS ? "erofs, read-only"
-                                                                : "fails: this is no erofs image");
-        if (layout->mounts[i].target &&
-            strcmp(layout->mounts[i].target, layout->mounts[i].path) != 0)
-            romsim_buffer_printf(text, "; links lead to %s", QUOTE(layout->mounts[i].target));
+        romsim_buffer_printf(text, "  /dev/%s -> %s%*s  ", device->indexed_name, path,
+                             width - (int)width_of(path), "");
+        if (device->kind == ROMSIM_IMAGE_EROFS)
+            romsim_buffer_printf(text, "%s, %s", mount->type, access_name(mount->access));
+        else
+            romsim_buffer_puts(text, "fails: this is no erofs image");
+        if (mount->target && strcmp(mount->target, mount->path) != 0)
+            romsim_buffer_printf(text, "; links lead to %s", QUOTE(mount->target));
         romsim_buffer_puts(text, "\n");
     }
 }
@@ -410,7 +423,7 @@ static int print_file(void *context, const char *path, const struct romsim_erofs
 static void print_files_of(struct romsim_buffer *text, const struct romsim_layout *layout,
                            const struct romsim_device *device)
 {
-    const char *at = mount_of(layout, device->index);
+    const char *at = romsim_layout_at(layout, device);
     CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(device->blob, NULL);
     struct listing listing = {.text = text, .at = at ? at : "", .blob = device->blob};
 
@@ -425,8 +438,8 @@ static void print_files_of(struct romsim_buffer *text, const struct romsim_layou
 
 static void print_files(struct romsim_buffer *text, const struct romsim_layout *layout)
 {
-    for (size_t i = 1; i < layout->device_count; i++)
-        if (layout->devices[i].kind == ROMSIM_IMAGE_EROFS)
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (counts_files(&layout->devices[i]))
             print_files_of(text, layout, &layout->devices[i]);
 }
 

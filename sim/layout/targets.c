@@ -14,13 +14,20 @@
 #include <errno.h>
 #include <string.h>
 
-static bool complain(const struct romsim_mount *mount, const struct romsim_instance *instance,
+const struct romsim_place *at_place(const struct romsim_instance *instance,
+                                    const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_ROM ? &instance->roms[device->origin].at_place
+                                             : &instance->image_place;
+}
+
+static bool complain(const struct romsim_device *device, const struct romsim_instance *instance,
                      struct romsim_error *error, struct romsim_diagnostics *diagnostics)
 {
     if (error->errnum == EXDEV)
         romsim_error_hint(error, "nothing can be mounted in /dev, /proc and /sys, and no link on "
                                  "the way may lead through them");
-    error->place = instance->roms[mount->device - 1].at_place;
+    error->place = *at_place(instance, device);
     romsim_diagnostics_add(diagnostics, error, 0);
     return false;
 }
@@ -50,7 +57,7 @@ static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
                          QUOTE(mount->path), QUOTE(before->path),
                          strcmp(before->target, mount->target) == 0 ? "the same place"
                                                                     : "a place inside of it");
-        warning.place = instance->roms[mount->device - 1].at_place;
+        warning.place = *at_place(instance, &layout->devices[mount->device]);
         romsim_diagnostics_add(diagnostics, &warning, 1);
     }
 }
@@ -104,7 +111,7 @@ bool targets_find(struct romsim_layout *layout, const struct romsim_instance *in
                           : overlay_mount(view, layout, i, &mount->target, &error);
 
         if (mounted < 0)
-            good = complain(mount, instance, &error, diagnostics);
+            good = complain(&layout->devices[mount->device], instance, &error, diagnostics);
         if (mounted > 0)
             warn_of_hidden(layout, i, instance, diagnostics);
     }

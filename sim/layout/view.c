@@ -12,7 +12,7 @@
 enum {
     NID_BITS = 43,
     METABOX_BIT = NID_BITS,
-    INDEX_SHIFT = NID_BITS + 1,
+    SLOT_SHIFT = NID_BITS + 1,
     NID_METABOX_BIT = 63, /* in a nid (erofs_fs.h) */
     DEVICE_BLOCK_SIZE = 4096,
     XATTR_HEADER_SIZE = 12, /* what Linux answers with EOPNOTSUPP when nothing follows it */
@@ -24,15 +24,15 @@ enum {
 
 /* ---- numbers ---------------------------------------------------------------------------- */
 
-int view_number(unsigned index, uint64_t nid, uint64_t *ret, struct romsim_error *err)
+int view_number(unsigned slot, uint64_t nid, uint64_t *ret, struct romsim_error *err)
 {
     uint64_t metabox = nid >> NID_METABOX_BIT;
-    uint64_t slot = nid & ~(UINT64_C(1) << NID_METABOX_BIT);
+    uint64_t place = nid & ~(UINT64_C(1) << NID_METABOX_BIT);
 
-    if (slot >> NID_BITS)
+    if (place >> NID_BITS)
         return romsim_error_set(err, EUCLEAN, "a nid %#llx is beyond every image",
                                 (unsigned long long)nid);
-    *ret = (uint64_t)(index + 1) << INDEX_SHIFT | metabox << METABOX_BIT | slot;
+    *ret = (uint64_t)slot << SLOT_SHIFT | metabox << METABOX_BIT | place;
     return 0;
 }
 
@@ -48,7 +48,7 @@ static int get_overlay(struct romsim_view *view, uint64_t number, struct view_no
     ret->overlay = overlay;
     ret->image = overlay->base_image;
     if (ret->image) {
-        ret->index = overlay->base_index;
+        ret->slot = overlay->slot;
         ret->inode = overlay->base;
     }
     return 0;
@@ -57,28 +57,40 @@ static int get_overlay(struct romsim_view *view, uint64_t number, struct view_no
 int view_get(struct romsim_view *view, uint64_t number, struct view_node *ret,
              struct romsim_error *err)
 {
-    uint64_t index = number >> INDEX_SHIFT;
+    uint64_t slot = number >> SLOT_SHIFT;
     uint64_t nid = number & ((UINT64_C(1) << NID_BITS) - 1);
 
-    if (index == 0)
+    if (slot == 0)
         return get_overlay(view, number, ret, err);
-    if (index > view->image_count || !view->images[index - 1])
+    if (slot >= view->slots || !view->images[slot].erofs)
         return romsim_error_set(err, ESTALE, "there is no node %llu", (unsigned long long)number);
     nid |= (number >> METABOX_BIT & 1) << NID_METABOX_BIT;
     ret->number = number;
     ret->overlay = NULL;
-    ret->image = view->images[index - 1];
-    ret->index = (unsigned)(index - 1);
+    ret->image = view->images[slot].erofs;
+    ret->slot = (unsigned)slot;
     return romsim_erofs_inode(ret->image, nid, &ret->inode, err);
 }
 
-unsigned romsim_view_device(const struct romsim_view *view, uint64_t node)
+const struct view_image *view_image_of(const struct romsim_view *view, uint64_t node)
 {
-    uint64_t index = node >> INDEX_SHIFT;
+    uint64_t slot = node >> SLOT_SHIFT;
 
-    if (index == 0 && node < view->overlays.count && view->overlays.items[node])
-        return view->overlays.items[node]->base_index;
-    return index > 0 ? (unsigned)(index - 1) : 0;
+    if (slot == 0 && node < view->overlays.count && view->overlays.items[node])
+        slot = view->overlays.items[node]->slot;
+    return &view->images[slot < view->slots ? slot : 0];
+}
+
+size_t romsim_view_device(const struct romsim_view *view, uint64_t node)
+{
+    return view_image_of(view, node)->place;
+}
+
+const char *romsim_view_device_name(const struct romsim_view *view, uint64_t node)
+{
+    const struct view_image *image = view_image_of(view, node);
+
+    return image->name[0] ? image->name : NULL;
 }
 
 struct overlay_child *overlay_find(const struct overlay *overlay, const char *name,
@@ -263,11 +275,11 @@ int romsim_view_lookup(struct romsim_view *view, uint64_t directory, const char 
     if (!node.image)
         return node.overlay->blob ? romsim_error_set(err, ENOTDIR, "not a directory") : 0;
     found = romsim_erofs_lookup(node.image, &node.inode, name, strlen(name), &nid, err);
-    if (found == 1 && view->layered[node.index])
+    if (found == 1 && view->images[node.slot].is_layered)
         found = look_through_overlay(&node, nid, err);
     if (found <= 0)
         return found;
-    return view_number(node.index, nid, ret_node, err) < 0 ? -1 : 1;
+    return view_number(node.slot, nid, ret_node, err) < 0 ? -1 : 1;
 }
 
 static bool is_dots(const char *name, size_t size)
@@ -327,7 +339,7 @@ static bool is_hidden(const struct romsim_view *view, const struct view_node *no
 
     if (node->overlay && overlay_find(node->overlay, dirent->name, dirent->name_size))
         return true;
-    return view->layered[node->index] && type_of_dirent(dirent->file_type) == S_IFCHR &&
+    return view->images[node->slot].is_layered && type_of_dirent(dirent->file_type) == S_IFCHR &&
            romsim_erofs_inode(node->image, dirent->nid, &inode, NULL) == 0 && is_whiteout(&inode);
 }
 
@@ -351,7 +363,7 @@ static int image_entry(const struct romsim_view *view, const struct view_node *n
         .type = type_of_dirent(dirent.file_type),
     };
     *ret_cursor = cursor;
-    if (view_number(node->index, dirent.nid, &ret->node, NULL) < 0)
+    if (view_number(node->slot, dirent.nid, &ret->node, NULL) < 0)
         ret->node = ROMSIM_VIEW_NOWHERE; /* the name is there all the same */
     return 1;
 }
@@ -507,7 +519,7 @@ int romsim_view_xattr(struct romsim_view *view, uint64_t number, uint64_t *curso
     if (node.inode.xattr_size == XATTR_HEADER_SIZE)
         return romsim_error_set(err, EOPNOTSUPP, "an area for xattrs without room for one");
     while ((found = romsim_erofs_xattr(node.image, &node.inode, cursor, ret, err)) == 1) {
-        if (!view->layered[node.index] ||
+        if (!view->images[node.slot].is_layered ||
             strncmp(ret->name, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) != 0)
             break;
         romsim_xattr_release(ret);
@@ -544,11 +556,9 @@ void romsim_view_free(struct romsim_view *view)
     for (size_t i = 0; i < view->overlays.count; i++)
         overlay_free(view->overlays.items[i]);
     overlays_reset(&view->overlays);
-    for (size_t i = 0; i < view->image_count; i++)
-        romsim_erofs_close(view->images[i]);
+    for (unsigned i = 0; i < view->slots; i++)
+        romsim_erofs_close(view->images[i].erofs);
     free(view->images);
-    free(view->layered);
-    free(view->layered_later);
     free(view->etc);
     free(view);
 }

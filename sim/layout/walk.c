@@ -115,7 +115,7 @@ static char *path_in_root(const struct path_walk *walk)
 {
     uint64_t directory = directory_of(walk->steps);
 
-    if (!walk->view->etc || (directory != 0 && romsim_view_device(walk->view, directory) != 0))
+    if (!walk->view->etc || (directory != 0 && view_image_of(walk->view, directory)->is_rom))
         return NULL; /* a ROM was mounted there */
     return steps_path(walk->steps, NULL);
 }

@@ -21,7 +21,7 @@ static int drives_new(const struct romsim_layout *layout, struct drives *ret,
     if (!drives.items)
         return romsim_error_nomem(err);
     for (size_t i = 0; i < drives.count; i++)
-        drives.items[i] = (struct qemu_drive){.index = layout->devices[i].index, .fd = -1};
+        drives.items[i] = (struct qemu_drive){.name = layout->devices[i].indexed_name, .fd = -1};
     *ret = drives;
     return 0;
 }
@@ -100,8 +100,7 @@ static int open_for_reading(const struct romsim_blob *blob, struct qemu_drive *d
     drive->size = romsim_blob_size(blob);
     drive->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (drive->fd < 0)
-        return romsim_error_system(err, errno, "cannot open the file of ROM %u again",
-                                   drive->index);
+        return romsim_error_system(err, errno, "cannot open the file of %s again", drive->name);
     return 0;
 }
 

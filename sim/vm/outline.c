@@ -5,8 +5,13 @@
 #include "qemu.h"
 #include "sim/guest/manifest.h"
 
+#include <romsim/cleanup.h>
+
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What the app finds in its environment where neither the image nor the instance says it. */
@@ -20,13 +25,27 @@ static void record(struct romsim_buffer *out, const char *key, const char *value
     romsim_buffer_printf(out, "%s %zu\n%s\n", key, strlen(value), value);
 }
 
-static void numbered(struct romsim_buffer *out, const char *key, unsigned number, const char *text)
+__attribute__((format(printf, 3, 4))) static void
+record_format(struct romsim_buffer *out, const char *key, const char *format, ...)
 {
-    char digits[16];
-    int size = snprintf(digits, sizeof(digits), "%u", number);
+    CLEANUP_FREE char *value = NULL;
+    va_list arguments;
+    int size;
 
-    romsim_buffer_printf(out, "%s %zu\n%u %s\n", key, (size_t)size + 1 + strlen(text), number,
-                         text);
+    va_start(arguments, format);
+    size = vasprintf(&value, format, arguments);
+    va_end(arguments);
+    if (size < 0) {
+        value = NULL;
+        out->failed = ENOMEM;
+    } else {
+        record(out, key, value);
+    }
+}
+
+static const char *access_word(enum romsim_access access)
+{
+    return access == ROMSIM_READ_WRITE ? "rw" : "ro";
 }
 
 /* Does the list have a "NAME=..." of the same name? */
@@ -54,13 +73,24 @@ static void add_app(const struct romsim_layout *layout, struct romsim_buffer *ou
 
 static void add_devices(const struct romsim_layout *layout, struct romsim_buffer *out)
 {
-    for (size_t i = 0; i < layout->device_count; i++)
-        numbered(out, "device", layout->devices[i].index, layout->devices[i].named_name);
-    for (size_t i = 0; i < layout->mount_count; i++)
-        numbered(out, "mount", layout->devices[layout->mounts[i].device].index,
-                 layout->mounts[i].target ?: layout->mounts[i].path);
+    const struct romsim_device *root = romsim_layout_root(layout);
+
+    if (root)
+        record(out, "root", root->indexed_name);
+    for (size_t i = 0; i < layout->device_count; i++) {
+        const struct romsim_device *device = &layout->devices[i];
+
+        record_format(out, "device", "%s %s %s", device->indexed_name, access_word(device->access),
+                      device->named_name);
+    }
+    for (size_t i = 0; i < layout->mount_count; i++) {
+        const struct romsim_mount *mount = &layout->mounts[i];
+
+        record_format(out, "mount", "%s %s %s %s", layout->devices[mount->device].indexed_name,
+                      mount->type, access_word(mount->access), mount->target ?: mount->path);
+    }
     for (size_t i = 0; i < layout->port_count; i++)
-        numbered(out, "port", layout->ports[i].destination_port, "");
+        record_format(out, "port", "%u", layout->ports[i].destination_port);
 }
 
 int outline_write(const struct romsim_layout *layout, struct romsim_buffer *ret,

@@ -159,25 +159,30 @@ static int add_network(const struct qemu_config *config, struct qemu_argv *argv)
 }
 
 /* The file of a drive as a block node's JSON. */
-static json_t *drive_file(const struct qemu_drive *drive)
+static json_t *drive_file(const struct qemu_drive *drive, unsigned position)
 {
     char set[32];
 
-    snprintf(set, sizeof(set), "/dev/fdset/%u", drive->index);
+    snprintf(set, sizeof(set), "/dev/fdset/%u", position);
     return json_pack("{s:s, s:s, s:b, s:s}", "driver", "file", "filename",
-                     drive->filename ? drive->filename : set, "read-only", 1, "locking", "off");
+                     drive->filename ? drive->filename : set, "read-only", !drive->is_writable,
+                     "locking", "off");
 }
 
-static int add_drive_node(const struct qemu_drive *drive, struct qemu_argv *argv)
+/* What the guest discards in a drive that it may write is a hole in the file again. */
+static int add_drive_node(const struct qemu_drive *drive, unsigned position, struct qemu_argv *argv)
 {
-    char node[32];
-    json_t *raw;
+    json_t *file, *raw;
 
-    snprintf(node, sizeof(node), "rom%u", drive->index);
-    if (!drive->filename && add(argv, "-add-fd", "fd=%d,set=%u", drive->fd, drive->index) < 0)
+    if (!drive->filename && add(argv, "-add-fd", "fd=%d,set=%u", drive->fd, position) < 0)
         return -1;
-    raw = json_pack("{s:s, s:s, s:b, s:o}", "driver", "raw", "node-name", node, "read-only", 1,
-                    "file", drive_file(drive));
+    file = drive_file(drive, position);
+    if (file && drive->is_writable)
+        json_object_set_new(file, "discard", json_string("unmap"));
+    raw = json_pack("{s:s, s:s, s:b, s:o}", "driver", "raw", "node-name", drive->name, "read-only",
+                    !drive->is_writable, "file", file);
+    if (raw && drive->is_writable)
+        json_object_set_new(raw, "discard", json_string("unmap"));
     if (raw && drive->size) {
         json_object_set_new(raw, "offset", json_integer((json_int_t)drive->offset));
         json_object_set_new(raw, "size", json_integer((json_int_t)drive->size));
@@ -189,11 +194,10 @@ static int add_drive(const struct qemu_drive *drive, unsigned position, struct q
 {
     unsigned slot = SLOT_DRIVES + position / FUNCTIONS, function = position % FUNCTIONS;
 
-    if (add_drive_node(drive, argv) < 0)
+    if (add_drive_node(drive, position, argv) < 0)
         return -1;
-    return add(argv, "-device", "virtio-blk-pci,drive=rom%u,serial=ukp_rom%u,addr=%x.%x%s",
-               drive->index, drive->index, slot, function,
-               function == 0 ? ",multifunction=on" : "");
+    return add(argv, "-device", "virtio-blk-pci,drive=%s,serial=%s,addr=%x.%x%s", drive->name,
+               drive->name, slot, function, function == 0 ? ",multifunction=on" : "");
 }
 
 static int add_all(const struct qemu_config *config, struct qemu_argv *argv)

@@ -24,11 +24,12 @@ enum { QEMU_DRIVES_MAX = 27 * 8 };
 #define QEMU_NET_NAMESERVER "10.0.2.3"
 #define QEMU_NET_ID         "net0"
 
-/* A read-only drive: a file by its name, or an open one. */
+/* A drive: a file by its name, or an open one. */
 struct qemu_drive {
-    unsigned index;  /* its virtio-blk serial is ukp_rom<index> */
+    const char *name; /* its virtio-blk serial, of at most 20 bytes: ukp_rom3 */
+    bool is_writable;
     char *filename;  /* or NULL: */
-    int fd;          /* open for reading */
+    int fd;          /* open for what is done with it */
     uint64_t offset; /* of the drive in the file */
     uint64_t size;   /* 0: all of the file */
 };

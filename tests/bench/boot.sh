@@ -30,7 +30,8 @@ def plain():
     """The plain kernel: seconds from QEMU's start to the greeting."""
     body = b''.join(record(k, v) for k, v in (
         ('hostname', 'hello'), ('address', '10.0.2.15/24'), ('gateway', '10.0.2.2'),
-        ('device', '0 '), ('device', '1 ukp_rom_app'), ('mount', '1 /rom'), ('cwd', '/'),
+        ('root', 'ukp_rom0'), ('device', 'ukp_rom0 ro '), ('device', 'ukp_rom1 ro ukp_rom_app'),
+        ('mount', 'ukp_rom1 erofs ro /rom'), ('cwd', '/'),
         ('arg', '/bin/sh'), ('arg', '/rom/hello.sh'), ('env', 'PATH=/bin')))
     lines = {}
     command = ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-no-reboot',
@@ -53,7 +54,7 @@ def plain():
     qemu = subprocess.Popen(command, close_fds=False)
     for end in theirs:
         end.close()
-    lines['control'].sendall(b'romsim 1 %d\n%s' % (len(body), body))
+    lines['control'].sendall(b'romsim 2 %d\n%s' % (len(body), body))
     text = b''
     while greeting not in text:
         piece = lines['console'].recv(4096)

@@ -110,7 +110,7 @@ is "$(jq -r '.roms[] | [.device, .named_device, .at, .format, .files, .inline] |
 "/dev/ukp_rom3","/dev/ukp_rom_archive",,"cpio",,false
 "/dev/ukp_rom4",,,"erofs",1,false' "the devices as JSON"
 is "$(jq -c '.mounts' plan.json)" \
-    '[{"device":"/dev/ukp_rom2","at":"/rom","target":"/rom"},{"device":"/dev/ukp_rom1","at":"/rom/inner","target":"/rom/inner"}]' \
+    '[{"device":"/dev/ukp_rom2","at":"/rom","target":"/rom","type":"erofs","read_only":true},{"device":"/dev/ukp_rom1","at":"/rom/inner","target":"/rom/inner","type":"erofs","read_only":true}]' \
     "the mounts as JSON"
 is "$(jq -r '.roms[2].sha256' plan.json)" "$(sha256sum <img/rom.cpio | cut -d' ' -f1)" \
     "the digest is that of the bytes"

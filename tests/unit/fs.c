@@ -26,7 +26,7 @@ static void set_up(void)
 {
     ck_assert_ptr_nonnull(mkdtemp(point));
     for (unsigned i = 0; i < 2; i++) {
-        devices[i].index = i;
+        devices[i].role = i ? ROMSIM_DEVICE_ROM : ROMSIM_DEVICE_ROOT;
         devices[i].kind = ROMSIM_IMAGE_RAW;
         snprintf(devices[i].indexed_name, sizeof(devices[i].indexed_name), "ukp_rom%u", i);
         devices[i].blob = romsim_blob_from_bytes(content, sizeof(content), NULL);

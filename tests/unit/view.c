@@ -83,7 +83,10 @@ static struct romsim_device *add_device(struct fixture *fixture, struct romsim_b
 
     fixture->layout.devices = fixture->devices;
     fixture->layout.mounts = fixture->mounts;
-    *device = (struct romsim_device){.index = index, .blob = blob, .kind = kind};
+    *device = (struct romsim_device){.role = index ? ROMSIM_DEVICE_ROM : ROMSIM_DEVICE_ROOT,
+                                     .index = index,
+                                     .blob = blob,
+                                     .kind = kind};
     snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_rom%u", index);
     if (name)
         snprintf(device->named_name, sizeof(device->named_name), "ukp_rom_%s", name);
@@ -97,8 +100,8 @@ static void add_rom(struct fixture *fixture, const char *at, const char *name,
         add_device(fixture, build_entries(entries), ROMSIM_IMAGE_EROFS, name);
 
     if (at)
-        fixture->mounts[fixture->layout.mount_count++] =
-            (struct romsim_mount){.device = device->index, .path = (char *)(uintptr_t)at};
+        fixture->mounts[fixture->layout.mount_count++] = (struct romsim_mount){
+            .device = (size_t)(device - fixture->devices), .path = (char *)(uintptr_t)at};
 }
 
 #define ENTRIES(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -7,6 +7,7 @@
 #include "sim/vm/qemu.h"
 #include "sim/vm/tail.h"
 
+#include <romsim/blob.h>
 #include <romsim/cleanup.h>
 
 #include <errno.h>
@@ -147,8 +148,8 @@ START_TEST(drives_are_read_only_and_their_names_are_not_parsed)
 {
     char odd[] = "/tmp/a,b \"c\"\\d/dev/ukp_rom1";
     const struct qemu_drive drives[] = {
-        {.index = 0, .fd = 20, .offset = 4096, .size = 8192},
-        {.index = 1, .filename = odd, .fd = -1},
+        {.name = "ukp_rom0", .fd = 20, .offset = 4096, .size = 8192},
+        {.name = "ukp_rom1", .filename = odd, .fd = -1},
     };
     struct qemu_config config = config_new(drives, 2);
     struct qemu_argv argv;
@@ -173,17 +174,44 @@ START_TEST(drives_are_read_only_and_their_names_are_not_parsed)
 }
 END_TEST
 
+START_TEST(a_drive_that_may_be_written_gives_back_what_is_discarded)
+{
+    const struct qemu_drive drives[] = {{.name = "ukp_rom0", .fd = 20},
+                                        {.name = "ukp_vol0", .fd = 21, .is_writable = true}};
+    struct qemu_config config = config_new(drives, 2);
+    struct qemu_argv argv;
+    json_t *node;
+
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    node = node_of(&argv, 0);
+    ck_assert(json_is_true(json_object_get(json_object_get(node, "file"), "read-only")));
+    ck_assert_ptr_null(member(node, NULL, "discard"));
+    json_decref(node);
+    node = node_of(&argv, 1);
+    ck_assert(json_is_false(json_object_get(node, "read-only")));
+    ck_assert(json_is_false(json_object_get(json_object_get(node, "file"), "read-only")));
+    ck_assert_str_eq(member(node, "file", "filename"), "/dev/fdset/1");
+    ck_assert_str_eq(member(node, "file", "discard"), "unmap");
+    ck_assert_str_eq(member(node, NULL, "discard"), "unmap");
+    json_decref(node);
+    qemu_argv_free(&argv);
+}
+END_TEST
+
 START_TEST(many_drives_share_slots_and_too_many_are_refused)
 {
     static struct qemu_drive drives[QEMU_DRIVES_MAX + 1];
+    static char names[QEMU_DRIVES_MAX + 1][16];
     struct qemu_config config = config_new(drives, QEMU_DRIVES_MAX);
     struct romsim_error err = {0};
     struct qemu_argv argv;
     unsigned devices = 0;
     const char *last = NULL, *value;
 
-    for (unsigned i = 0; i <= QEMU_DRIVES_MAX; i++)
-        drives[i] = (struct qemu_drive){.index = i, .fd = 30};
+    for (unsigned i = 0; i <= QEMU_DRIVES_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "ukp_rom%u", i);
+        drives[i] = (struct qemu_drive){.name = names[i], .fd = 30};
+    }
     ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
     for (unsigned i = 0; (value = value_of(&argv, "-device", i)); i++)
         if (strstr(value, "virtio-blk-pci")) {
@@ -191,7 +219,7 @@ START_TEST(many_drives_share_slots_and_too_many_are_refused)
             devices++;
         }
     ck_assert_uint_eq(devices, QEMU_DRIVES_MAX);
-    ck_assert_str_eq(last, "virtio-blk-pci,drive=rom215,serial=ukp_rom215,addr=1e.7");
+    ck_assert_str_eq(last, "virtio-blk-pci,drive=ukp_rom215,serial=ukp_rom215,addr=1e.7");
     qemu_argv_free(&argv);
 
     config.drive_count++;
@@ -210,10 +238,12 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     char name[] = "web", host[] = "host", directory[] = "/w";
     char *args[] = {shell, empty, lines, space}, *env[] = {variable, own_path};
     char path[] = "/mnt/with space";
+    static const uint8_t content[4096];
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_from_bytes(content, sizeof(content), NULL);
     struct romsim_device devices[2] = {
-        {.index = 0, .indexed_name = "ukp_rom0"},
-        {.index = 1, .indexed_name = "ukp_rom1", .named_name = "ukp_rom_x"}};
-    struct romsim_mount mount = {.device = 1, .path = path};
+        {.role = ROMSIM_DEVICE_ROOT, .indexed_name = "ukp_rom0", .blob = blob},
+        {.role = ROMSIM_DEVICE_ROM, .indexed_name = "ukp_rom1", .named_name = "ukp_rom_x"}};
+    struct romsim_mount mount = {.device = 1, .type = "erofs", .path = path};
     struct romsim_port port = {.port = 443, .destination_port = 8080};
     struct romsim_layout layout = {.name = name,
                                    .hostname = host,
@@ -241,10 +271,16 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     ck_assert_str_eq(manifest.hostname, "host");
     ck_assert_str_eq(manifest.working_dir, "/w");
     ck_assert_uint_eq(manifest.devices.count, 2);
-    ck_assert_str_eq(manifest.devices.items[0].text, "");
-    ck_assert_str_eq(manifest.devices.items[1].text, "ukp_rom_x");
-    ck_assert_uint_eq(manifest.mounts.items[0].number, 1);
-    ck_assert_str_eq(manifest.mounts.items[0].text, "/mnt/with space");
+    ck_assert_str_eq(manifest.root, "ukp_rom0");
+    ck_assert_str_eq(manifest.devices.items[0].name, "ukp_rom0");
+    ck_assert_str_eq(manifest.devices.items[0].second_name, "");
+    ck_assert_str_eq(manifest.devices.items[1].second_name, "ukp_rom_x");
+    ck_assert(!manifest.devices.items[1].writable);
+    ck_assert_uint_eq(manifest.mounts.count, 1);
+    ck_assert_str_eq(manifest.mounts.items[0].device, "ukp_rom1");
+    ck_assert_str_eq(manifest.mounts.items[0].type, "erofs");
+    ck_assert(!manifest.mounts.items[0].writable);
+    ck_assert_str_eq(manifest.mounts.items[0].path, "/mnt/with space");
     ck_assert_uint_eq(manifest.ports.items[0].number, 8080);
     ck_assert_uint_eq(manifest.argv.count, 4);
     for (size_t i = 0; i < 4; i++)
@@ -273,11 +309,15 @@ static const char *parse_problem(const char *text)
 
 START_TEST(a_damaged_manifest_is_refused)
 {
-    static const char good[] = "arg 2\nls\ndevice 2\n0 \n";
+    static const char good[] = "arg 2\nls\nroot 1\na\ndevice 5\na ro \n";
 
     ck_assert_ptr_null(parse_problem(good));
-    ck_assert_str_eq(parse_problem("device 2\n0 \n"), "no command");
-    ck_assert_str_eq(parse_problem("arg 2\nls\n"), "no devices");
+    ck_assert_str_eq(parse_problem("device 5\na ro \n"), "no command");
+    ck_assert_str_eq(parse_problem("arg 2\nls\n"), "no root device");
+    ck_assert_str_eq(parse_problem("arg 2\nls\nroot 1\nb\ndevice 5\na ro \n"), "no root device");
+    ck_assert_str_eq(parse_problem("arg 2\nls\nroot 1\na\ndevice 5\na ro \nmount 13\nb "
+                                   "erofs ro /x\n"),
+                     "a mount without its device");
     ck_assert_str_eq(parse_problem("what 2\nls\n"), "an unknown record");
     ck_assert_str_eq(parse_problem("arg"), "an unknown record");
     ck_assert_str_eq(parse_problem("arg 3\nls\n"), "a record with a wrong length");
@@ -285,8 +325,11 @@ START_TEST(a_damaged_manifest_is_refused)
     ck_assert_str_eq(parse_problem("arg -1\nls\n"), "a record with a wrong length");
     ck_assert_str_eq(parse_problem("arg 99999999999999999999\nls\n"),
                      "a record with a wrong length");
-    ck_assert_str_eq(parse_problem("device 5\n70000\n"), "a bad value, or too many");
+    ck_assert_str_eq(parse_problem("port 5\n70000\n"), "a bad value, or too many");
     ck_assert_str_eq(parse_problem("device 1\nx\n"), "a bad value, or too many");
+    ck_assert_str_eq(parse_problem("device 4\nx no\n"), "a bad value, or too many");
+    ck_assert_str_eq(parse_problem("mount 12\na erofs ro x\n"), "a bad value, or too many");
+    ck_assert_str_eq(parse_problem("mount 10\na erofs  /\n"), "a bad value, or too many");
     /* Cut anywhere, it is refused and not read beyond. */
     for (size_t size = 0; size < sizeof(good) - 1; size++) {
         char *piece = malloc(size ? size : 1);
@@ -343,6 +386,7 @@ UNIT_MAIN("vm_command", emulation_takes_a_plain_cpu_and_the_hpet,
           kvm_takes_the_hosts_cpu_and_its_timer, what_the_guest_sends_passes_the_gate,
           a_vm_has_nothing_that_was_not_asked_for,
           drives_are_read_only_and_their_names_are_not_parsed,
+          a_drive_that_may_be_written_gives_back_what_is_discarded,
           many_drives_share_slots_and_too_many_are_refused, a_layout_arrives_in_the_guest_as_it_is,
           a_damaged_manifest_is_refused, the_tail_keeps_the_last_lines_and_quotes_them,
           the_tail_forgets_what_is_long_past)
