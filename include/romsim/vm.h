@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vm.h: a layout as a virtual machine: the guest bundle, QEMU, its supervision.
+ * vm.h: a layout as a virtual machine: the guest bundle, and the making of instances.
  *
- * A supervisor process owns all that an instance has on this machine (QEMU, the FUSE mount of its
- * drives, its state folder) and the caller is its client: it follows the console, the phases and
- * the exit status through the supervisor's socket.  If the client dies, the supervisor ends the
- * instance; if the supervisor dies, QEMU dies with it (PR_SET_PDEATHSIG) and the next romsim
- * command removes what is left (romsim_state_sweep()).
+ * An instance has a keeper, a process that owns all that it has on this machine from its creation
+ * to its deletion: its folder, its blobs and ports, the log of its console, and, while it runs,
+ * QEMU and the FUSE mount of its drives.  Who makes instances follows them here: the console, the
+ * phases, the exit status; anybody can ask for them by name (link.h).  If a keeper dies, QEMU dies
+ * with it (PR_SET_PDEATHSIG) and the next romsim command removes what is left
+ * (romsim_state_sweep()).
  *
  * Nothing here waits: the client polls romsim_vm_fd() beside whatever else it has, and dispatches.
  */
@@ -14,6 +15,7 @@
 #define ROMSIM_VM_H
 
 #include <romsim/error.h>
+#include <romsim/instance.h>
 #include <romsim/layout.h>
 
 #include <stdbool.h>
@@ -22,7 +24,15 @@
 
 enum romsim_accel { ROMSIM_ACCEL_AUTO, ROMSIM_ACCEL_KVM, ROMSIM_ACCEL_TCG };
 
+/* What becomes of instances without the client that made them. */
+enum romsim_vm_fate {
+    ROMSIM_VM_BOUND,  /* they end with it, and are deleted when their app has ended */
+    ROMSIM_VM_DETACH, /* they are started, and go on */
+    ROMSIM_VM_CREATE  /* they are there, and started only if they say "autostart" */
+};
+
 struct romsim_vm_options {
+    enum romsim_vm_fate fate;
     enum romsim_accel accel;
     const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel;   /* --image-kernel */
@@ -37,6 +47,8 @@ enum romsim_vm_event_kind {
     ROMSIM_VM_ERROR,   /* the same, why the app could not be started */
     ROMSIM_VM_PHASE,   /* reached: "drives", "qemu", then init's "hello", "devices", "root",
                           "mounts", "app", and "output", the app's first byte */
+    ROMSIM_VM_CREATED, /* the instance has its name and can be found by it */
+    ROMSIM_VM_STATE,   /* it is in another state: "starting", "running", ... */
     ROMSIM_VM_CONSOLE, /* bytes of the app's console */
     ROMSIM_VM_PORT,    /* a service accepts connections: text is its URL */
     ROMSIM_VM_EXIT,    /* the app ended: status 0-255 (128 + N for a signal) */
@@ -61,23 +73,24 @@ enum { ROMSIM_VM_STOP_SECONDS = 10 };
 struct romsim_vm;
 
 /*
- * Gets one instance per layout ready to start: finds the guest bundle and the accelerator, claims
- * the host ports.  Takes some seconds at worst, has started nothing when it returns, and needs the
- * layouts until romsim_vm_free().  Events are handed to `observer` by this and all functions below.
- * NULL after a FAILED event.
+ * Gets one instance per layout, each with what it was made from, ready to start: finds the guest
+ * bundle and the accelerator, claims the host ports.  Takes some seconds at worst, has started
+ * nothing when it returns, and needs the layouts and instances until romsim_vm_free().  Events are
+ * handed to `observer` by this and all functions below.  NULL after a FAILED event.
  */
-struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts, size_t count,
+struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
+                                const struct romsim_instance *const *instances, size_t count,
                                 const struct romsim_vm_options *options,
                                 romsim_vm_observer *observer, void *context);
 
-/* Starts all of them. */
+/* Makes all of them, and starts those that are to be. */
 void romsim_vm_start(struct romsim_vm *vm);
 
 /* A descriptor that is readable when there is something to dispatch. */
 int romsim_vm_fd(const struct romsim_vm *vm);
 void romsim_vm_dispatch(struct romsim_vm *vm);
 
-/* Has one not ended yet? */
+/* Is there one that has not ended yet, or, if they are not bound, is not yet what it should be? */
 bool romsim_vm_is_running(const struct romsim_vm *vm);
 
 /* Asks all apps to end (SIGTERM); those that do not within ROMSIM_VM_STOP_SECONDS are killed. */
@@ -86,11 +99,18 @@ void romsim_vm_stop(struct romsim_vm *vm);
 /* Ends all instances by force, within two seconds whatever hangs. */
 void romsim_vm_kill(struct romsim_vm *vm);
 
+/* Has each got its name, so that it can be found? */
+bool romsim_vm_are_created(const struct romsim_vm *vm);
+
+/* Deletes those that are there already, of instances that are not bound, since others could not be
+ * made: to be followed until none is running. */
+void romsim_vm_undo(struct romsim_vm *vm);
+
 /* What the program should end with: the first status of the apps that is not 0, 125 for a failure
  * of romsim's own. */
 int romsim_vm_status(const struct romsim_vm *vm);
 
-/* Accepts NULL.  What still runs is ended. */
+/* Accepts NULL.  What still runs and is bound is ended. */
 void romsim_vm_free(struct romsim_vm *vm);
 
 /* The guest bundle: kernel and initramfs, made by `make guest`. */

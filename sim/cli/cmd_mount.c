@@ -8,14 +8,13 @@
  */
 #include "sim/cli/cli.h"
 
+#include <romsim/daemon.h>
 #include <romsim/descriptors.h>
 #include <romsim/fs.h>
 #include <romsim/mounts.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
-#include <romsim/vector.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,13 +34,10 @@ enum { REASON_TIMEOUT_MS = 5000 };
 
 _Static_assert(sizeof(struct romsim_error) <= PIPE_BUF, "a pipe takes an error as a whole");
 
-DEFINE_VECTOR(descriptors, int);
-
 struct job {
     const struct romsim_layout *layout;
     const char *point;
     struct romsim_fs_options options;
-    struct descriptors inherited; /* open since before the command, beyond the standard three */
 };
 
 /* ---- the server ------------------------------------------------------------------------- */
@@ -84,37 +80,6 @@ static int serve_until_signal(struct romsim_fs *fs, struct romsim_error *err)
     return served;
 }
 
-/* What of the user's is open: a server that kept it would keep, say, another mount busy.  Without
- * /proc the list is empty. */
-static struct descriptors list_inherited(void)
-{
-    struct descriptors inherited = {0};
-    DIR *entries = opendir("/proc/self/fd");
-    const struct dirent *entry;
-
-    if (!entries)
-        return inherited;
-    while ((entry = readdir(entries))) {
-        int fd = (int)strtol(entry->d_name, NULL, 10);
-
-        if (fd > STDERR_FILENO && fd != dirfd(entries))
-            descriptors_append(&inherited, fd); /* without memory it stays open */
-    }
-    closedir(entries);
-    return inherited;
-}
-
-/* The terminal and the working directory are the user's again. */
-static void let_go(void)
-{
-    CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
-        dup2(null, fd);
-    if (chdir("/") < 0)
-        return; /* then it stays where it is, which is no harm */
-}
-
 /* Tells the parent that the mount is there.  False if the parent is gone: then nobody wants it.
  * From here on the pipe is the only way to tell an error, until the parent has its answer. */
 static bool announce(int ready)
@@ -122,7 +87,7 @@ static bool announce(int ready)
     bool told = ready < 0 || write(ready, "", 1) == 1;
 
     if (told && ready >= 0)
-        let_go();
+        romsim_daemon_let_go(true);
     return told;
 }
 
@@ -210,9 +175,7 @@ static int run_in_background(const struct job *job)
     }
     if (pid == 0) {
         close(ready[0]);
-        for (size_t i = 0; i < job->inherited.count; i++)
-            close(job->inherited.items[i]);
-        setsid();
+        romsim_daemon_separate();
         signal(SIGPIPE, SIG_IGN);
         _exit(run_server(job, ready[1]));
     }
@@ -299,7 +262,6 @@ static int mount_instance(const struct cli_args *args, const struct romsim_insta
 
 static int run_mount(const struct cli_args *args)
 {
-    CLEANUP(descriptors_reset) struct descriptors inherited = list_inherited();
     CLEANUP_FREE char *point = NULL;
     struct romsim_instances instances;
     struct romsim_error error;
@@ -315,7 +277,7 @@ static int run_mount(const struct cli_args *args)
     status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
-    job = (struct job){.point = point, .inherited = inherited};
+    job = (struct job){.point = point};
     status = mount_instance(args, &instances, &job);
     romsim_instances_clear(&instances);
     return status;

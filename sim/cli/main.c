@@ -2,6 +2,8 @@
 /* main.c: the program. */
 #include "sim/cli/cli.h"
 
+#include <romsim/daemon.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -70,6 +72,7 @@ int main(int argc, char **argv)
     int status;
 
     occupy_closed_streams();
+    romsim_daemon_remember();
     survive_file_limit();
     explain_lost_pages(argc > 1 ? argv[1] : NULL);
     /* Names are bytes, and the output must not depend on where it is made: no setlocale(). */

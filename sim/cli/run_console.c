@@ -26,10 +26,9 @@ static bool is_same_file(int one, int other)
            a.st_ino == b.st_ino;
 }
 
-int run_console_open(struct run_console *console, const struct romsim_layout *const *layouts,
-                     size_t count)
+int run_console_open(struct run_console *console, const char *const *names, size_t count)
 {
-    console->layouts = layouts;
+    console->names = names;
     console->count = count;
     stream_init(&console->streams[0], STDOUT_FILENO);
     stream_init(&console->streams[1], STDERR_FILENO);
@@ -40,7 +39,7 @@ int run_console_open(struct run_console *console, const struct romsim_layout *co
     if (!console->lines || !console->ended)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        int width = (int)strlen(layouts[i]->name);
+        int width = (int)strlen(names[i]);
 
         console->lines[i] = ROMSIM_BUFFER_INIT(LINE_MAX_HELD);
         if (width > console->name_width)
@@ -65,7 +64,7 @@ static void print_line(struct run_console *console, size_t instance, const char 
 {
     CLEANUP_BUFFER struct romsim_buffer line = ROMSIM_BUFFER_INIT(2 * LINE_MAX_HELD);
 
-    romsim_buffer_printf(&line, "%-*s | ", console->name_width, console->layouts[instance]->name);
+    romsim_buffer_printf(&line, "%-*s | ", console->name_width, console->names[instance]);
     romsim_buffer_append(&line, text, size);
     romsim_buffer_puts(&line, "\n");
     if (!line.failed)
@@ -104,10 +103,22 @@ static void print_lines(struct run_console *console, size_t instance, const char
 static void print_console(struct run_console *console, size_t instance,
                           const struct romsim_vm_event *event)
 {
+    if (console->is_silent)
+        return;
     if (console->count > 1)
         print_lines(console, instance, event->text, event->size);
     else
         stream_add(console->out, event->text, event->size);
+}
+
+static void list(struct run_console *console, size_t instance, const char *state)
+{
+    const char *name = console->names[instance];
+
+    if (!console->lists || strcmp(console->lists, state) != 0)
+        return;
+    stream_add(console->out, name, strlen(name));
+    stream_add(console->out, "\n", 1);
 }
 
 /* ---- stderr --------------------------------------------------------------------------------- */
@@ -117,7 +128,7 @@ static const char *prefix(const struct run_console *console, size_t instance, ch
 {
     ret[0] = '\0';
     if (console->count > 1 && instance < console->count)
-        snprintf(ret, 160, "%s: ", console->layouts[instance]->name);
+        snprintf(ret, 160, "%s: ", console->names[instance]);
     return ret;
 }
 
@@ -165,6 +176,12 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
 
     prefix(console, instance, name);
     switch (event->kind) {
+    case ROMSIM_VM_CREATED:
+        list(console, instance, "created");
+        break;
+    case ROMSIM_VM_STATE:
+        list(console, instance, event->text);
+        break;
     case ROMSIM_VM_CONSOLE:
         print_console(console, instance, event);
         break;
@@ -177,8 +194,7 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
         break;
     case ROMSIM_VM_PORT:
         if (!console->quiet)
-            run_console_say(console, "%s answers at %s", console->layouts[instance]->name,
-                            event->text);
+            run_console_say(console, "%s answers at %s", console->names[instance], event->text);
         break;
     case ROMSIM_VM_PHASE:
         if (console->verbose)

@@ -6,14 +6,15 @@
 #include "stream.h"
 
 #include <romsim/buffer.h>
-#include <romsim/layout.h>
 #include <romsim/vm.h>
 
 struct run_console {
-    const struct romsim_layout *const *layouts;
+    const char *const *names; /* of the instances; borrowed */
     size_t count;
     bool quiet, verbose;
-    int name_width;              /* of the longest */
+    bool is_silent;    /* the apps' consoles are not shown; */
+    const char *lists; /* an instance's name is, when it is in this state ("created" first) */
+    int name_width;    /* of the longest */
     struct romsim_buffer *lines; /* of each console: what is not complete yet; used with several */
     bool *ended;                 /* which instances have */
     struct stream streams[2];
@@ -21,8 +22,7 @@ struct run_console {
 };
 
 /* 0, or -1 without memory. */
-int run_console_open(struct run_console *console, const struct romsim_layout *const *layouts,
-                     size_t count);
+int run_console_open(struct run_console *console, const char *const *names, size_t count);
 void run_console_close(struct run_console *console);
 
 /* A romsim_vm_observer; the context is a struct run_console. */

@@ -71,7 +71,7 @@ static void name_running(const struct run_console *console, struct romsim_buffer
 {
     for (size_t i = 0; i < console->count; i++)
         if (!console->ended[i])
-            romsim_buffer_printf(ret, "%s%s", ret->size ? ", " : "", console->layouts[i]->name);
+            romsim_buffer_printf(ret, "%s%s", ret->size ? ", " : "", console->names[i]);
 }
 
 static void tell_what_is_waited_for(struct follow *follow)

@@ -1,45 +1,72 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * channel.h: what a supervisor and its client say to each other, on a SOCK_SEQPACKET socket.
+ * channel.h: what an instance's keeper and its clients say to each other, on SOCK_SEQPACKET
+ * sockets.
  *
- * Supervisor to client: events, one a packet.  Client to supervisor: single bytes, CHANNEL_STOP
- * and CHANNEL_KILL.  A closed socket means that the other side is gone.
+ * Client to keeper: requests, JSON objects with a member "do"; one that is too long for a packet is
+ * in a memfd that comes with an empty one.  Keeper to client: one answer for each request, in their
+ * order, and to who has attached, events.  A closed socket means that the other side is gone.
  *
- * A client may be slow, its own reader may be a pager that waits for a key.  The supervisor never
- * waits for it: what the socket does not take is kept, and the supervisor reads less of what it can
- * leave in the guest while much is kept.
+ * A client may be slow, its own reader may be a pager that waits for a key.  The keeper never waits
+ * for it: events are kept, each with its place in the console's bytes, and those are taken from the
+ * console's log as the socket takes them, so that all arrives in the order in which it happened.
+ * What the log has dropped by then is lost to the client, and it is told.
  */
 #ifndef ROMSIM_VM_CHANNEL_H
 #define ROMSIM_VM_CHANNEL_H
 
+#include "console_log.h"
+
 #include <romsim/buffer.h>
 #include <romsim/vm.h>
 
-enum { CHANNEL_TEXT_MAX = 32 << 10 };
-enum { CHANNEL_STOP = 's', CHANNEL_KILL = 'k' };
+#include <jansson.h>
 
-/* The supervisor's side. */
+enum { CHANNEL_TEXT_MAX = 32 << 10 };
+
+/* Kinds beside those of events: an answer's JSON text, whose last part is an ANSWER. */
+enum { CHANNEL_ANSWER = 64, CHANNEL_ANSWER_PART };
+
+/* The keeper's side. */
 struct channel {
-    int fd;                    /* -1 when the client is gone */
-    struct romsim_buffer kept; /* packets, each behind its size */
-    size_t sent;               /* of them */
+    int fd;                        /* -1 when the client is gone */
+    struct romsim_buffer kept;     /* packets that are to be sent */
+    size_t sent;                   /* of them */
+    const struct console_log *log; /* NULL: the client wants no console */
+    uint64_t offset, end;          /* of its bytes: what comes next, and how far it wants them */
 };
 
 /* Takes the descriptor. */
 void channel_open(struct channel *channel, int fd);
 void channel_close(struct channel *channel);
 
-/* Sends an event, or keeps it; longer texts become several CONSOLE events, and are cut for the
- * others. */
-void channel_send(struct channel *channel, const struct romsim_vm_event *event);
+/* Has the console's bytes sent from `offset` to `end`, which are in the log; CHANNEL_FOLLOW: and
+ * all that come. */
+#define CHANNEL_FOLLOW UINT64_MAX
+void channel_console(struct channel *channel, const struct console_log *log, uint64_t offset,
+                     uint64_t end);
 
-/* Sends of what is kept as much as the socket takes. */
+/* Keeps an event or an answer (takes the reference; NULL: out of memory) to be sent when the
+ * console's bytes up to now are. */
+void channel_event(struct channel *channel, const struct romsim_vm_event *event);
+void channel_answer(struct channel *channel, json_t *answer);
+
+/* Sends of what there is as much as the socket takes. */
 void channel_flush(struct channel *channel);
 
-/* How many bytes are kept. */
+/* How many bytes are still to be sent. */
 size_t channel_kept(const struct channel *channel);
 
-/* The client's side: receives one event; its text stands in `text`.  1, 0 when the supervisor is
+/* Takes a request: 1 with a new reference in *ret, which is NULL if it is none; 0 when the client
+ * is gone; -1 if there is nothing now. */
+int channel_take_request(struct channel *channel, json_t **ret);
+
+/* ---- the client's side ---- */
+
+/* Sends a request; takes the reference.  Returns 0 or -1. */
+int channel_request(int fd, json_t *request, struct romsim_error *err);
+
+/* Receives one event, or a part of an answer; its text stands in `text`.  1, 0 when the keeper is
  * gone, or -1 if there is nothing now. */
 int channel_receive(int fd, char text[CHANNEL_TEXT_MAX + 1], struct romsim_vm_event *ret);
 

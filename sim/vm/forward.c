@@ -145,18 +145,29 @@ void forward_release(struct forward *forwards, size_t count)
 
 /* ---- QEMU's user network -------------------------------------------------------------------- */
 
+/* Runs a command of the old monitor.  Its answer, a new reference, or NULL. */
+static json_t *monitor(struct qmp *qmp, const char *line, struct romsim_error *err)
+{
+    json_t *answer = NULL;
+
+    if (qmp_execute(qmp, "human-monitor-command", json_pack("{s:s}", "command-line", line), &answer,
+                    err) < 0)
+        return NULL;
+    return answer;
+}
+
 int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
                  struct romsim_error *err)
 {
     char line[128];
-    json_t *answer = NULL;
+    json_t *answer;
     bool is_bound;
 
     snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:127.0.0.1:%u-:%u",
              forward->host_port, port->destination_port);
     forward_yield(forward);
-    if (qmp_execute(qmp, "human-monitor-command", json_pack("{s:s}", "command-line", line), &answer,
-                    err) < 0)
+    answer = monitor(qmp, line, err);
+    if (!answer)
         return -1;
     /* The old monitor says nothing when all is well. */
     is_bound = json_is_string(answer) && json_string_length(answer) == 0;
@@ -165,6 +176,42 @@ int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct f
                     : romsim_error_set(err, EADDRINUSE,
                                        "another program took the port %u of 127.0.0.1 just now",
                                        forward->host_port);
+}
+
+void forward_close(struct qmp *qmp, const struct forward *forward)
+{
+    char line[128];
+
+    snprintf(line, sizeof(line), "hostfwd_remove " QEMU_NET_ID " tcp:127.0.0.1:%u",
+             forward->host_port);
+    json_decref(monitor(qmp, line, NULL));
+}
+
+/* Is this line of "info usernet" a connection to one of the ports?
+ *     Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
+ *     TCP[ESTABLISHED]   23       127.0.0.1  8080       10.0.2.15  8080     0     0 */
+static bool is_connection(const char *line, const struct forward *forwards, size_t count)
+{
+    unsigned port;
+
+    if (sscanf(line, " TCP[ESTABLISHED] %*d 127.0.0.1 %u", &port) != 1)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (forwards[i].host_port == port)
+            return true;
+    return false;
+}
+
+int forward_connections(struct qmp *qmp, const struct forward *forwards, size_t count)
+{
+    json_t *answer = monitor(qmp, "info usernet", NULL);
+    const char *line = json_string_value(answer);
+    int connections = line ? 0 : -1;
+
+    for (; line && *line; line += strcspn(line, "\n"), line += *line == '\n')
+        connections += is_connection(line, forwards, count);
+    json_decref(answer);
+    return connections;
 }
 
 void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64])

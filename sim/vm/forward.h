@@ -32,6 +32,12 @@ void forward_release(struct forward *forwards, size_t count);
 int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
                  struct romsim_error *err);
 
+/* Has QEMU take no new connections there; the port is still claimed. */
+void forward_close(struct qmp *qmp, const struct forward *forward);
+
+/* How many connections QEMU has to claimed ports; -1 if it does not say. */
+int forward_connections(struct qmp *qmp, const struct forward *forwards, size_t count);
+
 /* "http://127.0.0.1:8080" into `ret`; "tcp://..." for a service without http. */
 void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* machine.c: one running VM: its state folder, drives, QEMU and the four lines to it. */
+/* machine.c: one running VM: its drives, QEMU and the four lines to it. */
 #include "machine.h"
 
 #include "tail.h"
@@ -28,9 +28,10 @@ enum { MEMORY_MIN_MB = 96 };
 /* Files that an instance opens until QEMU runs: with fewer it would stop half-way. */
 enum { DESCRIPTORS = 40 };
 
-void machine_init(struct machine *machine, const struct romsim_layout *layout)
+void machine_init(struct machine *machine, const struct romsim_layout *layout,
+                  struct romsim_state *state)
 {
-    *machine = (struct machine){.layout = layout, .qemu = PROCESS_NONE};
+    *machine = (struct machine){.layout = layout, .state = state, .qemu = PROCESS_NONE};
     for (int i = 0; i < LINES; i++)
         machine->lines[i] = -1;
 }
@@ -50,9 +51,6 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
     if (machine->memory_mb < MEMORY_MIN_MB)
         machine->memory_mb = MEMORY_MIN_MB;
     if (romsim_descriptors_check(DESCRIPTORS, "an instance", err) < 0)
-        return -1;
-    machine->state = romsim_state_new(ROMSIM_STATE_INSTANCE, machine->layout->name, err);
-    if (!machine->state)
         return -1;
     if (!plan->no_fuse &&
         drives_open_view(machine->layout, machine->state, &machine->drives, &why) == 0)
@@ -159,19 +157,46 @@ static int open_ports(struct machine *machine, const struct vm_plan *plan, struc
     return 0;
 }
 
-/* QEMU's own words, on its standard error, say more than the closed line. */
-static int explain_end(struct machine *machine, struct romsim_error *err)
+int machine_launch(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
+{
+    struct ends theirs = {{-1, -1, -1, -1}, {-1, -1, -1}};
+    int status = open_lines(machine, theirs.lines, err);
+
+    if (status == 0 && !plan->allow_host && !(machine->gate = gate_open(theirs.gate, err)))
+        status = -1;
+    if (status == 0)
+        status = start_qemu(machine, plan, &theirs, err);
+    close_all(theirs.lines, LINES);
+    close_all(theirs.gate, GATE_ENDS);
+    return status;
+}
+
+int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
+                     struct romsim_error *err)
+{
+    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], timeout_ms, err) < 0)
+        return -1;
+    return open_ports(machine, plan, err);
+}
+
+/* QEMU's words, on its standard error, say more than the closed line. */
+void machine_explain(struct machine *machine, const struct romsim_error *why,
+                     struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
     const struct romsim_error *reason;
     struct tail tail = {0};
     int status;
 
+    *err = *why;
+    if (why->errnum != EPIPE)
+        return;
     if (process_wait(&machine->qemu, 1000, &status))
         romsim_buffer_read_fd(&text, machine->qemu.errors);
-    if (err && (reason = drives_failure(&machine->drives))) {
+    if ((reason = drives_failure(&machine->drives))) {
         *err = *reason;
-        return romsim_error_context(err, "the ROMs' server ended");
+        romsim_error_context(err, "the ROMs' server ended");
+        return;
     }
     tail_add(&tail, text.data ? text.data : "", text.size);
     romsim_buffer_reset(&text);
@@ -180,43 +205,19 @@ static int explain_end(struct machine *machine, struct romsim_error *err)
                      text.size ? "; its last words:" : "", text.size ? text.data : "");
     if (tail_contains(&tail, "filter-redirector"))
         romsim_error_hint(err, "with --allow-host it starts, and the guest reaches this machine");
-    return -1;
-}
-
-int machine_start(struct machine *machine, const struct vm_plan *plan,
-                  const struct qmp_patience *patience, struct romsim_error *err)
-{
-    struct ends theirs = {{-1, -1, -1, -1}, {-1, -1, -1}};
-    struct romsim_error why = {0};
-    int status;
-
-    status = open_lines(machine, theirs.lines, err);
-    if (status == 0 && !plan->allow_host && !(machine->gate = gate_open(theirs.gate, err)))
-        status = -1;
-    if (status == 0)
-        status = start_qemu(machine, plan, &theirs, err);
-    close_all(theirs.lines, LINES);
-    close_all(theirs.gate, GATE_ENDS);
-    if (status < 0)
-        return -1;
-    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], patience, &why) == 0 &&
-        open_ports(machine, plan, &why) == 0)
-        return 0;
-    if (why.errnum == EPIPE)
-        return explain_end(machine, err);
-    if (err)
-        *err = why;
-    return -1;
 }
 
 void machine_stop(struct machine *machine)
 {
+    pid_t pid = machine->qemu.pid;
+
     process_end(&machine->qemu);
     gate_close(machine->gate);
     machine->gate = NULL;
     drives_close(&machine->drives);
-    romsim_state_free(machine->state);
-    machine->state = NULL;
+    if (pid > 0)
+        romsim_state_drop_process(machine->state, pid, NULL);
+    romsim_state_set_mount(machine->state, NULL, NULL);
 }
 
 void machine_close(struct machine *machine)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* machine.h: one running VM: its state folder, drives, QEMU and the four lines to it. */
+/* machine.h: one running VM: its drives, QEMU and the four lines to it. */
 #ifndef ROMSIM_VM_MACHINE_H
 #define ROMSIM_VM_MACHINE_H
 
@@ -27,7 +27,7 @@ enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
 
 struct machine {
     const struct romsim_layout *layout;
-    struct romsim_state *state;
+    struct romsim_state *state; /* borrowed: records what must not outlive its owner */
     struct drives drives;
     struct process qemu;
     struct gate *gate; /* NULL with allow_host */
@@ -37,19 +37,27 @@ struct machine {
 };
 
 /* A machine with nothing open yet: machine_stop() may be called at any time after. */
-void machine_init(struct machine *machine, const struct romsim_layout *layout);
+void machine_init(struct machine *machine, const struct romsim_layout *layout,
+                  struct romsim_state *state);
 
-/* Takes the state folder and opens the drives.  If FUSE was to be used and cannot be, *ret_note
+/* Opens the drives.  If FUSE was to be used and cannot be, *ret_note
  * (malloc'ed) says why, and the drives are the built files. */
 int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **ret_note,
                     struct romsim_error *err);
 
-/* Starts QEMU.  When this returns, it runs and its ports are bound.  ECANCELED if one of the
- * wakers of `patience` was readable before that. */
-int machine_start(struct machine *machine, const struct vm_plan *plan,
-                  const struct qmp_patience *patience, struct romsim_error *err);
+/* Starts QEMU. */
+int machine_launch(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err);
 
-/* Ends QEMU, unmounts, removes the folder.  What QEMU wrote before its end can still be read from
+/* Asks QEMU for the ports; by another thread than the others, if need be, which then leave the
+ * protocol's line alone.  When this returns 0, QEMU runs and its ports are bound. */
+int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
+                     struct romsim_error *err);
+
+/* Why that failed, in QEMU's own words where it had some. */
+void machine_explain(struct machine *machine, const struct romsim_error *why,
+                     struct romsim_error *err);
+
+/* Ends QEMU and unmounts.  What QEMU wrote before its end can still be read from
  * the lines, which machine_close() closes. */
 void machine_stop(struct machine *machine);
 void machine_close(struct machine *machine);

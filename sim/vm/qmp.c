@@ -19,21 +19,17 @@ enum { QMP_LINE_MAX = 1 << 20 };
 /* Waits for bytes and appends them. */
 static int receive(struct qmp *qmp, struct romsim_error *err)
 {
-    struct pollfd waiting[] = {{qmp->fd, POLLIN, 0},
-                               {qmp->patience.wakers[0], POLLIN, 0},
-                               {qmp->patience.wakers[1], POLLIN, 0}};
+    struct pollfd waiting = {qmp->fd, POLLIN, 0};
     char bytes[4096];
     ssize_t size;
     int ready;
 
     do
-        ready = poll(waiting, 3, qmp->patience.timeout_ms);
+        ready = poll(&waiting, 1, qmp->timeout_ms);
     while (ready < 0 && errno == EINTR);
     if (ready == 0)
         return romsim_error_set(err, ETIMEDOUT, "QEMU said nothing for %d s",
-                                qmp->patience.timeout_ms / 1000);
-    if (ready > 0 && (waiting[1].revents || waiting[2].revents))
-        return romsim_error_set(err, ECANCELED, "interrupted");
+                                qmp->timeout_ms / 1000);
     size = ready < 0 ? -1 : read(qmp->fd, bytes, sizeof(bytes));
     if (size <= 0)
         return romsim_error_set(err, EPIPE, "QEMU has ended");
@@ -122,11 +118,11 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t 
     return status < 0 ? -1 : 0;
 }
 
-int qmp_open(struct qmp *qmp, int fd, const struct qmp_patience *patience, struct romsim_error *err)
+int qmp_open(struct qmp *qmp, int fd, int timeout_ms, struct romsim_error *err)
 {
     json_t *greeting;
 
-    *qmp = (struct qmp){.fd = fd, .patience = *patience, .in = ROMSIM_BUFFER_INIT(QMP_LINE_MAX)};
+    *qmp = (struct qmp){.fd = fd, .timeout_ms = timeout_ms, .in = ROMSIM_BUFFER_INIT(QMP_LINE_MAX)};
     greeting = read_message(qmp, err);
     if (!greeting)
         return -1;

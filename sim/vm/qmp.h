@@ -8,25 +8,17 @@
 
 #include <jansson.h>
 
-/* How long to wait for QEMU, which may be mute. */
-struct qmp_patience {
-    int timeout_ms; /* for each of its words */
-    int wakers[2];  /* descriptors (or -1): when one of them is readable, waiting is over */
-};
-
 struct qmp {
-    int fd; /* borrowed */
-    struct qmp_patience patience;
+    int fd;         /* borrowed */
+    int timeout_ms; /* for each of QEMU's words: it may be mute */
     struct romsim_buffer in;
 };
 
 /* Reads the greeting and leaves the negotiation mode.  Fails as qmp_execute() does. */
-int qmp_open(struct qmp *qmp, int fd, const struct qmp_patience *patience,
-             struct romsim_error *err);
+int qmp_open(struct qmp *qmp, int fd, int timeout_ms, struct romsim_error *err);
 
 /* Runs a command; takes the reference of `arguments` (NULL: none).  What it returns is in *ret
- * (a reference; NULL if nobody wants it).  EPIPE when QEMU has ended, ETIMEDOUT, ECANCELED if a
- * waker was readable. */
+ * (a reference; NULL if nobody wants it).  EPIPE when QEMU has ended, ETIMEDOUT. */
 int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t **ret,
                 struct romsim_error *err);
 

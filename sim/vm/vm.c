@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vm.c: instances that run together, seen from the client of one supervisor process each.
+ * vm.c: making instances, and following those that were made together.
  *
- * A supervisor is a session of its own, so that a terminal's ctrl-C reaches the client only, which
- * hands it on as a wish.  The socket between them is all they share: when the client dies, the
- * supervisor sees its end and takes the instance down; when a supervisor does not do what it was
- * asked in time, because somebody stopped it, or it hangs in a system call, the client kills it and
- * clears up after it.
+ * Each gets a keeper (keeper.h), a process that is a session of its own, so that a terminal's
+ * ctrl-C reaches the client only, which hands it on as a wish.  The first socket between them is
+ * made before the fork: when the client of bound instances dies, their keepers see its end and take
+ * them down; when a keeper does not do what it was asked in time, because somebody stopped it, or
+ * it hangs in a system call, the client kills it and clears up after it.  Instances that are not
+ * bound are left alone once they are what was wanted.
  */
 #include <romsim/vm.h>
 
 #include "channel.h"
+#include "keeper.h"
 #include "kernel_file.h"
-#include "supervisor.h"
 
 #include <romsim/cleanup.h>
 #include <romsim/cpu.h>
+#include <romsim/daemon.h>
+#include <romsim/state.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -34,7 +37,7 @@
 enum {
     STATUS_ROMSIM_FAILED = 125,
     STATUS_KILLED = 128 + SIGKILL,
-    /* How long a supervisor may take, beyond the app's time, to do what it was asked: */
+    /* How long a keeper may take, beyond the app's time, to do what it was asked: */
     STOP_PATIENCE_MS = ROMSIM_VM_STOP_SECONDS * 1000 + 3000,
     KILL_PATIENCE_MS = 1000,
     REAP_PATIENCE_MS = 400, /* for a killed one to be gone, and */
@@ -42,10 +45,12 @@ enum {
 };
 
 struct instance {
-    pid_t pid;    /* of the supervisor */
-    int pidfd;    /* the same; -1 when it has ended */
-    int channel;  /* -1 when it has ended */
-    bool ended;   /* its last event has come */
+    pid_t pid;       /* of the keeper */
+    int pidfd;       /* the same; -1 when it has ended */
+    int channel;     /* -1 when it has ended */
+    bool ended;      /* its last event has come, */
+    bool is_settled; /* or, of one that is not bound, it is what was wanted */
+    bool is_created;
     char *kernel; /* of its own, from the image; or NULL */
     struct forward *forwards;
 };
@@ -54,13 +59,15 @@ struct romsim_vm {
     struct instance *instances;
     size_t count, running;
     const struct romsim_layout *const *layouts;
+    const struct romsim_instance *const *sources;
+    enum romsim_vm_fate fate;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
     romsim_vm_observer *observer;
     void *context;
     int epoll;  /* of the channels, each under its instance's number, and of the timer */
-    int timer;  /* when patience with the supervisors ends; its number is `count` */
+    int timer;  /* when patience with the keepers ends; its number is `count` */
     int status; /* the first that was not 0 */
     char last_note[1024];
 };
@@ -165,7 +172,7 @@ static int claim_ports(struct romsim_vm *vm, size_t *ret_index, struct romsim_er
     return 0;
 }
 
-/* ---- supervisors ---------------------------------------------------------------------------- */
+/* ---- keepers -------------------------------------------------------------------------------- */
 
 static void release_ports(struct romsim_vm *vm, size_t index)
 {
@@ -175,18 +182,9 @@ static void release_ports(struct romsim_vm *vm, size_t index)
     instance->forwards = NULL;
 }
 
-/* In the new process: the client's signals and descriptors are not ours. */
-static void detach(struct romsim_vm *vm, size_t index)
+/* The others' sockets must not stay open here, or a client's end would not be seen. */
+static void leave(struct romsim_vm *vm, size_t index)
 {
-    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGPIPE};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    sigset_t none;
-
-    setsid();
-    for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
-        signal(handled[i], SIG_DFL);
-    /* The others' sockets must not stay open here, or a client's end would not be seen; standard
-     * output neither, or who reads it would wait for us. */
     for (size_t i = 0; i < vm->count; i++) {
         cleanup_close_fd(&vm->instances[i].channel);
         cleanup_close_fd(&vm->instances[i].pidfd);
@@ -195,24 +193,32 @@ static void detach(struct romsim_vm *vm, size_t index)
     }
     cleanup_close_fd(&vm->epoll);
     cleanup_close_fd(&vm->timer);
-    if (null >= 0) {
-        dup2(null, 0);
-        dup2(null, 1);
-    }
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    romsim_daemon_separate();
+    romsim_daemon_let_go(vm->fate != ROMSIM_VM_BOUND);
 }
 
-static _Noreturn void become_supervisor(struct romsim_vm *vm, size_t index, int channel)
+/* Is it to be started when it is made? */
+static bool starts(const struct romsim_vm *vm, size_t index)
+{
+    return vm->fate != ROMSIM_VM_CREATE || vm->sources[index]->autostart;
+}
+
+static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int parent)
 {
     const struct instance *instance = &vm->instances[index];
     struct vm_plan plan = vm->plan;
+    struct keeper_config config = {.instance = vm->sources[index],
+                                   .layout = vm->layouts[index],
+                                   .plan = &plan,
+                                   .parent = parent,
+                                   .is_bound = vm->fate == ROMSIM_VM_BOUND,
+                                   .autostart = starts(vm, index)};
 
-    detach(vm, index);
+    leave(vm, index);
     if (instance->kernel)
         plan.kernel = instance->kernel;
     plan.forwards = instance->forwards;
-    supervisor_run(vm->layouts[index], &plan, channel);
+    keeper_run(&config);
     _exit(0);
 }
 
@@ -223,20 +229,6 @@ static int watch(const struct romsim_vm *vm, int fd, size_t number)
     return epoll_ctl(vm->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* No signal is to find the new process with this one's handlers. */
-static pid_t fork_quietly(void)
-{
-    sigset_t all, before;
-    pid_t pid;
-
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid = fork();
-    if (pid != 0)
-        sigprocmask(SIG_SETMASK, &before, NULL);
-    return pid;
-}
-
 static int start(struct romsim_vm *vm, size_t index, struct romsim_error *err)
 {
     struct instance *instance = &vm->instances[index];
@@ -245,9 +237,9 @@ static int start(struct romsim_vm *vm, size_t index, struct romsim_error *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return romsim_error_system(err, errno, "cannot make a socket");
     instance->channel = pair[0];
-    instance->pid = watch(vm, pair[0], index) < 0 ? -1 : fork_quietly();
+    instance->pid = watch(vm, pair[0], index) < 0 ? -1 : romsim_daemon_fork();
     if (instance->pid == 0)
-        become_supervisor(vm, index, pair[1]);
+        become_keeper(vm, index, pair[1]);
     close(pair[1]);
     release_ports(vm, index);
     if (instance->pid < 0) {
@@ -271,12 +263,12 @@ static bool ends_within(int pidfd, int milliseconds)
     return ready > 0;
 }
 
-/* What a killed supervisor left is removed, by a process of its own: whatever holds that up, the
+/* What a killed keeper left is removed, by a process of its own: whatever holds that up, the
  * next command goes on with it. */
 static void sweep(void)
 {
     CLEANUP_FD int pidfd = -1;
-    pid_t pid = fork_quietly();
+    pid_t pid = romsim_daemon_fork();
 
     if (pid == 0) {
         romsim_state_sweep();
@@ -287,15 +279,16 @@ static void sweep(void)
         waitpid(pid, NULL, 0);
 }
 
-/* A supervisor that has said its last word, or is given up. */
-static void end_supervisor(struct romsim_vm *vm, size_t index)
+/* A keeper that has said its last word, or is given up. */
+static void end_keeper(struct romsim_vm *vm, size_t index)
 {
     struct instance *instance = &vm->instances[index];
 
     epoll_ctl(vm->epoll, EPOLL_CTL_DEL, instance->channel, NULL);
     close(instance->channel);
     instance->channel = -1;
-    vm->running--;
+    if (!instance->is_settled)
+        vm->running--;
     /* Our own child, not reaped yet: the pid is still its. */
     kill(instance->pid, SIGKILL);
     if (instance->pidfd < 0 || ends_within(instance->pidfd, REAP_PATIENCE_MS))
@@ -326,21 +319,41 @@ static void explain_exit(struct romsim_vm *vm, size_t index, int status)
     tell_text(vm, index, ROMSIM_VM_NOTE, text);
 }
 
+/* Is an instance that is not bound what it was to be?  Then it goes on without us. */
+static bool is_settled(const struct romsim_vm *vm, size_t index,
+                       const struct romsim_vm_event *event)
+{
+    if (vm->fate == ROMSIM_VM_BOUND)
+        return false;
+    if (!starts(vm, index))
+        return event->kind == ROMSIM_VM_CREATED;
+    return event->kind == ROMSIM_VM_STATE && strcmp(event->text, "running") == 0;
+}
+
 static void on_event(struct romsim_vm *vm, size_t index, const struct romsim_vm_event *event)
 {
+    struct instance *instance = &vm->instances[index];
     bool is_last = event->kind == ROMSIM_VM_EXIT || event->kind == ROMSIM_VM_FAILED;
 
+    if ((int)event->kind >= CHANNEL_ANSWER)
+        return; /* to a wish; what came of it is told by events */
+    instance->is_created |= event->kind == ROMSIM_VM_CREATED;
     if (event->kind == ROMSIM_VM_EXIT)
         explain_exit(vm, index, event->status);
     if (is_last)
         note_status(vm, event->kind == ROMSIM_VM_EXIT ? event->status : STATUS_ROMSIM_FAILED);
-    vm->instances[index].ended |= is_last;
+    instance->ended |= is_last;
     tell(vm, index, event);
+    if (!instance->is_settled &&
+        (is_settled(vm, index, event) || (is_last && vm->fate != ROMSIM_VM_BOUND))) {
+        instance->is_settled = true;
+        vm->running--;
+    }
 }
 
 static void on_channel(struct romsim_vm *vm, size_t index)
 {
-    static const char killed[] = "the instance's supervisor was killed";
+    static const char killed[] = "the instance's keeper was killed";
     struct instance *instance = &vm->instances[index];
     char text[CHANNEL_TEXT_MAX + 1];
     struct romsim_vm_event event;
@@ -350,8 +363,8 @@ static void on_channel(struct romsim_vm *vm, size_t index)
         on_event(vm, index, &event);
     if (status != 0)
         return;
-    end_supervisor(vm, index);
-    if (!instance->ended) {
+    end_keeper(vm, index);
+    if (!instance->ended && !instance->is_settled) {
         event = (struct romsim_vm_event){
             .kind = ROMSIM_VM_FAILED, .text = killed, .size = strlen(killed)};
         on_event(vm, index, &event);
@@ -359,7 +372,7 @@ static void on_channel(struct romsim_vm *vm, size_t index)
     }
 }
 
-/* Somebody stopped the supervisors, or they hang. */
+/* Somebody stopped the keepers, or they hang. */
 static void on_timer(struct romsim_vm *vm)
 {
     const struct romsim_vm_event event = {
@@ -371,7 +384,7 @@ static void on_timer(struct romsim_vm *vm)
             kill(vm->instances[i].pid, SIGKILL);
     for (size_t i = 0; i < vm->count; i++)
         if (vm->instances[i].channel >= 0) {
-            end_supervisor(vm, i);
+            end_keeper(vm, i);
             if (vm->instances[i].ended)
                 continue;
             on_event(vm, i, &event);
@@ -404,6 +417,14 @@ bool romsim_vm_is_running(const struct romsim_vm *vm)
     return vm->running > 0;
 }
 
+bool romsim_vm_are_created(const struct romsim_vm *vm)
+{
+    for (size_t i = 0; i < vm->count; i++)
+        if (!vm->instances[i].is_created)
+            return false;
+    return true;
+}
+
 int romsim_vm_status(const struct romsim_vm *vm)
 {
     return vm->status;
@@ -411,28 +432,40 @@ int romsim_vm_status(const struct romsim_vm *vm)
 
 /* ---- wishes --------------------------------------------------------------------------------- */
 
-static void send_wish(struct romsim_vm *vm, char wish, int patience_ms)
+/* Takes the reference. */
+static void send_wish(struct romsim_vm *vm, json_t *wish, int patience_ms)
 {
     const struct itimerspec patience = {
         .it_value = {patience_ms / 1000, patience_ms % 1000 * 1000000L}};
 
     for (size_t i = 0; i < vm->count; i++)
         if (vm->instances[i].channel >= 0) {
-            send(vm->instances[i].channel, &wish, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+            channel_request(vm->instances[i].channel, json_incref(wish), NULL);
             /* One that was stopped goes on, and obeys. */
             kill(vm->instances[i].pid, SIGCONT);
         }
+    json_decref(wish);
     timerfd_settime(vm->timer, 0, &patience, NULL);
 }
 
 void romsim_vm_stop(struct romsim_vm *vm)
 {
-    send_wish(vm, CHANNEL_STOP, STOP_PATIENCE_MS);
+    send_wish(vm, json_pack("{s:s}", "do", "stop"), STOP_PATIENCE_MS);
 }
 
 void romsim_vm_kill(struct romsim_vm *vm)
 {
-    send_wish(vm, CHANNEL_KILL, KILL_PATIENCE_MS);
+    send_wish(vm, json_pack("{s:s, s:b}", "do", "stop", "force", 1), KILL_PATIENCE_MS);
+}
+
+void romsim_vm_undo(struct romsim_vm *vm)
+{
+    send_wish(vm, json_pack("{s:s}", "do", "delete"), KILL_PATIENCE_MS);
+    for (size_t i = 0; i < vm->count; i++)
+        if (vm->instances[i].channel >= 0 && vm->instances[i].is_settled) {
+            vm->instances[i].is_settled = false;
+            vm->running++;
+        }
 }
 
 /* ---- from beginning to end ------------------------------------------------------------------ */
@@ -454,7 +487,8 @@ static struct romsim_vm *vm_new(const struct romsim_layout *const *layouts, size
     return vm;
 }
 
-struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts, size_t count,
+struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
+                                const struct romsim_instance *const *instances, size_t count,
                                 const struct romsim_vm_options *options,
                                 romsim_vm_observer *observer, void *context)
 {
@@ -465,6 +499,8 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts, size
 
     if (!vm)
         return NULL;
+    vm->sources = instances;
+    vm->fate = options->fate;
     vm->observer = observer;
     vm->context = context;
     if (!vm->instances)
@@ -506,9 +542,11 @@ void romsim_vm_free(struct romsim_vm *vm)
 {
     if (!vm)
         return;
-    if (vm->running)
+    if (vm->running && vm->fate == ROMSIM_VM_BOUND)
         on_timer(vm);
     for (size_t i = 0; i < vm->count; i++) {
+        cleanup_close_fd(&vm->instances[i].channel);
+        cleanup_close_fd(&vm->instances[i].pidfd);
         free(vm->instances[i].kernel);
         release_ports(vm, i);
     }

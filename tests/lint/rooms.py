@@ -21,7 +21,7 @@ LIBRARIES = {
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "document": "document", "schema": "document",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
-                "build": "image", "store": "image", "rom": "rom", "state": "state"}
+                "build": "image", "store": "image", "rom": "rom", "state": "state", "link": "vm"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* vm_channel.c: the line between a supervisor and its client, when one of them is slow or gone. */
+/* vm_channel.c: the line between an instance's keeper and its clients, when one of them is slow or
+ * gone, and the console's log behind it. */
 #include "harness.h"
 
 #include "sim/vm/channel.h"
@@ -28,10 +29,10 @@ static void say(struct channel *channel, enum romsim_vm_event_kind kind, const c
     const struct romsim_vm_event event = {
         .kind = kind, .text = text, .size = size, .status = status};
 
-    channel_send(channel, &event);
+    channel_event(channel, &event);
 }
 
-START_TEST(what_a_supervisor_said_at_last_arrives_though_it_did_not_read_the_wish)
+START_TEST(what_a_keeper_said_at_last_arrives_though_it_did_not_read_the_wish)
 {
     char text[CHANNEL_TEXT_MAX + 1];
     struct romsim_vm_event event;
@@ -39,7 +40,8 @@ START_TEST(what_a_supervisor_said_at_last_arrives_though_it_did_not_read_the_wis
     CLEANUP_FD int client = open_pair(&channel);
 
     say(&channel, ROMSIM_VM_EXIT, "", 0, 7);
-    ck_assert_int_eq(send(client, "k", 1, MSG_NOSIGNAL), 1);
+    channel_flush(&channel);
+    ck_assert_int_eq(channel_request(client, json_object(), NULL), 0);
     channel_close(&channel);
     ck_assert_int_eq(channel_receive(client, text, &event), 1);
     ck_assert_int_eq(event.kind, ROMSIM_VM_EXIT);
@@ -48,53 +50,196 @@ START_TEST(what_a_supervisor_said_at_last_arrives_though_it_did_not_read_the_wis
 }
 END_TEST
 
-/* The client reads nothing for long: the supervisor goes on, and nothing is lost or out of order.
- */
+/* The client reads nothing for long: the keeper goes on, and nothing is lost or out of order. */
 START_TEST(a_slow_client_gets_all_in_order)
 {
-    enum { EVENTS = 5000 };
-    static char text[CHANNEL_TEXT_MAX + 1], padding[1000];
+    enum { EVENTS = 5000, PIECE = 1000 };
+    static char text[CHANNEL_TEXT_MAX + 1], piece[PIECE];
+    struct console_log log;
     struct romsim_vm_event event;
     struct channel channel;
     CLEANUP_FD int client = open_pair(&channel);
-    int got = 0;
+    size_t console = 0;
+    int notes = 0;
 
-    for (int i = 0; i < EVENTS; i++)
-        say(&channel, ROMSIM_VM_CONSOLE, padding, sizeof(padding), i);
-    ck_assert_uint_gt(channel_kept(&channel), EVENTS * sizeof(padding) / 2);
-    while (got < EVENTS) {
+    ck_assert_int_eq(console_log_open(&log, NULL), 0);
+    channel_console(&channel, &log, 0, CHANNEL_FOLLOW);
+    for (int i = 0; i < EVENTS; i++) {
+        console_log_add(&log, piece, sizeof(piece));
+        say(&channel, ROMSIM_VM_NOTE, "note", 4, i);
+    }
+    ck_assert_uint_gt(channel_kept(&channel), EVENTS * PIECE);
+    while (notes < EVENTS) {
         channel_flush(&channel);
         while (channel_receive(client, text, &event) > 0) {
-            ck_assert_int_eq(event.status, got++);
-            ck_assert_uint_eq(event.size, sizeof(padding));
+            if (event.kind == ROMSIM_VM_CONSOLE) {
+                console += event.size;
+                continue;
+            }
+            ck_assert_int_eq(event.status, notes++);
+            ck_assert_uint_eq(console, (size_t)notes * PIECE);
         }
     }
     ck_assert_uint_eq(channel_kept(&channel), 0);
-    say(&channel, ROMSIM_VM_CONSOLE, "last", 4, EVENTS);
+    console_log_add(&log, "last", 4);
+    channel_flush(&channel);
     ck_assert_int_eq(channel_receive(client, text, &event), 1);
     ck_assert_str_eq(event.text, "last");
+    channel_close(&channel);
+    console_log_close(&log);
+}
+END_TEST
+
+/* Reads what the console said from the client's end, and counts the notes between. */
+static size_t read_console(int client, char *ret, size_t room, int *notes)
+{
+    static char text[CHANNEL_TEXT_MAX + 1];
+    struct romsim_vm_event event;
+    size_t size = 0;
+
+    while (channel_receive(client, text, &event) > 0)
+        if (event.kind == ROMSIM_VM_CONSOLE) {
+            ck_assert_uint_le(size + event.size, room);
+            memcpy(ret + size, event.text, event.size);
+            size += event.size;
+        } else {
+            ++*notes;
+        }
+    return size;
+}
+
+START_TEST(a_range_of_the_log_comes_before_its_answer_and_nothing_after_it)
+{
+    static char text[CHANNEL_TEXT_MAX + 1], got[100];
+    struct console_log log;
+    struct romsim_vm_event event;
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    int answers = 0;
+
+    ck_assert_int_eq(console_log_open(&log, NULL), 0);
+    console_log_add(&log, "0123456789", 10);
+    channel_console(&channel, &log, 2, 7);
+    channel_answer(&channel, json_pack("{s:i}", "n", 1));
+    console_log_add(&log, "more", 4);
+    channel_answer(&channel, json_pack("{s:i}", "n", 2));
+    channel_flush(&channel);
+    ck_assert_uint_eq(channel_kept(&channel), 0);
+    ck_assert_uint_eq(read_console(client, got, sizeof(got), &answers), 5);
+    ck_assert_mem_eq(got, "23456", 5);
+    ck_assert_int_eq(answers, 2);
+    ck_assert_int_eq(channel_receive(client, text, &event), -1);
+    channel_close(&channel);
+    console_log_close(&log);
+}
+END_TEST
+
+START_TEST(who_is_slower_than_the_log_is_long_is_told_of_the_loss)
+{
+    static char piece[1 << 20], got[CONSOLE_LOG_BYTES];
+    struct console_log log;
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    size_t size = 0;
+    int notes = 0;
+
+    ck_assert_int_eq(console_log_open(&log, NULL), 0);
+    channel_console(&channel, &log, 0, CHANNEL_FOLLOW);
+    for (int i = 0; i < 20; i++) {
+        memset(piece, 'a' + i, sizeof(piece));
+        console_log_add(&log, piece, sizeof(piece));
+    }
+    ck_assert_uint_eq(log.start, 4 << 20);
+    ck_assert_uint_eq(log.end, 20 << 20);
+    while (channel_kept(&channel)) {
+        channel_flush(&channel);
+        size += read_console(client, got + size, sizeof(got) - size, &notes);
+    }
+    ck_assert_uint_eq(size, CONSOLE_LOG_BYTES);
+    ck_assert_int_eq(got[0], 'a' + 4);
+    ck_assert_int_eq(got[sizeof(got) - 1], 'a' + 19);
+    ck_assert_int_eq(notes, 1);
+    channel_close(&channel);
+    console_log_close(&log);
+}
+END_TEST
+
+START_TEST(the_log_gives_any_range_over_its_seam)
+{
+    enum { MORE = 777 };
+    static uint8_t got[1000];
+    struct console_log log;
+
+    ck_assert_int_eq(console_log_open(&log, NULL), 0);
+    for (int i = 0; i < CONSOLE_LOG_BYTES + MORE; i++)
+        console_log_add(&log, &(uint8_t){(uint8_t)(i % 251)}, 1);
+    ck_assert_uint_eq(log.start, MORE);
+    ck_assert_uint_eq(console_log_read(&log, CONSOLE_LOG_BYTES - 100, got, sizeof(got)),
+                      100 + MORE);
+    for (int i = 0; i < 100 + MORE; i++)
+        ck_assert_uint_eq(got[i], (uint8_t)((CONSOLE_LOG_BYTES - 100 + i) % 251));
+    ck_assert_uint_eq(console_log_read(&log, log.end, got, sizeof(got)), 0);
+    console_log_close(&log);
+}
+END_TEST
+
+START_TEST(a_request_of_any_length_arrives)
+{
+    static const size_t sizes[] = {1, 60000, 70000, 5 << 20};
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        CLEANUP_FREE char *text = malloc(sizes[i] + 1);
+        json_t *request = NULL;
+
+        memset(text, 'x', sizes[i]);
+        text[sizes[i]] = '\0';
+        ck_assert_int_eq(channel_request(client, json_pack("{s:s}", "do", text), NULL), 0);
+        ck_assert_int_eq(channel_take_request(&channel, &request), 1);
+        ck_assert_str_eq(json_string_value(json_object_get(request, "do")), text);
+        json_decref(request);
+        ck_assert_int_eq(channel_take_request(&channel, &request), -1);
+    }
     channel_close(&channel);
 }
 END_TEST
 
-START_TEST(a_long_text_is_cut_into_pieces)
+START_TEST(what_is_no_json_is_a_request_of_nothing)
 {
-    static char text[CHANNEL_TEXT_MAX + 1], sent[3 * CHANNEL_TEXT_MAX + 5];
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    json_t *request = NULL;
+
+    ck_assert_int_eq(send(client, "{\"do\": ", 7, 0), 7);
+    ck_assert_int_eq(channel_take_request(&channel, &request), 1);
+    ck_assert_ptr_null(request);
+    channel_close(&channel);
+}
+END_TEST
+
+START_TEST(a_long_answer_comes_in_parts_and_a_long_error_is_cut)
+{
+    static char text[CHANNEL_TEXT_MAX + 1], sent[3 * CHANNEL_TEXT_MAX + 5], got[sizeof(sent) + 20];
     struct romsim_vm_event event;
     struct channel channel;
     CLEANUP_FD int client = open_pair(&channel);
-    size_t got = 0;
+    size_t size = 0;
+    int kind = CHANNEL_ANSWER_PART;
 
-    for (size_t i = 0; i < sizeof(sent); i++)
-        sent[i] = (char)('a' + i % 23);
-    say(&channel, ROMSIM_VM_CONSOLE, sent, sizeof(sent), 0);
-    while (channel_receive(client, text, &event) > 0) {
-        ck_assert_mem_eq(text, sent + got, event.size);
-        got += event.size;
+    memset(sent, 'a', sizeof(sent) - 1);
+    channel_answer(&channel, json_pack("{s:s}", "x", sent));
+    while (kind == CHANNEL_ANSWER_PART) {
+        channel_flush(&channel);
+        ck_assert_int_eq(channel_receive(client, text, &event), 1);
+        kind = (int)event.kind;
+        memcpy(got + size, event.text, event.size);
+        size += event.size;
     }
-    ck_assert_uint_eq(got, sizeof(sent));
-    /* An error is one event, whatever its length. */
+    ck_assert_int_eq(kind, CHANNEL_ANSWER);
+    ck_assert_uint_eq(size, sizeof(sent) - 1 + strlen("{\"x\":\"\"}"));
     say(&channel, ROMSIM_VM_FAILED, sent, sizeof(sent), 0);
+    channel_flush(&channel);
     ck_assert_int_eq(channel_receive(client, text, &event), 1);
     ck_assert_uint_eq(event.size, CHANNEL_TEXT_MAX);
     ck_assert_int_eq(channel_receive(client, text, &event), -1);
@@ -109,6 +254,7 @@ START_TEST(a_client_that_is_gone_closes_the_channel)
 
     close(client);
     say(&channel, ROMSIM_VM_NOTE, "x", 1, 0);
+    channel_flush(&channel);
     ck_assert_int_eq(channel.fd, -1);
     ck_assert_uint_eq(channel_kept(&channel), 0);
     say(&channel, ROMSIM_VM_NOTE, "x", 1, 0);
@@ -116,6 +262,11 @@ START_TEST(a_client_that_is_gone_closes_the_channel)
 }
 END_TEST
 
-UNIT_MAIN("vm_channel", what_a_supervisor_said_at_last_arrives_though_it_did_not_read_the_wish,
-          a_slow_client_gets_all_in_order, a_long_text_is_cut_into_pieces,
+UNIT_MAIN("vm_channel", what_a_keeper_said_at_last_arrives_though_it_did_not_read_the_wish,
+          a_slow_client_gets_all_in_order,
+          a_range_of_the_log_comes_before_its_answer_and_nothing_after_it,
+          who_is_slower_than_the_log_is_long_is_told_of_the_loss,
+          the_log_gives_any_range_over_its_seam, a_request_of_any_length_arrives,
+          what_is_no_json_is_a_request_of_nothing,
+          a_long_answer_comes_in_parts_and_a_long_error_is_cut,
           a_client_that_is_gone_closes_the_channel)

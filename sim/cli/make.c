@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* make.c: instances from a file and flags, ready to be started. */
+#include "make.h"
+
+#include "run_follow.h"
+#include "signals.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TIMEOUT_MOST_S = 86400 };
+
+/* ---- the instance from the flags --------------------------------------------------------------
+ */
+
+struct flag {
+    const char *name;
+    int (*apply)(struct romsim_instance *instance, const char *value, struct romsim_error *err);
+};
+
+static const struct flag flags[] = {
+    {"image", romsim_instance_set_image},  {"rom", romsim_instance_add_rom},
+    {"publish", romsim_instance_add_port}, {"env", romsim_instance_add_env},
+    {"args", romsim_instance_set_args},    {"memory", romsim_instance_set_memory},
+    {"name", romsim_instance_set_name},
+};
+
+static bool has_flags(const struct cli_args *args)
+{
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        if (cli_has(args, flags[i].name))
+            return true;
+    return false;
+}
+
+/* Applies every use of one flag.  An error names the flag. */
+static int apply_flag(const struct cli_args *args, const struct flag *flag,
+                      struct romsim_instance *instance)
+{
+    const char *value;
+    size_t index = 0;
+
+    while ((value = cli_each(args, flag->name, &index))) {
+        struct romsim_error err = {0};
+
+        if (flag->apply(instance, value, &err) < 0) {
+            romsim_error_context(&err, "--%s", flag->name);
+            cli_report(&err);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Puts the flags into an instance and has the rules look at the result.  CLI_OK, CLI_FAILED or
+ * CLI_USAGE. */
+static int apply_flags(const struct cli_args *args, struct romsim_instance *instance)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    struct romsim_limits limits;
+    int status;
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        if (apply_flag(args, &flags[i], instance) < 0)
+            return CLI_USAGE;
+    if (cli_limits(args, &limits) < 0)
+        return CLI_USAGE;
+    status = romsim_instance_load_dirs(instance, &limits, &diagnostics);
+    if (romsim_instance_check(instance, &limits, &diagnostics) < 0)
+        status = -1;
+    cli_report_for(args, &diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return status < 0 ? CLI_FAILED : CLI_OK;
+}
+
+int make_instances(const struct cli_args *args, struct romsim_instances *ret)
+{
+    struct romsim_instances made = {0};
+    int status;
+
+    if (args->operand_count > 0) {
+        status = cli_load(args, args->operands[0], ret);
+        if (status == CLI_OK && has_flags(args) && ret->count != 1) {
+            romsim_instances_clear(ret);
+            return cli_usage(args, "flags that change an instance need a file with one instance");
+        }
+    } else {
+        if (!cli_has(args, "image"))
+            return cli_usage(args, "give an instance file, or --image");
+        made.items = calloc(1, sizeof(*made.items));
+        if (!made.items || !(made.items[0] = romsim_instance_new())) {
+            free(made.items);
+            return CLI_FAILED;
+        }
+        made.count = 1;
+        *ret = made;
+        status = CLI_OK;
+    }
+    if (status == CLI_OK && has_flags(args))
+        status = apply_flags(args, ret->items[0]);
+    if (status != CLI_OK)
+        romsim_instances_clear(ret);
+    return status;
+}
+
+/* ---- how to run them ----------------------------------------------------------------------- */
+
+static const char *const accel_names[] = {
+    [ROMSIM_ACCEL_AUTO] = "auto", [ROMSIM_ACCEL_KVM] = "kvm", [ROMSIM_ACCEL_TCG] = "tcg"};
+
+int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
+{
+    const char *accel = cli_value(args, "accel");
+    uint64_t timeout = 0;
+
+    *ret = (struct romsim_vm_options){.kernel = cli_value(args, "kernel"),
+                                      .use_image_kernel = cli_has(args, "image-kernel"),
+                                      .allow_host = cli_has(args, "allow-host"),
+                                      .no_fuse = cli_has(args, "no-fuse")};
+    if (cli_number(args, "boot-timeout", 1, TIMEOUT_MOST_S, 0, &timeout) < 0)
+        return -1;
+    ret->boot_timeout_s = (unsigned)timeout;
+    for (size_t i = 0; accel && i < sizeof(accel_names) / sizeof(accel_names[0]); i++)
+        if (strcmp(accel, accel_names[i]) == 0) {
+            ret->accel = (enum romsim_accel)i;
+            return 0;
+        }
+    if (accel) {
+        cli_usage(args, "--accel takes auto, kvm or tcg");
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- layouts ------------------------------------------------------------------------------- */
+
+/* The layouts of all instances; every one is tried, so that all errors are seen at once. */
+static int try_layouts(const struct cli_args *args, const struct romsim_instances *instances,
+                       struct romsim_layout **ret)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < instances->count; i++) {
+        struct romsim_diagnostics diagnostics = {0};
+
+        ret[i] = romsim_layout_new(instances->items[i], &diagnostics);
+        if (!ret[i])
+            status = -1;
+        cli_report_for(args, &diagnostics);
+        romsim_diagnostics_clear(&diagnostics);
+    }
+    return status;
+}
+
+static void free_layouts(struct romsim_layout **layouts, size_t count)
+{
+    for (size_t i = 0; layouts && i < count; i++)
+        romsim_layout_free(layouts[i]);
+    free(layouts);
+}
+
+/* NULL after a report. */
+static struct romsim_layout **make_layouts(const struct cli_args *args,
+                                           const struct romsim_instances *instances)
+{
+    struct romsim_layout **layouts = calloc(instances->count + 1, sizeof(struct romsim_layout *));
+
+    cli_note_cache(args);
+    if (layouts && try_layouts(args, instances, layouts) == 0)
+        return layouts;
+    free_layouts(layouts, instances->count);
+    return NULL;
+}
+
+/* ---- from the first to the last ------------------------------------------------------------- */
+
+static int follow(const struct romsim_layout *const *layouts,
+                  const struct romsim_instances *instances, const struct romsim_vm_options *options,
+                  struct run_console *console)
+{
+    struct romsim_vm *vm =
+        romsim_vm_new(layouts, (const struct romsim_instance *const *)instances->items,
+                      instances->count, options, run_console_event, console);
+    int signals = signals_count(), status;
+
+    if (vm)
+        romsim_vm_start(vm);
+    /* The keepers and what they start have got the default. */
+    signal(SIGPIPE, SIG_IGN);
+    status = run_follow(vm, console, signals);
+    /* If one could not be made, none is. */
+    if (vm && options->fate != ROMSIM_VM_BOUND && !romsim_vm_are_created(vm)) {
+        romsim_vm_undo(vm);
+        run_follow(vm, console, signals);
+    }
+    romsim_vm_free(vm);
+    return status;
+}
+
+static const char **list_names(struct romsim_layout **layouts, size_t count)
+{
+    const char **names = calloc(count + 1, sizeof(char *));
+
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = layouts[i]->name;
+    return names;
+}
+
+int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
+                    const struct romsim_vm_options *options)
+{
+    struct run_console console = {.quiet = cli_has(args, "quiet"),
+                                  .verbose = cli_has(args, "verbose"),
+                                  .is_silent = options->fate != ROMSIM_VM_BOUND};
+    struct romsim_layout **layouts = make_layouts(args, instances);
+    CLEANUP_FREE const char **names = layouts ? list_names(layouts, instances->count) : NULL;
+    int status = CLI_RUN_FAILED;
+
+    if (options->fate != ROMSIM_VM_BOUND)
+        console.lists = options->fate == ROMSIM_VM_CREATE ? "created" : "running";
+    if (names && run_console_open(&console, names, instances->count) == 0)
+        status = follow((const struct romsim_layout *const *)layouts, instances, options, &console);
+    if (names)
+        run_console_close(&console);
+    free_layouts(layouts, instances->count);
+    return status;
+}

@@ -1,0 +1,840 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * keeper.c: the process that owns an instance, from its creation to its deletion.
+ *
+ * One loop over descriptors: the socket, its clients, signals, and what the run of the VM polls
+ * for.  It waits for nothing but in that loop, so nobody can hold it up: not a client (channel.h),
+ * not the guest (run.h).  The state changes in change_state() and nowhere else; whoever waits for a
+ * state is answered there, and the folder's record tells it to who does not ask.
+ *
+ *     stopped -> starting -> running [-> draining] -> stopping -> stopped      [-> deleted]
+ *
+ * A bound instance is the one of a client in the foreground: when the client goes it is killed, and
+ * when its app has ended it is deleted, before the client is told, so that when it knows, nothing
+ * is left.
+ */
+#include "keeper.h"
+
+#include "channel.h"
+#include "run.h"
+#include "status.h"
+
+#include <romsim/checked.h>
+#include <romsim/cleanup.h>
+#include <romsim/state.h>
+#include <romsim/vector.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+enum {
+    CLIENTS_MAX = 200,
+    KEPT_ENOUGH = 256 << 10, /* of the console for a client that is slow, before the app waits */
+    DELIVER_MS = 2000,       /* for the last words to clients that nobody has bound */
+    DRAIN_LOOK_MS = 200,     /* between two looks whether connections are left */
+    DRAIN_MOST_MS = 300000,  /* what a drain_ms of -1 stands for */
+    LOG_DEFAULT = 4096,
+    /* cloud-rules §1: at once, then 5 s and twice that each time, up to 5 minutes; a run of 10 s
+     * begins anew. */
+    BACKOFF_FIRST_S = 5,
+    BACKOFF_MOST_S = 300,
+    RUN_RESETS_BACKOFF_S = 10
+};
+
+struct client {
+    struct channel channel;
+    bool is_attached;
+    int awaited; /* an enum instance_state, or -1 */
+    bool awaits_end;
+};
+
+DEFINE_VECTOR(clients, struct client *);
+
+struct keeper {
+    const struct keeper_config *config;
+    const struct romsim_instance *instance;
+    const struct romsim_layout *layout;
+    struct romsim_state *folder;
+    struct console_log log;
+    struct clients clients;
+    struct client *parent; /* NULL when it is gone */
+    int listener, signals;
+    char (*rom_uuids)[ROMSIM_UUID_SIZE];
+
+    struct instance_status status;
+    struct run *run;                                          /* NULL: none */
+    uint64_t run_start, restart_time, drain_time, drain_look; /* microseconds; 0: none */
+    enum stop_wish wish;
+    bool is_forced, is_deleted;
+    unsigned stop_ms; /* for the app, once it is drained */
+    enum instance_state before_deletion;
+};
+
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+/* ---- telling -----------------------------------------------------------------------------------
+ */
+
+static void tell(struct keeper *keeper, const struct romsim_vm_event *event)
+{
+    for (size_t i = 0; i < keeper->clients.count; i++)
+        if (keeper->clients.items[i]->is_attached)
+            channel_event(&keeper->clients.items[i]->channel, event);
+}
+
+static void tell_text(struct keeper *keeper, enum romsim_vm_event_kind kind, const char *text)
+{
+    tell(keeper,
+         &(struct romsim_vm_event){.kind = kind,
+                                   .text = text,
+                                   .size = strlen(text),
+                                   .micros = keeper->run_start ? now() - keeper->run_start : 0});
+}
+
+static json_t *error_answer(const struct romsim_error *err)
+{
+    return json_pack("{s:{s:i, s:i, s:s, s:s}}", "error", "code", (int)err->cloud, "errno",
+                     err->errnum, "message", err->message, "hint", err->hint);
+}
+
+__attribute__((format(printf, 2, 3))) static json_t *refuse(enum romsim_cloud_code code,
+                                                            const char *format, ...)
+{
+    struct romsim_error err = {0};
+    char text[sizeof(err.message)];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    romsim_error_set(&err, EINVAL, "%s", text);
+    err.cloud = code;
+    return error_answer(&err);
+}
+
+static json_t *describe(const struct keeper *keeper)
+{
+    struct instance_status status = keeper->status;
+
+    if (keeper->run && keeper->run_start)
+        status.uptime_ms += (now() - keeper->run_start) / 1000;
+    return instance_describe(keeper->instance, keeper->layout,
+                             (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
+                             keeper->config->plan->forwards);
+}
+
+static json_t *state_answer(const struct keeper *keeper)
+{
+    return json_pack("{s:s, s:s, s:s}", "uuid", keeper->status.uuid, "name", keeper->layout->name,
+                     "state", instance_state_name(keeper->status.state));
+}
+
+static json_t *change_answer(const struct keeper *keeper, enum instance_state previous)
+{
+    json_t *answer = state_answer(keeper);
+
+    json_object_set_new(answer, "previous_state", json_string(instance_state_name(previous)));
+    return answer;
+}
+
+static void change_state(struct keeper *keeper, enum instance_state state)
+{
+    if (keeper->status.state == state)
+        return;
+    keeper->status.state = state;
+    if (keeper->folder)
+        romsim_state_set_summary(keeper->folder, describe(keeper), NULL);
+    tell_text(keeper, ROMSIM_VM_STATE, instance_state_name(state));
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        struct client *client = keeper->clients.items[i];
+
+        if (client->awaited == (int)state) {
+            client->awaited = -1;
+            channel_answer(&client->channel, state_answer(keeper));
+        }
+    }
+}
+
+/* ---- a run -------------------------------------------------------------------------------------
+ */
+
+static bool str_is(const struct romsim_vm_event *event, const char *text)
+{
+    return strcmp(event->text, text) == 0;
+}
+
+/* A run_teller. */
+static void on_run_event(void *context, const struct romsim_vm_event *event)
+{
+    struct keeper *keeper = context;
+
+    if (event->kind == ROMSIM_VM_CONSOLE) {
+        console_log_add(&keeper->log, event->text, event->size);
+        return;
+    }
+    if (event->kind == ROMSIM_VM_PORT && !keeper->status.net_time_us)
+        keeper->status.net_time_us = event->micros;
+    tell(keeper, event);
+    if (event->kind == ROMSIM_VM_PHASE && str_is(event, "app")) {
+        keeper->status.boot_time_us = event->micros;
+        if (keeper->status.state == STATE_STARTING)
+            change_state(keeper, STATE_RUNNING);
+    }
+}
+
+static void start(struct keeper *keeper)
+{
+    struct instance_status *status = &keeper->status;
+
+    keeper->wish = STOP_BY_NOBODY;
+    keeper->is_forced = false;
+    keeper->restart_time = 0;
+    status->restart_at = 0;
+    status->start_count++;
+    status->started_at = time(NULL);
+    status->boot_time_us = status->net_time_us = 0;
+    keeper->run_start = now();
+    change_state(keeper, STATE_STARTING);
+    keeper->run =
+        run_start(keeper->layout, keeper->config->plan, keeper->folder, on_run_event, keeper);
+    if (!keeper->run) {
+        status->stopped_at = time(NULL);
+        change_state(keeper, STATE_STOPPED);
+        tell_text(keeper, ROMSIM_VM_FAILED, "out of memory");
+    }
+}
+
+/* Is the app to be started again?  A boot that fails would fail again. */
+static bool wants_restart(const struct keeper *keeper, const struct run_result *result)
+{
+    bool failed = result->end != RUN_END_APP || result->status != 0;
+
+    if (keeper->wish != STOP_BY_NOBODY || keeper->is_deleted || result->end == RUN_END_BOOT ||
+        result->end == RUN_END_BROKEN)
+        return false;
+    return keeper->layout->restart == ROMSIM_RESTART_ALWAYS ||
+           (keeper->layout->restart == ROMSIM_RESTART_ON_FAILURE && failed);
+}
+
+static unsigned backoff(unsigned attempt)
+{
+    unsigned seconds = attempt > 1 ? BACKOFF_FIRST_S : 0;
+
+    while (attempt-- > 2 && seconds < BACKOFF_MOST_S)
+        seconds *= 2;
+    return seconds < BACKOFF_MOST_S ? seconds : BACKOFF_MOST_S;
+}
+
+static void plan_restart(struct keeper *keeper, const struct run_result *result, uint64_t ran_s)
+{
+    struct instance_status *status = &keeper->status;
+    unsigned delay;
+    char text[160];
+
+    if (ran_s >= RUN_RESETS_BACKOFF_S)
+        status->restart_attempt = 0;
+    status->restart_attempt++;
+    status->restart_count++;
+    delay = backoff(status->restart_attempt);
+    status->restart_at = time(NULL) + delay;
+    keeper->restart_time = now() + delay * 1000000ULL;
+    if (result->kind == ROMSIM_VM_FAILED)
+        tell_text(keeper, ROMSIM_VM_ERROR, result->text);
+    snprintf(text, sizeof(text),
+             "the app ended with status %d; its restart_policy starts it again%s", result->status,
+             delay ? "" : " at once");
+    if (delay)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), " in %u s", delay);
+    tell_text(keeper, ROMSIM_VM_NOTE, text);
+}
+
+static bool has_delete_on_stop(const struct romsim_instance *instance)
+{
+    json_t *other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
+    const json_t *features = json_object_get(other, "features");
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(features) && !found; i++) {
+        const char *feature = json_string_value(json_array_get(features, i));
+
+        found = feature && strcmp(feature, "delete-on-stop") == 0;
+    }
+    json_decref(other);
+    return found;
+}
+
+/* Nothing of the instance is left but the words about it. */
+static void remove_all(struct keeper *keeper)
+{
+    cleanup_close_fd(&keeper->listener);
+    keeper->listener = -1;
+    romsim_state_free(keeper->folder);
+    keeper->folder = NULL;
+    forward_release(keeper->config->plan->forwards, keeper->layout->port_count);
+    keeper->is_deleted = true;
+}
+
+static void on_run_end(struct keeper *keeper)
+{
+    const struct run_result *result = run_finish(keeper->run);
+    struct instance_status *status = &keeper->status;
+    uint64_t ran = now() - keeper->run_start;
+    struct romsim_vm_event last = {.kind = result->kind,
+                                   .text = result->text,
+                                   .size = result->size,
+                                   .micros = ran,
+                                   .status = result->status};
+    bool restarts = wants_restart(keeper, result);
+
+    status->uptime_ms += ran / 1000;
+    status->stopped_at = time(NULL);
+    instance_status_end(status, result, keeper->wish, keeper->is_forced);
+    keeper->drain_time = 0;
+    if (restarts)
+        plan_restart(keeper, result, ran / 1000000);
+    else
+        status->restart_attempt = 0;
+    if (!restarts && (keeper->config->is_bound || has_delete_on_stop(keeper->instance)))
+        remove_all(keeper);
+    change_state(keeper, STATE_STOPPED);
+    if (!restarts)
+        tell(keeper, &last);
+    run_free(keeper->run);
+    keeper->run = NULL;
+    if (keeper->is_deleted && keeper->folder)
+        remove_all(keeper);
+}
+
+/* ---- stopping ----------------------------------------------------------------------------------
+ */
+
+static void stop(struct keeper *keeper)
+{
+    keeper->drain_time = 0;
+    run_stop(keeper->run, keeper->stop_ms);
+    change_state(keeper, STATE_STOPPING);
+}
+
+static void force(struct keeper *keeper)
+{
+    keeper->is_forced = true;
+    run_kill(keeper->run);
+    change_state(keeper, STATE_STOPPING);
+}
+
+static void drain(struct keeper *keeper, int64_t drain_ms)
+{
+    uint64_t most = drain_ms < 0 ? DRAIN_MOST_MS : (uint64_t)drain_ms;
+
+    run_close_ports(keeper->run);
+    keeper->drain_time = now() + most * 1000;
+    keeper->drain_look = now();
+    change_state(keeper, STATE_DRAINING);
+}
+
+/* Looks whether somebody still has a connection. */
+static void on_drain(struct keeper *keeper)
+{
+    if (now() >= keeper->drain_time || run_connections(keeper->run) <= 0)
+        stop(keeper);
+    else
+        keeper->drain_look = now() + DRAIN_LOOK_MS * 1000;
+}
+
+static void abort_restart(struct keeper *keeper)
+{
+    keeper->restart_time = 0;
+    keeper->status.restart_at = 0;
+    keeper->status.restart_attempt = 0;
+}
+
+static void delete (struct keeper *keeper)
+{
+    keeper->before_deletion = keeper->status.state;
+    keeper->is_deleted = true;
+    abort_restart(keeper);
+    if (keeper->run)
+        force(keeper);
+    else
+        remove_all(keeper);
+}
+
+/* ---- requests ----------------------------------------------------------------------------------
+ */
+
+static json_t *do_get(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    (void)client, (void)request;
+    return describe(keeper);
+}
+
+static json_t *do_start(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    enum instance_state previous = keeper->status.state;
+
+    (void)client, (void)request;
+    if (keeper->run || keeper->is_deleted)
+        return refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not stopped",
+                      keeper->layout->name, instance_state_name(previous));
+    abort_restart(keeper);
+    start(keeper);
+    return change_answer(keeper, previous);
+}
+
+static json_int_t number(const json_t *request, const char *key, json_int_t absent)
+{
+    const json_t *value = json_object_get(request, key);
+
+    return json_is_integer(value) ? json_integer_value(value) : absent;
+}
+
+static json_t *do_stop(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    enum instance_state previous = keeper->status.state;
+    json_int_t drain_ms = number(request, "drain_ms", 0);
+
+    (void)client;
+    abort_restart(keeper);
+    if (!keeper->run)
+        return change_answer(keeper, previous);
+    keeper->wish = STOP_BY_USER;
+    keeper->stop_ms =
+        (unsigned)number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+    if (json_is_true(json_object_get(request, "force")))
+        force(keeper);
+    else if (drain_ms && keeper->status.state == STATE_RUNNING)
+        drain(keeper, drain_ms);
+    else if (keeper->status.state != STATE_DRAINING || !drain_ms)
+        stop(keeper);
+    return change_answer(keeper, previous);
+}
+
+static json_t *do_wait(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "state"));
+    int state = instance_state_find(name ? name : "running");
+
+    if (state < 0)
+        return refuse(ROMSIM_CLOUD_INVALID, "there is no state '%s'", name);
+    if (state == (int)keeper->status.state)
+        return state_answer(keeper);
+    client->awaited = state;
+    return NULL;
+}
+
+/* The offset of the log that a request means. */
+static uint64_t log_offset(const struct keeper *keeper, json_int_t offset)
+{
+    const struct console_log *log = &keeper->log;
+    uint64_t place = (uint64_t)offset;
+
+    if (offset < 0)
+        place = log->end - min_u64(log->end, (uint64_t)-offset);
+    return place < log->start ? log->start : min_u64(place, log->end);
+}
+
+static json_t *do_log(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    const struct console_log *log = &keeper->log;
+    uint64_t from = log_offset(keeper, number(request, "offset", -LOG_DEFAULT));
+    json_int_t limit = number(request, "limit", LOG_DEFAULT);
+    uint64_t size = min_u64(log->end - from, limit > 0 ? (uint64_t)limit : 0);
+
+    channel_console(&client->channel, log, from, from + size);
+    return json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:s}", "available", "start",
+                     (json_int_t)log->start, "end", (json_int_t)log->end, "range", "start",
+                     (json_int_t)from, "end", (json_int_t)(from + size), "state",
+                     instance_state_name(keeper->status.state));
+}
+
+static json_t *do_attach(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    const json_t *offset = json_object_get(request, "offset");
+
+    client->is_attached = true;
+    channel_console(&client->channel, &keeper->log,
+                    offset ? log_offset(keeper, json_integer_value(offset)) : keeper->log.end,
+                    CHANNEL_FOLLOW);
+    return state_answer(keeper);
+}
+
+/* Answered at the very end. */
+static json_t *do_delete(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    (void)request;
+    client->awaits_end = true;
+    if (!keeper->is_deleted)
+        delete (keeper);
+    return NULL;
+}
+
+static const struct {
+    const char *word;
+    /* NULL: the answer comes later. */
+    json_t *(*handle)(struct keeper *keeper, struct client *client, const json_t *request);
+} requests[] = {
+    {"get", do_get}, {"start", do_start},   {"stop", do_stop},     {"wait", do_wait},
+    {"log", do_log}, {"attach", do_attach}, {"delete", do_delete},
+};
+
+static void take_request(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    const char *word = json_string_value(json_object_get(request, "do"));
+    json_t *answer = NULL;
+
+    for (size_t i = 0; word && i < sizeof(requests) / sizeof(requests[0]); i++)
+        if (strcmp(word, requests[i].word) == 0) {
+            answer = requests[i].handle(keeper, client, request);
+            if (answer)
+                channel_answer(&client->channel, answer);
+            return;
+        }
+    channel_answer(&client->channel,
+                   refuse(ROMSIM_CLOUD_WRONG_METHOD, "the instance's keeper does not understand "
+                                                     "this: is it of another version of romsim?"));
+}
+
+/* ---- clients -----------------------------------------------------------------------------------
+ */
+
+static struct client *add_client(struct keeper *keeper, int fd)
+{
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (!client || clients_append(&keeper->clients, client) < 0) {
+        close(fd);
+        free(client);
+        return NULL;
+    }
+    client->awaited = -1;
+    channel_open(&client->channel, fd);
+    return client;
+}
+
+static void on_listener(struct keeper *keeper)
+{
+    int fd = accept4(keeper->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0 && keeper->clients.count >= CLIENTS_MAX)
+        close(fd);
+    else if (fd >= 0)
+        add_client(keeper, fd);
+}
+
+static void on_client(struct keeper *keeper, struct client *client)
+{
+    json_t *request = NULL;
+    int taken = channel_take_request(&client->channel, &request);
+
+    if (taken > 0)
+        take_request(keeper, client, request);
+    else if (taken == 0)
+        channel_close(&client->channel);
+    json_decref(request);
+}
+
+/* Whoever bound the instance to itself has gone. */
+static void on_parent_gone(struct keeper *keeper)
+{
+    keeper->parent = NULL;
+    if (!keeper->config->is_bound || keeper->is_deleted)
+        return;
+    keeper->wish = STOP_BY_USER;
+    delete (keeper);
+}
+
+static void drop_closed(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        struct client *client = keeper->clients.items[i];
+
+        if (client->channel.fd >= 0)
+            continue;
+        keeper->clients.items[i--] = keeper->clients.items[--keeper->clients.count];
+        if (client == keeper->parent)
+            on_parent_gone(keeper);
+        channel_close(&client->channel);
+        free(client);
+    }
+}
+
+/* Somebody signals the keeper itself: the machine shuts down, say. */
+static void on_signal(struct keeper *keeper)
+{
+    struct signalfd_siginfo info;
+    bool is_second = keeper->wish == STOP_BY_PLATFORM;
+
+    if (read(keeper->signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    keeper->wish = STOP_BY_PLATFORM;
+    keeper->before_deletion = keeper->status.state;
+    keeper->is_deleted = true;
+    abort_restart(keeper);
+    if (!keeper->run) {
+        remove_all(keeper);
+    } else if (is_second) {
+        force(keeper);
+    } else {
+        keeper->stop_ms = ROMSIM_VM_STOP_SECONDS * 1000;
+        stop(keeper);
+    }
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------
+ */
+
+enum { POLL_LISTENER, POLL_SIGNALS, POLL_RUN, POLL_CLIENTS = POLL_RUN + RUN_POLLS };
+
+static int sooner(int one, int other)
+{
+    return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
+static int until(uint64_t time)
+{
+    uint64_t current = now();
+
+    if (!time)
+        return -1;
+    return time <= current ? 0 : (int)((time - current) / 1000 + 1);
+}
+
+static int time_left(const struct keeper *keeper)
+{
+    int left = keeper->run ? run_time_left(keeper->run) : -1;
+
+    if (keeper->run && run_has_ended(keeper->run))
+        return 0;
+    left = sooner(left, until(keeper->restart_time));
+    return keeper->drain_time ? sooner(left, until(min_u64(keeper->drain_time, keeper->drain_look)))
+                              : left;
+}
+
+static size_t fill_polls(const struct keeper *keeper, struct pollfd *polls)
+{
+    /* While who has bound the instance is slow, the app waits as it would for a slow terminal. */
+    bool is_slow = keeper->config->is_bound && keeper->parent &&
+                   channel_kept(&keeper->parent->channel) > KEPT_ENOUGH;
+    size_t count = POLL_CLIENTS;
+
+    polls[POLL_LISTENER] = (struct pollfd){keeper->listener, POLLIN, 0};
+    polls[POLL_SIGNALS] = (struct pollfd){keeper->signals, POLLIN, 0};
+    for (int i = 0; i < RUN_POLLS; i++)
+        polls[POLL_RUN + i] = (struct pollfd){.fd = -1};
+    if (keeper->run)
+        run_polls(keeper->run, is_slow, polls + POLL_RUN);
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        const struct channel *channel = &keeper->clients.items[i]->channel;
+
+        polls[count++] =
+            (struct pollfd){channel->fd, POLLIN | (channel_kept(channel) ? POLLOUT : 0), 0};
+    }
+    return count;
+}
+
+static void dispatch_clients(struct keeper *keeper, const struct pollfd *polls, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (polls[i].revents & ~POLLOUT)
+            on_client(keeper, keeper->clients.items[i]);
+}
+
+static void dispatch_times(struct keeper *keeper)
+{
+    if (keeper->run && run_time_left(keeper->run) == 0)
+        run_time_out(keeper->run);
+    if (keeper->restart_time && until(keeper->restart_time) == 0)
+        start(keeper);
+    if (keeper->drain_time && until(min_u64(keeper->drain_time, keeper->drain_look)) == 0)
+        on_drain(keeper);
+}
+
+static void loop(struct keeper *keeper)
+{
+    struct pollfd polls[POLL_CLIENTS + CLIENTS_MAX + 1];
+
+    while (keeper->folder) {
+        size_t clients = keeper->clients.count;
+        size_t count = fill_polls(keeper, polls);
+        int ready = poll(polls, count, time_left(keeper));
+
+        if (ready > 0) {
+            if (polls[POLL_SIGNALS].revents)
+                on_signal(keeper);
+            dispatch_clients(keeper, polls + POLL_CLIENTS, clients);
+            if (polls[POLL_LISTENER].revents)
+                on_listener(keeper);
+            if (keeper->run)
+                run_dispatch(keeper->run, polls + POLL_RUN);
+        }
+        if (ready >= 0 || errno == EINTR)
+            dispatch_times(keeper);
+        if (keeper->run && run_has_ended(keeper->run))
+            on_run_end(keeper);
+        for (size_t i = 0; i < keeper->clients.count; i++)
+            channel_flush(&keeper->clients.items[i]->channel);
+        drop_closed(keeper);
+    }
+}
+
+/* Nothing of the instance is left: what is still here is for the clients, however slow they are who
+ * bound it to themselves. */
+static void deliver(struct keeper *keeper)
+{
+    uint64_t end = keeper->config->is_bound && keeper->parent ? 0 : now() + DELIVER_MS * 1000ULL;
+    struct pollfd polls[CLIENTS_MAX + 2];
+
+    for (;;) {
+        size_t count = 1;
+
+        polls[0] = (struct pollfd){keeper->signals, POLLIN, 0};
+        for (size_t i = 0; i < keeper->clients.count; i++) {
+            struct channel *channel = &keeper->clients.items[i]->channel;
+
+            channel_flush(channel);
+            if (channel->fd >= 0 && channel_kept(channel) > 0)
+                polls[count++] = (struct pollfd){channel->fd, POLLOUT, 0};
+        }
+        if (count == 1 || (end && now() >= end) ||
+            (poll(polls, count, end ? until(end) : -1) < 0 && errno != EINTR) || polls[0].revents)
+            return;
+        for (size_t i = 1; i < count; i++)
+            if (polls[i].revents & (POLLHUP | POLLERR))
+                return;
+    }
+}
+
+/* ---- from beginning to end ---------------------------------------------------------------------
+ */
+
+static int watch_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The folder's path may be longer than an address has room for: so by its descriptor. */
+static int listen_in(const char *directory, struct romsim_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    CLEANUP_FD int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" KEEPER_SOCKET, folder);
+    if (folder < 0 || fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(fd, SOMAXCONN) < 0)
+        return romsim_error_system(err, errno, "cannot listen for who asks for the instance");
+    return steal_fd(&fd);
+}
+
+static int open_keeper(struct keeper *keeper, struct romsim_error *err)
+{
+    struct instance_status *status = &keeper->status;
+
+    keeper->rom_uuids = calloc(keeper->instance->rom_count + 1, sizeof(*keeper->rom_uuids));
+    if (!keeper->rom_uuids)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; i < keeper->instance->rom_count; i++)
+        romsim_uuid_new(keeper->rom_uuids[i]);
+    if (!romsim_uuid_new(status->uuid) || !romsim_uuid_new(status->interface_uuid))
+        return romsim_error_system(err, errno, "the kernel has no random bytes");
+    if (console_log_open(&keeper->log, err) < 0)
+        return -1;
+    keeper->folder = romsim_state_new(ROMSIM_STATE_INSTANCE, keeper->layout->name, err);
+    if (!keeper->folder)
+        return -1;
+    status->number = romsim_state_number(keeper->folder);
+    status->created_at = time(NULL);
+    keeper->listener = listen_in(romsim_state_directory(keeper->folder), err);
+    if (keeper->listener < 0)
+        return -1;
+    return romsim_state_set_summary(keeper->folder, describe(keeper), err);
+}
+
+static void tell_error(struct keeper *keeper, const struct romsim_error *err)
+{
+    char text[sizeof(err->message) + sizeof(err->hint) + 8];
+
+    snprintf(text, sizeof(text), "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
+             *err->hint ? ")" : "");
+    tell_text(keeper, ROMSIM_VM_FAILED, text);
+}
+
+/* The last words to who is waiting for them. */
+static void answer_last(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        struct client *client = keeper->clients.items[i];
+
+        if (client->awaits_end)
+            channel_answer(&client->channel, change_answer(keeper, keeper->before_deletion));
+        else if (client->awaited >= 0)
+            channel_answer(&client->channel,
+                           refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' was deleted",
+                                  keeper->layout->name));
+    }
+}
+
+static void close_keeper(struct keeper *keeper)
+{
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        channel_close(&keeper->clients.items[i]->channel);
+        free(keeper->clients.items[i]);
+    }
+    clients_reset(&keeper->clients);
+    console_log_close(&keeper->log);
+    cleanup_close_fd(&keeper->signals);
+    free(keeper->rom_uuids);
+}
+
+void keeper_run(const struct keeper_config *config)
+{
+    struct keeper keeper = {.config = config,
+                            .instance = config->instance,
+                            .layout = config->layout,
+                            .listener = -1,
+                            .signals = watch_signals()};
+    struct romsim_error err = {0};
+
+    keeper.parent = add_client(&keeper, config->parent);
+    if (!keeper.parent)
+        return;
+    if (open_keeper(&keeper, &err) < 0) {
+        if (keeper.folder)
+            remove_all(&keeper);
+        keeper.parent->is_attached = true;
+        tell_error(&keeper, &err);
+    } else {
+        json_t *answer = do_attach(&keeper, keeper.parent, NULL);
+
+        json_decref(answer);
+        tell_text(&keeper, ROMSIM_VM_CREATED, keeper.layout->name);
+        if (config->autostart)
+            start(&keeper);
+        loop(&keeper);
+        change_state(&keeper, STATE_DELETED);
+    }
+    answer_last(&keeper);
+    deliver(&keeper);
+    close_keeper(&keeper);
+}

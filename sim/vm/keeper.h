@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * keeper.h: the process that owns an instance, from its creation to its deletion.
+ *
+ * It holds the instance's folder with the socket on which everybody asks for it, its blobs (an
+ * inline ROM dies with the last of them), its ports, its console's log, and QEMU while it runs.
+ *
+ * Requests are objects with a member "do"; each gets one answer, an object, or {"error": {"code",
+ * "message", "hint"}} with a code of enum romsim_cloud_code:
+ *
+ *     get                                     the item of the cloud's GET
+ *     start                                   {"state", "previous_state"}
+ *     stop    force, drain_ms, timeout_ms     the same, at once; "wait" tells when it has stopped
+ *     wait    state                           {"state"}, when it is in that state
+ *     log     offset, limit                   the bytes as CONSOLE events, then {"available",
+ * "range"} attach  offset                          {"state"}, then events; the console from
+ * `offset` on delete                                  {"previous_state"}, when nothing is left
+ *
+ * A negative offset counts from the end of the log.
+ */
+#ifndef ROMSIM_VM_KEEPER_H
+#define ROMSIM_VM_KEEPER_H
+
+#include "machine.h"
+
+#include <romsim/instance.h>
+
+#define KEEPER_SOCKET "socket"
+
+struct keeper_config {
+    const struct romsim_instance *instance;
+    const struct romsim_layout *layout;
+    const struct vm_plan *plan;
+    int parent;     /* the end of a socket to the client that makes the instance: it is attached */
+    bool is_bound;  /* the instance is deleted when that client goes, or the app has ended */
+    bool autostart; /* it is started at once */
+};
+
+/* Keeps an instance until it is deleted, in a process of its own, which should then exit.  Takes
+ * `parent` and the plan's forwards. */
+void keeper_run(const struct keeper_config *config);
+
+#endif

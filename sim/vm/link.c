@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* link.c: asking instances, through the sockets of their keepers. */
+#include <romsim/link.h>
+
+#include "channel.h"
+#include "keeper.h"
+
+#include <romsim/paths.h>
+#include <romsim/state.h>
+#include <romsim/text.h>
+#include <romsim/vector.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+enum { PREFIX_MIN = 4, LIST_MS = 1500, PARTS_MAX = 64 << 20 };
+
+struct romsim_link {
+    char *name;
+    int fd;
+    struct romsim_buffer parts; /* of an answer */
+    char text[CHANNEL_TEXT_MAX + 1];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* ---- finding -----------------------------------------------------------------------------------
+ */
+
+/* The search for a name. */
+struct search {
+    const char *wanted;
+    char *by_name, *by_uuid; /* owned */
+    unsigned count;          /* of those whose UUID begins so */
+};
+
+static void search_visit(void *context, const struct romsim_state_entry *entry)
+{
+    struct search *search = context;
+    const char *uuid = json_string_value(json_object_get(entry->summary, "uuid"));
+    size_t size = strlen(search->wanted);
+
+    if (strcmp(entry->name, search->wanted) == 0 && !search->by_name)
+        search->by_name = strdup(entry->name);
+    if (!uuid || size < PREFIX_MIN || strncasecmp(uuid, search->wanted, size) != 0)
+        return;
+    free(search->by_uuid);
+    search->by_uuid = strdup(entry->name);
+    search->count++;
+}
+
+/* The name of the instance that is meant, malloc'ed. */
+static char *find_name(const char *wanted, struct romsim_error *err)
+{
+    struct search search = {.wanted = wanted};
+
+    romsim_state_each(ROMSIM_STATE_INSTANCE, search_visit, &search);
+    if (search.by_name || search.count == 1) {
+        char *name =
+            search.by_name ? STEAL_POINTER(&search.by_name) : STEAL_POINTER(&search.by_uuid);
+
+        free(search.by_name);
+        free(search.by_uuid);
+        return name;
+    }
+    free(search.by_uuid);
+    if (search.count > 1) {
+        romsim_error_set(err, EINVAL, "%u instances have a UUID that begins with '%s'",
+                         search.count, QUOTE(wanted));
+    } else {
+        romsim_error_set(err, ENOENT, "No instance with name '%s'", QUOTE(wanted));
+        romsim_error_hint(err, "'romsim ps -a' lists the instances");
+    }
+    if (err)
+        err->cloud = search.count > 1 ? ROMSIM_CLOUD_INVALID : ROMSIM_CLOUD_NOT_FOUND;
+    return NULL;
+}
+
+/* ---- links -------------------------------------------------------------------------------------
+ */
+
+/* By the folder's descriptor: its path may be longer than an address has room for. */
+static int connect_in(const char *directory)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    CLEANUP_FD int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" KEEPER_SOCKET, folder);
+    if (folder < 0 || fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -1;
+    return steal_fd(&fd);
+}
+
+static struct romsim_link *link_new(const char *name, const char *directory)
+{
+    struct romsim_link *link = calloc(1, sizeof(*link));
+
+    if (!link)
+        return NULL;
+    link->parts = ROMSIM_BUFFER_INIT(PARTS_MAX);
+    link->name = strdup(name);
+    link->fd = link->name ? connect_in(directory) : -1;
+    if (link->fd >= 0)
+        return link;
+    romsim_link_free(link);
+    return NULL;
+}
+
+struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err)
+{
+    CLEANUP_FREE char *found = find_name(name, err), *sub = NULL, *directory = NULL;
+    struct romsim_link *link;
+
+    if (!found)
+        return NULL;
+    sub = romsim_path_join("instances", found);
+    directory = sub ? romsim_path_state(sub, err) : NULL;
+    if (!directory)
+        return NULL;
+    link = link_new(found, directory);
+    if (!link)
+        romsim_error_system(err, errno, "cannot reach the keeper of the instance '%s'",
+                            QUOTE(found));
+    return link;
+}
+
+void romsim_link_free(struct romsim_link *link)
+{
+    if (!link)
+        return;
+    cleanup_close_fd(&link->fd);
+    romsim_buffer_reset(&link->parts);
+    free(link->name);
+    free(link);
+}
+
+const char *romsim_link_name(const struct romsim_link *link)
+{
+    return link->name;
+}
+
+int romsim_link_fd(const struct romsim_link *link)
+{
+    return link->fd;
+}
+
+int romsim_link_send(struct romsim_link *link, json_t *request, struct romsim_error *err)
+{
+    return channel_request(link->fd, request, err);
+}
+
+enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_vm_event *ret_event,
+                                       json_t **ret_answer)
+{
+    int received;
+
+    while ((received = channel_receive(link->fd, link->text, ret_event)) > 0) {
+        if ((int)ret_event->kind < CHANNEL_ANSWER)
+            return ROMSIM_LINK_EVENT;
+        romsim_buffer_append(&link->parts, ret_event->text, ret_event->size);
+        if ((int)ret_event->kind == CHANNEL_ANSWER_PART)
+            continue;
+        *ret_answer = link->parts.failed
+                          ? NULL
+                          : json_loadb(link->parts.data ?: "", link->parts.size, 0, NULL);
+        romsim_buffer_reset(&link->parts);
+        return *ret_answer ? ROMSIM_LINK_ANSWER : ROMSIM_LINK_END;
+    }
+    return received == 0 ? ROMSIM_LINK_END : ROMSIM_LINK_NOTHING;
+}
+
+static bool wait_readable(int fd, int64_t end_ms)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    int ready;
+
+    do {
+        int64_t left = end_ms < 0 ? -1 : end_ms - now_ms();
+
+        ready = poll(&poll_fd, 1, end_ms < 0 ? -1 : left > 0 ? (int)left : 0);
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
+/* An error that the keeper answered. */
+static void take_error(const json_t *answer, struct romsim_error *err)
+{
+    const json_t *error = json_object_get(answer, "error");
+    const char *message = json_string_value(json_object_get(error, "message"));
+    const char *hint = json_string_value(json_object_get(error, "hint"));
+
+    romsim_error_set(err, (int)json_integer_value(json_object_get(error, "errno")), "%s",
+                     message ? message : "the instance refused");
+    if (hint && *hint)
+        romsim_error_hint(err, "%s", hint);
+    if (err)
+        err->cloud = (enum romsim_cloud_code)json_integer_value(json_object_get(error, "code"));
+}
+
+json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_ms,
+                         romsim_vm_observer *observer, void *context, struct romsim_error *err)
+{
+    int64_t end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    struct romsim_vm_event event;
+    json_t *answer = NULL;
+
+    if (romsim_link_send(link, request, err) < 0)
+        return NULL;
+    for (;;) {
+        switch (romsim_link_take(link, &event, &answer)) {
+        case ROMSIM_LINK_EVENT:
+            if (observer)
+                observer(context, 0, &event);
+            break;
+        case ROMSIM_LINK_ANSWER:
+            if (!json_object_get(answer, "error"))
+                return answer;
+            take_error(answer, err);
+            json_decref(answer);
+            return NULL;
+        case ROMSIM_LINK_END:
+            romsim_error_set(err, EPIPE, "the keeper of the instance '%s' has ended",
+                             QUOTE(link->name));
+            return NULL;
+        case ROMSIM_LINK_NOTHING:
+            if (!wait_readable(link->fd, end)) {
+                romsim_error_set(err, ETIMEDOUT, "the instance '%s' did not answer in time",
+                                 QUOTE(link->name));
+                if (err)
+                    err->cloud = ROMSIM_CLOUD_TIMED_OUT;
+                return NULL;
+            }
+            break;
+        }
+    }
+}
+
+/* ---- all of them -------------------------------------------------------------------------------
+ */
+
+struct listed {
+    struct romsim_link *link; /* or NULL: it cannot be asked */
+    json_t *summary;          /* what it wrote down */
+};
+
+DEFINE_VECTOR(listed_all, struct listed);
+
+static void list_visit(void *context, const struct romsim_state_entry *entry)
+{
+    struct listed listed = {.link = link_new(entry->name, entry->directory),
+                            .summary = json_incref(entry->summary)};
+
+    if (listed.link && romsim_link_send(listed.link, json_pack("{s:s}", "do", "get"), NULL) < 0) {
+        romsim_link_free(listed.link);
+        listed.link = NULL;
+    }
+    if (listed_all_append(context, listed) < 0) {
+        romsim_link_free(listed.link);
+        json_decref(listed.summary);
+    }
+}
+
+static json_t *await_answer(struct romsim_link *link, int64_t end)
+{
+    struct romsim_vm_event event;
+    json_t *answer = NULL;
+    enum romsim_link_news news;
+
+    do
+        news = romsim_link_take(link, &event, &answer);
+    while (news == ROMSIM_LINK_EVENT ||
+           (news == ROMSIM_LINK_NOTHING && wait_readable(link->fd, end)));
+    return news == ROMSIM_LINK_ANSWER ? answer : NULL;
+}
+
+static json_t *silent(json_t *summary)
+{
+    json_t *item = json_deep_copy(summary);
+
+    if (item)
+        json_object_set_new(item, "romsim", json_pack("{s:b}", "silent", 1));
+    return item;
+}
+
+static int by_name(const void *one, const void *other)
+{
+    const json_t *a = json_object_get(*(json_t *const *)one, "name");
+    const json_t *b = json_object_get(*(json_t *const *)other, "name");
+
+    return strcmp(json_string_value(a) ?: "", json_string_value(b) ?: "");
+}
+
+json_t *romsim_link_list(void)
+{
+    CLEANUP(listed_all_reset) struct listed_all all = {0};
+    int64_t end = now_ms() + LIST_MS;
+    CLEANUP_FREE json_t **items = NULL;
+    json_t *list = json_array();
+    size_t count = 0;
+
+    romsim_state_each(ROMSIM_STATE_INSTANCE, list_visit, &all);
+    items = calloc(all.count + 1, sizeof(*items));
+    for (size_t i = 0; i < all.count; i++) {
+        struct listed *listed = &all.items[i];
+        json_t *item = listed->link ? await_answer(listed->link, end) : NULL;
+
+        if (!item && listed->summary)
+            item = silent(listed->summary);
+        if (item && items)
+            items[count++] = item;
+        romsim_link_free(listed->link);
+        json_decref(listed->summary);
+    }
+    if (!items) {
+        json_decref(list);
+        return NULL;
+    }
+    qsort(items, count, sizeof(json_t *), by_name);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, items[i]);
+    return list;
+}

@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * run.c: one run of an instance's VM, from QEMU's start to the end of all that belongs to it.
+ *
+ * The descriptors are QEMU's end, the console, the line to init, the kernel's log, QEMU's errors
+ * and protocol, and the gate.  The first thing that decides how the run ends (the app's exit, a
+ * failed boot, the user) fills `verdict`; then everything is taken down.
+ *
+ * QEMU is asked to open the ports by a thread of its own, since it may be mute for long, and others
+ * want to be heard meanwhile; all else is done by the one thread that dispatches.
+ *
+ * The guest is foreign, its root may write on every line to here what it wants, and a forged report
+ * must do no more than the app could do by ending itself.
+ */
+#include "run.h"
+
+#include "channel.h"
+#include "forward.h"
+#include "outline.h"
+#include "sim/guest/manifest.h"
+#include "tail.h"
+
+#include <romsim/buffer.h>
+#include <romsim/checked.h>
+#include <romsim/cleanup.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BOOT_TIMEOUT_S = 60,
+    /* What of the console is still to come when the app has ended: */
+    DRAIN_IDLE_S = 2, /* without a byte of it */
+    DRAIN_S = 5,      /* all of it */
+    DRAIN_BYTES_MAX = 8 << 20,
+    TAIL_LINES = 15,
+    READ_MAX = 16 << 10,
+    STATUS_STOPPED = 128 + SIGTERM,
+    STATUS_KILLED = 128 + SIGKILL
+};
+
+/* What init reports of the boot, in this order. */
+static const char *const phases[] = {"hello", "devices", "root", "mounts", "app"};
+
+enum { PHASES = sizeof(phases) / sizeof(phases[0]) };
+
+/* How the run ended. */
+struct verdict {
+    bool given;
+    enum run_end end;
+    enum romsim_vm_event_kind kind; /* EXIT or FAILED */
+    int status;
+    struct romsim_buffer text;
+};
+
+/* The thread that asks QEMU for the ports. */
+struct conversation {
+    pthread_t thread;
+    bool is_running;
+    int done; /* an eventfd; -1 when it is over */
+    int status;
+    struct romsim_error err;
+};
+
+struct run {
+    struct machine machine;
+    const struct vm_plan *plan;
+    run_teller *tell;
+    void *context;
+    struct conversation conversation;
+    uint64_t start;        /* microseconds of the monotonic clock */
+    uint64_t deadline;     /* the same; 0: none */
+    uint64_t boot_timeout; /* microseconds */
+    bool stopping, saw_output, saw_error;
+    unsigned phase;      /* how many of `phases` are reached */
+    bool *announced;     /* for each port of the layout */
+    bool *loopback;      /* the same: it was said that nobody reaches it */
+    char complaint[256]; /* init's last words after the app's start, if it had any */
+    bool exited;         /* the guest reported how the app ended: */
+    bool out_of_memory;
+    int exit_status;
+    uint64_t exit_bytes, exit_most, console_bytes;
+    uint64_t drain_end;
+    struct tail console, log, errors;
+    struct romsim_buffer line;     /* of the control port, not complete yet */
+    struct romsim_buffer outgoing; /* for the control port */
+    size_t sent;
+    struct verdict verdict;
+    struct run_result result;
+};
+
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+/* ---- telling ------------------------------------------------------------------- */
+
+static void send_event(struct run *run, enum romsim_vm_event_kind kind, const char *text,
+                       size_t size, int status)
+{
+    struct romsim_vm_event event = {
+        .kind = kind, .text = text, .size = size, .micros = now() - run->start, .status = status};
+
+    run->tell(run->context, &event);
+}
+
+static void send_text(struct run *run, enum romsim_vm_event_kind kind, const char *text)
+{
+    send_event(run, kind, text, strlen(text), 0);
+}
+
+/* Without a text the app's status says it all. */
+__attribute__((format(printf, 4, 5))) static void decide(struct run *run, enum run_end end,
+                                                         int status, const char *format, ...)
+{
+    char text[2 * MANIFEST_LINE_MAX];
+    va_list arguments;
+
+    if (run->verdict.given)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    run->verdict.given = true;
+    run->verdict.end = end;
+    run->verdict.kind = *text ? ROMSIM_VM_FAILED : ROMSIM_VM_EXIT;
+    run->verdict.status = status;
+    romsim_buffer_puts(&run->verdict.text, text);
+}
+
+static void decide_failed(struct run *run, const struct romsim_error *err)
+{
+    decide(run, RUN_END_BROKEN, 0, "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
+           *err->hint ? ")" : "");
+}
+
+/* The app has ended, and said how. */
+static void decide_exited(struct run *run)
+{
+    decide(run, run->out_of_memory ? RUN_END_MEMORY : RUN_END_APP, run->exit_status, "%s", "");
+}
+
+static bool app_runs(const struct run *run)
+{
+    return run->phase == PHASES;
+}
+
+/* ---- why a boot failed ---------------------------------------------------------------------- */
+
+/* What a kernel says when its memory is too small: none of it says so plainly. */
+static const char *const memory_words[] = {
+    "Initramfs unpacking failed",     "Out of memory",          "out of memory",
+    "System is deadlocked on memory", "Cannot allocate memory", "not enough memory",
+    "page allocation failure",
+};
+
+static bool lacks_memory(const struct run *run)
+{
+    for (size_t i = 0; i < sizeof(memory_words) / sizeof(memory_words[0]); i++)
+        if (tail_contains(&run->log, memory_words[i]) ||
+            tail_contains(&run->console, memory_words[i]))
+            return true;
+    return false;
+}
+
+static void add_tail(struct run *run, const char *title, const struct tail *tail)
+{
+    CLEANUP_BUFFER struct romsim_buffer lines = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX / 3);
+
+    tail_print(tail, TAIL_LINES, &lines);
+    if (lines.size && !lines.failed)
+        romsim_buffer_printf(&run->verdict.text, "\n%s:%s", title, lines.data);
+}
+
+/* Adds to a failure what the guest and QEMU said at last, and what it means. */
+static void explain(struct run *run)
+{
+    if (lacks_memory(run))
+        romsim_buffer_printf(&run->verdict.text,
+                             "\nthe guest ran out of memory, it has %llu MB: give it more (-m, or "
+                             "memory_mb in the instance)",
+                             (unsigned long long)run->machine.memory_mb);
+    add_tail(run, "the guest's kernel said at last", &run->log);
+    add_tail(run, "the console's last lines", &run->console);
+    add_tail(run, "QEMU's last words", &run->errors);
+}
+
+/* ---- what init reports ---------------------------------------------------------------------- */
+
+static void on_phase(struct run *run, const char *name)
+{
+    if (run->phase == PHASES || strcmp(name, phases[run->phase]) != 0)
+        return;
+    run->phase++;
+    send_text(run, ROMSIM_VM_PHASE, name);
+    if (app_runs(run) && !run->stopping)
+        run->deadline = 0;
+}
+
+static void on_error(struct run *run, const char *text)
+{
+    if (!run->saw_error)
+        send_text(run, ROMSIM_VM_ERROR, text);
+    run->saw_error = true;
+}
+
+static void on_port(struct run *run, const char *text)
+{
+    const struct romsim_layout *layout = run->machine.layout;
+    char url[64];
+
+    for (size_t i = 0; i < layout->port_count; i++)
+        if (layout->ports[i].destination_port == manifest_number(text, UINT16_MAX) &&
+            run->plan->forwards[i].host_port && !run->announced[i]) {
+            run->announced[i] = true;
+            forward_url(&layout->ports[i], run->plan->forwards[i].host_port, url);
+            send_text(run, ROMSIM_VM_PORT, url);
+        }
+}
+
+static void on_loopback(struct run *run, const char *text)
+{
+    const struct romsim_layout *layout = run->machine.layout;
+    size_t i = 0;
+    char note[256];
+
+    while (i < layout->port_count &&
+           layout->ports[i].destination_port != manifest_number(text, UINT16_MAX))
+        i++;
+    if (i == layout->port_count || run->loopback[i])
+        return;
+    run->loopback[i] = true;
+    snprintf(note, sizeof(note),
+             "the app listens on port %u of 127.0.0.1 in the guest only, where no request arrives: "
+             "let it listen on 0.0.0.0",
+             layout->ports[i].destination_port);
+    send_text(run, ROMSIM_VM_NOTE, note);
+}
+
+/* The status stands until all of the console that the guest counted has arrived, or more than can
+ * be true. */
+static void take_exit(struct run *run)
+{
+    if (!run->exited)
+        return;
+    run->deadline = min_u64(now() + DRAIN_IDLE_S * 1000000ULL, run->drain_end);
+    if (run->console_bytes >= min_u64(run->exit_bytes, run->exit_most))
+        decide_exited(run);
+}
+
+static void on_exit_status(struct run *run, const char *text)
+{
+    unsigned status = 0;
+    unsigned long long bytes = 0;
+
+    if (!app_runs(run) || run->exited || sscanf(text, "%u %llu", &status, &bytes) != 2 ||
+        status > 255)
+        return;
+    run->out_of_memory = status == STATUS_KILLED && !run->stopping && lacks_memory(run);
+    if (run->out_of_memory)
+        send_text(run, ROMSIM_VM_NOTE,
+                  "the guest ran out of memory and its kernel killed the app: give it more (-m, or "
+                  "memory_mb in the instance)");
+    run->exited = true;
+    run->exit_status = (int)status;
+    run->exit_bytes = bytes;
+    run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
+    run->drain_end = now() + DRAIN_S * 1000000ULL;
+    take_exit(run);
+}
+
+/* init says this and waits for its end.  Once the app runs it may as well be the app that says it:
+ * then it is believed when the VM ends. */
+static void on_failed(struct run *run, const char *text)
+{
+    if (app_runs(run))
+        snprintf(run->complaint, sizeof(run->complaint), ": %s", text);
+    else
+        decide(run, RUN_END_BOOT, 0, "the boot stopped: %s", text);
+}
+
+struct report {
+    const char *word;
+    void (*handle)(struct run *run, const char *text);
+};
+
+static const struct report reports[] = {
+    {"phase ", on_phase},       {"error ", on_error},      {"port ", on_port},
+    {"loopback ", on_loopback}, {"exit ", on_exit_status}, {"failed ", on_failed},
+};
+
+/* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */
+static void take_report(struct run *run, const char *line, size_t size)
+{
+    char text[2 * MANIFEST_LINE_MAX];
+
+    romsim_text_quote(line, size, text, sizeof(text));
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+        if (strncmp(text, reports[i].word, strlen(reports[i].word)) == 0) {
+            reports[i].handle(run, text + strlen(reports[i].word));
+            return;
+        }
+}
+
+/* The VM has come to an end that init did not report. */
+static void decide_ended(struct run *run, const char *how)
+{
+    if (run->exited)
+        decide_exited(run);
+    else if (run->stopping)
+        decide(run, RUN_END_STOPPED, STATUS_STOPPED, "%s", "");
+    else
+        decide(run, app_runs(run) ? RUN_END_CRASHED : RUN_END_BOOT, 0, "%s%s", how, run->complaint);
+}
+
+/* ---- the network ---------------------------------------------------------------------------- */
+
+/* The guest wanted something of this machine. */
+static void on_gate(struct run *run)
+{
+    struct gate_target target;
+    char text[256];
+    int status;
+
+    while ((status = gate_next_refused(run->machine.gate, &target)) > 0) {
+        char port[16] = "";
+
+        if (target.port)
+            snprintf(port, sizeof(port), ":%u", target.port);
+        snprintf(text, sizeof(text),
+                 "the guest wants %u.%u.%u.%u%s, which is this machine: refused (--allow-host lets "
+                 "it)",
+                 target.address >> 24, target.address >> 16 & 0xff, target.address >> 8 & 0xff,
+                 target.address & 0xff, port);
+        send_text(run, ROMSIM_VM_NOTE, text);
+    }
+    /* QEMU has ended, or has to: without the gate all would pass. */
+    if (status < 0 && run->machine.qemu.pid > 0)
+        kill(run->machine.qemu.pid, SIGKILL);
+}
+
+/* ---- the lines ------------------------------------------------------------------------------ */
+
+/* Any sign of life moves the boot's deadline. */
+static void saw_progress(struct run *run)
+{
+    if (!app_runs(run) && !run->stopping)
+        run->deadline = now() + run->boot_timeout;
+}
+
+static void take_control(struct run *run, const char *bytes, size_t size)
+{
+    const char *newline;
+
+    saw_progress(run);
+    while ((newline = memchr(bytes, '\n', size))) {
+        size_t part = (size_t)(newline - bytes);
+
+        if (romsim_buffer_append(&run->line, bytes, part) == 0)
+            take_report(run, run->line.data ? run->line.data : "", run->line.size);
+        romsim_buffer_reset(&run->line);
+        run->line.failed = 0;
+        bytes += part + 1;
+        size -= part + 1;
+    }
+    romsim_buffer_append(&run->line, bytes, size);
+}
+
+static void take_console(struct run *run, const char *bytes, size_t size)
+{
+    saw_progress(run);
+    if (app_runs(run) && !run->saw_output)
+        send_text(run, ROMSIM_VM_PHASE, "output");
+    run->saw_output |= app_runs(run);
+    tail_add(&run->console, bytes, size);
+    send_event(run, ROMSIM_VM_CONSOLE, bytes, size, 0);
+    run->console_bytes += size;
+    take_exit(run);
+}
+
+static void take_log(struct run *run, const char *bytes, size_t size)
+{
+    saw_progress(run);
+    tail_add(&run->log, bytes, size);
+    /* `halt`: the processor stands still for good, and QEMU goes on. */
+    if (tail_contains(&run->log, "reboot: System halted"))
+        decide_ended(run, "the guest was halted");
+}
+
+static void take_errors(struct run *run, const char *bytes, size_t size)
+{
+    tail_add(&run->errors, bytes, size);
+}
+
+/* Reads once from a line.  Returns false when there is nothing now; a line that has ended is
+ * closed. */
+static bool read_line(struct run *run, int *fd,
+                      void (*take)(struct run *run, const char *bytes, size_t size))
+{
+    char bytes[READ_MAX];
+    struct pollfd ready = {.fd = *fd, .events = POLLIN};
+    ssize_t size;
+
+    if (*fd < 0 || poll(&ready, 1, 0) <= 0)
+        return false;
+    size = read(*fd, bytes, sizeof(bytes));
+    if (size > 0) {
+        take(run, bytes, (size_t)size);
+        return true;
+    }
+    if (size == 0 || (errno != EINTR && errno != EAGAIN))
+        cleanup_close_fd(fd), *fd = -1;
+    return false;
+}
+
+/* Reads what QEMU, which has ended, left on its lines. */
+static void read_rest(struct run *run)
+{
+    int *lines = run->machine.lines;
+
+    while (read_line(run, &lines[LINE_LOG], take_log))
+        ;
+    while (read_line(run, &lines[LINE_CONSOLE], take_console))
+        ;
+    while (read_line(run, &lines[LINE_CONTROL], take_control))
+        ;
+    while (read_line(run, &run->machine.qemu.errors, take_errors))
+        ;
+}
+
+static void write_control(struct run *run)
+{
+    ssize_t sent = send(run->machine.lines[LINE_CONTROL], run->outgoing.data + run->sent,
+                        run->outgoing.size - run->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent > 0)
+        run->sent += (size_t)sent;
+}
+
+/* ---- wishes -----------------------------------------------------------------------------------
+ */
+
+void run_stop(struct run *run, unsigned timeout_ms)
+{
+    if (run->exited) {
+        decide_exited(run);
+    } else if (!app_runs(run)) {
+        decide(run, RUN_END_STOPPED, STATUS_STOPPED, "%s", "");
+    } else if (!run->stopping) {
+        romsim_buffer_puts(&run->outgoing, "stop\n");
+        run->stopping = true;
+        run->deadline = now() + timeout_ms * 1000ULL;
+        /* Somebody may have stopped it. */
+        kill(run->machine.qemu.pid, SIGCONT);
+    }
+}
+
+/* An app that has ended before keeps its status. */
+void run_kill(struct run *run)
+{
+    if (run->exited)
+        decide_exited(run);
+    else
+        decide(run, RUN_END_FORCED, STATUS_KILLED, "%s", "");
+}
+
+void run_time_out(struct run *run)
+{
+    if (run->exited) {
+        decide_exited(run);
+        return;
+    }
+    if (run->stopping) {
+        send_text(run, ROMSIM_VM_NOTE, "the app did not obey SIGTERM: it was killed");
+        decide(run, RUN_END_KILLED, STATUS_KILLED, "%s", "");
+        return;
+    }
+    decide(run, RUN_END_BOOT, 0, "the guest made no progress for %llu s, after the phase '%s'",
+           (unsigned long long)(run->boot_timeout / 1000000),
+           run->phase ? phases[run->phase - 1] : "start");
+}
+
+static void on_qemu_ended(struct run *run)
+{
+    char panic[256];
+
+    read_rest(run);
+    if (tail_find(&run->log, "Kernel panic", panic, sizeof(panic)))
+        decide(run, RUN_END_CRASHED, 0, "the guest's kernel crashed: %s", panic);
+    else if (run->errors.size)
+        decide(run, RUN_END_BROKEN, 0, "QEMU failed");
+    else
+        decide_ended(run, "the VM ended by itself");
+}
+
+/* ---- asking QEMU ---------------------------------------------------------------------------- */
+
+static void *converse(void *argument)
+{
+    struct run *run = argument;
+    struct conversation *conversation = &run->conversation;
+
+    conversation->status = machine_converse(&run->machine, run->plan,
+                                            (int)(run->boot_timeout / 1000), &conversation->err);
+    eventfd_write(conversation->done, 1);
+    return NULL;
+}
+
+static int begin_conversation(struct run *run, struct romsim_error *err)
+{
+    struct conversation *conversation = &run->conversation;
+    int problem;
+
+    conversation->done = eventfd(0, EFD_CLOEXEC);
+    if (conversation->done < 0)
+        return romsim_error_system(err, errno, "cannot make an eventfd");
+    problem = pthread_create(&conversation->thread, NULL, converse, run);
+    if (problem)
+        return romsim_error_system(err, problem, "cannot start a thread");
+    conversation->is_running = true;
+    return 0;
+}
+
+/* Waits for its end; who cannot wait has shut the line down. */
+static void end_conversation(struct run *run)
+{
+    struct conversation *conversation = &run->conversation;
+
+    if (conversation->is_running)
+        pthread_join(conversation->thread, NULL);
+    conversation->is_running = false;
+    cleanup_close_fd(&conversation->done);
+    conversation->done = -1;
+}
+
+/* QEMU runs and its ports are bound, or not. */
+static void on_conversation(struct run *run)
+{
+    struct romsim_error err = {0};
+
+    end_conversation(run);
+    if (run->conversation.status == 0) {
+        send_text(run, ROMSIM_VM_PHASE, "qemu");
+        saw_progress(run);
+        return;
+    }
+    machine_explain(&run->machine, &run->conversation.err, &err);
+    decide_failed(run, &err);
+}
+
+void run_close_ports(struct run *run)
+{
+    const struct romsim_layout *layout = run->machine.layout;
+
+    for (size_t i = 0; !run->conversation.is_running && i < layout->port_count; i++)
+        if (run->plan->forwards[i].host_port)
+            forward_close(&run->machine.qmp, &run->plan->forwards[i]);
+}
+
+int run_connections(struct run *run)
+{
+    return run->conversation.is_running
+               ? -1
+               : forward_connections(&run->machine.qmp, run->plan->forwards,
+                                     run->machine.layout->port_count);
+}
+
+/* ---- polling -----------------------------------------------------------------------------------
+ */
+
+enum {
+    WATCH_QEMU,
+    WATCH_QMP,
+    WATCH_ERRORS,
+    WATCH_LOG,
+    WATCH_CONSOLE,
+    WATCH_CONTROL,
+    WATCH_GATE,
+    WATCH_CONVERSATION,
+    WATCHES
+};
+
+_Static_assert((int)WATCHES == (int)RUN_POLLS, "run.h says how many there are");
+
+int run_time_left(const struct run *run)
+{
+    uint64_t time = now();
+
+    if (!run->deadline)
+        return -1;
+    return run->deadline <= time ? 0 : (int)((run->deadline - time) / 1000 + 1);
+}
+
+void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_POLLS])
+{
+    const int *lines = run->machine.lines;
+    bool pending = run->sent < run->outgoing.size, asks = run->conversation.is_running;
+    const struct pollfd polls[WATCHES] = {
+        /* QEMU's end is seen in the conversation, too, and explained there. */
+        [WATCH_QEMU] = {asks ? -1 : run->machine.qemu.pidfd, POLLIN, 0},
+        [WATCH_QMP] = {asks ? -1 : lines[LINE_QMP], POLLIN, 0},
+        [WATCH_ERRORS] = {asks ? -1 : run->machine.qemu.errors, POLLIN, 0},
+        [WATCH_LOG] = {lines[LINE_LOG], POLLIN, 0},
+        [WATCH_CONSOLE] = {console_waits && !run->exited ? -1 : lines[LINE_CONSOLE], POLLIN, 0},
+        [WATCH_CONTROL] = {lines[LINE_CONTROL], POLLIN | (pending ? POLLOUT : 0), 0},
+        [WATCH_GATE] = {gate_fd(run->machine.gate), POLLIN, 0},
+        [WATCH_CONVERSATION] = {run->conversation.done, POLLIN, 0},
+    };
+
+    memcpy(ret, polls, sizeof(polls));
+}
+
+void run_dispatch(struct run *run, const struct pollfd *polls)
+{
+    int *lines = run->machine.lines;
+
+    if (polls[WATCH_CONVERSATION].revents)
+        on_conversation(run);
+    if (polls[WATCH_LOG].revents)
+        read_line(run, &lines[LINE_LOG], take_log);
+    if (polls[WATCH_ERRORS].revents)
+        read_line(run, &run->machine.qemu.errors, take_errors);
+    /* The console before the report of the exit, whose output it holds. */
+    if (polls[WATCH_CONSOLE].revents)
+        read_line(run, &lines[LINE_CONSOLE], take_console);
+    if (polls[WATCH_CONTROL].revents & POLLOUT)
+        write_control(run);
+    if (polls[WATCH_CONTROL].revents & ~POLLOUT)
+        read_line(run, &lines[LINE_CONTROL], take_control);
+    if (polls[WATCH_GATE].revents)
+        on_gate(run);
+    if (polls[WATCH_QMP].revents && qmp_drain(&run->machine.qmp) < 0)
+        cleanup_close_fd(&lines[LINE_QMP]), lines[LINE_QMP] = -1;
+    if (polls[WATCH_QEMU].revents)
+        on_qemu_ended(run);
+}
+
+bool run_app_runs(const struct run *run)
+{
+    return app_runs(run);
+}
+
+bool run_has_ended(const struct run *run)
+{
+    return run->verdict.given;
+}
+
+/* ---- from beginning to end --------------------------------------------------------------------
+ */
+
+static int begin(struct run *run, struct romsim_error *err)
+{
+    size_t ports = run->machine.layout->port_count + 1;
+    CLEANUP_FREE char *note = NULL;
+
+    run->announced = calloc(ports, sizeof(bool));
+    run->loopback = calloc(ports, sizeof(bool));
+    if (!run->announced || !run->loopback)
+        return romsim_error_nomem(err);
+    if (outline_write(run->machine.layout, &run->outgoing, err) < 0 ||
+        machine_prepare(&run->machine, run->plan, &note, err) < 0)
+        return -1;
+    if (note)
+        send_text(run, ROMSIM_VM_NOTE, note);
+    if (run->machine.memory_mb != run->machine.layout->memory_mb) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "the guest gets %llu MB: its kernel needs more than %llu",
+                 (unsigned long long)run->machine.memory_mb,
+                 (unsigned long long)run->machine.layout->memory_mb);
+        send_text(run, ROMSIM_VM_NOTE, text);
+    }
+    send_text(run, ROMSIM_VM_PHASE, "drives");
+    if (machine_launch(&run->machine, run->plan, err) < 0)
+        return -1;
+    return begin_conversation(run, err);
+}
+
+struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *plan,
+                      struct romsim_state *state, run_teller *tell, void *context)
+{
+    struct run *run = calloc(1, sizeof(*run));
+    struct romsim_error err = {0};
+
+    if (!run)
+        return NULL;
+    run->start = now();
+    run->plan = plan;
+    run->tell = tell;
+    run->context = context;
+    run->conversation.done = -1;
+    run->boot_timeout = (plan->boot_timeout_s ? plan->boot_timeout_s : BOOT_TIMEOUT_S) * 1000000ULL;
+    run->line = ROMSIM_BUFFER_INIT(MANIFEST_LINE_MAX);
+    run->outgoing = ROMSIM_BUFFER_INIT(MANIFEST_MAX + 1024);
+    run->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
+    machine_init(&run->machine, layout, state);
+    if (begin(run, &err) < 0)
+        decide_failed(run, &err);
+    return run;
+}
+
+const struct run_result *run_finish(struct run *run)
+{
+    bool began = run->machine.qemu.pid > 0 && !run->conversation.is_running;
+
+    if (run->conversation.is_running)
+        shutdown(run->machine.lines[LINE_QMP], SHUT_RDWR);
+    end_conversation(run);
+    machine_stop(&run->machine);
+    read_rest(run);
+    if (began && run->verdict.kind == ROMSIM_VM_FAILED && run->conversation.status == 0)
+        explain(run);
+    machine_close(&run->machine);
+    run->result = (struct run_result){.end = run->verdict.end,
+                                      .kind = run->verdict.kind,
+                                      .status = run->verdict.status,
+                                      .text = run->verdict.text.data ?: "",
+                                      .size = run->verdict.text.size};
+    return &run->result;
+}
+
+void run_free(struct run *run)
+{
+    if (!run)
+        return;
+    romsim_buffer_reset(&run->line);
+    romsim_buffer_reset(&run->outgoing);
+    romsim_buffer_reset(&run->verdict.text);
+    free(run->announced);
+    free(run->loopback);
+    free(run);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * run.h: one run of an instance's VM, from QEMU's start to the end of all that belongs to it.
+ *
+ * Nothing here waits for long: who has the run polls what run_polls() names, beside whatever else
+ * it has, and dispatches.  Only run_finish() takes its time, until QEMU is gone.
+ */
+#ifndef ROMSIM_VM_RUN_H
+#define ROMSIM_VM_RUN_H
+
+#include "machine.h"
+
+#include <poll.h>
+
+/* What brought a run to its end. */
+enum run_end {
+    RUN_END_APP,     /* the app ended, by itself or because it was asked to */
+    RUN_END_STOPPED, /* it was to end before the app had begun, or ended without a word of the app
+                      */
+    RUN_END_KILLED,  /* the app did not obey */
+    RUN_END_FORCED,  /* by run_kill() */
+    RUN_END_MEMORY,  /* the guest had too little, and its kernel killed the app */
+    RUN_END_CRASHED, /* the guest's kernel did, or the VM ended in another strange way */
+    RUN_END_BOOT,    /* the boot did not come to the app's start */
+    RUN_END_BROKEN   /* QEMU or romsim failed */
+};
+
+struct run_result {
+    enum run_end end;
+    enum romsim_vm_event_kind kind; /* EXIT or FAILED */
+    int status;                     /* of EXIT: 0-255 */
+    const char *text;               /* of FAILED: why */
+    size_t size;
+};
+
+struct run;
+
+/* Is told of events, of all kinds but EXIT and FAILED. */
+typedef void run_teller(void *context, const struct romsim_vm_event *event);
+
+/* Starts a VM.  The state folder, the layout and the plan are borrowed until run_free().  NULL
+ * without memory; any other failure is the run's result. */
+struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *plan,
+                      struct romsim_state *state, run_teller *tell, void *context);
+
+enum { RUN_POLLS = 8 };
+
+/* What to poll for; with `console_waits` nothing is read of the console, and the app waits. */
+void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_POLLS]);
+void run_dispatch(struct run *run, const struct pollfd *polls);
+
+/* Milliseconds until run_time_out() is to be called; -1: never. */
+int run_time_left(const struct run *run);
+void run_time_out(struct run *run);
+
+/* Has QEMU been asked for the app's start and said yes, by now? */
+bool run_app_runs(const struct run *run);
+
+/* Asks the app to end (SIGTERM), and has it killed after so many milliseconds. */
+void run_stop(struct run *run, unsigned timeout_ms);
+void run_kill(struct run *run);
+
+/* Takes no new connections from outside any more.  How many there are, or -1 if that cannot be
+ * found out. */
+void run_close_ports(struct run *run);
+int run_connections(struct run *run);
+
+/* Is it over?  Then run_finish() takes down what is left, and says how it was. */
+bool run_has_ended(const struct run *run);
+const struct run_result *run_finish(struct run *run);
+
+/* Accepts NULL. */
+void run_free(struct run *run);
+
+#endif

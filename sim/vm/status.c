@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* status.c: what can be told of an instance, as the cloud tells it. */
+#include "status.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/text.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const state_names[] = {
+    [STATE_STOPPED] = "stopped",   [STATE_STARTING] = "starting", [STATE_RUNNING] = "running",
+    [STATE_DRAINING] = "draining", [STATE_STOPPING] = "stopping", [STATE_DELETED] = "deleted",
+};
+
+enum { STATES = sizeof(state_names) / sizeof(state_names[0]) };
+
+const char *instance_state_name(enum instance_state state)
+{
+    return state_names[state];
+}
+
+int instance_state_find(const char *name)
+{
+    for (int i = 0; i < STATES; i++)
+        if (strcmp(state_names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- why it stopped (cloud-rules §1, stop_reason and stop_code) ------------------------------ */
+
+enum { BY_KERNEL = 1, BY_APP = 2, BY_PLATFORM = 4, BY_USER = 8, FORCED = 16 };
+
+/* errno << 16 | shut down << 15 | init level << 8 | reason */
+enum {
+    CODE_CLEAN = 0x8100,
+    CODE_OUT_OF_MEMORY = 0x0c7f04, /* ENOMEM, in the app, a page fault */
+    CODE_CRASHED = 0x7f01,         /* in the app, an exception */
+    CODE_BOOT_FAILED = 0x0101      /* before it */
+};
+
+static unsigned wish_bits(enum stop_wish wish)
+{
+    if (wish == STOP_BY_USER)
+        return BY_USER | BY_PLATFORM;
+    return wish == STOP_BY_PLATFORM ? BY_PLATFORM : 0;
+}
+
+static unsigned end_bits(enum run_end end)
+{
+    switch (end) {
+    case RUN_END_APP:
+        return BY_APP | BY_KERNEL;
+    case RUN_END_KILLED:
+    case RUN_END_MEMORY:
+    case RUN_END_CRASHED:
+    case RUN_END_BOOT:
+        return BY_KERNEL;
+    case RUN_END_STOPPED:
+    case RUN_END_FORCED:
+        return 0;
+    case RUN_END_BROKEN:
+        return BY_PLATFORM;
+    }
+    return 0;
+}
+
+static unsigned end_code(enum run_end end)
+{
+    switch (end) {
+    case RUN_END_MEMORY:
+        return CODE_OUT_OF_MEMORY;
+    case RUN_END_CRASHED:
+        return CODE_CRASHED;
+    case RUN_END_BOOT:
+        return CODE_BOOT_FAILED;
+    case RUN_END_APP:
+        return CODE_CLEAN;
+    default:
+        return 0;
+    }
+}
+
+void instance_status_end(struct instance_status *status, const struct run_result *result,
+                         enum stop_wish wish, bool forced)
+{
+    status->has_ended = true;
+    status->stop_reason = end_bits(result->end) | wish_bits(wish) | (forced ? FORCED : 0);
+    status->stop_code = end_code(result->end);
+    status->exit_code = result->kind == ROMSIM_VM_EXIT ? result->status : 0;
+}
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static void address_bytes(const struct instance_status *status, unsigned ret[4])
+{
+    unsigned host = status->number + 1; /* .1 is the gateway's */
+
+    ret[0] = 10;
+    ret[1] = 0;
+    ret[2] = host >> 8 & 0xff;
+    ret[3] = host & 0xff;
+}
+
+void instance_address(const struct instance_status *status, char ret[16])
+{
+    unsigned bytes[4];
+
+    address_bytes(status, bytes);
+    snprintf(ret, 16, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    json_object_set_new(object, key, value);
+}
+
+static void set_time(json_t *object, const char *key, time_t time)
+{
+    struct tm fields;
+    char text[32];
+
+    if (time && gmtime_r(&time, &fields) &&
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &fields))
+        set(object, key, json_string(text));
+}
+
+static void set_parsed(json_t *object, const char *key, const char *text)
+{
+    json_t *value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+
+    if (value)
+        set(object, key, value);
+}
+
+static json_t *env_json(const struct romsim_instance *instance)
+{
+    json_t *env = json_object();
+
+    for (size_t i = 0; i < instance->env_count; i++)
+        set(env, instance->env[i].name, json_string(instance->env[i].value));
+    return env;
+}
+
+static json_t *strings_json(const struct romsim_strings *strings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < strings->count; i++)
+        json_array_append_new(list, json_string(strings->items[i]));
+    return list;
+}
+
+static json_t *rom_json(const struct romsim_rom *rom, const char *uuid)
+{
+    CLEANUP_FREE char *derived = rom->name || !rom->at ? NULL : romsim_rom_name_from_at(rom->at);
+    const char *name = rom->name ?: derived;
+
+    return json_pack("{s:s*, s:s*, s:s*}", "name", name && *name ? name : NULL, "image",
+                     rom->is_inline ? uuid : rom->image, "at", rom->at);
+}
+
+static json_t *interfaces_json(const struct instance_status *status)
+{
+    unsigned bytes[4];
+    char address[16], mac[32];
+
+    address_bytes(status, bytes);
+    instance_address(status, address);
+    snprintf(mac, sizeof(mac), "12:b0:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
+    return json_pack("[{s:s, s:s, s:s}]", "uuid", status->interface_uuid, "private_ip", address,
+                     "mac", mac);
+}
+
+static void add_history(json_t *item, const struct instance_status *status)
+{
+    set(item, "start_count", json_integer(status->start_count));
+    set(item, "restart_count", json_integer(status->restart_count));
+    if (status->restart_attempt) {
+        json_t *restart = json_pack("{s:i}", "attempt", (int)status->restart_attempt);
+
+        set_time(restart, "next_at", status->restart_at);
+        set(item, "restart", restart);
+    }
+    set_time(item, "started_at", status->started_at);
+    if (status->state == STATE_STOPPED)
+        set_time(item, "stopped_at", status->stopped_at);
+    if (status->has_ended && status->state == STATE_STOPPED) {
+        set(item, "stop_reason", json_integer(status->stop_reason));
+        set(item, "stop_code", json_integer(status->stop_code));
+        set(item, "exit_code", json_integer(status->exit_code));
+    }
+    set(item, "uptime_ms", json_integer((json_int_t)status->uptime_ms));
+    set(item, "boot_time_us", json_integer((json_int_t)status->boot_time_us));
+    set(item, "net_time_us", json_integer((json_int_t)status->net_time_us));
+}
+
+/* What the cloud has not: where the ports are on this machine, and who keeps the instance. */
+static json_t *own_json(const struct romsim_layout *layout, const struct forward *forwards)
+{
+    json_t *ports = json_array();
+    char url[64];
+
+    for (size_t i = 0; i < layout->port_count; i++) {
+        if (!forwards[i].host_port)
+            continue;
+        forward_url(&layout->ports[i], forwards[i].host_port, url);
+        json_array_append_new(ports, json_pack("{s:i, s:i, s:s}", "port",
+                                               (int)layout->ports[i].port, "destination_port",
+                                               (int)layout->ports[i].destination_port, "url", url));
+    }
+    return json_pack("{s:i, s:o}", "keeper_pid", (int)getpid(), "ports", ports);
+}
+
+json_t *instance_describe(const struct romsim_instance *instance,
+                          const struct romsim_layout *layout,
+                          const char (*rom_uuids)[ROMSIM_UUID_SIZE],
+                          const struct instance_status *status, const struct forward *forwards)
+{
+    static const char *const restarts[] = {[ROMSIM_RESTART_NEVER] = "never",
+                                           [ROMSIM_RESTART_ALWAYS] = "always",
+                                           [ROMSIM_RESTART_ON_FAILURE] = "on-failure"};
+    json_t *item = json_object(), *roms = json_array();
+    char address[16], fqdn[300];
+
+    snprintf(fqdn, sizeof(fqdn), "%s.internal", layout->name);
+    instance_address(status, address);
+    set(item, "status", json_string("success"));
+    set(item, "uuid", json_string(status->uuid));
+    set(item, "name", json_string(layout->name));
+    set_time(item, "created_at", status->created_at);
+    set(item, "state", json_string(instance_state_name(status->state)));
+    if (instance->image)
+        set(item, "image", json_string(instance->image));
+    set(item, "memory_mb", json_integer((json_int_t)layout->memory_mb));
+    set(item, "vcpus", json_integer(layout->vcpus));
+    if (instance->has_args)
+        set(item, "args", strings_json(&instance->args));
+    set(item, "env", env_json(instance));
+    set(item, "restart_policy", json_string(restarts[instance->restart]));
+    for (size_t i = 0; i < instance->rom_count; i++)
+        json_array_append_new(roms, rom_json(&instance->roms[i], rom_uuids[i]));
+    set(item, "roms", roms);
+    set(item, "hostname", json_string(layout->hostname));
+    set(item, "private_fqdn", json_string(fqdn));
+    set(item, "private_ip", json_string(address));
+    set(item, "network_interfaces", interfaces_json(status));
+    set_parsed(item, "service_group", instance->service_group_json);
+    add_history(item, status);
+    set(item, "romsim", own_json(layout, forwards));
+    return item;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * status.h: what can be told of an instance beside what it was made of: its state and its history
+ * (cloud-rules §1), and all of it as the cloud's GET /v1/instances shows it.
+ */
+#ifndef ROMSIM_VM_STATUS_H
+#define ROMSIM_VM_STATUS_H
+
+#include "forward.h"
+#include "run.h"
+
+#include <romsim/instance.h>
+#include <romsim/layout.h>
+#include <romsim/uuid.h>
+
+#include <jansson.h>
+#include <time.h>
+
+enum instance_state {
+    STATE_STOPPED,
+    STATE_STARTING,
+    STATE_RUNNING,
+    STATE_DRAINING,
+    STATE_STOPPING,
+    STATE_DELETED
+};
+
+/* The cloud's word for it: "stopped"; and back, -1 if there is no such state. */
+const char *instance_state_name(enum instance_state state);
+int instance_state_find(const char *name);
+
+/* Who wanted the end. */
+enum stop_wish { STOP_BY_NOBODY, STOP_BY_USER, STOP_BY_PLATFORM };
+
+struct instance_status {
+    enum instance_state state;
+    char uuid[ROMSIM_UUID_SIZE];
+    char interface_uuid[ROMSIM_UUID_SIZE];
+    unsigned number; /* romsim_state_number(): gives its private address */
+    time_t created_at, started_at, stopped_at; /* 0: not yet */
+    bool has_ended;                            /* the following are of the last run: */
+    unsigned stop_reason, stop_code;
+    int exit_code;
+    unsigned start_count, restart_count;
+    unsigned restart_attempt; /* of the back-off; 0: none */
+    time_t restart_at;        /* 0: none is waited for */
+    uint64_t boot_time_us, net_time_us, uptime_ms;
+};
+
+/* Enters how a run ended. */
+void instance_status_end(struct instance_status *status, const struct run_result *result,
+                         enum stop_wish wish, bool forced);
+
+/* "10.0.0.2" and "12:b0:0a:00:00:02". */
+void instance_address(const struct instance_status *status, char ret[16]);
+
+/*
+ * The item of GET /v1/instances, with one member of romsim's own, "romsim".  The UUIDs of the
+ * inline ROMs stand in `rom_uuids`, one for each ROM of the instance.  A new reference, or NULL.
+ */
+json_t *instance_describe(const struct romsim_instance *instance,
+                          const struct romsim_layout *layout,
+                          const char (*rom_uuids)[ROMSIM_UUID_SIZE],
+                          const struct instance_status *status, const struct forward *forwards);
+
+#endif
