@@ -24,7 +24,8 @@
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_RUN_FAILED = 125 };
 
 /* --name, and -letter where it is not 0; takes an argument if `argument` (its name in the help)
- * is not NULL.  An option may be given several times.  A table ends with a NULL name. */
+ * is not NULL.  One that may be left out is "[=FILE]", for an option without a letter.  An option
+ * may be given several times.  A table ends with a NULL name. */
 struct cli_option {
     const char *name;
     char letter;
@@ -68,7 +69,7 @@ extern const struct cli_command *const cli_commands[];
 
 struct cli_match {
     const struct cli_option *option;
-    const char *value; /* NULL for an option without an argument */
+    const char *value; /* NULL for an option without an argument, or where it is left out */
 };
 
 struct cli_args {

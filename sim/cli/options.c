@@ -23,13 +23,19 @@ enum { OPTIONS_MAX = 40, WORDS_MAX = 40 };
 
 /* ---- help ------------------------------------------------------------------------------- */
 
+/* May its argument be left out? */
+static bool is_optional(const struct cli_option *option)
+{
+    return option && option->argument && option->argument[0] == '[';
+}
+
 static void print_option(const struct cli_option *option)
 {
     char left[80];
     char letter[] = {'-', option->letter, ',', '\0'};
 
     snprintf(left, sizeof(left), "%3s --%s%s%s", option->letter ? letter : "", option->name,
-             option->argument ? " " : "", option->argument ?: "");
+             option->argument && !is_optional(option) ? " " : "", option->argument ?: "");
     printf("  %-28s %s\n", left, option->help);
 }
 
@@ -88,10 +94,11 @@ static void make_tables(const struct cli_command *command, struct tables *ret)
     *letter++ = 'h';
     for (const struct cli_option *option = command->options;
          option && option->name && count < OPTIONS_MAX; option++, count++) {
-        ret->longs[count] =
-            (struct option){.name = option->name,
-                            .has_arg = option->argument ? required_argument : no_argument,
-                            .val = LONG_BASE + (int)count};
+        ret->longs[count] = (struct option){.name = option->name,
+                                            .has_arg = is_optional(option) ? optional_argument
+                                                       : option->argument  ? required_argument
+                                                                           : no_argument,
+                                            .val = LONG_BASE + (int)count};
         if (!option->letter)
             continue;
         *letter++ = option->letter;
@@ -197,6 +204,9 @@ static int parse(struct cli_args *args, int argc, char **argv)
             return missing_argument(args, argv);
         if (value == '?')
             return unknown_option(args, argv);
+        if (optarg && !*optarg && is_optional(option_of(args->command, value)))
+            return cli_usage(args, "the option '%s' has nothing behind its '='",
+                             QUOTE(argv[optind - 1]));
         args->matches[args->match_count++] =
             (struct cli_match){.option = option_of(args->command, value), .value = optarg};
     }
