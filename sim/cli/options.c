@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 40, WORDS_MAX = 40 };
+enum { OPTIONS_MAX = 40, WORDS_MAX = 60 };
 
 /* ---- help ------------------------------------------------------------------------------- */
 

@@ -183,7 +183,7 @@ static void on_run_event(void *context, const struct romsim_vm_event *event)
     struct keeper *keeper = context;
 
     if (event->kind == ROMSIM_VM_CONSOLE) {
-        console_log_add(&keeper->log, event->text, event->size);
+        console_log_add(&keeper->log, event->text, event->size, time(NULL));
         return;
     }
     if (event->kind == ROMSIM_VM_PORT && !keeper->status.net_time_us)
@@ -452,8 +452,12 @@ static json_t *do_log(struct keeper *keeper, struct client *client, const json_t
     const struct console_log *log = &keeper->log;
     uint64_t from = log_offset(keeper, number(request, "offset", -LOG_DEFAULT));
     json_int_t limit = number(request, "limit", LOG_DEFAULT);
-    uint64_t size = min_u64(log->end - from, limit > 0 ? (uint64_t)limit : 0);
+    json_int_t since_ms = number(request, "since_ms", -1);
+    uint64_t size;
 
+    if (since_ms >= 0)
+        from = max_u64(from, console_log_since(log, time(NULL) - since_ms / 1000));
+    size = min_u64(log->end - from, limit > 0 ? (uint64_t)limit : 0);
     channel_console(&client->channel, log, from, from + size);
     return json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:s}", "available", "start",
                      (json_int_t)log->start, "end", (json_int_t)log->end, "range", "start",

@@ -12,7 +12,7 @@
  *     start                                   {"state", "previous_state"}
  *     stop    force, drain_ms, timeout_ms     the same, at once; "wait" tells when it has stopped
  *     wait    state                           {"state"}, when it is in that state
- *     log     offset, limit                   the bytes as CONSOLE events, then {"available",
+ *     log     offset, limit, since_ms         the bytes as CONSOLE events, then {"available",
  * "range"} attach  offset                          {"state"}, then events; the console from
  * `offset` on delete                                  {"previous_state"}, when nothing is left
  *

@@ -65,7 +65,7 @@ START_TEST(a_slow_client_gets_all_in_order)
     ck_assert_int_eq(console_log_open(&log, NULL), 0);
     channel_console(&channel, &log, 0, CHANNEL_FOLLOW);
     for (int i = 0; i < EVENTS; i++) {
-        console_log_add(&log, piece, sizeof(piece));
+        console_log_add(&log, piece, sizeof(piece), 0);
         say(&channel, ROMSIM_VM_NOTE, "note", 4, i);
     }
     ck_assert_uint_gt(channel_kept(&channel), EVENTS * PIECE);
@@ -81,7 +81,7 @@ START_TEST(a_slow_client_gets_all_in_order)
         }
     }
     ck_assert_uint_eq(channel_kept(&channel), 0);
-    console_log_add(&log, "last", 4);
+    console_log_add(&log, "last", 4, 0);
     channel_flush(&channel);
     ck_assert_int_eq(channel_receive(client, text, &event), 1);
     ck_assert_str_eq(event.text, "last");
@@ -118,10 +118,10 @@ START_TEST(a_range_of_the_log_comes_before_its_answer_and_nothing_after_it)
     int answers = 0;
 
     ck_assert_int_eq(console_log_open(&log, NULL), 0);
-    console_log_add(&log, "0123456789", 10);
+    console_log_add(&log, "0123456789", 10, 0);
     channel_console(&channel, &log, 2, 7);
     channel_answer(&channel, json_pack("{s:i}", "n", 1));
-    console_log_add(&log, "more", 4);
+    console_log_add(&log, "more", 4, 0);
     channel_answer(&channel, json_pack("{s:i}", "n", 2));
     channel_flush(&channel);
     ck_assert_uint_eq(channel_kept(&channel), 0);
@@ -147,7 +147,7 @@ START_TEST(who_is_slower_than_the_log_is_long_is_told_of_the_loss)
     channel_console(&channel, &log, 0, CHANNEL_FOLLOW);
     for (int i = 0; i < 20; i++) {
         memset(piece, 'a' + i, sizeof(piece));
-        console_log_add(&log, piece, sizeof(piece));
+        console_log_add(&log, piece, sizeof(piece), 0);
     }
     ck_assert_uint_eq(log.start, 4 << 20);
     ck_assert_uint_eq(log.end, 20 << 20);
@@ -172,7 +172,7 @@ START_TEST(the_log_gives_any_range_over_its_seam)
 
     ck_assert_int_eq(console_log_open(&log, NULL), 0);
     for (int i = 0; i < CONSOLE_LOG_BYTES + MORE; i++)
-        console_log_add(&log, &(uint8_t){(uint8_t)(i % 251)}, 1);
+        console_log_add(&log, &(uint8_t){(uint8_t)(i % 251)}, 1, 0);
     ck_assert_uint_eq(log.start, MORE);
     ck_assert_uint_eq(console_log_read(&log, CONSOLE_LOG_BYTES - 100, got, sizeof(got)),
                       100 + MORE);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ask.c: what the commands share that ask instances by their names. */
+#include "ask.h"
+
+#include "run_console.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct romsim_link *ask_open(const char *name)
+{
+    struct romsim_error error;
+    struct romsim_link *link = romsim_link_open(name, &error);
+
+    if (!link)
+        cli_report(&error);
+    return link;
+}
+
+json_t *ask(struct romsim_link *link, json_t *request, int timeout_ms)
+{
+    struct romsim_error error;
+    json_t *answer = romsim_link_call(link, request, timeout_ms, NULL, NULL, &error);
+
+    if (!answer)
+        cli_report(&error);
+    return answer;
+}
+
+static void note_status(int *status, int next)
+{
+    if (*status == CLI_OK)
+        *status = next;
+}
+
+static int ask_named(const struct cli_args *args, const char *name,
+                     int (*one)(const struct cli_args *args, struct romsim_link *link))
+{
+    CLEANUP_LINK struct romsim_link *link = ask_open(name);
+
+    return link ? one(args, link) : CLI_FAILED;
+}
+
+int ask_each(const struct cli_args *args,
+             int (*one)(const struct cli_args *args, struct romsim_link *link))
+{
+    bool all = cli_has(args, "all");
+    int status = CLI_OK;
+    json_t *list;
+
+    if (all && args->operand_count)
+        return cli_usage(args, "give names, or --all");
+    if (!all && !args->operand_count)
+        return cli_usage(args, "give the names of instances, or --all");
+    for (size_t i = 0; i < args->operand_count; i++)
+        note_status(&status, ask_named(args, args->operands[i], one));
+    if (!all)
+        return status;
+    list = romsim_link_list();
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(list, i), "name"));
+
+        if (name)
+            note_status(&status, ask_named(args, name, one));
+    }
+    json_decref(list);
+    return status;
+}
+
+/* ---- starting and stopping --------------------------------------------------------------------
+ */
+
+/* What a start has come to. */
+struct start {
+    struct run_console console;
+    const char *name;
+    bool runs, ended;
+    int status;
+};
+
+/* A romsim_vm_observer. */
+static void on_start_event(void *context, size_t instance, const struct romsim_vm_event *event)
+{
+    struct start *start = context;
+
+    run_console_event(&start->console, instance, event);
+    if (event->kind == ROMSIM_VM_STATE && strcmp(event->text, "running") == 0)
+        start->runs = true;
+    if (event->kind != ROMSIM_VM_EXIT && event->kind != ROMSIM_VM_FAILED)
+        return;
+    start->ended = true;
+    start->status = event->kind == ROMSIM_VM_EXIT ? event->status : CLI_FAILED;
+}
+
+/* Takes events until the start has come to something. */
+static void follow_start(struct romsim_link *link, struct start *start)
+{
+    struct pollfd news = {.fd = romsim_link_fd(link), .events = POLLIN};
+    struct romsim_vm_event event;
+    json_t *answer = NULL;
+
+    while (!start->runs && !start->ended) {
+        switch (romsim_link_take(link, &event, &answer)) {
+        case ROMSIM_LINK_EVENT:
+            on_start_event(start, 0, &event);
+            break;
+        case ROMSIM_LINK_ANSWER:
+            json_decref(answer);
+            break;
+        case ROMSIM_LINK_END:
+            start->ended = true;
+            break;
+        case ROMSIM_LINK_NOTHING:
+            poll(&news, 1, -1);
+            break;
+        }
+    }
+}
+
+int ask_start(const struct cli_args *args, struct romsim_link *link)
+{
+    const char *name = romsim_link_name(link);
+    struct start start = {.console = {.quiet = cli_has(args, "quiet"), .is_silent = true},
+                          .name = name};
+    struct romsim_error error;
+    json_t *answer = ask(link, json_pack("{s:s}", "do", "attach"), ASK_TIMEOUT_MS);
+
+    json_decref(answer);
+    if (!answer || run_console_open(&start.console, &name, 1) < 0)
+        return CLI_FAILED;
+    answer = romsim_link_call(link, json_pack("{s:s}", "do", "start"), ASK_TIMEOUT_MS,
+                              on_start_event, &start, &error);
+    if (answer)
+        follow_start(link, &start);
+    json_decref(answer);
+    stream_flush(start.console.err);
+    run_console_close(&start.console);
+    if (!answer)
+        return cli_report(&error);
+    return start.runs || start.status == 0 ? CLI_OK : CLI_FAILED;
+}
+
+int ask_stop(struct romsim_link *link, json_t *request)
+{
+    json_t *answer = ask(link, request, ASK_TIMEOUT_MS);
+
+    json_decref(answer);
+    if (!answer)
+        return CLI_FAILED;
+    answer = ask(link, json_pack("{s:s, s:s}", "do", "wait", "state", "stopped"), -1);
+    json_decref(answer);
+    return answer ? CLI_OK : CLI_FAILED;
+}
+
+/* ---- durations ---------------------------------------------------------------------------------
+ */
+
+int ask_duration(const struct cli_args *args, const char *option, int64_t absent, int64_t *ret)
+{
+    static const struct {
+        const char *name;
+        int64_t ms;
+    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    const char *value = cli_value(args, option);
+    char *end;
+    long long number;
+
+    *ret = absent;
+    if (!value)
+        return 0;
+    errno = 0;
+    number = strtoll(value, &end, 10);
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (end != value && number >= 0 && number < 1000000000 && strcmp(end, units[i].name) == 0) {
+            *ret = number * units[i].ms;
+            return 0;
+        }
+    cli_usage(args, "--%s is '%s', but has to be a time such as 30s, 5m, 2h", option, QUOTE(value));
+    return -1;
+}

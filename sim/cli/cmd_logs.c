@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd_logs.c: `romsim logs NAME` and `romsim attach NAME`: what an app has said, and says.
+ *
+ * The console is bytes with offsets (romsim_link_call() "log"); lines are counted here.
+ */
+#include "sim/cli/ask.h"
+#include "sim/cli/run_console.h"
+#include "sim/cli/signals.h"
+
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOG_MOST = 64 << 20 };
+
+/* ---- what was said -----------------------------------------------------------------------------
+ */
+
+/* A romsim_vm_observer: collects the console's bytes. */
+static void collect(void *context, size_t instance, const struct romsim_vm_event *event)
+{
+    (void)instance;
+    if (event->kind == ROMSIM_VM_CONSOLE)
+        romsim_buffer_append(context, event->text, event->size);
+}
+
+static json_int_t offset_of(const json_t *answer, const char *range, const char *end)
+{
+    return json_integer_value(json_object_get(json_object_get(answer, range), end));
+}
+
+/* All of the log, or what was said in the last `since_ms`; *ret_end is the offset behind it. */
+static int read_log(struct romsim_link *link, int64_t since_ms, struct romsim_buffer *ret,
+                    json_int_t *ret_end)
+{
+    json_t *request = json_pack("{s:s, s:i, s:i}", "do", "log", "offset", 0, "limit", LOG_MOST);
+    struct romsim_error error;
+    json_t *answer;
+
+    if (since_ms >= 0)
+        json_object_set_new(request, "since_ms", json_integer(since_ms));
+    answer = romsim_link_call(link, request, -1, collect, ret, &error);
+    if (!answer)
+        return cli_report(&error);
+    *ret_end = offset_of(answer, "range", "end");
+    if (offset_of(answer, "available", "start") > 0 && since_ms < 0)
+        cli_note("the first %lld bytes are gone, the log keeps the last 16 MiB",
+                 (long long)offset_of(answer, "available", "start"));
+    json_decref(answer);
+    return CLI_OK;
+}
+
+/* Where the last `lines` lines of a text begin. */
+static size_t tail_start(const struct romsim_buffer *text, uint64_t lines)
+{
+    size_t place = text->size;
+
+    if (!lines)
+        return place;
+    if (place && text->data[place - 1] == '\n')
+        place--;
+    while (place > 0 && (text->data[place - 1] != '\n' || --lines > 0))
+        place--;
+    return place;
+}
+
+/* ---- what is said ------------------------------------------------------------------------------
+ */
+
+/* How following has ended. */
+struct follow {
+    struct run_console console;
+    const char *name;
+    bool ended;
+    int status;
+};
+
+static void on_event(struct follow *follow, const struct romsim_vm_event *event)
+{
+    run_console_event(&follow->console, 0, event);
+    if (event->kind != ROMSIM_VM_EXIT && event->kind != ROMSIM_VM_FAILED)
+        return;
+    follow->ended = true;
+    follow->status = event->kind == ROMSIM_VM_EXIT ? event->status : CLI_RUN_FAILED;
+}
+
+/* Takes what has come, as long as the output takes it. */
+static void take_events(struct romsim_link *link, struct follow *follow)
+{
+    struct romsim_vm_event event;
+    enum romsim_link_news news;
+    json_t *answer = NULL;
+
+    while (!follow->ended && stream_held(follow->console.out) == 0 &&
+           (news = romsim_link_take(link, &event, &answer)) != ROMSIM_LINK_NOTHING) {
+        if (news == ROMSIM_LINK_EVENT)
+            on_event(follow, &event);
+        else if (news == ROMSIM_LINK_ANSWER)
+            json_decref(answer);
+        else
+            follow->ended = true;
+    }
+}
+
+/* Until the app ends, or a signal. */
+static void follow_events(struct romsim_link *link, struct follow *follow, int signals)
+{
+    struct stream *out = follow->console.out, *err = follow->console.err;
+
+    while (!follow->ended || stream_held(out) || stream_held(err)) {
+        struct pollfd polls[] = {
+            {signals, POLLIN, 0},
+            {follow->ended || stream_held(out) ? -1 : romsim_link_fd(link), POLLIN, 0},
+            {stream_held(out) ? out->fd : -1, POLLOUT, 0},
+            {stream_held(err) ? err->fd : -1, POLLOUT, 0},
+        };
+
+        poll(polls, 4, -1);
+        if (polls[0].revents || out->problem)
+            return;
+        take_events(link, follow);
+        stream_flush(out);
+        stream_flush(err);
+    }
+}
+
+/* Follows the console from `offset` on (negative: from its end).  The app's status, or CLI_OK after
+ * a signal. */
+static int follow_console(const struct cli_args *args, struct romsim_link *link, json_int_t offset,
+                          bool must_run)
+{
+    struct follow follow = {.console = {.quiet = cli_has(args, "quiet")},
+                            .name = romsim_link_name(link)};
+    json_t *request = json_pack("{s:s}", "do", "attach");
+    const char *state;
+    int signals = signals_count();
+    json_t *answer;
+
+    if (offset >= 0)
+        json_object_set_new(request, "offset", json_integer(offset));
+    answer = ask(link, request, ASK_TIMEOUT_MS);
+    if (!answer)
+        return CLI_FAILED;
+    state = json_string_value(json_object_get(answer, "state")) ?: "";
+    if (must_run && strcmp(state, "stopped") == 0) {
+        cli_note("'%s' is stopped: 'romsim start %s' starts it", QUOTE(follow.name),
+                 QUOTE(follow.name));
+        json_decref(answer);
+        return CLI_FAILED;
+    }
+    json_decref(answer);
+    if (run_console_open(&follow.console, &follow.name, 1) < 0)
+        return CLI_FAILED;
+    follow_events(link, &follow, signals);
+    run_console_close(&follow.console);
+    return follow.status;
+}
+
+/* ---- the commands ------------------------------------------------------------------------------
+ */
+
+static int run_logs(const struct cli_args *args)
+{
+    CLEANUP_BUFFER struct romsim_buffer log = ROMSIM_BUFFER_INIT(LOG_MOST);
+    CLEANUP_LINK struct romsim_link *link = NULL;
+    size_t start = 0;
+    json_int_t end;
+    int64_t since_ms;
+    uint64_t tail;
+
+    if (ask_duration(args, "since", -1, &since_ms) < 0 ||
+        cli_number(args, "tail", 0, UINT32_MAX, UINT64_MAX, &tail) < 0)
+        return CLI_USAGE;
+    signals_catch();
+    link = ask_open(args->operands[0]);
+    if (!link || read_log(link, since_ms, &log, &end) != CLI_OK)
+        return CLI_FAILED;
+    if (tail != UINT64_MAX)
+        start = tail_start(&log, tail);
+    fwrite(log.data ? log.data + start : "", 1, log.size - start, stdout);
+    if (!cli_has(args, "follow"))
+        return CLI_OK;
+    fflush(stdout);
+    follow_console(args, link, end, false);
+    return CLI_OK;
+}
+
+static const struct cli_option logs_options[] = {
+    {"follow", 'f', NULL, "go on with what comes, until the app ends or ctrl-C"},
+    {"tail", 'n', "LINES", "the last lines only"},
+    {"since", 0, "TIME", "only what was said in the last 30s, 5m, 2h"},
+    {"quiet", 'q', NULL, "nothing on stderr but errors"},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_logs = {
+    .name = "logs",
+    .operands = "NAME",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "show what an instance's app has said",
+    .description = "The console's last 16 MiB are kept, over all starts.\n",
+    .options = logs_options,
+    .run = run_logs,
+};
+
+static int run_attach(const struct cli_args *args)
+{
+    CLEANUP_LINK struct romsim_link *link = NULL;
+
+    signals_catch();
+    link = ask_open(args->operands[0]);
+    return link ? follow_console(args, link, -1, true) : CLI_FAILED;
+}
+
+static const struct cli_option attach_options[] = {
+    {"quiet", 'q', NULL, "nothing on stderr but errors"},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_attach = {
+    .name = "attach",
+    .operands = "NAME",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "show what an instance's app says from now on",
+    .description = "Ends with the app, and with its status; ctrl-C leaves it running.\n",
+    .options = attach_options,
+    .run = run_attach,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cmd_start.c: `romsim start NAME...` and `romsim restart NAME...`. */
+#include "sim/cli/ask.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int start_one(const struct cli_args *args, struct romsim_link *link)
+{
+    int status = ask_start(args, link);
+
+    if (status == CLI_OK)
+        printf("%s\n", romsim_link_name(link));
+    return status;
+}
+
+static int run_start(const struct cli_args *args)
+{
+    return ask_each(args, start_one);
+}
+
+static const struct cli_option options[] = {
+    {"all", 'a', NULL, "all instances"},
+    {"quiet", 'q', NULL, "nothing on stderr but errors"},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_start = {
+    .name = "start",
+    .operands = "NAME...",
+    .operands_min = 0,
+    .operands_max = CLI_OPERANDS_ANY,
+    .summary = "start instances that are stopped",
+    .description = "Returns when their apps run.  NAME is a name, or the beginning of a UUID.\n",
+    .options = options,
+    .run = run_start,
+};
+
+static int restart_one(const struct cli_args *args, struct romsim_link *link)
+{
+    int status = ask_stop(link, json_pack("{s:s}", "do", "stop"));
+
+    return status == CLI_OK ? start_one(args, link) : status;
+}
+
+static int run_restart(const struct cli_args *args)
+{
+    return ask_each(args, restart_one);
+}
+
+const struct cli_command cli_command_restart = {
+    .name = "restart",
+    .operands = "NAME...",
+    .operands_min = 0,
+    .operands_max = CLI_OPERANDS_ANY,
+    .summary = "stop instances and start them again",
+    .options = options,
+    .run = run_restart,
+};
