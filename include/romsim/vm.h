@@ -38,27 +38,29 @@ struct romsim_vm_options {
     bool use_image_kernel;   /* --image-kernel */
     bool allow_host;         /* --allow-host: the guest reaches this machine, too */
     bool no_fuse;            /* drives straight from the built files */
+    bool kernel_log;         /* all that the guest's kernel says, as KERNEL_LOG events */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
 };
 
 /* What happens to a running instance, in order of appearance. */
 enum romsim_vm_event_kind {
-    ROMSIM_VM_NOTE,    /* a sentence for the user: accelerator chosen, no FUSE, ... */
-    ROMSIM_VM_ERROR,   /* the same, why the app could not be started */
-    ROMSIM_VM_PHASE,   /* reached: "drives", "qemu", then init's "hello", "devices", "root",
-                          "mounts", "app", and "output", the app's first byte */
-    ROMSIM_VM_CREATED, /* the instance has its name and can be found by it */
-    ROMSIM_VM_STATE,   /* it is in another state: "starting", "running", ... */
-    ROMSIM_VM_CONSOLE, /* bytes of the app's console */
-    ROMSIM_VM_PORT,    /* a service accepts connections: text is its URL */
-    ROMSIM_VM_EXIT,    /* the app ended: status 0-255 (128 + N for a signal) */
-    ROMSIM_VM_FAILED   /* romsim or the boot failed: text says why, with the console's tail */
+    ROMSIM_VM_NOTE,       /* a sentence for the user: accelerator chosen, no FUSE, ... */
+    ROMSIM_VM_ERROR,      /* the same, why the app could not be started */
+    ROMSIM_VM_PHASE,      /* reached: "drives", "qemu", then init's "hello", "devices", "root",
+                             "mounts", "app", and "output", the app's first byte */
+    ROMSIM_VM_CREATED,    /* the instance has its name and can be found by it */
+    ROMSIM_VM_STATE,      /* it is in another state: "starting", "running", ... */
+    ROMSIM_VM_CONSOLE,    /* bytes of the app's console */
+    ROMSIM_VM_KERNEL_LOG, /* bytes of the kernel's log, if it is wanted */
+    ROMSIM_VM_PORT,       /* a service accepts connections: text is its URL */
+    ROMSIM_VM_EXIT,       /* the app ended: status 0-255 (128 + N for a signal) */
+    ROMSIM_VM_FAILED      /* romsim or the boot failed: text says why, with the console's tail */
 };
 
 struct romsim_vm_event {
     enum romsim_vm_event_kind kind;
     const char *text; /* valid during the call */
-    size_t size;      /* of a CONSOLE event's bytes; else strlen(text) */
+    size_t size;      /* of a CONSOLE or KERNEL_LOG event's bytes; else strlen(text) */
     uint64_t micros;  /* since the start of the instance */
     int status;
 };

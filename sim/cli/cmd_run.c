@@ -12,6 +12,7 @@
 static const struct cli_option options[] = {
     {"detach", 'd', NULL, "return when they run, and print their names"},
     MAKE_OPTIONS,
+    {"kernel-log", 0, "[=FILE]", "the guest kernel's log, on stderr or in FILE"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"verbose", 'v', NULL, "each phase of the start with its time"},
     CLI_OPTION_LIMIT,
@@ -28,6 +29,9 @@ static int run_run(const struct cli_args *args)
     if (make_vm_options(args, &vm) < 0)
         return CLI_USAGE;
     vm.fate = cli_has(args, "detach") ? ROMSIM_VM_DETACH : ROMSIM_VM_BOUND;
+    vm.kernel_log = cli_has(args, "kernel-log");
+    if (vm.kernel_log && vm.fate == ROMSIM_VM_DETACH)
+        return cli_usage(args, "--kernel-log needs somebody who reads it, and --detach leaves");
     signals_catch();
     romsim_state_sweep();
     status = make_instances(args, &instances);

@@ -207,6 +207,18 @@ static const char **list_names(struct romsim_layout **layouts, size_t count)
     return names;
 }
 
+/* The file for the kernels' logs, if there is to be one.  0, or -1 after a report. */
+static int open_log(struct run_console *console, const char *path)
+{
+    struct romsim_error err = {0};
+
+    if (!path || !*path || run_console_log_to(console, path, &err) == 0)
+        return 0;
+    romsim_error_context(&err, "--kernel-log");
+    cli_report(&err);
+    return -1;
+}
+
 int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
                     const struct romsim_vm_options *options)
 {
@@ -215,11 +227,13 @@ int make_and_follow(const struct cli_args *args, const struct romsim_instances *
                                   .is_silent = options->fate != ROMSIM_VM_BOUND};
     struct romsim_layout **layouts = make_layouts(args, instances);
     CLEANUP_FREE const char **names = layouts ? list_names(layouts, instances->count) : NULL;
+    const char *log = options->kernel_log ? cli_value(args, "kernel-log") : NULL;
     int status = CLI_RUN_FAILED;
 
     if (options->fate != ROMSIM_VM_BOUND)
         console.lists = options->fate == ROMSIM_VM_CREATE ? "created" : "running";
-    if (names && run_console_open(&console, names, instances->count) == 0)
+    if (names && run_console_open(&console, names, instances->count) == 0 &&
+        open_log(&console, log) == 0)
         status = follow((const struct romsim_layout *const *)layouts, instances, options, &console);
     if (names)
         run_console_close(&console);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * run_console.c: what `romsim run` shows: the apps' consoles on stdout, all else on stderr.
+ * run_console.c: what `romsim run` shows: the apps' consoles on stdout, all else on stderr, but for
+ * the kernels' logs if there is a file for them.
  *
  * One instance's bytes pass as they are.  With several, each line gets its instance's name, and a
- * line waits until it is complete (or long), so that two never share one.  Nothing is written with
+ * line waits until it is complete (or long), so that two never share one.  So it is with every line
+ * of a kernel's log on stderr, which is made safe for a terminal besides.  Nothing is written with
  * stdio: a reader that stands still must not hold up who answers signals.
  */
 #include "run_console.h"
@@ -11,6 +13,8 @@
 #include <romsim/cleanup.h>
 #include <romsim/text.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,35 +36,56 @@ int run_console_open(struct run_console *console, const char *const *names, size
     console->count = count;
     stream_init(&console->streams[0], STDOUT_FILENO);
     stream_init(&console->streams[1], STDERR_FILENO);
+    stream_init(&console->streams[2], -1);
+    console->log = &console->streams[2];
     console->out = &console->streams[0];
     console->err = &console->streams[is_same_file(STDOUT_FILENO, STDERR_FILENO) ? 0 : 1];
     console->lines = calloc(count, sizeof(*console->lines));
+    console->logs = calloc(count, sizeof(*console->logs));
     console->ended = calloc(count, sizeof(*console->ended));
-    if (!console->lines || !console->ended)
+    if (!console->lines || !console->logs || !console->ended)
         return -1;
     for (size_t i = 0; i < count; i++) {
         int width = (int)strlen(names[i]);
 
-        console->lines[i] = ROMSIM_BUFFER_INIT(LINE_MAX_HELD);
+        console->lines[i] = console->logs[i] = ROMSIM_BUFFER_INIT(LINE_MAX_HELD);
         if (width > console->name_width)
             console->name_width = width;
     }
     return 0;
 }
 
-void run_console_close(struct run_console *console)
+int run_console_log_to(struct run_console *console, const char *path, struct romsim_error *err)
 {
-    for (size_t i = 0; console->lines && i < console->count; i++)
-        romsim_buffer_reset(&console->lines[i]);
-    free(console->lines);
-    free(console->ended);
-    stream_end(&console->streams[0]);
-    stream_end(&console->streams[1]);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0666);
+
+    if (fd < 0 && errno == ENXIO)
+        return romsim_error_set(err, ENXIO, "cannot write '%s': nobody reads it", QUOTE(path));
+    if (fd < 0)
+        return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(path));
+    stream_init(console->log, fd);
+    return 0;
 }
 
-/* ---- stdout --------------------------------------------------------------------------------- */
+void run_console_close(struct run_console *console)
+{
+    for (size_t i = 0; console->lines && console->logs && i < console->count; i++) {
+        romsim_buffer_reset(&console->lines[i]);
+        romsim_buffer_reset(&console->logs[i]);
+    }
+    free(console->lines);
+    free(console->logs);
+    free(console->ended);
+    for (size_t i = 0; i < sizeof(console->streams) / sizeof(console->streams[0]); i++)
+        stream_end(&console->streams[i]);
+    cleanup_close_fd(&console->log->fd);
+}
 
-static void print_line(struct run_console *console, size_t instance, const char *text, size_t size)
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+/* Adds a line behind its instance's name. */
+static void add_line(struct run_console *console, struct stream *stream, size_t instance,
+                     const char *text, size_t size)
 {
     CLEANUP_BUFFER struct romsim_buffer line = ROMSIM_BUFFER_INIT(2 * LINE_MAX_HELD);
 
@@ -68,33 +93,59 @@ static void print_line(struct run_console *console, size_t instance, const char 
     romsim_buffer_append(&line, text, size);
     romsim_buffer_puts(&line, "\n");
     if (!line.failed)
-        stream_add(console->out, line.data, line.size);
+        stream_add(stream, line.data, line.size);
+}
+
+typedef void line_printer(struct run_console *console, size_t instance, const char *text,
+                          size_t size);
+
+static void print_line(struct run_console *console, size_t instance, const char *text, size_t size)
+{
+    add_line(console, console->out, instance, text, size);
+}
+
+static void print_log_line(struct run_console *console, size_t instance, const char *text,
+                           size_t size)
+{
+    char quoted[LINE_LONG];
+    CLEANUP_BUFFER struct romsim_buffer line = ROMSIM_BUFFER_INIT(2 * LINE_MAX_HELD);
+
+    while (size > 0 && text[size - 1] == '\r')
+        size--;
+    if (console->log->fd >= 0) {
+        add_line(console, console->log, instance, text, size);
+        return;
+    }
+    if (console->count > 1)
+        romsim_buffer_printf(&line, "%-*s ", console->name_width, console->names[instance]);
+    romsim_buffer_printf(&line, "kernel | %s\n",
+                         romsim_text_quote(text, size, quoted, sizeof(quoted)));
+    if (!line.failed)
+        stream_add(console->err, line.data, line.size);
 }
 
 /* Prints and forgets what is held of an unfinished line. */
-static void flush_line(struct run_console *console, size_t instance)
+static void flush_line(struct run_console *console, size_t instance, struct romsim_buffer *held,
+                       line_printer *print)
 {
-    struct romsim_buffer *held = &console->lines[instance];
-
     if (held->size)
-        print_line(console, instance, held->data, held->size);
+        print(console, instance, held->data, held->size);
     romsim_buffer_reset(held);
     held->failed = 0;
 }
 
-static void print_lines(struct run_console *console, size_t instance, const char *text, size_t size)
+static void print_lines(struct run_console *console, size_t instance, struct romsim_buffer *held,
+                        line_printer *print, const char *text, size_t size)
 {
-    struct romsim_buffer *held = &console->lines[instance];
-
     while (size > 0) {
         const char *newline = memchr(text, '\n', size);
         size_t part = newline ? (size_t)(newline - text) : size;
 
         romsim_buffer_append(held, text, part);
         if (newline && held->size == 0)
-            print_line(console, instance, "", 0);
+            print(console, instance, "", 0);
         else if (newline || held->size >= LINE_LONG || held->failed)
-            flush_line(console, instance);
+            flush_line(console, instance, held, print);
         text += part + (newline ? 1 : 0);
         size -= part + (newline ? 1 : 0);
     }
@@ -106,7 +157,8 @@ static void print_console(struct run_console *console, size_t instance,
     if (console->is_silent)
         return;
     if (console->count > 1)
-        print_lines(console, instance, event->text, event->size);
+        print_lines(console, instance, &console->lines[instance], print_line, event->text,
+                    event->size);
     else
         stream_add(console->out, event->text, event->size);
 }
@@ -119,6 +171,16 @@ static void list(struct run_console *console, size_t instance, const char *state
         return;
     stream_add(console->out, name, strlen(name));
     stream_add(console->out, "\n", 1);
+}
+
+static void print_log(struct run_console *console, size_t instance,
+                      const struct romsim_vm_event *event)
+{
+    if (console->count > 1 || console->log->fd < 0)
+        print_lines(console, instance, &console->logs[instance], print_log_line, event->text,
+                    event->size);
+    else
+        stream_add(console->log, event->text, event->size);
 }
 
 /* ---- stderr --------------------------------------------------------------------------------- */
@@ -165,7 +227,8 @@ void run_console_say(struct run_console *console, const char *format, ...)
 
 static void end(struct run_console *console, size_t instance)
 {
-    flush_line(console, instance);
+    flush_line(console, instance, &console->lines[instance], print_line);
+    flush_line(console, instance, &console->logs[instance], print_log_line);
     console->ended[instance] = true;
 }
 
@@ -184,6 +247,9 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
         break;
     case ROMSIM_VM_CONSOLE:
         print_console(console, instance, event);
+        break;
+    case ROMSIM_VM_KERNEL_LOG:
+        print_log(console, instance, event);
         break;
     case ROMSIM_VM_NOTE:
         if (!console->quiet)

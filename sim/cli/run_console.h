@@ -16,13 +16,20 @@ struct run_console {
     const char *lists; /* an instance's name is, when it is in this state ("created" first) */
     int name_width;    /* of the longest */
     struct romsim_buffer *lines; /* of each console: what is not complete yet; used with several */
+    struct romsim_buffer *logs;  /* the same of each kernel's log */
     bool *ended;                 /* which instances have */
-    struct stream streams[2];
+    struct stream streams[3];
     struct stream *out, *err; /* the same if the two lead to one file, so that all is in order */
+    struct stream *log;       /* of the file for the kernels' logs; without one its fd is -1 */
 };
 
 /* 0, or -1 without memory. */
 int run_console_open(struct run_console *console, const char *const *names, size_t count);
+
+/* Kernels' logs go to this file, and not to stderr.  It is emptied; what is no regular file is not
+ * waited for. */
+int run_console_log_to(struct run_console *console, const char *path, struct romsim_error *err);
+
 void run_console_close(struct run_console *console);
 
 /* A romsim_vm_observer; the context is a struct run_console. */

@@ -31,7 +31,7 @@ struct follow {
     struct run_console *console;
     unsigned asked; /* how often somebody wanted the end */
     uint64_t asked_at;
-    bool is_told, output_failed;
+    bool is_told, output_failed, log_failed;
 };
 
 static bool is_running(const struct follow *follow)
@@ -108,18 +108,38 @@ static void on_output_problem(struct follow *follow)
     ask(follow);
 }
 
+/* The kernels' logs cannot be written any more: the apps can do without. */
+static void on_log_problem(struct follow *follow)
+{
+    int problem = follow->console->log->problem;
+
+    if (!problem || follow->log_failed)
+        return;
+    follow->log_failed = true;
+    run_console_say(follow->console, "error: cannot write the rest of the kernel's log: %s",
+                    strerror(problem));
+}
+
+static bool is_held(const struct run_console *console)
+{
+    return stream_held(console->out) || stream_held(console->err) || stream_held(console->log);
+}
+
 static void wait_for_something(struct follow *follow, int signals)
 {
     const struct stream *out = follow->console->out, *err = follow->console->err;
-    bool is_full = stream_held(out) >= HELD_ENOUGH || stream_held(err) >= HELD_ENOUGH;
+    const struct stream *log = follow->console->log;
+    bool is_full = stream_held(out) >= HELD_ENOUGH || stream_held(err) >= HELD_ENOUGH ||
+                   stream_held(log) >= HELD_ENOUGH;
     struct pollfd polls[] = {
         {signals, POLLIN, 0},
         {is_running(follow) && !is_full ? romsim_vm_fd(follow->vm) : -1, POLLIN, 0},
         {stream_held(out) ? out->fd : -1, POLLOUT, 0},
         {stream_held(err) ? err->fd : -1, POLLOUT, 0},
+        {stream_held(log) ? log->fd : -1, POLLOUT, 0},
     };
 
-    if (poll(polls, 4, follow->asked ? TICK_MS : -1) <= 0)
+    if (poll(polls, 5, follow->asked ? TICK_MS : -1) <= 0)
         return;
     if (polls[0].revents)
         for (unsigned count = signals_take(); count > 0; count--)
@@ -132,14 +152,17 @@ int run_follow(struct romsim_vm *vm, struct run_console *console, int signals)
 {
     struct follow follow = {.vm = vm, .console = console};
 
-    while (is_running(&follow) || stream_held(console->out) || stream_held(console->err)) {
+    while (is_running(&follow) || is_held(console)) {
         wait_for_something(&follow, signals);
         stream_flush(console->out);
         stream_flush(console->err);
+        stream_flush(console->log);
         on_output_problem(&follow);
+        on_log_problem(&follow);
         tell_what_is_waited_for(&follow);
         hurry(&follow, console->out);
         hurry(&follow, console->err);
+        hurry(&follow, console->log);
     }
     if (console->out->lost && !follow.output_failed && !console->quiet)
         run_console_say(console,

@@ -3,7 +3,8 @@
  * devices.c: the block nodes of the root, the ROMs and the volumes.
  *
  * The kernel names disks in the order in which it meets them.  romsim gives each a virtio-blk
- * serial, "ukp_rom3", and by that it is found; its nodes get the same device number as vdX.
+ * serial, "ukp_rom3", and by that it is found; its nodes get the same device number as vdX.  The
+ * host is told which is which: the kernel's log says vdX.
  */
 #include "guest.h"
 
@@ -72,6 +73,7 @@ static unsigned make_nodes(const char *disk, const struct manifest *manifest)
         make_node(device->name, mode, number);
         if (*device->second_name)
             make_node(device->second_name, mode, number);
+        control_send("disk %s %s", disk, device->name);
         return 1;
     }
     return 0;

@@ -20,6 +20,7 @@
  * well (the app is root, and may write on the port what it wants):
  *
  *     phase NAME                    hello, devices, root, mounts, app: reached, in this order
+ *     disk DISK NAME                the kernel calls the disk of a device so: "vdb ukp_rom1"
  *     error TEXT                    the app could not be started
  *     port NUMBER                   the app accepts connections there
  *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it

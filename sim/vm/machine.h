@@ -18,7 +18,7 @@
 struct vm_plan {
     enum romsim_accel accel; /* not AUTO */
     const char *kernel, *initrd;
-    bool no_fuse, allow_host;
+    bool no_fuse, allow_host, kernel_log;
     unsigned boot_timeout_s;
     struct forward *forwards; /* one for each port of the layout */
 };

@@ -29,16 +29,18 @@
 
 enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 
-/* The kernel says nothing but errors, runs no self-tests, believes the host's clock, and a panic
- * ends the VM (with -no-reboot).  The guest is the developer's own: what guards against foreign
- * programs in it is left out where it costs time. */
+/* The kernel says nothing but errors if it is not asked for more, runs no self-tests, believes the
+ * host's clock, and a panic ends the VM (with -no-reboot).  The guest is the developer's own: what
+ * guards against foreign programs in it is left out where it costs time.  Under TCG with one CPU
+ * the HPET is the timer: the local APIC's takes 0.1 s to calibrate. */
 #define KERNEL_ARGUMENTS                                                                           \
-    "console=ttyS0 quiet panic=-1 rdinit=/init printk.devkmsg=on nokaslr tsc=reliable "            \
+    "console=ttyS0 panic=-1 rdinit=/init printk.devkmsg=on nokaslr tsc=reliable "                  \
     "no_timer_check cryptomgr.notests random.trust_cpu=on init_on_alloc=0 mitigations=off "        \
     "audit=0 apparmor=0 selinux=0"
 
-/* Under TCG with one CPU the HPET is the timer: the local APIC's takes 0.1 s to calibrate. */
-#define KERNEL_ARGUMENTS_ONE_CPU_TCG KERNEL_ARGUMENTS " nolapic_timer"
+#define LOG_ERRORS " quiet"
+#define LOG_ALL    " loglevel=8"
+#define NO_TIMER   " nolapic_timer"
 
 /* TCG: x86-64-v2, which distributions' programs need, and random numbers for the kernel's seed.
  * AVX and later make the boot slower, and hung this kernel. */
@@ -49,8 +51,10 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 
 const char *qemu_kernel_arguments(const struct qemu_config *config)
 {
-    return config->accel == ROMSIM_ACCEL_TCG && config->vcpus == 1 ? KERNEL_ARGUMENTS_ONE_CPU_TCG
-                                                                   : KERNEL_ARGUMENTS;
+    if (config->accel == ROMSIM_ACCEL_TCG && config->vcpus == 1)
+        return config->kernel_log ? KERNEL_ARGUMENTS LOG_ALL NO_TIMER
+                                  : KERNEL_ARGUMENTS LOG_ERRORS NO_TIMER;
+    return config->kernel_log ? KERNEL_ARGUMENTS LOG_ALL : KERNEL_ARGUMENTS LOG_ERRORS;
 }
 
 /* Appends a string that the vector is to own; NULL (no memory) is an error. */

@@ -39,6 +39,7 @@ struct qemu_config {
     const char *name;
     const char *firmware; /* a file name, or NULL for QEMU's own choice */
     const char *kernel, *initrd;
+    bool kernel_log; /* the kernel says all that it has to say, and not its errors only */
     uint64_t memory_mb;
     unsigned vcpus;
     const struct qemu_drive *drives;

@@ -16,6 +16,7 @@
 
 #include "channel.h"
 #include "forward.h"
+#include "kernel_log.h"
 #include "outline.h"
 #include "sim/guest/manifest.h"
 #include "tail.h"
@@ -92,6 +93,7 @@ struct run {
     uint64_t exit_bytes, exit_most, console_bytes;
     uint64_t drain_end;
     struct tail console, log, errors;
+    struct kernel_log kernel;      /* what of `log` the user is told */
     struct romsim_buffer line;     /* of the control port, not complete yet */
     struct romsim_buffer outgoing; /* for the control port */
     size_t sent;
@@ -121,6 +123,12 @@ static void send_event(struct run *run, enum romsim_vm_event_kind kind, const ch
 static void send_text(struct run *run, enum romsim_vm_event_kind kind, const char *text)
 {
     send_event(run, kind, text, strlen(text), 0);
+}
+
+/* A kernel_log_teller. */
+static void send_note(void *context, const char *note)
+{
+    send_text(context, ROMSIM_VM_NOTE, note);
 }
 
 /* Without a text the app's status says it all. */
@@ -177,13 +185,18 @@ static bool lacks_memory(const struct run *run)
     return false;
 }
 
+/* What is said of disks is said by the ROMs' names. */
 static void add_tail(struct run *run, const char *title, const struct tail *tail)
 {
     CLEANUP_BUFFER struct romsim_buffer lines = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX / 3);
+    CLEANUP_BUFFER struct romsim_buffer named = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX / 3);
 
     tail_print(tail, TAIL_LINES, &lines);
-    if (lines.size && !lines.failed)
-        romsim_buffer_printf(&run->verdict.text, "\n%s:%s", title, lines.data);
+    if (!lines.size || lines.failed)
+        return;
+    kernel_log_rename(&run->kernel, lines.data, lines.size, &named);
+    romsim_buffer_printf(&run->verdict.text, "\n%s:%s", title,
+                         named.failed ? lines.data : named.data);
 }
 
 /* Adds to a failure what the guest and QEMU said at last, and what it means. */
@@ -209,6 +222,27 @@ static void on_phase(struct run *run, const char *name)
     send_text(run, ROMSIM_VM_PHASE, name);
     if (app_runs(run) && !run->stopping)
         run->deadline = 0;
+    if (app_runs(run))
+        kernel_log_release(&run->kernel);
+}
+
+/* "vdb ukp_rom1": how the kernel calls the disk of a device. */
+static void on_disk(struct run *run, const char *text)
+{
+    const struct romsim_layout *layout = run->machine.layout;
+    char disk[KERNEL_LOG_DISK_SIZE], name[ROMSIM_DEVICE_NAME_SIZE];
+
+    if (app_runs(run) || sscanf(text, "%7s %79s", disk, name) != 2)
+        return;
+    for (size_t i = 0; i < layout->device_count; i++) {
+        const struct romsim_device *device = &layout->devices[i];
+
+        if (strcmp(device->indexed_name, name) == 0)
+            kernel_log_name(&run->kernel, disk,
+                            device->role == ROMSIM_DEVICE_ROOT ? "root image"
+                            : *device->named_name              ? device->named_name
+                                                               : device->indexed_name);
+    }
 }
 
 static void on_error(struct run *run, const char *text)
@@ -271,7 +305,7 @@ static void on_exit_status(struct run *run, const char *text)
         status > 255)
         return;
     run->out_of_memory = status == STATUS_KILLED && !run->stopping && lacks_memory(run);
-    if (run->out_of_memory)
+    if (run->out_of_memory && !run->kernel.told_of_memory)
         send_text(run, ROMSIM_VM_NOTE,
                   "the guest ran out of memory and its kernel killed the app: give it more (-m, or "
                   "memory_mb in the instance)");
@@ -299,8 +333,9 @@ struct report {
 };
 
 static const struct report reports[] = {
-    {"phase ", on_phase},       {"error ", on_error},      {"port ", on_port},
-    {"loopback ", on_loopback}, {"exit ", on_exit_status}, {"failed ", on_failed},
+    {"phase ", on_phase},   {"disk ", on_disk},         {"error ", on_error},
+    {"port ", on_port},     {"loopback ", on_loopback}, {"exit ", on_exit_status},
+    {"failed ", on_failed},
 };
 
 /* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */
@@ -396,6 +431,9 @@ static void take_log(struct run *run, const char *bytes, size_t size)
 {
     saw_progress(run);
     tail_add(&run->log, bytes, size);
+    if (run->plan->kernel_log)
+        send_event(run, ROMSIM_VM_KERNEL_LOG, bytes, size, 0);
+    kernel_log_take(&run->kernel, bytes, size);
     /* `halt`: the processor stands still for good, and QEMU goes on. */
     if (tail_contains(&run->log, "reboot: System halted"))
         decide_ended(run, "the guest was halted");
@@ -609,13 +647,14 @@ void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_
 {
     const int *lines = run->machine.lines;
     bool pending = run->sent < run->outgoing.size, asks = run->conversation.is_running;
+    bool waits = console_waits && !run->exited;
     const struct pollfd polls[WATCHES] = {
         /* QEMU's end is seen in the conversation, too, and explained there. */
         [WATCH_QEMU] = {asks ? -1 : run->machine.qemu.pidfd, POLLIN, 0},
         [WATCH_QMP] = {asks ? -1 : lines[LINE_QMP], POLLIN, 0},
         [WATCH_ERRORS] = {asks ? -1 : run->machine.qemu.errors, POLLIN, 0},
-        [WATCH_LOG] = {lines[LINE_LOG], POLLIN, 0},
-        [WATCH_CONSOLE] = {console_waits && !run->exited ? -1 : lines[LINE_CONSOLE], POLLIN, 0},
+        [WATCH_LOG] = {waits && run->plan->kernel_log ? -1 : lines[LINE_LOG], POLLIN, 0},
+        [WATCH_CONSOLE] = {waits ? -1 : lines[LINE_CONSOLE], POLLIN, 0},
         [WATCH_CONTROL] = {lines[LINE_CONTROL], POLLIN | (pending ? POLLOUT : 0), 0},
         [WATCH_GATE] = {gate_fd(run->machine.gate), POLLIN, 0},
         [WATCH_CONVERSATION] = {run->conversation.done, POLLIN, 0},
@@ -707,10 +746,23 @@ struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *
     run->line = ROMSIM_BUFFER_INIT(MANIFEST_LINE_MAX);
     run->outgoing = ROMSIM_BUFFER_INIT(MANIFEST_MAX + 1024);
     run->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
+    kernel_log_init(&run->kernel, send_note, run);
     machine_init(&run->machine, layout, state);
     if (begin(run, &err) < 0)
         decide_failed(run, &err);
     return run;
+}
+
+/* The kernel said more than the user was told. */
+static void tell_of_more(struct run *run)
+{
+    char text[128];
+
+    if (run->kernel.more == 0 || run->plan->kernel_log)
+        return;
+    snprintf(text, sizeof(text), "the guest's kernel said %lu more such %s: --kernel-log shows all",
+             run->kernel.more, run->kernel.more == 1 ? "line" : "lines");
+    send_text(run, ROMSIM_VM_NOTE, text);
 }
 
 const struct run_result *run_finish(struct run *run)
@@ -724,6 +776,8 @@ const struct run_result *run_finish(struct run *run)
     read_rest(run);
     if (began && run->verdict.kind == ROMSIM_VM_FAILED && run->conversation.status == 0)
         explain(run);
+    if (run->verdict.kind == ROMSIM_VM_EXIT)
+        tell_of_more(run);
     machine_close(&run->machine);
     run->result = (struct run_result){.end = run->verdict.end,
                                       .kind = run->verdict.kind,
@@ -740,6 +794,7 @@ void run_free(struct run *run)
     romsim_buffer_reset(&run->line);
     romsim_buffer_reset(&run->outgoing);
     romsim_buffer_reset(&run->verdict.text);
+    kernel_log_free(&run->kernel);
     free(run->announced);
     free(run->loopback);
     free(run);

@@ -45,7 +45,8 @@ struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *
 
 enum { RUN_POLLS = 8 };
 
-/* What to poll for; with `console_waits` nothing is read of the console, and the app waits. */
+/* What to poll for; with `console_waits` nothing is read of the console, and the app waits, nor of
+ * the kernel's log if all of it is wanted. */
 void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_POLLS]);
 void run_dispatch(struct run *run, const struct pollfd *polls);
 

@@ -154,6 +154,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.initrd = vm->bundle.initrd;
     vm->plan.no_fuse = options->no_fuse;
     vm->plan.allow_host = options->allow_host;
+    vm->plan.kernel_log = options->kernel_log;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
     choose_accelerator(vm, options->accel);
     return 0;

@@ -70,6 +70,19 @@ START_TEST(emulation_takes_a_plain_cpu_and_the_hpet)
 }
 END_TEST
 
+START_TEST(the_kernel_is_quiet_unless_its_log_is_wanted)
+{
+    struct qemu_config config = config_new(NULL, 0);
+
+    ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " quiet"));
+    ck_assert_ptr_null(strstr(qemu_kernel_arguments(&config), "loglevel"));
+    config.kernel_log = true;
+    ck_assert_ptr_null(strstr(qemu_kernel_arguments(&config), "quiet"));
+    ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " loglevel=8"));
+    ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " nolapic_timer"));
+}
+END_TEST
+
 START_TEST(kvm_takes_the_hosts_cpu_and_its_timer)
 {
     struct qemu_config config = config_new(NULL, 0);
@@ -383,8 +396,8 @@ START_TEST(the_tail_forgets_what_is_long_past)
 END_TEST
 
 UNIT_MAIN("vm_command", emulation_takes_a_plain_cpu_and_the_hpet,
-          kvm_takes_the_hosts_cpu_and_its_timer, what_the_guest_sends_passes_the_gate,
-          a_vm_has_nothing_that_was_not_asked_for,
+          the_kernel_is_quiet_unless_its_log_is_wanted, kvm_takes_the_hosts_cpu_and_its_timer,
+          what_the_guest_sends_passes_the_gate, a_vm_has_nothing_that_was_not_asked_for,
           drives_are_read_only_and_their_names_are_not_parsed,
           a_drive_that_may_be_written_gives_back_what_is_discarded,
           many_drives_share_slots_and_too_many_are_refused, a_layout_arrives_in_the_guest_as_it_is,

@@ -27,6 +27,9 @@ printf '\143' | dd of=rom.erofs bs=1 seek=1036 conv=notrunc status=none # blkszb
 failing "so does a ROM with a damaged superblock" \
     "the boot stopped: cannot mount /dev/ukp_rom1 -> /app: Invalid argument" \
     --rom name=r,image=./rom.erofs,at=/app
+like "$out" "  | [" "with the kernel's words"
+is "$(grep -c 'erofs: (device ukp_rom_r)' <<<"$out") $(grep -c 'vd[a-z]' <<<"$out")" "1 0" \
+    "once, and by the ROM's name"
 like "$out" "ROM image './rom.erofs': the superblock's block size is 2^99" \
     "and a warning has named it before"
 failing "a place that is a file needs no boot" \
@@ -81,7 +84,7 @@ fails 125 "a root that needs more memory than there is" \
 like "$out" "the guest gets " "a guest below the least gets the least, and that is said"
 out=$(romsim run --image ./base -m 100 --args "sh -c 'tail /dev/zero'" 2>&1)
 is "$?" 137 "an app that takes all memory is killed"
-like "$out" "the guest ran out of memory and its kernel killed the app" "and romsim says why"
+like "$out" "the guest ran out of memory and its kernel killed process" "and romsim says why"
 
 is "$(ls "$XDG_RUNTIME_DIR/romsim/instances")" "" "nothing is left of any of them"
 done_testing
