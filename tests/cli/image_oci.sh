@@ -26,7 +26,8 @@ listing() {
         -printf '%P|%y|%m|%U:%G|%n|%s|%T@|%l\n' | sort
      find . \( -type b -o -type c \) -exec stat -c '%n %t:%T' {} + | sort
      find . -type f -print0 | sort -z | xargs -0r sha256sum
-     getfattr -R -h -d -m '^(user|security\.capability|trusted)' . 2>/dev/null)
+     # Not -R: that has the file system's order.
+     find . -print0 | sort -z | xargs -0r getfattr -h -d -m '^(user|security\.capability|trusted)' 2>/dev/null)
 }
 # What an ordinary user's tools can unpack: no owners, no hard links, no devices.
 short_listing() {
