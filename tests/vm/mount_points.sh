@@ -24,9 +24,10 @@ find . -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -path 
 done
 END
 # What the kernel makes of the cases that cannot be: `mkdir -p` and mount, as an app could do it.
+# (Read-only as the mount that there is: newer kernels have it busy otherwise.)
 {
     echo 'while read -r at why; do'
-    echo '    busybox mkdir -p $at 2>/dev/null && mount -t erofs /dev/ukp_rom1 $at 2>/dev/null || continue'
+    echo '    busybox mkdir -p $at 2>/dev/null && mount -r -t erofs /dev/ukp_rom1 $at 2>/dev/null || continue'
     echo '    echo "$why $at is a mount point"; umount $at'
     echo 'done <<END'
     echo /control !control
