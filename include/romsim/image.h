@@ -55,6 +55,18 @@ int romsim_image_rom(const struct romsim_instance *instance, const struct romsim
                      struct romsim_rom_image *ret, struct romsim_error *err);
 
 /*
+ * The verdict on a ROM's image by all of its bytes, for who asks whether it is good: damage is an
+ * error, what the cloud or its packer minds a warning, all at `place`.  What is no EROFS image has
+ * nothing in it to judge.
+ */
+void romsim_image_check(struct romsim_blob *blob, const char *name,
+                        const struct romsim_place *place, struct romsim_diagnostics *diagnostics);
+
+/* Why the guest cannot mount a ROM's image of this kind, a clause without a subject ("is raw data,
+ * no EROFS image"); NULL if nothing speaks against it.  Damage is not looked for. */
+const char *romsim_image_mount_problem(struct romsim_blob *blob, enum romsim_image_kind kind);
+
+/*
  * Makes the base image of an instance: a directory, a tar or cpio archive (plain, gzip, xz, zstd,
  * lz4), an EROFS image, or a reference.  What was built is kept in the cache folder by content and
  * used again.  Returns 0 or -1.

@@ -115,8 +115,8 @@ DEFINE_CLEANUP(struct romsim_layout, romsim_layout_free)
 /*
  * The layout of what is to be had here, for looking at it: an image that cannot be had is left out
  * (its device has no blob), and is an error.  A name that is not in the local store is none unless
- * `local`: it may be in the cloud's registry.  An `at` on what cannot be mounted is an error; the
- * images' own warnings stay with the devices.  NULL without memory only.
+ * `local`: it may be in the cloud's registry.  All bytes of the ROMs' images are read: damage, and
+ * an `at` on what cannot be mounted, are errors here.  NULL without memory only.
  */
 struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance, bool local,
                                          struct romsim_diagnostics *diagnostics);

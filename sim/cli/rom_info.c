@@ -344,12 +344,6 @@ static void say_file(const struct info *info, const char *file, struct romsim_bl
             SIZE_TEXT(size));
 }
 
-/* Why the guest cannot mount an image that can be opened; NULL: it can. */
-static const char *mount_problem(const struct romsim_erofs_super *super)
-{
-    return super->block_bits > 12 ? "Linux on x86_64 mounts blocks of at most 4096 bytes" : NULL;
-}
-
 /* What can be said of an image that cannot be opened: all but what is inside. */
 static int say_unopened(const struct info *info, const char *file, struct romsim_blob *blob,
                         const struct romsim_erofs_super *super, struct romsim_error *error)
@@ -370,12 +364,17 @@ static int say_erofs(const struct info *info, const char *file, struct romsim_bl
     CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(blob, &error);
     struct romsim_erofs_census census;
     struct romsim_erofs_super super;
+    const char *problem;
+    char reason[128];
 
     if (romsim_erofs_peek(blob, &super, &error) < 0)
         return rom_report(file, &error);
     if (!erofs || romsim_erofs_census(erofs, &census, &error) < 0)
         return say_unopened(info, file, blob, &super, &error);
-    say_automount(info, mount_problem(&super));
+    problem = romsim_image_mount_problem(blob, ROMSIM_IMAGE_EROFS);
+    if (problem)
+        snprintf(reason, sizeof(reason), "it %s", problem);
+    say_automount(info, problem ? reason : NULL);
     say_super(info, &super, blob);
     say_census(info, &census);
     if (census.errors)

@@ -14,6 +14,11 @@ int image_error_at(struct romsim_error *err, const struct romsim_place *place);
  * and an image that is cut short or damaged, from what can be padded. */
 int image_check_alignment(struct romsim_blob *blob, const char *name, struct romsim_error *err);
 
+/* Refuses a size that the cloud refuses, and looks at what is in it: kind, files and warning of
+ * *ret (verdict.c).  Returns 0 or -1. */
+int image_look_at_rom(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
+                      struct romsim_error *err);
+
 /* A ROM from the bytes that it has in the end; takes a reference. */
 int image_rom_from_blob(struct romsim_blob *blob, const char *name, struct romsim_rom_image *ret,
                         struct romsim_error *err);

@@ -7,6 +7,7 @@
  * that can be found wrong is found in one pass: an image that fails does not keep the next one
  * from being looked at.
  */
+#include "judge.h"
 #include "targets.h"
 
 #include <romsim/layout.h>
@@ -229,14 +230,6 @@ static bool add_roms(struct romsim_layout *layout, const struct romsim_instance 
 
 /* ---- mounts ----------------------------------------------------------------------------- */
 
-/* What of the instance a device came from. */
-static const struct romsim_place *image_place(const struct romsim_instance *instance,
-                                              const struct romsim_device *device)
-{
-    return device->role == ROMSIM_DEVICE_ROM ? &instance->roms[device->origin].image_place
-                                             : &instance->image_place;
-}
-
 static const char *at_of(const struct romsim_instance *instance, const struct romsim_device *device)
 {
     return device->role == ROMSIM_DEVICE_ROM ? instance->roms[device->origin].at : NULL;
@@ -286,46 +279,6 @@ static int add_mounts(struct romsim_layout *layout, const struct romsim_instance
         ats[i] = NULL;
     }
     return 0;
-}
-
-/* What the image room had to say about the images that it could make. */
-static void warn_of_images(const struct romsim_layout *layout,
-                           const struct romsim_instance *instance,
-                           struct romsim_diagnostics *diagnostics)
-{
-    for (size_t i = 0; i < layout->device_count; i++) {
-        struct romsim_error warning;
-
-        if (!layout->devices[i].warning)
-            continue;
-        romsim_error_set(&warning, 0, "%s", layout->devices[i].warning);
-        warning.place = *image_place(instance, &layout->devices[i]);
-        romsim_diagnostics_add(diagnostics, &warning, 1);
-    }
-}
-
-/* The guest mounts EROFS only; the cloud finds out at boot, so a run is not refused for it. */
-static void tell_of_mounts(const struct romsim_layout *layout,
-                           const struct romsim_instance *instance, bool is_error,
-                           struct romsim_diagnostics *diagnostics)
-{
-    for (size_t i = 0; i < layout->mount_count; i++) {
-        const struct romsim_mount *mount = &layout->mounts[i];
-        const struct romsim_device *device = &layout->devices[mount->device];
-        struct romsim_error warning;
-
-        if (!device->blob || device->kind == ROMSIM_IMAGE_EROFS)
-            continue;
-        romsim_error_set(&warning, EINVAL,
-                         "the ROM at '%s' is %s, no EROFS image: it cannot be mounted, and the "
-                         "instance will fail at boot",
-                         QUOTE(mount->path),
-                         device->kind == ROMSIM_IMAGE_CPIO ? "a cpio archive" : "raw data");
-        romsim_error_hint(&warning, "leave 'at' out and let the app read /dev/%s",
-                          device->named_name[0] ? device->named_name : device->indexed_name);
-        warning.place = *at_place(instance, device);
-        romsim_diagnostics_add(diagnostics, &warning, !is_error);
-    }
 }
 
 /* ---- the rest --------------------------------------------------------------------------- */
@@ -397,9 +350,7 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
         out_of_memory(diagnostics);
         return NULL;
     }
-    if (!is_partial(parts))
-        warn_of_images(layout, instance, diagnostics);
-    tell_of_mounts(layout, instance, is_partial(parts), diagnostics);
+    judge_images(layout, instance, is_partial(parts), diagnostics);
     if (parts != ROMS && parts != DEVICES && romsim_layout_root(layout))
         good &= targets_find(layout, instance, is_partial(parts), diagnostics);
     return good || is_partial(parts) ? STEAL_POINTER(&layout) : NULL;

@@ -34,6 +34,16 @@ like "$out" "x.yaml:3:22: error: the ROM at '/raw' is raw data, no EROFS image" 
 like "$out" "x.yaml:4:31: error: the ROM at '/archive' is a cpio archive, no EROFS image" \
     "... and for a cpio archive"
 
+# A superblock with blocks of 64 KiB, and nothing else.
+truncate -s 65536 large.erofs
+printf '\342\341\365\340' | dd of=large.erofs bs=1 seek=1024 conv=notrunc status=none
+printf '\020' | dd of=large.erofs bs=1 seek=1036 conv=notrunc status=none
+instance 'image: ./large.erofs, at: /large'
+fails 1 "an 'at' on blocks that the guest does not mount is an error" romsim check x.yaml
+like "$out" "x.yaml:3:30: error: the ROM at '/large' has blocks of more than 4096 bytes" \
+    "... with its place"
+unlike "$(romsim rom info large.erofs)" "automount: yes" "... and rom info says so, too"
+
 instance 'image: ./odd'
 fails 1 "a size that is no multiple of 4096 is refused" romsim check x.yaml
 like "$out" "x.yaml:3:11: error: Invalid size 5000 of ROM image './odd'" "... with its place"
