@@ -17,6 +17,8 @@
 #include <romsim/error.h>
 #include <romsim/strings.h>
 
+#include <jansson.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -180,6 +182,17 @@ char *romsim_instance_request(const struct romsim_instance *instance, struct rom
 
 /* The same for a list: one object, or an array of them if there are several. */
 char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err);
+
+/*
+ * An instance with some properties changed, as by PATCH /v1/instances (cloud-rules §1): `edits` is an
+ * array of objects {prop, op, value}.  `op` is "set", "add" or "del": add and del are for env (an
+ * object; del: names), roms (an array of ROMs; del: names) and tags (an array).  Relative paths are
+ * relative to what the instance's are.  The result is checked by all rules and limits, and has the
+ * host ports of the old one.  Returns 0 and sets *ret, or -1.
+ */
+int romsim_instance_edit(const struct romsim_instance *instance, const json_t *edits,
+                         const struct romsim_limits *limits, struct romsim_instance **ret,
+                         struct romsim_diagnostics *diagnostics);
 
 /* The name that the cloud's CLI gives to a ROM from its `at` (cloud-rules §2), malloc'ed; "" if
  * nothing is left; NULL without memory. */

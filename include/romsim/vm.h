@@ -33,6 +33,7 @@ enum romsim_vm_fate {
 
 struct romsim_vm_options {
     enum romsim_vm_fate fate;
+    struct romsim_limits limits; /* for edits */
     enum romsim_accel accel;
     const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel;   /* --image-kernel */

@@ -121,6 +121,8 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
     if (cli_number(args, "boot-timeout", 1, TIMEOUT_MOST_S, 0, &timeout) < 0)
         return -1;
     ret->boot_timeout_s = (unsigned)timeout;
+    if (cli_limits(args, &ret->limits) < 0)
+        return -1;
     for (size_t i = 0; accel && i < sizeof(accel_names) / sizeof(accel_names[0]); i++)
         if (strcmp(accel, accel_names[i]) == 0) {
             ret->accel = (enum romsim_accel)i;

@@ -4,6 +4,8 @@
 #define ROMSIM_INSTANCE_MODEL_H
 
 #include <romsim/instance.h>
+
+#include <jansson.h>
 #include <romsim/schema.h>
 
 /* The shape of an instance in a request (shapes.c). */
@@ -57,5 +59,8 @@ int check_body(const struct romsim_instances *instances, const struct romsim_lim
 
 /* Complains about inline files whose images would be out of all proportion (bound image-bytes). */
 void check_growth(const struct romsim_instances *instances, struct romsim_diagnostics *diagnostics);
+
+/* An instance as the body of POST /v1/instances, a new reference; NULL without memory. */
+json_t *instance_json(const struct romsim_instance *instance);
 
 #endif

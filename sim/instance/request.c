@@ -172,7 +172,7 @@ static int set_other(json_t *object, const struct romsim_instance *instance)
     return failed;
 }
 
-static json_t *instance_json(const struct romsim_instance *instance)
+json_t *instance_json(const struct romsim_instance *instance)
 {
     json_t *object = json_object();
     int failed = set_string(object, "name", instance->name);

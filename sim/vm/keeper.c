@@ -16,6 +16,7 @@
 #include "keeper.h"
 
 #include "channel.h"
+#include "edit.h"
 #include "run.h"
 #include "status.h"
 
@@ -53,15 +54,15 @@ struct client {
     struct channel channel;
     bool is_attached;
     int awaited; /* an enum instance_state, or -1 */
-    bool awaits_end;
+    bool awaits_end, awaits_edit;
 };
 
 DEFINE_VECTOR(clients, struct client *);
 
 struct keeper {
     const struct keeper_config *config;
-    const struct romsim_instance *instance;
-    const struct romsim_layout *layout;
+    struct romsim_instance *instance;
+    struct romsim_layout *layout;
     struct romsim_state *folder;
     struct console_log log;
     struct clients clients;
@@ -70,7 +71,12 @@ struct keeper {
     char (*rom_uuids)[ROMSIM_UUID_SIZE];
 
     struct instance_status status;
-    struct run *run;                                          /* NULL: none */
+    struct run *run;             /* NULL: none */
+    struct edit *edit;           /* the same */
+    json_t *updates;             /* edits that wait for the stop, and those that failed then */
+    struct romsim_vm_event last; /* of a run that has ended, until that is told; */
+    char *last_text;             /* its text */
+    bool restarts;               /* and what follows then */
     uint64_t run_start, restart_time, drain_time, drain_look; /* microseconds; 0: none */
     enum stop_wish wish;
     bool is_forced, is_deleted;
@@ -129,12 +135,16 @@ __attribute__((format(printf, 2, 3))) static json_t *refuse(enum romsim_cloud_co
 static json_t *describe(const struct keeper *keeper)
 {
     struct instance_status status = keeper->status;
+    json_t *item;
 
     if (keeper->run && keeper->run_start)
         status.uptime_ms += (now() - keeper->run_start) / 1000;
-    return instance_describe(keeper->instance, keeper->layout,
+    item = instance_describe(keeper->instance, keeper->layout,
                              (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
                              keeper->config->plan->forwards);
+    if (json_array_size(keeper->updates))
+        json_object_set(item, "updates", keeper->updates);
+    return item;
 }
 
 static json_t *state_answer(const struct keeper *keeper)
@@ -288,35 +298,211 @@ static void remove_all(struct keeper *keeper)
     keeper->is_deleted = true;
 }
 
+/* Tells the end of a run, once what it is followed by can be done. */
+static void conclude(struct keeper *keeper)
+{
+    bool ends = keeper->config->is_bound || has_delete_on_stop(keeper->instance);
+
+    if (!keeper->restarts && ends)
+        remove_all(keeper);
+    change_state(keeper, STATE_STOPPED);
+    if (!keeper->restarts)
+        tell(keeper, &keeper->last);
+    free(keeper->last_text);
+    keeper->last_text = NULL;
+    if (keeper->is_deleted && keeper->folder)
+        remove_all(keeper);
+}
+
+static void begin_queued_edits(struct keeper *keeper);
+
 static void on_run_end(struct keeper *keeper)
 {
     const struct run_result *result = run_finish(keeper->run);
     struct instance_status *status = &keeper->status;
     uint64_t ran = now() - keeper->run_start;
-    struct romsim_vm_event last = {.kind = result->kind,
-                                   .text = result->text,
-                                   .size = result->size,
-                                   .micros = ran,
-                                   .status = result->status};
-    bool restarts = wants_restart(keeper, result);
 
     status->uptime_ms += ran / 1000;
     status->stopped_at = time(NULL);
     instance_status_end(status, result, keeper->wish, keeper->is_forced);
     keeper->drain_time = 0;
-    if (restarts)
+    keeper->restarts = wants_restart(keeper, result);
+    if (keeper->restarts)
         plan_restart(keeper, result, ran / 1000000);
     else
         status->restart_attempt = 0;
-    if (!restarts && (keeper->config->is_bound || has_delete_on_stop(keeper->instance)))
-        remove_all(keeper);
-    change_state(keeper, STATE_STOPPED);
-    if (!restarts)
-        tell(keeper, &last);
+    keeper->last_text = strndup(result->text, result->size);
+    keeper->last = (struct romsim_vm_event){.kind = result->kind,
+                                            .text = keeper->last_text,
+                                            .size = keeper->last_text ? result->size : 0,
+                                            .micros = ran,
+                                            .status = result->status};
     run_free(keeper->run);
     keeper->run = NULL;
-    if (keeper->is_deleted && keeper->folder)
+    begin_queued_edits(keeper);
+    if (keeper->edit)
+        change_state(keeper, STATE_STOPPING);
+    else
+        conclude(keeper);
+}
+
+/* ---- edits -------------------------------------------------------------------------------------
+ */
+
+static bool is_pending(const json_t *update)
+{
+    const char *status = json_string_value(json_object_get(update, "status"));
+
+    return status && strcmp(status, "pending") == 0;
+}
+
+/* The edits that wait, without those that failed before: a new array. */
+static json_t *queued_edits(const struct keeper *keeper)
+{
+    json_t *edits = json_array();
+
+    for (size_t i = 0; i < json_array_size(keeper->updates); i++)
+        if (is_pending(json_array_get(keeper->updates, i)))
+            json_array_append(edits, json_array_get(keeper->updates, i));
+    return edits;
+}
+
+static void forget_failed(struct keeper *keeper)
+{
+    json_t *queued = queued_edits(keeper);
+
+    json_decref(keeper->updates);
+    keeper->updates = queued;
+}
+
+static void fail_queued(struct keeper *keeper, const struct romsim_error *err)
+{
+    char text[sizeof(err->message) + 64];
+
+    for (size_t i = 0; i < json_array_size(keeper->updates); i++) {
+        json_t *update = json_array_get(keeper->updates, i);
+
+        json_object_set_new(update, "status", json_string("failed"));
+        json_object_set_new(update, "error", json_string(err->message));
+    }
+    snprintf(text, sizeof(text), "an edit failed, all stays as it was: %s", err->message);
+    tell_text(keeper, ROMSIM_VM_NOTE, text);
+}
+
+static void begin_queued_edits(struct keeper *keeper)
+{
+    json_t *edits = keeper->is_deleted ? NULL : queued_edits(keeper);
+    struct romsim_error err = {0};
+
+    if (json_array_size(edits)) {
+        keeper->edit = edit_start(keeper->instance, keeper->layout->name, edits,
+                                  &keeper->config->limits, &err);
+        if (!keeper->edit)
+            fail_queued(keeper, &err);
+    }
+    json_decref(edits);
+}
+
+/* The UUIDs of the ROMs: an inline one keeps its own as long as its bytes are the same. */
+static char (*new_uuids(const struct keeper *keeper, const struct romsim_instance *instance,
+                        const struct romsim_layout *layout))[ROMSIM_UUID_SIZE]
+{
+    char(*uuids)[ROMSIM_UUID_SIZE] = calloc(instance->rom_count + 1, sizeof(*uuids));
+
+    for (size_t i = 0; uuids && i < instance->rom_count; i++) {
+        const struct romsim_device *device = romsim_layout_device(layout, ROMSIM_DEVICE_ROM, i);
+
+        romsim_uuid_new(uuids[i]);
+        for (size_t j = 0; keeper->rom_uuids && j < keeper->instance->rom_count; j++) {
+            const struct romsim_device *old =
+                romsim_layout_device(keeper->layout, ROMSIM_DEVICE_ROM, j);
+
+            if (device && old &&
+                strcmp(romsim_blob_sha256_hex(device->blob), romsim_blob_sha256_hex(old->blob)) ==
+                    0)
+                memcpy(uuids[i], keeper->rom_uuids[j], sizeof(uuids[i]));
+        }
+    }
+    return uuids;
+}
+
+static void replace(struct keeper *keeper, struct romsim_instance *instance,
+                    struct romsim_layout *layout)
+{
+    char(*uuids)[ROMSIM_UUID_SIZE] = new_uuids(keeper, instance, layout);
+
+    free(keeper->rom_uuids);
+    keeper->rom_uuids = uuids;
+    romsim_layout_free(keeper->layout);
+    romsim_instance_free(keeper->instance);
+    keeper->layout = layout;
+    keeper->instance = instance;
+}
+
+static void on_edit_done(struct keeper *keeper)
+{
+    struct romsim_instance *instance = NULL;
+    struct romsim_layout *layout = NULL;
+    struct romsim_error err = {0};
+    bool good = edit_finish(keeper->edit, &instance, &layout, &err) == 0;
+
+    keeper->edit = NULL;
+    if (good) {
+        replace(keeper, instance, layout);
+        json_array_clear(keeper->updates);
+    } else {
+        fail_queued(keeper, &err);
+    }
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        struct client *client = keeper->clients.items[i];
+
+        if (client->awaits_edit)
+            channel_answer(&client->channel,
+                           good ? json_pack("{s:b}", "queued", 0) : error_answer(&err));
+        client->awaits_edit = false;
+    }
+    if (keeper->status.state == STATE_STOPPING)
+        conclude(keeper);
+    else if (keeper->is_deleted)
         remove_all(keeper);
+    else
+        romsim_state_set_summary(keeper->folder, describe(keeper), NULL);
+}
+
+static json_t *do_edit(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    const json_t *edits = json_object_get(request, "edits");
+    json_t *all;
+    struct romsim_error err = {0};
+    int status;
+
+    if (keeper->is_deleted || keeper->edit)
+        return refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
+                      keeper->layout->name, keeper->edit ? "edited" : "deleted");
+    if (!json_array_size(edits))
+        return refuse(ROMSIM_CLOUD_INVALID, "there is nothing to edit");
+    forget_failed(keeper);
+    all = queued_edits(keeper);
+    json_array_extend(all, (json_t *)edits);
+    status = edit_check(keeper->instance, all, &keeper->config->limits, &err);
+    json_decref(all);
+    if (status < 0)
+        return error_answer(&err);
+    if (keeper->run) {
+        for (size_t i = 0; i < json_array_size(edits); i++) {
+            json_t *update = json_deep_copy(json_array_get(edits, i));
+
+            json_object_set_new(update, "status", json_string("pending"));
+            json_array_append_new(keeper->updates, update);
+        }
+        return json_pack("{s:b}", "queued", 1);
+    }
+    keeper->edit =
+        edit_start(keeper->instance, keeper->layout->name, edits, &keeper->config->limits, &err);
+    if (!keeper->edit)
+        return error_answer(&err);
+    client->awaits_edit = true;
+    return NULL;
 }
 
 /* ---- stopping ----------------------------------------------------------------------------------
@@ -369,7 +555,7 @@ static void delete (struct keeper *keeper)
     abort_restart(keeper);
     if (keeper->run)
         force(keeper);
-    else
+    else if (!keeper->edit)
         remove_all(keeper);
 }
 
@@ -387,9 +573,10 @@ static json_t *do_start(struct keeper *keeper, struct client *client, const json
     enum instance_state previous = keeper->status.state;
 
     (void)client, (void)request;
-    if (keeper->run || keeper->is_deleted)
+    if (keeper->run || keeper->edit || keeper->is_deleted)
         return refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not stopped",
-                      keeper->layout->name, instance_state_name(previous));
+                      keeper->layout->name,
+                      keeper->edit ? "being edited" : instance_state_name(previous));
     abort_restart(keeper);
     start(keeper);
     return change_answer(keeper, previous);
@@ -491,8 +678,8 @@ static const struct {
     /* NULL: the answer comes later. */
     json_t *(*handle)(struct keeper *keeper, struct client *client, const json_t *request);
 } requests[] = {
-    {"get", do_get}, {"start", do_start},   {"stop", do_stop},     {"wait", do_wait},
-    {"log", do_log}, {"attach", do_attach}, {"delete", do_delete},
+    {"get", do_get}, {"start", do_start},   {"stop", do_stop}, {"wait", do_wait},
+    {"log", do_log}, {"attach", do_attach}, {"edit", do_edit}, {"delete", do_delete},
 };
 
 static void take_request(struct keeper *keeper, struct client *client, const json_t *request)
@@ -589,7 +776,8 @@ static void on_signal(struct keeper *keeper)
     keeper->is_deleted = true;
     abort_restart(keeper);
     if (!keeper->run) {
-        remove_all(keeper);
+        if (!keeper->edit)
+            remove_all(keeper);
     } else if (is_second) {
         force(keeper);
     } else {
@@ -601,7 +789,7 @@ static void on_signal(struct keeper *keeper)
 /* ---- the loop ----------------------------------------------------------------------------------
  */
 
-enum { POLL_LISTENER, POLL_SIGNALS, POLL_RUN, POLL_CLIENTS = POLL_RUN + RUN_POLLS };
+enum { POLL_LISTENER, POLL_SIGNALS, POLL_EDIT, POLL_RUN, POLL_CLIENTS = POLL_RUN + RUN_POLLS };
 
 static int sooner(int one, int other)
 {
@@ -623,7 +811,8 @@ static int time_left(const struct keeper *keeper)
 
     if (keeper->run && run_has_ended(keeper->run))
         return 0;
-    left = sooner(left, until(keeper->restart_time));
+    if (!keeper->edit)
+        left = sooner(left, until(keeper->restart_time));
     return keeper->drain_time ? sooner(left, until(min_u64(keeper->drain_time, keeper->drain_look)))
                               : left;
 }
@@ -637,6 +826,7 @@ static size_t fill_polls(const struct keeper *keeper, struct pollfd *polls)
 
     polls[POLL_LISTENER] = (struct pollfd){keeper->listener, POLLIN, 0};
     polls[POLL_SIGNALS] = (struct pollfd){keeper->signals, POLLIN, 0};
+    polls[POLL_EDIT] = (struct pollfd){edit_fd(keeper->edit), POLLIN, 0};
     for (int i = 0; i < RUN_POLLS; i++)
         polls[POLL_RUN + i] = (struct pollfd){.fd = -1};
     if (keeper->run)
@@ -661,7 +851,7 @@ static void dispatch_times(struct keeper *keeper)
 {
     if (keeper->run && run_time_left(keeper->run) == 0)
         run_time_out(keeper->run);
-    if (keeper->restart_time && until(keeper->restart_time) == 0)
+    if (keeper->restart_time && !keeper->edit && until(keeper->restart_time) == 0)
         start(keeper);
     if (keeper->drain_time && until(min_u64(keeper->drain_time, keeper->drain_look)) == 0)
         on_drain(keeper);
@@ -684,6 +874,8 @@ static void loop(struct keeper *keeper)
                 on_listener(keeper);
             if (keeper->run)
                 run_dispatch(keeper->run, polls + POLL_RUN);
+            if (keeper->edit && polls[POLL_EDIT].revents)
+                on_edit_done(keeper);
         }
         if (ready >= 0 || errno == EINTR)
             dispatch_times(keeper);
@@ -755,11 +947,10 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
 {
     struct instance_status *status = &keeper->status;
 
-    keeper->rom_uuids = calloc(keeper->instance->rom_count + 1, sizeof(*keeper->rom_uuids));
-    if (!keeper->rom_uuids)
+    keeper->rom_uuids = new_uuids(keeper, keeper->instance, keeper->layout);
+    keeper->updates = json_array();
+    if (!keeper->rom_uuids || !keeper->updates)
         return romsim_error_nomem(err);
-    for (size_t i = 0; i < keeper->instance->rom_count; i++)
-        romsim_uuid_new(keeper->rom_uuids[i]);
     if (!romsim_uuid_new(status->uuid) || !romsim_uuid_new(status->interface_uuid))
         return romsim_error_system(err, errno, "the kernel has no random bytes");
     if (console_log_open(&keeper->log, err) < 0)
@@ -790,7 +981,11 @@ static void answer_last(struct keeper *keeper)
     for (size_t i = 0; i < keeper->clients.count; i++) {
         struct client *client = keeper->clients.items[i];
 
-        if (client->awaits_end)
+        if (client->awaits_edit)
+            channel_answer(&client->channel,
+                           refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' was deleted",
+                                  keeper->layout->name));
+        else if (client->awaits_end)
             channel_answer(&client->channel, change_answer(keeper, keeper->before_deletion));
         else if (client->awaited >= 0)
             channel_answer(&client->channel,
@@ -808,7 +1003,10 @@ static void close_keeper(struct keeper *keeper)
     clients_reset(&keeper->clients);
     console_log_close(&keeper->log);
     cleanup_close_fd(&keeper->signals);
+    json_decref(keeper->updates);
     free(keeper->rom_uuids);
+    romsim_layout_free(keeper->layout);
+    romsim_instance_free(keeper->instance);
 }
 
 void keeper_run(const struct keeper_config *config)

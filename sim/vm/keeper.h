@@ -28,8 +28,9 @@
 #define KEEPER_SOCKET "socket"
 
 struct keeper_config {
-    const struct romsim_instance *instance;
-    const struct romsim_layout *layout;
+    struct romsim_instance *instance; /* taken, as is its layout: an edit replaces them */
+    struct romsim_layout *layout;
+    struct romsim_limits limits; /* for edits */
     const struct vm_plan *plan;
     int parent;     /* the end of a socket to the client that makes the instance: it is attached */
     bool is_bound;  /* the instance is deleted when that client goes, or the app has ended */

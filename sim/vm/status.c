@@ -222,7 +222,7 @@ json_t *instance_describe(const struct romsim_instance *instance,
     static const char *const restarts[] = {[ROMSIM_RESTART_NEVER] = "never",
                                            [ROMSIM_RESTART_ALWAYS] = "always",
                                            [ROMSIM_RESTART_ON_FAILURE] = "on-failure"};
-    json_t *item = json_object(), *roms = json_array();
+    json_t *item = json_object(), *roms = json_array(), *other;
     char address[16], fqdn[300];
 
     snprintf(fqdn, sizeof(fqdn), "%s.internal", layout->name);
@@ -248,6 +248,10 @@ json_t *instance_describe(const struct romsim_instance *instance,
     set(item, "private_ip", json_string(address));
     set(item, "network_interfaces", interfaces_json(status));
     set_parsed(item, "service_group", instance->service_group_json);
+    other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
+    if (other)
+        json_object_update_missing(item, other);
+    json_decref(other);
     add_history(item, status);
     set(item, "romsim", own_json(layout, forwards));
     return item;

@@ -18,6 +18,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/cpu.h>
 #include <romsim/daemon.h>
+#include <romsim/paths.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
 
@@ -61,6 +62,7 @@ struct romsim_vm {
     const struct romsim_layout *const *layouts;
     const struct romsim_instance *const *sources;
     enum romsim_vm_fate fate;
+    struct romsim_limits limits;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
@@ -189,8 +191,13 @@ static void leave(struct romsim_vm *vm, size_t index)
     for (size_t i = 0; i < vm->count; i++) {
         cleanup_close_fd(&vm->instances[i].channel);
         cleanup_close_fd(&vm->instances[i].pidfd);
-        if (i != index)
-            release_ports(vm, i);
+        if (i == index)
+            continue;
+        release_ports(vm, i);
+        /* An inline ROM dies with the last instance that has it, and not with the last that was
+         * made together with it: this process has its own copy of all. */
+        romsim_layout_free((struct romsim_layout *)vm->layouts[i]);
+        romsim_instance_free((struct romsim_instance *)vm->sources[i]);
     }
     cleanup_close_fd(&vm->epoll);
     cleanup_close_fd(&vm->timer);
@@ -204,17 +211,32 @@ static bool starts(const struct romsim_vm *vm, size_t index)
     return vm->fate != ROMSIM_VM_CREATE || vm->sources[index]->autostart;
 }
 
+/* The keeper has another working directory, and edits may still read what is beside the file. */
+static void anchor(struct romsim_instance *instance)
+{
+    char *absolute = romsim_path_absolute(
+        instance->directory && *instance->directory ? instance->directory : ".");
+
+    if (!absolute)
+        return;
+    free(instance->directory);
+    instance->directory = absolute;
+}
+
 static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int parent)
 {
     const struct instance *instance = &vm->instances[index];
     struct vm_plan plan = vm->plan;
-    struct keeper_config config = {.instance = vm->sources[index],
-                                   .layout = vm->layouts[index],
+    struct romsim_instance *source = (struct romsim_instance *)vm->sources[index];
+    struct keeper_config config = {.instance = source,
+                                   .layout = (struct romsim_layout *)vm->layouts[index],
+                                   .limits = vm->limits,
                                    .plan = &plan,
                                    .parent = parent,
                                    .is_bound = vm->fate == ROMSIM_VM_BOUND,
                                    .autostart = starts(vm, index)};
 
+    anchor(source);
     leave(vm, index);
     if (instance->kernel)
         plan.kernel = instance->kernel;
@@ -502,6 +524,7 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
         return NULL;
     vm->sources = instances;
     vm->fate = options->fate;
+    vm->limits = options->limits;
     vm->observer = observer;
     vm->context = context;
     if (!vm->instances)
