@@ -187,20 +187,16 @@ void machine_explain(struct machine *machine, const struct romsim_error *why,
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
     const struct romsim_error *reason;
     struct tail tail = {0};
-    int status;
 
     *err = *why;
     if (why->errnum != EPIPE)
         return;
-    if (process_wait(&machine->qemu, 1000, &status))
-        romsim_buffer_read_fd(&text, machine->qemu.errors);
+    process_last_words(&machine->qemu, &tail);
     if ((reason = drives_failure(&machine->drives))) {
         *err = *reason;
         romsim_error_context(err, "the ROMs' server ended");
         return;
     }
-    tail_add(&tail, text.data ? text.data : "", text.size);
-    romsim_buffer_reset(&text);
     tail_print(&tail, 5, &text);
     romsim_error_set(err, EPIPE, "QEMU ended before the guest began%s%s",
                      text.size ? "; its last words:" : "", text.size ? text.data : "");

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { LAST_WORDS_MS = 1000 };
+
 /* The child's side; `report` is a pipe that a successful exec closes. */
 static _Noreturn void become(const char *const *argv, const int *inherited, int errors, int report,
                              pid_t parent)
@@ -87,6 +89,16 @@ int process_wait(struct process *process, int timeout_ms, int *ret_status)
         return 0;
     process->pid = 0;
     return 1;
+}
+
+void process_last_words(struct process *process, struct tail *ret)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
+    int status;
+
+    if (process_wait(process, LAST_WORDS_MS, &status))
+        romsim_buffer_read_fd(&text, process->errors);
+    tail_add(ret, text.data ? text.data : "", text.size);
 }
 
 void process_end(struct process *process)

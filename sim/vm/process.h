@@ -3,6 +3,8 @@
 #ifndef ROMSIM_VM_PROCESS_H
 #define ROMSIM_VM_PROCESS_H
 
+#include "tail.h"
+
 #include <romsim/error.h>
 
 #include <sys/types.h>
@@ -30,6 +32,10 @@ int process_start(const char *const *argv, const int *inherited, struct process 
 /* Waits at most `timeout_ms` (-1: for ever) for its end.  1 when it has ended, with its wait
  * status; 0 when it has not. */
 int process_wait(struct process *process, int timeout_ms, int *ret_status);
+
+/* Waits a second for the end of one that was seen to end, and takes what it wrote to its standard
+ * error. */
+void process_last_words(struct process *process, struct tail *ret);
 
 /* Kills and reaps it, and closes what belongs to it. */
 void process_end(struct process *process);
