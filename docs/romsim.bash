@@ -29,6 +29,8 @@ _romsim() {
         words=$(_romsim_commands "$program" "$command")
     elif [ "$previous" = --accel ]; then
         words="auto kvm tcg"
+    elif [ "$previous" = --cpu ]; then
+        words="v1 v2 v3 v4"
     elif [ "$previous" = --format ]; then
         words="erofs cpio raw"
     elif [[ $current == -* ]]; then

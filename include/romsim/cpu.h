@@ -9,10 +9,14 @@
 #ifndef ROMSIM_CPU_H
 #define ROMSIM_CPU_H
 
-enum { ROMSIM_CPU_LEVEL_MIN = 1, ROMSIM_CPU_LEVEL_DEFAULT = 2, ROMSIM_CPU_LEVEL_MAX = 4 };
+enum { ROMSIM_CPU_LEVEL_MIN = 1, ROMSIM_CPU_LEVEL_DEFAULT = 3, ROMSIM_CPU_LEVEL_MAX = 4 };
 
 /* The level: what was set, else that of the emulated processor, which every machine can run. */
 int romsim_cpu_level(void);
 void romsim_cpu_set_level(int level);
+
+/* The level that is written "v1" to "v4", in either case as in an image's platform; 0 for any other
+ * text. */
+int romsim_cpu_parse_level(const char *text);
 
 #endif

@@ -31,10 +31,30 @@ enum romsim_vm_fate {
     ROMSIM_VM_CREATE  /* they are there, and started only if they say "autostart" */
 };
 
+/* What runs the instances' programs. */
+struct romsim_processor {
+    enum romsim_accel accel; /* not AUTO */
+    char model[256];         /* QEMU's -cpu */
+    int level;               /* of x86-64 that images are chosen for (romsim/cpu.h) */
+    bool is_hosts;           /* all that this machine's has, which may be more than the level */
+    char note[256];          /* a sentence for the user: why it is emulated; or "" */
+};
+
+/*
+ * Chooses it for an accelerator and a --cpu: NULL, "v1" to "v4", or a model of QEMU's with what it
+ * calls features ("Haswell,-avx2"), which is asked of QEMU itself and may take a second.  Without a
+ * --cpu images are chosen for the same level with each accelerator (ROMSIM_CPU_LEVEL_DEFAULT), so
+ * that they do not depend on the machine, unless it has less.
+ *
+ * EINVAL for what can be no model; ENOTSUP for a level that the accelerator does not have.
+ */
+int romsim_processor_choose(enum romsim_accel wanted, const char *cpu, struct romsim_processor *ret,
+                            struct romsim_error *err);
+
 struct romsim_vm_options {
     enum romsim_vm_fate fate;
     struct romsim_limits limits; /* for edits */
-    enum romsim_accel accel;
+    struct romsim_processor processor;
     const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel;   /* --image-kernel */
     bool allow_host;         /* --allow-host: the guest reaches this machine, too */
@@ -77,9 +97,9 @@ struct romsim_vm;
 
 /*
  * Gets one instance per layout, each with what it was made from, ready to start: finds the guest
- * bundle and the accelerator, claims the host ports.  Takes some seconds at worst, has started
- * nothing when it returns, and needs the layouts and instances until romsim_vm_free().  Events are
- * handed to `observer` by this and all functions below.  NULL after a FAILED event.
+ * bundle, claims the host ports.  Has started nothing when it returns, and needs the layouts and
+ * instances until romsim_vm_free().  Events are handed to `observer` by this and all functions
+ * below.  NULL after a FAILED event.
  */
 struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
                                 const struct romsim_instance *const *instances, size_t count,

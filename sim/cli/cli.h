@@ -41,6 +41,10 @@ struct cli_option {
     {                                                                                              \
         "limit", 0, "NAME=VALUE", "change a limit of the cloud, e.g. roms=16"                      \
     }
+#define CLI_OPTION_CPU                                                                             \
+    {                                                                                              \
+        "cpu", 0, "v1-v4|MODEL", "the processor: its level, or a model of QEMU's"                  \
+    }
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \
         0                                                                                          \
@@ -173,6 +177,15 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret);
 /* Loads a file with the command's --limit options, and reports its errors and warnings.  Returns
  * CLI_OK, CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret);
+
+/* Sets the level of the processor, for which images are chosen (romsim/cpu.h), from --cpu.  It may
+ * be one that only other machines have.  Returns CLI_OK, or CLI_FAILED or CLI_USAGE after a report.
+ */
+int cli_cpu(const struct cli_args *args);
+
+/* What is to become of a --cpu that romsim_processor_choose() refused: reports it and returns
+ * CLI_USAGE where the command line is wrong, else `failed`. */
+int cli_refuse_cpu(const struct romsim_error *error, int failed);
 
 /* The path of an operand that is an image or a file to pack: "-" is standard input. */
 const char *cli_input(const char *operand);

@@ -14,6 +14,7 @@ static const struct cli_option options[] = {
     {"output", 'o', "DIR", "where to write; made if missing"},
     {"no-verify", 0, NULL, "do not read the images back"},
     CLI_OPTION_INSTANCE,
+    CLI_OPTION_CPU,
     CLI_OPTION_LIMIT,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
@@ -212,7 +213,9 @@ static int run(const struct cli_args *args)
 
     if (!cli_value(args, "output"))
         return cli_usage(args, "where to? --output DIR is missing");
-    status = cli_load(args, args->operands[0], &instances);
+    status = cli_cpu(args);
+    if (status == CLI_OK)
+        status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
     status = build(args, &instances);

@@ -43,8 +43,10 @@ static int check_file(const struct cli_args *args, const char *file)
 
 static int run_check(const struct cli_args *args)
 {
-    int worst = CLI_OK;
+    int worst = cli_cpu(args);
 
+    if (worst != CLI_OK)
+        return worst;
     for (size_t i = 0; i < args->operand_count; i++) {
         int status = check_file(args, args->operands[i]);
 
@@ -57,6 +59,7 @@ static int run_check(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     {"local", 0, NULL, "names that are not in the local store are errors"},
+    CLI_OPTION_CPU,
     CLI_OPTION_LIMIT,
     CLI_OPTION_END};
 

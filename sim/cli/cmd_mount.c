@@ -274,7 +274,9 @@ static int run_mount(const struct cli_args *args)
     point = find_point(args->operands[1]);
     if (!point)
         return CLI_FAILED;
-    status = cli_load(args, args->operands[0], &instances);
+    status = cli_cpu(args);
+    if (status == CLI_OK)
+        status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
     job = (struct job){.point = point};
@@ -288,6 +290,7 @@ static const struct cli_option options[] = {
     {"devices", 0, NULL, "show dev/ only: the ROMs' images, not their files"},
     {"allow-other", 0, NULL, "let other users in, as the files' modes allow"},
     CLI_OPTION_INSTANCE,
+    CLI_OPTION_CPU,
     CLI_OPTION_LIMIT,
     CLI_OPTION_END};
 

@@ -75,8 +75,10 @@ static int print_json(const struct romsim_instances *instances)
 static int run_plan(const struct cli_args *args)
 {
     struct romsim_instances instances;
-    int status = cli_load(args, args->operands[0], &instances);
+    int status = cli_cpu(args);
 
+    if (status == CLI_OK)
+        status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
     cli_note_cache(args);
@@ -85,7 +87,8 @@ static int run_plan(const struct cli_args *args)
     return status;
 }
 
-static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_LIMIT, CLI_OPTION_END};
+static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_CPU, CLI_OPTION_LIMIT,
+                                            CLI_OPTION_END};
 
 const struct cli_command cli_command_plan = {
     .name = "plan",

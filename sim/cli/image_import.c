@@ -81,14 +81,19 @@ static int import(struct romsim_store *store, const struct cli_args *args)
 
 static int run_import(const struct cli_args *args)
 {
+    CLEANUP_STORE struct romsim_store *store = NULL;
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &error);
+    int status = cli_cpu(args);
 
+    if (status != CLI_OK)
+        return status;
+    store = romsim_store_open(false, &error);
     return store ? import(store, args) : cli_report(&error);
 }
 
 static const struct cli_option options[] = {
     {"tag", 't', "NAME", "the image's name in the store"},
+    CLI_OPTION_CPU,
     CLI_OPTION_END,
 };
 

@@ -2,6 +2,7 @@
 /* image_ls.c: `romsim image ls` and `romsim image inspect`. */
 #include "sim/cli/image.h"
 
+#include <romsim/cpu.h>
 #include <romsim/text.h>
 
 #include <stdio.h>
@@ -96,6 +97,8 @@ static int run_ls(const struct cli_args *args)
     struct listing listing = {.as_json = cli_has(args, "json")};
     int status = CLI_OK;
 
+    /* To list is not to run: those for later processors too. */
+    romsim_cpu_set_level(ROMSIM_CPU_LEVEL_MAX);
     if (romsim_stores_open(&stores, &error) < 0)
         return cli_report(&error);
     listing.table = table = cli_table_new(stores.count > 1 ? several : one);
@@ -110,13 +113,13 @@ static int run_ls(const struct cli_args *args)
     return status;
 }
 
-static const struct cli_option json_option[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+static const struct cli_option ls_options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
 
 const struct cli_command cli_image_ls = {
     .name = "ls",
     .operands = "",
     .summary = "list the images of the store",
-    .options = json_option,
+    .options = ls_options,
     .run = run_ls,
 };
 
@@ -179,7 +182,10 @@ static int run_inspect(const struct cli_args *args)
 {
     CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
     struct romsim_error error;
+    int status = cli_cpu(args);
 
+    if (status != CLI_OK)
+        return status;
     if (romsim_image_info(args->operands[0], NULL, &info, &error) < 0)
         return cli_report(&error);
     if (cli_has(args, "json"))
@@ -187,6 +193,9 @@ static int run_inspect(const struct cli_args *args)
     print_info(&info);
     return CLI_OK;
 }
+
+static const struct cli_option inspect_options[] = {CLI_OPTION_JSON, CLI_OPTION_CPU,
+                                                    CLI_OPTION_END};
 
 const struct cli_command cli_image_inspect = {
     .name = "inspect",
@@ -196,6 +205,6 @@ const struct cli_command cli_image_inspect = {
     .summary = "show what an image's manifest and config say",
     .description = "IMAGE is a name of the store, oci:DIR[:TAG], oci-archive:FILE[:TAG],\n"
                    "docker-archive:FILE[:TAG] or the path of one of these.\n",
-    .options = json_option,
+    .options = inspect_options,
     .run = run_inspect,
 };

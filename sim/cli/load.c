@@ -2,9 +2,11 @@
 /* load.c: what every command does that takes an instance file. */
 #include "sim/cli/cli.h"
 
+#include <romsim/cpu.h>
 #include <romsim/image.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
+#include <romsim/vm.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +44,30 @@ int cli_load(const struct cli_args *args, const char *file, struct romsim_instan
     cli_report_for(args, &diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return status < 0 ? CLI_FAILED : CLI_OK;
+}
+
+int cli_refuse_cpu(const struct romsim_error *error, int failed)
+{
+    cli_report(error);
+    return error->errnum == EINVAL ? CLI_USAGE : failed;
+}
+
+int cli_cpu(const struct cli_args *args)
+{
+    const char *cpu = cli_value(args, "cpu");
+    int level = cpu ? romsim_cpu_parse_level(cpu) : 0;
+    struct romsim_processor processor;
+    struct romsim_error error;
+
+    if (!cpu)
+        return CLI_OK;
+    if (!level) {
+        if (romsim_processor_choose(ROMSIM_ACCEL_AUTO, cpu, &processor, &error) < 0)
+            return cli_refuse_cpu(&error, CLI_FAILED);
+        level = processor.level;
+    }
+    romsim_cpu_set_level(level);
+    return CLI_OK;
 }
 
 static const struct romsim_instance *pick(const struct romsim_instances *instances,

@@ -5,6 +5,8 @@
 #include "run_follow.h"
 #include "signals.h"
 
+#include <romsim/cpu.h>
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +127,7 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
         return -1;
     for (size_t i = 0; accel && i < sizeof(accel_names) / sizeof(accel_names[0]); i++)
         if (strcmp(accel, accel_names[i]) == 0) {
-            ret->accel = (enum romsim_accel)i;
+            ret->processor.accel = (enum romsim_accel)i;
             return 0;
         }
     if (accel) {
@@ -133,6 +135,18 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
         return -1;
     }
     return 0;
+}
+
+/* Before the images are chosen, which depends on it. */
+static int choose_processor(const struct cli_args *args, const struct romsim_vm_options *options,
+                            struct romsim_processor *ret)
+{
+    struct romsim_error error;
+
+    if (romsim_processor_choose(options->processor.accel, cli_value(args, "cpu"), ret, &error) < 0)
+        return cli_refuse_cpu(&error, CLI_RUN_FAILED);
+    romsim_cpu_set_level(ret->level);
+    return CLI_OK;
 }
 
 /* ---- layouts ------------------------------------------------------------------------------- */
@@ -221,8 +235,8 @@ static int open_log(struct run_console *console, const char *path)
     return -1;
 }
 
-int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
-                    const struct romsim_vm_options *options)
+static int make_on(const struct cli_args *args, const struct romsim_instances *instances,
+                   const struct romsim_vm_options *options)
 {
     struct run_console console = {.quiet = cli_has(args, "quiet"),
                                   .verbose = cli_has(args, "verbose"),
@@ -241,4 +255,13 @@ int make_and_follow(const struct cli_args *args, const struct romsim_instances *
         run_console_close(&console);
     free_layouts(layouts, instances->count);
     return status;
+}
+
+int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
+                    const struct romsim_vm_options *options)
+{
+    struct romsim_vm_options chosen = *options;
+    int status = choose_processor(args, options, &chosen.processor);
+
+    return status == CLI_OK ? make_on(args, instances, &chosen) : status;
 }

@@ -16,7 +16,7 @@
         {"memory", 'm', "SIZE", "the guest's memory: megabytes, or 512M, 1G"},                     \
         {"args", 0, "TEXT", "what to run, in place of the image's command"},                       \
         {"name", 0, "NAME", "the instance's name"},                                                \
-        {"accel", 0, "auto|kvm|tcg", "how the processor is virtualised"},                          \
+        {"accel", 0, "auto|kvm|tcg", "how the processor is virtualised"}, CLI_OPTION_CPU,          \
         {"kernel", 0, "FILE", "boot this kernel (bzImage or ELF)"},                                \
         {"image-kernel", 0, NULL, "boot the kernel that the image brings"},                        \
         {"allow-host", 0, NULL, "let the guest reach services of this machine"},                   \
@@ -29,12 +29,14 @@
  * CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int make_instances(const struct cli_args *args, struct romsim_instances *ret);
 
-/* Returns 0, or -1 after a report (then return CLI_USAGE). */
+/* All but the processor, of which the accelerator is set as it is wanted.  Returns 0, or -1 after a
+ * report (then return CLI_USAGE). */
 int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret);
 
 /*
- * Makes the instances and stays until they are what they are to be (vm.h), showing what they say; a
- * signal asks them to end.  Catch signals before.  Returns the exit status.
+ * Chooses the processor, makes the instances and stays until they are what they are to be (vm.h),
+ * showing what they say; a signal asks them to end.  Catch signals before.  Returns the exit
+ * status.
  */
 int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
                     const struct romsim_vm_options *options);

@@ -42,13 +42,7 @@ static bool is_x86_64(const char *architecture)
 /* The level that a variant of x86-64 asks for: "v3" is 3, none is the first; 0: none that is. */
 static int level_of(const char *variant)
 {
-    if (!*variant)
-        return ROMSIM_CPU_LEVEL_MIN;
-    if (strlen(variant) != 2 || (variant[0] != 'v' && variant[0] != 'V'))
-        return 0;
-    return variant[1] >= '0' + ROMSIM_CPU_LEVEL_MIN && variant[1] <= '0' + ROMSIM_CPU_LEVEL_MAX
-               ? variant[1] - '0'
-               : 0;
+    return *variant ? romsim_cpu_parse_level(variant) : ROMSIM_CPU_LEVEL_MIN;
 }
 
 int oci_platform_rank(const struct oci_platform *platform)
@@ -75,12 +69,8 @@ void oci_platform_text(const struct oci_platform *platform, char ret[96])
 
 int oci_platform_hint(struct romsim_error *err)
 {
-    int level = romsim_cpu_level();
-
-    if (level == ROMSIM_CPU_LEVEL_MIN)
-        return romsim_error_hint(err, "romsim runs kraftcloud/x86_64 and linux/amd64");
     return romsim_error_hint(err,
                              "romsim runs kraftcloud/x86_64 and linux/amd64, up to the variant "
-                             "v%d, the level of the instance's processor",
-                             level);
+                             "v%d, the level of the instance's processor (--cpu)",
+                             romsim_cpu_level());
 }

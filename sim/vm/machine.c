@@ -107,7 +107,8 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
                       const struct ends *theirs, struct romsim_error *err)
 {
     const struct qemu_config config = {
-        .accel = plan->accel,
+        .accel = plan->processor.accel,
+        .cpu = plan->processor.model,
         .name = machine->layout->name,
         .firmware = find_firmware(),
         .kernel = plan->kernel,

@@ -16,7 +16,7 @@
 /* What was decided before the instances were started, the same for all of them but the
  * kernel and the ports. */
 struct vm_plan {
-    enum romsim_accel accel; /* not AUTO */
+    struct romsim_processor processor;
     const char *kernel, *initrd;
     bool no_fuse, allow_host, kernel_log;
     unsigned boot_timeout_s;

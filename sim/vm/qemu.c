@@ -42,10 +42,6 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 #define LOG_ALL    " loglevel=8"
 #define NO_TIMER   " nolapic_timer"
 
-/* TCG: x86-64-v2, which distributions' programs need, and random numbers for the kernel's seed.
- * AVX and later make the boot slower, and hung this kernel. */
-#define CPU_TCG "qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"
-
 #define MACHINE "q35,sata=off,usb=off,smbus=off,smm=off,vmport=off,graphics=off"
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
@@ -110,7 +106,7 @@ static int add_machine(const struct qemu_config *config, struct qemu_argv *argv)
         add(argv, "-name", "romsim,process=romsim-qemu") < 0 ||
         add(argv, "-sandbox", SANDBOX) < 0 || add(argv, "-display", "none") < 0 ||
         add(argv, "-machine", MACHINE) < 0 || add(argv, "-accel", kvm ? "kvm" : "tcg") < 0 ||
-        add(argv, "-cpu", kvm ? "host" : CPU_TCG) < 0 ||
+        add(argv, "-cpu", "%s", config->cpu) < 0 ||
         add(argv, "-m", "%llu", (unsigned long long)config->memory_mb) < 0 ||
         add(argv, "-smp", "%u", config->vcpus) < 0)
         return -1;

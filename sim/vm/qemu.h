@@ -36,6 +36,7 @@ struct qemu_drive {
 
 struct qemu_config {
     enum romsim_accel accel; /* not AUTO */
+    const char *cpu;         /* a model, as QEMU's -cpu takes it */
     const char *name;
     const char *firmware; /* a file name, or NULL for QEMU's own choice */
     const char *kernel, *initrd;

@@ -104,19 +104,6 @@ static void tell_error(struct romsim_vm *vm, size_t index, const struct romsim_e
 
 /* ---- before the start ----------------------------------------------------------------------- */
 
-static void choose_accelerator(struct romsim_vm *vm, enum romsim_accel wanted)
-{
-    CLEANUP_FREE char *reason = NULL;
-    bool remembered = true;
-
-    vm->plan.accel = wanted;
-    if (wanted != ROMSIM_ACCEL_AUTO)
-        return;
-    vm->plan.accel = romsim_accel_probe(true, &reason, &remembered);
-    if (vm->plan.accel == ROMSIM_ACCEL_TCG && !remembered && reason)
-        tell_text(vm, 0, ROMSIM_VM_NOTE, reason);
-}
-
 static char *users_kernel(const char *path, struct romsim_error *err)
 {
     CLEANUP_BLOB struct romsim_blob *blob =
@@ -158,7 +145,9 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.allow_host = options->allow_host;
     vm->plan.kernel_log = options->kernel_log;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
-    choose_accelerator(vm, options->accel);
+    vm->plan.processor = options->processor;
+    if (*options->processor.note)
+        tell_text(vm, 0, ROMSIM_VM_NOTE, options->processor.note);
     return 0;
 }
 
@@ -331,14 +320,17 @@ static void note_status(struct romsim_vm *vm, int status)
 /* An app that was built for a newer processor ends without a word of its own. */
 static void explain_exit(struct romsim_vm *vm, size_t index, int status)
 {
+    const struct romsim_processor *processor = &vm->plan.processor;
+    bool is_emulated = processor->accel == ROMSIM_ACCEL_TCG;
     char text[256];
 
-    if (status != 128 + SIGILL || vm->plan.accel != ROMSIM_ACCEL_TCG)
+    if (status != 128 + SIGILL || processor->is_hosts)
         return;
     snprintf(text, sizeof(text),
-             "the app ended by an illegal instruction (SIGILL): the emulated processor has the "
-             "level x86-64-v%d, and what was built for a later one needs KVM",
-             romsim_cpu_level());
+             "the app ended by an illegal instruction (SIGILL): the %s processor has the level "
+             "x86-64-v%d, and what was built for a later one needs %s",
+             is_emulated ? "emulated" : "instance's", processor->level,
+             is_emulated && processor->level >= ROMSIM_CPU_LEVEL_DEFAULT ? "KVM" : "another --cpu");
     tell_text(vm, index, ROMSIM_VM_NOTE, text);
 }
 

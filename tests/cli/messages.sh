@@ -14,7 +14,7 @@ raw() {
 # ---- nothing raw
 odd=$'\e[31m\x7f\u009b31m\u202e'
 for arguments in "plan -$odd" "plan -"$'\e' "plan --$odd" "plan --json=$odd x" "run -m $odd --image x" \
-    "run --accel $odd --image x" "run --rom $odd --image x" "run -p $odd --image x" "run -e $odd --image x" \
+    "run --accel $odd --image x" "run --cpu $odd --image x" "plan --cpu $odd x" "run --rom $odd --image x" "run -p $odd --image x" "run -e $odd --image x" \
     "run --name $odd --image x" "$odd" "rom $odd" "image $odd" "help $odd" "rom ls $odd" "rom info $odd" \
     "rom check $odd" "rom pack $odd -o $odd/x" "rom pack --format $odd -o x $odd" "umount $odd" \
     "mount x $odd" "check $odd" "plan --limit $odd x" "plan --bound $odd x" "image rm $odd" \

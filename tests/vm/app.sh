@@ -82,7 +82,7 @@ fails 139 "a signal is 128 + N" romsim run --image ./base --args "sh -c 'kill -S
 
 fails 132 "an illegal instruction is 132" \
     romsim run --accel tcg --image ./base --args "sh -c 'kill -ILL \$\$'"
-like "$out" "by an illegal instruction (SIGILL): the emulated processor has the level x86-64-v2" \
+like "$out" "by an illegal instruction (SIGILL): the emulated processor has the level x86-64-v3" \
     "whose likely cause is told"
 
 # ---- signals: TERM to romsim is TERM to the app, with time to end in its own way
