@@ -23,8 +23,9 @@ struct romsim_instance *instance_build(const struct romsim_document *document,
                                        const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics);
 
-/* How long romsim_instances_request() would be, without making it.  Returns 0 or -1. */
-int request_size(const struct romsim_instances *instances, size_t *ret_size);
+/* How long romsim_instances_request() would be, in bytes, without making it.  Returns 0, or -1
+ * without memory. */
+int request_size(const struct romsim_instances *instances, uint64_t *ret_size);
 
 /* Adds an error with a place and one of the cloud's codes. */
 void complain_at(struct romsim_diagnostics *diagnostics, const struct romsim_place *place,

@@ -4,246 +4,217 @@
  *
  * What the input named is named, what it left out stays out.  A `dir` becomes base64 files, the
  * host's port of -p is left out, members that are idle here go through as they came.
+ *
+ * One function writes a request, into a text or to be counted only (json.h).
  */
 #include "model.h"
 
 #include <romsim/buffer.h>
-#include <romsim/text.h>
+#include <romsim/json.h>
 
-#include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Sets a member, if there is something to set; -1 without memory. */
-static int set(json_t *object, const char *name, json_t *value)
+struct request {
+    struct romsim_json json;
+    bool no_memory;
+};
+
+static void put_string(struct request *request, const char *name, const char *value)
 {
-    return json_object_set_new(object, name, value);
+    if (value)
+        romsim_json_string(&request->json, name, value);
 }
 
-static int set_string(json_t *object, const char *name, const char *value)
+/* What came as it is, parsed; NULL without, and the caller releases it. */
+static json_t *parse(struct request *request, const char *text)
 {
-    return value ? set(object, name, json_string(value)) : 0;
+    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
+
+    request->no_memory |= text && !value;
+    return value;
 }
 
 /* The object that the image came in, unless a flag has put another image in its place. */
-static int set_image(json_t *object, const char *image, const char *image_json)
+static void put_image(struct request *request, const char *image, const char *image_json)
 {
-    json_t *whole = image_json ? json_loads(image_json, 0, NULL) : NULL;
+    json_t *whole = parse(request, image_json);
     const char *url = json_string_value(json_object_get(whole, "url"));
 
     if (url && image && strcmp(url, image) == 0)
-        return set(object, "image", whole);
+        romsim_json_value(&request->json, "image", whole);
+    else
+        put_string(request, "image", image);
     json_decref(whole);
-    return set_string(object, "image", image);
 }
 
-static json_t *file_json(const struct romsim_file *file)
+static void put_file(struct request *request, const struct romsim_file *file)
 {
     bool is_text = file->encoding == ROMSIM_ENCODING_TEXT;
-    CLEANUP_FREE char *base64 = is_text ? NULL : romsim_base64_encode(file->data, file->size);
-    json_t *object = json_object();
 
-    if (set_string(object, "path", file->path) < 0 ||
-        set_string(object, "encoding", is_text ? "text" : "base64") < 0 ||
-        set(object, "data",
-            is_text ? json_stringn((const char *)file->data, file->size) : json_string(base64)) <
-            0) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    romsim_json_open(&request->json, NULL, '{');
+    put_string(request, "path", file->path);
+    put_string(request, "encoding", is_text ? "text" : "base64");
+    (is_text ? romsim_json_bytes : romsim_json_base64)(&request->json, "data", file->data,
+                                                       file->size);
+    romsim_json_close(&request->json, '}');
 }
 
-static json_t *rom_json(const struct romsim_rom *rom)
+static void put_rom(struct request *request, const struct romsim_rom *rom)
 {
-    json_t *object = json_object();
-    json_t *files = rom->is_inline ? json_array() : NULL;
-    int failed = set_string(object, "name", rom->name);
-
-    failed |= set_image(object, rom->image, rom->image_json);
-    for (size_t i = 0; i < rom->file_count; i++)
-        failed |= json_array_append_new(files, file_json(&rom->files[i]));
-    if (rom->is_inline)
-        failed |= set(object, "files", files);
-    failed |= set_string(object, "at", rom->at);
-    if (failed) {
-        json_decref(object);
-        return NULL;
+    romsim_json_open(&request->json, NULL, '{');
+    put_string(request, "name", rom->name);
+    put_image(request, rom->image, rom->image_json);
+    if (rom->is_inline) {
+        romsim_json_open(&request->json, "files", '[');
+        for (size_t i = 0; i < rom->file_count; i++)
+            put_file(request, &rom->files[i]);
+        romsim_json_close(&request->json, ']');
     }
-    return object;
+    put_string(request, "at", rom->at);
+    romsim_json_close(&request->json, '}');
 }
 
-static json_t *service_json(const struct romsim_service *service)
+static void put_service(struct request *request, const struct romsim_service *service)
 {
     static const char *const names[] = {"tls", "http", "redirect"};
-    json_t *object = json_object();
-    json_t *handlers = service->handlers ? json_array() : NULL;
-    int failed = set(object, "port", json_integer(service->port));
 
+    romsim_json_open(&request->json, NULL, '{');
+    romsim_json_integer(&request->json, "port", service->port);
     if (service->destination_given || service->destination_port != service->port)
-        failed |= set(object, "destination_port", json_integer(service->destination_port));
-    for (unsigned bit = 0; bit < 3; bit++)
-        if (service->handlers & 1U << bit)
-            failed |= json_array_append_new(handlers, json_string(names[bit]));
-    if (handlers)
-        failed |= set(object, "handlers", handlers);
-    if (failed) {
-        json_decref(object);
-        return NULL;
+        romsim_json_integer(&request->json, "destination_port", service->destination_port);
+    if (service->handlers) {
+        romsim_json_open(&request->json, "handlers", '[');
+        for (unsigned bit = 0; bit < 3; bit++)
+            if (service->handlers & 1U << bit)
+                put_string(request, NULL, names[bit]);
+        romsim_json_close(&request->json, ']');
     }
-    return object;
+    romsim_json_close(&request->json, '}');
+}
+
+static void put_services(struct request *request, const struct romsim_instance *instance)
+{
+    romsim_json_open(&request->json, "services", '[');
+    for (size_t i = 0; i < instance->service_count; i++)
+        put_service(request, &instance->services[i]);
+    romsim_json_close(&request->json, ']');
 }
 
 /* The group as it came, with the services of the model, to which flags may have added some. */
-static int set_service_group(json_t *object, const struct romsim_instance *instance)
+static void put_service_group(struct request *request, const struct romsim_instance *instance)
 {
-    json_t *group = instance->service_group_json ? json_loads(instance->service_group_json, 0, NULL)
-                                                 : json_object();
-    json_t *services = json_array();
-    int failed = 0;
+    json_t *group = parse(request, instance->service_group_json), *value;
+    bool has_services = json_object_get(group, "services");
+    const char *name;
 
-    for (size_t i = 0; i < instance->service_count; i++)
-        failed |= json_array_append_new(services, service_json(&instance->services[i]));
-    if (instance->service_count > 0)
-        failed |= set(group, "services", services);
-    else
-        json_decref(services);
-    if (instance->service_count == 0 && !instance->service_group_json)
-        json_decref(group);
-    else
-        failed |= set(object, "service_group", group);
-    return failed;
+    if (!group && instance->service_count == 0)
+        return;
+    romsim_json_open(&request->json, "service_group", '{');
+    json_object_foreach(group, name, value)
+    {
+        if (strcmp(name, "services") == 0 && instance->service_count > 0)
+            put_services(request, instance);
+        else
+            romsim_json_value(&request->json, name, value);
+    }
+    if (!has_services && instance->service_count > 0)
+        put_services(request, instance);
+    romsim_json_close(&request->json, '}');
+    json_decref(group);
 }
 
-static int set_args(json_t *object, const struct romsim_instance *instance)
+static void put_args(struct request *request, const struct romsim_instance *instance)
 {
-    json_t *args = instance->has_args ? json_array() : NULL;
-    int failed = 0;
-
+    if (!instance->has_args)
+        return;
+    romsim_json_open(&request->json, "args", '[');
     for (size_t i = 0; i < instance->args.count; i++)
-        failed |= json_array_append_new(args, json_string(instance->args.items[i]));
-    return instance->has_args ? failed | set(object, "args", args) : 0;
+        put_string(request, NULL, instance->args.items[i]);
+    romsim_json_close(&request->json, ']');
 }
 
-static int set_env(json_t *object, const struct romsim_instance *instance)
+static void put_env(struct request *request, const struct romsim_instance *instance)
 {
-    json_t *env = instance->env_count ? json_object() : NULL;
-    int failed = 0;
-
+    if (!instance->env_count)
+        return;
+    romsim_json_open(&request->json, "env", '{');
     for (size_t i = 0; i < instance->env_count; i++)
-        failed |= set_string(env, instance->env[i].name, instance->env[i].value);
-    return env ? failed | set(object, "env", env) : failed;
+        put_string(request, instance->env[i].name, instance->env[i].value);
+    romsim_json_close(&request->json, '}');
 }
 
-static int set_numbers(json_t *object, const struct romsim_instance *instance)
+static void put_numbers(struct request *request, const struct romsim_instance *instance)
 {
     static const struct romsim_instance defaults = {.memory_mb = 128, .vcpus = 1};
-    int failed = 0;
+    struct romsim_json *json = &request->json;
 
     if (instance->memory_mb != defaults.memory_mb || (instance->given & ROMSIM_GIVEN_MEMORY))
-        failed |= set(object, "memory_mb", json_integer((json_int_t)instance->memory_mb));
+        romsim_json_integer(json, "memory_mb", (int64_t)instance->memory_mb);
     if (instance->vcpus != defaults.vcpus || (instance->given & ROMSIM_GIVEN_VCPUS))
-        failed |= set(object, "vcpus", json_integer(instance->vcpus));
+        romsim_json_integer(json, "vcpus", instance->vcpus);
     if (instance->autostart || (instance->given & ROMSIM_GIVEN_AUTOSTART))
-        failed |= set(object, "autostart", json_boolean(instance->autostart));
-    return failed;
+        romsim_json_boolean(json, "autostart", instance->autostart);
 }
 
-static int set_roms(json_t *object, const struct romsim_instance *instance)
+static void put_roms(struct request *request, const struct romsim_instance *instance)
 {
-    json_t *roms = instance->rom_count ? json_array() : NULL;
-    int failed = 0;
-
+    if (!instance->rom_count)
+        return;
+    romsim_json_open(&request->json, "roms", '[');
     for (size_t i = 0; i < instance->rom_count; i++)
-        failed |= json_array_append_new(roms, rom_json(&instance->roms[i]));
-    return roms ? failed | set(object, "roms", roms) : failed;
+        put_rom(request, &instance->roms[i]);
+    romsim_json_close(&request->json, ']');
 }
 
-static int set_other(json_t *object, const struct romsim_instance *instance)
+static void put_other(struct request *request, const struct romsim_instance *instance)
 {
-    json_t *other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
-    int failed = other ? json_object_update_missing(object, other) : 0;
+    json_t *other = parse(request, instance->other_json), *value;
+    const char *name;
 
-    if (instance->other_json && !other)
-        failed = -1;
-    json_decref(other);
-    return failed;
-}
-
-json_t *instance_json(const struct romsim_instance *instance)
-{
-    json_t *object = json_object();
-    int failed = set_string(object, "name", instance->name);
-
-    failed |= set_image(object, instance->image, instance->image_json);
-    failed |= set_args(object, instance);
-    failed |= set_env(object, instance);
-    failed |= set_numbers(object, instance);
-    failed |= set_service_group(object, instance);
-    failed |= set_roms(object, instance);
-    failed |= set_string(object, "hostname", instance->hostname);
-    failed |= set_other(object, instance);
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-/* ---- text -------------------------------------------------------------------------------- */
-
-/* The request's bytes, or only their number. */
-struct dump {
-    struct romsim_buffer *text; /* or NULL */
-    size_t size;
-};
-
-static int dump_bytes(struct dump *dump, const char *bytes, size_t size)
-{
-    dump->size += size;
-    return dump->text ? romsim_buffer_append(dump->text, bytes, size) : 0;
-}
-
-/* jansson escapes the controls of ASCII, but DEL.  The others stand as \uNNNN, too: the text may be
- * on a terminal, and is the same to whoever parses it. */
-static int dump_piece(const char *bytes, size_t size, void *context)
-{
-    struct dump *dump = context;
-    size_t plain = 0, length;
-    uint32_t control;
-
-    for (size_t i = 0; i < size; i += length ? length : 1) {
-        char escape[16];
-
-        length = (uint8_t)bytes[i] < 0x7f ? 0 : romsim_text_control(bytes + i, size - i, &control);
-        if (!length)
-            continue;
-        snprintf(escape, sizeof(escape), "\\u%04x", control);
-        if (dump_bytes(dump, bytes + plain, i - plain) < 0 ||
-            dump_bytes(dump, escape, strlen(escape)) < 0)
-            return -1;
-        plain = i + length;
+    json_object_foreach(other, name, value)
+    {
+        romsim_json_value(&request->json, name, value);
     }
-    return dump_bytes(dump, bytes + plain, size - plain);
+    json_decref(other);
 }
 
-/* Releases the value. */
-static int dump_value(json_t *value, struct dump *dump)
+static void put_instance(struct request *request, const struct romsim_instance *instance)
 {
-    int status = value ? json_dump_callback(value, dump_piece, dump, JSON_INDENT(2)) : -1;
-
-    json_decref(value);
-    return status == 0 ? dump_bytes(dump, "\n", 1) : -1;
+    romsim_json_open(&request->json, NULL, '{');
+    put_string(request, "name", instance->name);
+    put_image(request, instance->image, instance->image_json);
+    put_args(request, instance);
+    put_env(request, instance);
+    put_numbers(request, instance);
+    put_service_group(request, instance);
+    put_roms(request, instance);
+    put_string(request, "hostname", instance->hostname);
+    put_other(request, instance);
+    romsim_json_close(&request->json, '}');
 }
 
-/* The text of a value, which is released. */
-static char *take_dump(json_t *value, struct romsim_error *err)
+/* One object, or an array of them. */
+static void put_instances(struct request *request, const struct romsim_instances *instances)
+{
+    if (instances->count == 1) {
+        put_instance(request, instances->items[0]);
+    } else {
+        romsim_json_open(&request->json, NULL, '[');
+        for (size_t i = 0; i < instances->count; i++)
+            put_instance(request, instances->items[i]);
+        romsim_json_close(&request->json, ']');
+    }
+    romsim_json_end(&request->json);
+}
+
+char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(SIZE_MAX);
-    struct dump dump = {.text = &text};
+    struct request request = {.json.text = &text};
 
-    if (dump_value(value, &dump) == 0)
+    put_instances(&request, instances);
+    if (!request.no_memory && !text.failed)
         return romsim_buffer_steal(&text);
     romsim_error_nomem(err);
     return NULL;
@@ -251,36 +222,23 @@ static char *take_dump(json_t *value, struct romsim_error *err)
 
 char *romsim_instance_request(const struct romsim_instance *instance, struct romsim_error *err)
 {
-    return take_dump(instance_json(instance), err);
+    struct romsim_instance *only[] = {(struct romsim_instance *)instance};
+
+    return romsim_instances_request(&(struct romsim_instances){only, 1}, err);
 }
 
-/* The request's value: one object, or an array of them.  NULL without memory. */
-static json_t *instances_json(const struct romsim_instances *instances)
+json_t *instance_json(const struct romsim_instance *instance)
 {
-    json_t *list;
+    CLEANUP_FREE char *text = romsim_instance_request(instance, NULL);
 
-    if (instances->count == 1)
-        return instance_json(instances->items[0]);
-    list = json_array();
-    for (size_t i = 0; i < instances->count; i++)
-        if (json_array_append_new(list, instance_json(instances->items[i])) < 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
+    return text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
 }
 
-char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err)
+int request_size(const struct romsim_instances *instances, uint64_t *ret_size)
 {
-    return take_dump(instances_json(instances), err);
-}
+    struct request request = {0};
 
-int request_size(const struct romsim_instances *instances, size_t *ret_size)
-{
-    struct dump dump = {0};
-
-    if (dump_value(instances_json(instances), &dump) < 0)
-        return -1;
-    *ret_size = dump.size;
-    return 0;
+    put_instances(&request, instances);
+    *ret_size = request.json.size;
+    return request.no_memory ? -1 : 0;
 }

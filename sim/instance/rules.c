@@ -398,7 +398,7 @@ int check_body(const struct romsim_instances *instances, const struct romsim_lim
 {
     const struct romsim_place *place = instances->count ? &instances->items[0]->place : NULL;
     struct romsim_error error;
-    size_t size;
+    uint64_t size;
 
     if (request_size(instances, &size) < 0) {
         romsim_error_nomem(&error);
@@ -407,8 +407,8 @@ int check_body(const struct romsim_instances *instances, const struct romsim_lim
     }
     if (size <= limits->body_bytes)
         return 0;
-    romsim_error_set(&error, EINVAL, "The request is too large: %zu bytes, at most %llu", size,
-                     (unsigned long long)limits->body_bytes);
+    romsim_error_set(&error, EINVAL, "The request is too large: %llu bytes, at most %llu",
+                     (unsigned long long)size, (unsigned long long)limits->body_bytes);
     complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_LONG, &error);
     return -1;
 }

@@ -19,7 +19,7 @@ LIBRARIES = {
 # Whose a header is, by its first word (erofs.h and erofs_check.h are erofs's); the others are
 # base's.
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
-                "document": "document", "schema": "document",
+                "document": "document", "schema": "document", "json": "document",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
                 "build": "image", "store": "image", "rom": "rom", "state": "state", "link": "vm"}
 # What the guest's init shares with its supervisor.

@@ -2,6 +2,7 @@
 /* document.c: YAML and JSON as nodes with places; shapes, and what is rendered by them. */
 #include "harness.h"
 
+#include <romsim/json.h>
 #include <romsim/schema.h>
 
 #include <jansson.h>
@@ -265,9 +266,68 @@ START_TEST(the_root_is_named_by_the_subject)
 }
 END_TEST
 
-UNIT_MAIN("document", yaml_and_json_become_the_same_nodes, what_is_absent_and_what_is_null,
-          whole_numbers_of_64_bits, columns_count_characters_and_an_excerpt_has_a_caret,
-          an_alias_bomb_is_weighed_and_refused, of_two_members_the_last_counts_only_where_it_may,
+/* ---- JSON out ----------------------------------------------------------------------------- */
+
+/* Some of everything. */
+static void write_json(struct romsim_json *json)
+{
+    json_t *value = json_loads("{\"a\": [1, 2.5, null, true, {}, []]}", 0, NULL);
+
+    romsim_json_open(json, NULL, '[');
+    romsim_json_value(json, NULL, value);
+    romsim_json_value(json, NULL, NULL);
+    romsim_json_open(json, NULL, '{');
+    romsim_json_string(json, "text \"", "/\\\b\x1b\x7f ü\xe2\x80\xae\xff");
+    romsim_json_bytes(json, "nul", "a\0b", 3);
+    romsim_json_integer(json, "least", INT64_MIN);
+    romsim_json_boolean(json, "no", false);
+    romsim_json_base64(json, "bytes", "\0\1\2\3", 4);
+    romsim_json_base64(json, "none", "", 0);
+    romsim_json_close(json, '}');
+    romsim_json_open(json, NULL, '{');
+    romsim_json_close(json, '}');
+    romsim_json_close(json, ']');
+    romsim_json_end(json);
+    json_decref(value);
+}
+
+START_TEST(json_is_written_and_counted_alike)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(4096);
+    struct romsim_json written = {.text = &text}, counted = {0};
+
+    write_json(&written);
+    write_json(&counted);
+    ck_assert_str_eq(text.data, "[\n"
+                                "  {\n"
+                                "    \"a\": [\n"
+                                "      1,\n"
+                                "      2.5,\n"
+                                "      null,\n"
+                                "      true,\n"
+                                "      {},\n"
+                                "      []\n"
+                                "    ]\n"
+                                "  },\n"
+                                "  {\n"
+                                "    \"text \\\"\": \"/\\\\\\b\\u001b\\u007f ü\\u202e\\ufffd\",\n"
+                                "    \"nul\": \"a\\u0000b\",\n"
+                                "    \"least\": -9223372036854775808,\n"
+                                "    \"no\": false,\n"
+                                "    \"bytes\": \"AAECAw==\",\n"
+                                "    \"none\": \"\"\n"
+                                "  },\n"
+                                "  {}\n"
+                                "]\n");
+    ck_assert_uint_eq(written.size, text.size);
+    ck_assert_uint_eq(counted.size, text.size);
+}
+END_TEST
+
+UNIT_MAIN("document", json_is_written_and_counted_alike, yaml_and_json_become_the_same_nodes,
+          what_is_absent_and_what_is_null, whole_numbers_of_64_bits,
+          columns_count_characters_and_an_excerpt_has_a_caret, an_alias_bomb_is_weighed_and_refused,
+          of_two_members_the_last_counts_only_where_it_may,
           flow_yaml_knows_what_json_finds_wrong_with_it, json_has_the_types_that_the_shape_wants,
           the_usual_value_of_an_idle_member_is_not_named, each_misfit_has_its_place,
           the_root_is_named_by_the_subject)

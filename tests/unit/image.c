@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/xattr.h>
 #include <zlib.h>
 
@@ -782,6 +783,32 @@ START_TEST(inline_files_become_a_tree)
 }
 END_TEST
 
+/* Each in a descriptor of its own would be more than a process may have. */
+START_TEST(inline_files_take_no_descriptor_each)
+{
+    enum { FILES = 200 };
+    struct rlimit limit;
+    struct romsim_file files[FILES] = {{0}};
+    char paths[FILES][16];
+    CLEANUP_TREE struct romsim_tree *tree = NULL;
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    struct romsim_error err = {0};
+
+    for (int i = 0; i < FILES; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "file-%d", i);
+        files[i] = (struct romsim_file){
+            .path = paths[i], .data = (uint8_t *)paths[i], .size = strlen(paths[i])};
+    }
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 64;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    tree = romsim_tree_from_files(files, FILES, &err);
+    ck_assert_msg(tree != NULL, "%s", err.message);
+    blob = romsim_erofs_build(tree, NULL, NULL, &err); /* which reads all of them back */
+    ck_assert_msg(blob != NULL, "%s", err.message);
+}
+END_TEST
+
 UNIT_MAIN("image", an_archive_becomes_a_tree, data_stays_in_the_archive,
           dot_dot_and_absolute_names_stay_inside, a_write_through_a_symlink_stays_inside,
           the_last_of_two_equal_names_wins, a_file_becomes_a_directory_and_the_reverse,
@@ -797,4 +824,5 @@ UNIT_MAIN("image", an_archive_becomes_a_tree, data_stays_in_the_archive,
           a_directory_takes_new_metadata_and_loses_old_xattrs,
           hostile_archives_give_one_clear_error, what_is_no_archive_is_named,
           a_compressed_archive_is_the_same_tree, an_archive_of_an_archive_is_not_unpacked_twice,
-          a_directory_becomes_a_tree, a_directory_keeps_its_xattrs, inline_files_become_a_tree)
+          a_directory_becomes_a_tree, a_directory_keeps_its_xattrs, inline_files_become_a_tree,
+          inline_files_take_no_descriptor_each)

@@ -366,6 +366,39 @@ START_TEST(sixteen_files_and_no_more)
 }
 END_TEST
 
+START_TEST(a_request_is_counted_to_the_byte)
+{
+    static const char text[] =
+        "image: {url: x, credentials: {a: [1, 2.5, null, {}, []]}}\nenv: {A: \"\\e[1m\\u202e\"}\n"
+        "service_group: {services: [{port: 80, handlers: [tls]}], soft_limit: 3}\nreplicas: 2\n"
+        "roms: [{at: /a, files: [{path: a, data: \"x\\0\\n\"}, {path: b, encoding: base64, data: "
+        "AA==},\n"
+        "  {path: c, encoding: base64, data: AAA=}, {path: d, data: \"\"}]}]\n---\nimage: y\n";
+    struct romsim_limits limits = romsim_limits_default;
+    struct romsim_error error;
+    char *body, expected[64];
+    bool is_said = false;
+
+    ck_assert_int_eq(parse(text), 0);
+    body = romsim_instances_request(&instances, &error);
+    ck_assert_ptr_nonnull(body);
+    for (int less = 0; less < 2; less++) {
+        limits.body_bytes = strlen(body) - (size_t)less;
+        romsim_instances_clear(&instances);
+        romsim_diagnostics_clear(&diagnostics);
+        ck_assert_int_eq(romsim_instances_parse(text, strlen(text), "a.yaml", NULL, &limits,
+                                                &instances, &diagnostics),
+                         less ? -1 : 0);
+    }
+    ck_assert_uint_eq(diagnostics.errors, 1);
+    snprintf(expected, sizeof(expected), "The request is too large: %zu bytes", strlen(body));
+    for (size_t i = 0; i < diagnostics.count; i++)
+        is_said |= strstr(diagnostics.entries[i].error.message, expected) != NULL;
+    ck_assert(is_said);
+    free(body);
+}
+END_TEST
+
 START_TEST(a_request_has_eight_mebibytes)
 {
     char *file =
@@ -743,10 +776,10 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           text_data_may_have_any_character_of_json, base64_in_a_block_scalar_may_have_line_breaks,
           an_empty_file_is_a_file, an_inline_rom_holds_one_mebibyte,
           the_limit_of_an_inline_rom_counts_decoded_bytes, sixteen_files_and_no_more,
-          a_request_has_eight_mebibytes, nine_plugins_are_too_many_beside_eight_roms,
-          each_limit_can_be_changed, names_have_1_to_63_of_their_characters,
-          an_at_may_lie_in_another_and_over_directories, file_paths_that_only_look_bad_are_accepted,
-          a_name_is_derived_from_at_for_the_flag_only,
+          a_request_is_counted_to_the_byte, a_request_has_eight_mebibytes,
+          nine_plugins_are_too_many_beside_eight_roms, each_limit_can_be_changed,
+          names_have_1_to_63_of_their_characters, an_at_may_lie_in_another_and_over_directories,
+          file_paths_that_only_look_bad_are_accepted, a_name_is_derived_from_at_for_the_flag_only,
           all_errors_of_a_file_come_in_one_pass_from_top_to_bottom,
           what_other_tools_call_it_is_understood,
           documents_before_a_mistake_of_syntax_are_checked_too,
