@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -16,14 +15,20 @@ static bool fill_random(void *bytes, size_t size)
 bool romsim_uuid_new(char ret[ROMSIM_UUID_SIZE])
 {
     uint8_t bytes[16];
+    static const char digits[] = "0123456789abcdef";
     char *end = ret;
 
     if (!fill_random(bytes, sizeof(bytes)))
         return false;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        end += sprintf(end, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", bytes[i]);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *end++ = '-';
+        *end++ = digits[bytes[i] >> 4];
+        *end++ = digits[bytes[i] & 0xf];
+    }
+    *end = '\0';
     return true;
 }
 

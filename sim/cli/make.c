@@ -5,6 +5,7 @@
 #include "run_follow.h"
 #include "signals.h"
 
+#include <romsim/bounds.h>
 #include <romsim/cpu.h>
 
 #include <signal.h>
@@ -189,15 +190,88 @@ static struct romsim_layout **make_layouts(const struct cli_args *args,
     return NULL;
 }
 
+/* ---- replicas ------------------------------------------------------------------------------ */
+
+/* What is made, and how. */
+struct making {
+    struct romsim_instance **instances; /* owned, since keepers take theirs */
+    struct romsim_layout **layouts;
+    size_t count;
+};
+
+static void free_making(struct making *making)
+{
+    for (size_t i = 0; i < making->count; i++) {
+        romsim_instance_free(making->instances[i]);
+        romsim_layout_free(making->layouts[i]);
+    }
+    free(making->instances);
+    free(making->layouts);
+}
+
+static int add_replica(struct making *making, const struct romsim_instance *instance,
+                       const struct romsim_layout *layout, const struct romsim_limits *limits)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    json_t *no_edits = json_array();
+    struct romsim_instance *copy = NULL;
+    struct romsim_layout *replica = romsim_layout_replica(layout, instance);
+
+    if (replica)
+        romsim_instance_edit(instance, no_edits, limits, &copy, &diagnostics);
+    json_decref(no_edits);
+    romsim_diagnostics_clear(&diagnostics);
+    if (!copy) {
+        romsim_layout_free(replica);
+        return -1;
+    }
+    making->instances[making->count] = copy;
+    making->layouts[making->count++] = replica;
+    return 0;
+}
+
+/* An instance with N replicas is N + 1 instances, which share their images (cloud-rules §1). */
+static int expand(struct romsim_instances *instances, struct romsim_layout **layouts,
+                  const struct romsim_limits *limits, struct making *ret)
+{
+    size_t count = 0, given = instances->count;
+
+    for (size_t i = 0; i < given; i++)
+        count += 1 + (size_t)instances->items[i]->replicas;
+    if (count > romsim_bound(ROMSIM_BOUND_INSTANCES)) {
+        struct romsim_error err = {0};
+
+        romsim_bound_refuse(&err, ROMSIM_BOUND_INSTANCES,
+                            "Too many instances: %zu with all replicas, of at most %llu", count,
+                            (unsigned long long)romsim_bound(ROMSIM_BOUND_INSTANCES));
+        cli_report(&err);
+        return -1;
+    }
+    ret->instances = calloc(count + 1, sizeof(struct romsim_instance *));
+    ret->layouts = calloc(count + 1, sizeof(struct romsim_layout *));
+    if (!ret->instances || !ret->layouts)
+        return -1;
+    for (size_t i = 0; i < given; i++) {
+        size_t first = ret->count;
+
+        ret->instances[ret->count] = STEAL_POINTER(&instances->items[i]);
+        ret->layouts[ret->count++] = STEAL_POINTER(&layouts[i]);
+        for (uint32_t j = 0; j < ret->instances[first]->replicas; j++)
+            if (add_replica(ret, ret->instances[first], ret->layouts[first], limits) < 0)
+                return -1;
+    }
+    instances->count = 0;
+    return 0;
+}
+
 /* ---- from the first to the last ------------------------------------------------------------- */
 
-static int follow(const struct romsim_layout *const *layouts,
-                  const struct romsim_instances *instances, const struct romsim_vm_options *options,
+static int follow(const struct making *making, const struct romsim_vm_options *options,
                   struct run_console *console)
 {
-    struct romsim_vm *vm =
-        romsim_vm_new(layouts, (const struct romsim_instance *const *)instances->items,
-                      instances->count, options, run_console_event, console);
+    struct romsim_vm *vm = romsim_vm_new((const struct romsim_layout *const *)making->layouts,
+                                         (const struct romsim_instance *const *)making->instances,
+                                         making->count, options, run_console_event, console);
     int signals = signals_count(), status;
 
     if (vm)
@@ -214,12 +288,12 @@ static int follow(const struct romsim_layout *const *layouts,
     return status;
 }
 
-static const char **list_names(struct romsim_layout **layouts, size_t count)
+static const char **list_names(const struct making *making)
 {
-    const char **names = calloc(count + 1, sizeof(char *));
+    const char **names = calloc(making->count + 1, sizeof(char *));
 
-    for (size_t i = 0; names && i < count; i++)
-        names[i] = layouts[i]->name;
+    for (size_t i = 0; names && i < making->count; i++)
+        names[i] = making->layouts[i]->name;
     return names;
 }
 
@@ -235,33 +309,40 @@ static int open_log(struct run_console *console, const char *path)
     return -1;
 }
 
-static int make_on(const struct cli_args *args, const struct romsim_instances *instances,
-                   const struct romsim_vm_options *options)
+static int make(const struct cli_args *args, const struct making *making,
+                const struct romsim_vm_options *options)
 {
     struct run_console console = {.quiet = cli_has(args, "quiet"),
                                   .verbose = cli_has(args, "verbose"),
                                   .is_silent = options->fate != ROMSIM_VM_BOUND};
-    struct romsim_layout **layouts = make_layouts(args, instances);
-    CLEANUP_FREE const char **names = layouts ? list_names(layouts, instances->count) : NULL;
+    CLEANUP_FREE const char **names = list_names(making);
     const char *log = options->kernel_log ? cli_value(args, "kernel-log") : NULL;
     int status = CLI_RUN_FAILED;
 
     if (options->fate != ROMSIM_VM_BOUND)
         console.lists = options->fate == ROMSIM_VM_CREATE ? "created" : "running";
-    if (names && run_console_open(&console, names, instances->count) == 0 &&
-        open_log(&console, log) == 0)
-        status = follow((const struct romsim_layout *const *)layouts, instances, options, &console);
-    if (names)
-        run_console_close(&console);
-    free_layouts(layouts, instances->count);
+    if (!names)
+        return CLI_RUN_FAILED;
+    if (run_console_open(&console, names, making->count) == 0 && open_log(&console, log) == 0)
+        status = follow(making, options, &console);
+    run_console_close(&console);
     return status;
 }
 
-int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
+int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
                     const struct romsim_vm_options *options)
 {
     struct romsim_vm_options chosen = *options;
     int status = choose_processor(args, options, &chosen.processor);
+    struct romsim_layout **layouts = status == CLI_OK ? make_layouts(args, instances) : NULL;
+    struct making making = {0};
 
-    return status == CLI_OK ? make_on(args, instances, &chosen) : status;
+    if (status != CLI_OK)
+        return status;
+    status = CLI_RUN_FAILED;
+    if (layouts && expand(instances, layouts, &options->limits, &making) == 0)
+        status = make(args, &making, &chosen);
+    free_making(&making);
+    free_layouts(layouts, instances->count);
+    return status;
 }

@@ -34,11 +34,11 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret);
 int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret);
 
 /*
- * Chooses the processor, makes the instances and stays until they are what they are to be (vm.h),
- * showing what they say; a signal asks them to end.  Catch signals before.  Returns the exit
- * status.
+ * Chooses the processor, makes the instances with their replicas, and takes them; stays until they
+ * are what they are to be (vm.h), showing what they say; a signal asks them to end.  Catch signals
+ * before.  Returns the exit status.
  */
-int make_and_follow(const struct cli_args *args, const struct romsim_instances *instances,
+int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
                     const struct romsim_vm_options *options);
 
 #endif

@@ -153,6 +153,8 @@ static void put_numbers(struct request *request, const struct romsim_instance *i
         romsim_json_integer(json, "memory_mb", (int64_t)instance->memory_mb);
     if (instance->vcpus != defaults.vcpus || (instance->given & ROMSIM_GIVEN_VCPUS))
         romsim_json_integer(json, "vcpus", instance->vcpus);
+    if (instance->replicas)
+        romsim_json_integer(json, "replicas", instance->replicas);
     if (instance->autostart || (instance->given & ROMSIM_GIVEN_AUTOSTART))
         romsim_json_boolean(json, "autostart", instance->autostart);
 }

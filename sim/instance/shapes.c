@@ -149,7 +149,7 @@ static const struct romsim_member instance_members[] = {
     {"roms", &roms, 0, NULL},
     {"hostname", &string, 0, NULL},
     {"autostart", &boolean, 0, NULL},
-    {"replicas", &count, ROMSIM_MEMBER_IDLE, "0"},
+    {"replicas", &count, 0, NULL},
     {"restart_policy", &restart, ROMSIM_MEMBER_IDLE, "never"},
     {"volumes", &volumes, ROMSIM_MEMBER_IDLE, NULL},
     {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},

@@ -12,12 +12,13 @@
 
 #include <romsim/layout.h>
 #include <romsim/text.h>
+#include <romsim/uuid.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* Adds an error; returns false, so that `good &= ...` reads well. */
 static bool complain(struct romsim_diagnostics *diagnostics, const struct romsim_error *error)
@@ -300,17 +301,38 @@ static int add_ports(struct romsim_layout *layout, const struct romsim_instance 
     return 0;
 }
 
-static char *random_name(void)
+/* The app's name, as far as an image's reference tells it: "python" of "docker.io/x/python:3.12",
+ * "base" of "images/base.tar.gz". */
+static size_t app_name(const char *reference, const char **ret)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-    char name[] = "romsim-xxxxx";
-    uint8_t random[5];
+    const char *slash = reference ? strrchr(reference, '/') : NULL, *name;
+    size_t size = 0;
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+    name = slash ? slash + 1 : reference;
+    while (name && (isalnum((unsigned char)name[size]) || name[size] == '-' || name[size] == '_'))
+        size++;
+    *ret = size ? name : "app";
+    return size ? size : strlen(*ret);
+}
+
+enum { SUFFIX_SIZE = 5, APP_NAME_MAX = 40 };
+
+/* "<app>-X" (cloud-rules §1). */
+static char *random_name(const char *image)
+{
+    char suffix[SUFFIX_SIZE + 1];
+    const char *app;
+    size_t size = app_name(image, &app);
+    char *name;
+
+    if (size > APP_NAME_MAX)
+        size = APP_NAME_MAX;
+    if (!romsim_random_suffix(suffix, SUFFIX_SIZE) ||
+        asprintf(&name, "%.*s-%s", (int)size, app, suffix) < 0)
         return NULL;
-    for (size_t i = 0; i < sizeof(random); i++)
-        name[strlen("romsim-") + i] = letters[random[i] % 36];
-    return strdup(name);
+    for (char *letter = name; *letter; letter++)
+        *letter = *letter == '_' ? '-' : (char)tolower((unsigned char)*letter);
+    return name;
 }
 
 /* A layout with everything that needs no look at images, and room for the devices. */
@@ -322,7 +344,7 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
         return NULL;
     layout->devices = calloc(1 + instance->rom_count, sizeof(*layout->devices));
     layout->name_is_random = !instance->name;
-    layout->name = instance->name ? strdup(instance->name) : random_name();
+    layout->name = instance->name ? strdup(instance->name) : random_name(instance->image);
     if (!layout->devices || !layout->name)
         return NULL;
     layout->hostname = strdup(instance->hostname ?: layout->name);
@@ -404,6 +426,69 @@ const char *romsim_layout_at(const struct romsim_layout *layout, const struct ro
         if (&layout->devices[layout->mounts[i].device] == device)
             return layout->mounts[i].path;
     return NULL;
+}
+
+/* ---- replicas --------------------------------------------------------------------------- */
+
+static char *copy(const char *text, bool *ok)
+{
+    char *copied = text ? strdup(text) : NULL;
+
+    *ok &= copied || !text;
+    return copied;
+}
+
+static void copy_devices(const struct romsim_layout *from, struct romsim_layout *to, bool *ok)
+{
+    for (size_t i = 0; i < from->device_count; i++) {
+        struct romsim_device *device = &to->devices[i];
+
+        *device = from->devices[i];
+        if (device->blob)
+            romsim_blob_ref(device->blob);
+        device->source = copy(from->devices[i].source, ok);
+        device->warning = copy(from->devices[i].warning, ok);
+    }
+    to->device_count = from->device_count;
+}
+
+static void copy_mounts(const struct romsim_layout *from, struct romsim_layout *to, bool *ok)
+{
+    for (size_t i = 0; i < from->mount_count; i++) {
+        to->mounts[i] = from->mounts[i];
+        to->mounts[i].path = copy(from->mounts[i].path, ok);
+        to->mounts[i].target = copy(from->mounts[i].target, ok);
+    }
+    to->mount_count = from->mount_count;
+}
+
+struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,
+                                            const struct romsim_instance *instance)
+{
+    CLEANUP_LAYOUT struct romsim_layout *replica = calloc(1, sizeof(*replica));
+    bool ok = true;
+
+    if (!replica)
+        return NULL;
+    replica->devices = calloc(layout->device_count + 1, sizeof(*replica->devices));
+    replica->mounts = calloc(layout->mount_count + 1, sizeof(*replica->mounts));
+    if (!replica->devices || !replica->mounts || add_ports(replica, instance) < 0)
+        return NULL;
+    copy_devices(layout, replica, &ok);
+    copy_mounts(layout, replica, &ok);
+    replica->name_is_random = true;
+    replica->name = random_name(instance->image);
+    replica->hostname = copy(instance->hostname ?: replica->name, &ok);
+    replica->working_dir = copy(layout->working_dir, &ok);
+    replica->working_dir_is_made = layout->working_dir_is_made;
+    replica->memory_mb = layout->memory_mb;
+    replica->vcpus = layout->vcpus;
+    replica->restart = layout->restart;
+    if (layout->image_kernel)
+        replica->image_kernel = romsim_blob_ref(layout->image_kernel);
+    ok &= romsim_strings_append_all(&replica->argv, &layout->argv) == 0;
+    ok &= romsim_strings_append_all(&replica->env, &layout->env) == 0;
+    return ok && replica->name ? STEAL_POINTER(&replica) : NULL;
 }
 
 void romsim_layout_free(struct romsim_layout *layout)

@@ -210,7 +210,7 @@ like "$out" "error: cannot write the output: Bad file descriptor" "and that is s
 is "${PIPESTATUS[0]} $(cat gone)" "125 " "a reader that goes ends the run, silently"
 
 # ---- -q
-printf 'image: ./base\nreplicas: 1\nargs: [nothing]\n' >warned.yaml
+printf 'image: ./base\ntags: [x]\nargs: [nothing]\n' >warned.yaml
 fails 127 "with -q" timeout 100 "$ROMSIM" run -q warned.yaml
 is "$out" "romsim: error: cannot run 'nothing': no such command in PATH" \
     "why the app did not start is said, and no warning"
