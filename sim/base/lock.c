@@ -79,6 +79,14 @@ static void look_at(int pid, struct holder *ret)
     add_words(ret);
 }
 
+bool romsim_process_is_stopped(int pid)
+{
+    struct holder process;
+
+    look_at(pid, &process);
+    return process.is_stopped;
+}
+
 /* Who holds a lock on the file; of several, one that is stopped.  Some file systems tell stat()
  * another device than the kernel's own: then the inode has to do. */
 static void find_holder(int fd, struct holder *ret)

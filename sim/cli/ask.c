@@ -14,8 +14,9 @@
 struct romsim_link *ask_open(const char *name)
 {
     struct romsim_error error;
-    struct romsim_link *link = romsim_link_open(name, &error);
+    struct romsim_link *link;
 
+    link = romsim_link_open(name, &error);
     if (!link)
         cli_report(&error);
     return link;
@@ -37,16 +38,20 @@ static void note_status(int *status, int next)
         *status = next;
 }
 
-static int ask_named(const struct cli_args *args, const char *name,
-                     int (*one)(const struct cli_args *args, struct romsim_link *link))
-{
-    CLEANUP_LINK struct romsim_link *link = ask_open(name);
+typedef int asker(const struct cli_args *args, struct romsim_link *link);
 
-    return link ? one(args, link) : CLI_FAILED;
+/* With --all: one that is gone by now is none. */
+static int ask_named(const struct cli_args *args, const char *name, bool all, asker *one)
+{
+    struct romsim_error error;
+    CLEANUP_LINK struct romsim_link *link = romsim_link_open(name, &error);
+
+    if (link)
+        return one(args, link);
+    return all && error.errnum == ENOENT ? CLI_OK : cli_report(&error);
 }
 
-int ask_each(const struct cli_args *args,
-             int (*one)(const struct cli_args *args, struct romsim_link *link))
+int ask_each(const struct cli_args *args, asker *one)
 {
     bool all = cli_has(args, "all");
     int status = CLI_OK;
@@ -57,7 +62,7 @@ int ask_each(const struct cli_args *args,
     if (!all && !args->operand_count)
         return cli_usage(args, "give the names of instances, or --all");
     for (size_t i = 0; i < args->operand_count; i++)
-        note_status(&status, ask_named(args, args->operands[i], one));
+        note_status(&status, ask_named(args, args->operands[i], false, one));
     if (!all)
         return status;
     list = romsim_link_list();
@@ -65,7 +70,7 @@ int ask_each(const struct cli_args *args,
         const char *name = json_string_value(json_object_get(json_array_get(list, i), "name"));
 
         if (name)
-            note_status(&status, ask_named(args, name, one));
+            note_status(&status, ask_named(args, name, true, one));
     }
     json_decref(list);
     return status;
@@ -77,9 +82,7 @@ int ask_each(const struct cli_args *args,
 /* What a start has come to. */
 struct start {
     struct run_console console;
-    const char *name;
-    bool runs, ended;
-    int status;
+    bool runs, ended, has_failed, is_lost;
 };
 
 /* A romsim_vm_observer. */
@@ -93,7 +96,7 @@ static void on_start_event(void *context, size_t instance, const struct romsim_v
     if (event->kind != ROMSIM_VM_EXIT && event->kind != ROMSIM_VM_FAILED)
         return;
     start->ended = true;
-    start->status = event->kind == ROMSIM_VM_EXIT ? event->status : CLI_FAILED;
+    start->has_failed = event->kind == ROMSIM_VM_FAILED;
 }
 
 /* Takes events until the start has come to something. */
@@ -112,7 +115,7 @@ static void follow_start(struct romsim_link *link, struct start *start)
             json_decref(answer);
             break;
         case ROMSIM_LINK_END:
-            start->ended = true;
+            start->ended = start->is_lost = true;
             break;
         case ROMSIM_LINK_NOTHING:
             poll(&news, 1, -1);
@@ -124,8 +127,9 @@ static void follow_start(struct romsim_link *link, struct start *start)
 int ask_start(const struct cli_args *args, struct romsim_link *link)
 {
     const char *name = romsim_link_name(link);
-    struct start start = {.console = {.quiet = cli_has(args, "quiet"), .is_silent = true},
-                          .name = name};
+    struct start start = {
+        .console = {.quiet = cli_has(args, "quiet"), .is_silent = true},
+    };
     struct romsim_error error;
     json_t *answer = ask(link, json_pack("{s:s}", "do", "attach"), ASK_TIMEOUT_MS);
 
@@ -137,23 +141,32 @@ int ask_start(const struct cli_args *args, struct romsim_link *link)
     if (answer)
         follow_start(link, &start);
     json_decref(answer);
+    if (start.is_lost)
+        run_console_say(&start.console, "error: the keeper of '%s' has ended", name);
+    else if (start.ended && !start.runs && !start.has_failed)
+        run_console_say(&start.console, "error: '%s' was stopped before its app began", name);
     stream_flush(start.console.err);
     run_console_close(&start.console);
     if (!answer)
         return cli_report(&error);
-    return start.runs || start.status == 0 ? CLI_OK : CLI_FAILED;
+    return start.runs ? CLI_OK : CLI_FAILED;
 }
 
 int ask_stop(struct romsim_link *link, json_t *request)
 {
-    json_t *answer = ask(link, request, ASK_TIMEOUT_MS);
+    json_int_t drain = json_integer_value(json_object_get(request, "drain_ms"));
+    const json_t *timeout = json_object_get(request, "timeout_ms");
+    json_int_t given =
+        drain + (timeout ? json_integer_value(timeout) : (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+    struct romsim_error error;
+    json_t *answer;
 
+    json_object_set_new(request, "wait", json_true());
+    answer = romsim_link_call(link, request, (int)given + ASK_TIMEOUT_MS, NULL, NULL, &error);
     json_decref(answer);
-    if (!answer)
-        return CLI_FAILED;
-    answer = ask(link, json_pack("{s:s, s:s}", "do", "wait", "state", "stopped"), -1);
-    json_decref(answer);
-    return answer ? CLI_OK : CLI_FAILED;
+    if (answer || error.cloud == ROMSIM_CLOUD_NOT_FOUND)
+        return CLI_OK;
+    return cli_report(&error);
 }
 
 /* ---- durations ---------------------------------------------------------------------------------

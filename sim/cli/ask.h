@@ -17,18 +17,17 @@ json_t *ask(struct romsim_link *link, json_t *request, int timeout_ms);
 /* What an instance should answer within when it need not do anything for it. */
 enum { ASK_TIMEOUT_MS = 10000 };
 
-/* Calls `one` with each operand's link, or with --all every instance's; goes on after an error.
- * CLI_OK, or the first status that was not. */
+/* Calls `one` with each operand's link, or with --all that of every instance that is still there;
+ * goes on after an error.  CLI_OK, or the first status that was not. */
 int ask_each(const struct cli_args *args,
              int (*one)(const struct cli_args *args, struct romsim_link *link));
 
-/*
- * Starts an instance and follows it until it runs, or has ended; its console is not shown.  CLI_OK
- * if it runs, or its app has ended with 0 by then.
- */
+/* Starts an instance and follows it until it runs, or has ended; its console is not shown.  CLI_OK
+ * if its app has begun, CLI_FAILED after a report. */
 int ask_start(const struct cli_args *args, struct romsim_link *link);
 
-/* Stops it by a request, and waits until it has stopped.  CLI_OK or CLI_FAILED. */
+/* Stops it by a request, and waits until it has stopped, beyond what it was given for that no longer
+ * than for any answer.  CLI_OK, also if it was deleted by that, or CLI_FAILED. */
 int ask_stop(struct romsim_link *link, json_t *request);
 
 /* "10", "1500ms", "30s", "5m", "2h", "1d" as milliseconds; a bare number is seconds.  0, or -1

@@ -4,7 +4,9 @@
 
 #include <romsim/text.h>
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 #include <yaml.h>
 
 /* ---- JSON as YAML ------------------------------------------------------------------------------
@@ -23,9 +25,14 @@ static int add_scalar(yaml_document_t *document, const char *text, bool is_text)
 /* Would the text be taken for something else without quotes? */
 static bool needs_quotes(const char *text)
 {
-    return !*text || strspn(text, "0123456789+-.eExX_:,") == strlen(text) ||
-           strcmp(text, "true") == 0 || strcmp(text, "false") == 0 || strcmp(text, "null") == 0 ||
-           strcmp(text, "yes") == 0 || strcmp(text, "no") == 0 || strcmp(text, "~") == 0;
+    static const char *const words[] = {"true", "false", "null", "yes", "no",
+                                        "on",   "off",   "y",    "n"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasecmp(text, words[i]) == 0)
+            return true;
+    /* Numbers, times and what has a meaning of its own begin otherwise. */
+    return *text != '/' && !isalpha((unsigned char)*text);
 }
 
 static int add_number(yaml_document_t *document, const json_t *value)
@@ -56,12 +63,16 @@ static int add_object(yaml_document_t *document, const json_t *value)
     const char *key;
     json_t *member;
 
-    json_object_foreach((json_t *)value, key, member) if (map) yaml_document_append_mapping_pair(
-        document, map, add_scalar(document, key, needs_quotes(key)), add_node(document, member));
+    json_object_foreach((json_t *)value, key, member)
+    {
+        if (map)
+            yaml_document_append_mapping_pair(document, map,
+                                              add_scalar(document, key, needs_quotes(key)),
+                                              add_node(document, member));
+    }
     return map;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as what this program itself has made */
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as what this program itself has made */
 static int add_node(yaml_document_t *document, const json_t *value)
 {

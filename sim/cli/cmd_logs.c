@@ -71,21 +71,36 @@ static size_t tail_start(const struct romsim_buffer *text, uint64_t lines)
 /* ---- what is said ------------------------------------------------------------------------------
  */
 
+/* What following comes to beside an app's status: romsim failed, or the instance is stopped. */
+enum { FOLLOW_FAILED = -1, FOLLOW_NOTHING = -2 };
+
 /* How following has ended. */
 struct follow {
     struct run_console console;
-    const char *name;
     bool ended;
+    bool is_deleted; /* the instance, so that there is nobody any more who tells how it ended */
     int status;
 };
 
 static void on_event(struct follow *follow, const struct romsim_vm_event *event)
 {
     run_console_event(&follow->console, 0, event);
+    if (event->kind == ROMSIM_VM_STATE && strcmp(event->text, "deleted") == 0)
+        follow->is_deleted = true;
     if (event->kind != ROMSIM_VM_EXIT && event->kind != ROMSIM_VM_FAILED)
         return;
     follow->ended = true;
     follow->status = event->kind == ROMSIM_VM_EXIT ? event->status : CLI_RUN_FAILED;
+}
+
+static void on_lost(struct follow *follow)
+{
+    follow->ended = true;
+    if (follow->is_deleted)
+        return;
+    follow->status = FOLLOW_FAILED;
+    run_console_say(&follow->console, "error: the keeper of '%s' was killed",
+                    follow->console.names[0]);
 }
 
 /* Takes what has come, as long as the output takes it. */
@@ -102,7 +117,7 @@ static void take_events(struct romsim_link *link, struct follow *follow)
         else if (news == ROMSIM_LINK_ANSWER)
             json_decref(answer);
         else
-            follow->ended = true;
+            on_lost(follow);
     }
 }
 
@@ -128,33 +143,35 @@ static void follow_events(struct romsim_link *link, struct follow *follow, int s
     }
 }
 
-/* Follows the console from `offset` on (negative: from its end).  The app's status, or CLI_OK after
- * a signal. */
-static int follow_console(const struct cli_args *args, struct romsim_link *link, json_int_t offset,
-                          bool must_run)
+/* Will the app say something, as far as one can know? */
+static bool is_alive(const json_t *attached)
 {
-    struct follow follow = {.console = {.quiet = cli_has(args, "quiet")},
-                            .name = romsim_link_name(link)};
-    json_t *request = json_pack("{s:s}", "do", "attach");
-    const char *state;
+    const char *state = json_string_value(json_object_get(attached, "state")) ?: "";
+
+    return strcmp(state, "stopped") != 0 || json_is_true(json_object_get(attached, "restarts"));
+}
+
+/* Follows the console from `offset` on (negative: from its end).  The app's status, CLI_OK after a
+ * signal, or one of the above. */
+static int follow_console(const struct cli_args *args, struct romsim_link *link, json_int_t offset)
+{
+    struct follow follow = {.console = {.quiet = cli_has(args, "quiet")}};
+    const char *name = romsim_link_name(link);
+    json_t *request = json_pack("{s:s}", "do", "attach"), *answer;
     int signals = signals_count();
-    json_t *answer;
+    bool alive;
 
     if (offset >= 0)
         json_object_set_new(request, "offset", json_integer(offset));
     answer = ask(link, request, ASK_TIMEOUT_MS);
     if (!answer)
-        return CLI_FAILED;
-    state = json_string_value(json_object_get(answer, "state")) ?: "";
-    if (must_run && strcmp(state, "stopped") == 0) {
-        cli_note("'%s' is stopped: 'romsim start %s' starts it", QUOTE(follow.name),
-                 QUOTE(follow.name));
-        json_decref(answer);
-        return CLI_FAILED;
-    }
+        return FOLLOW_FAILED;
+    alive = is_alive(answer);
     json_decref(answer);
-    if (run_console_open(&follow.console, &follow.name, 1) < 0)
-        return CLI_FAILED;
+    if (!alive)
+        return FOLLOW_NOTHING;
+    if (run_console_open(&follow.console, &name, 1) < 0)
+        return FOLLOW_FAILED;
     follow_events(link, &follow, signals);
     run_console_close(&follow.console);
     return follow.status;
@@ -185,8 +202,7 @@ static int run_logs(const struct cli_args *args)
     if (!cli_has(args, "follow"))
         return CLI_OK;
     fflush(stdout);
-    follow_console(args, link, end, false);
-    return CLI_OK;
+    return follow_console(args, link, end) == FOLLOW_FAILED ? CLI_FAILED : CLI_OK;
 }
 
 static const struct cli_option logs_options[] = {
@@ -211,10 +227,17 @@ const struct cli_command cli_command_logs = {
 static int run_attach(const struct cli_args *args)
 {
     CLEANUP_LINK struct romsim_link *link = NULL;
+    const char *name;
+    int status;
 
     signals_catch();
     link = ask_open(args->operands[0]);
-    return link ? follow_console(args, link, -1, true) : CLI_FAILED;
+    status = link ? follow_console(args, link, -1) : FOLLOW_FAILED;
+    if (status != FOLLOW_NOTHING)
+        return status == FOLLOW_FAILED ? CLI_RUN_FAILED : status;
+    name = romsim_link_name(link);
+    cli_note("'%s' is stopped: 'romsim start %s' starts it", QUOTE(name), QUOTE(name));
+    return CLI_RUN_FAILED;
 }
 
 static const struct cli_option attach_options[] = {

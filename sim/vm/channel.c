@@ -246,7 +246,8 @@ int channel_take_request(struct channel *channel, json_t **ret)
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
+                             /* Of one: the padding has room for a second. */
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t size = recvmsg(channel->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     CLEANUP_FD int fd = size >= 0 ? passed_fd(&message) : -1;
 

@@ -4,9 +4,10 @@
  *
  * The numbers are given out once, in the order of the instances, before anything is started: two
  * that look for a free one at the same time would get it in any order.  A number is claimed by a
- * socket that listens on it, which nobody can do twice; before whoever serves the guest's network
- * binds it, the socket is shut down.  It stays bound then, so that the number stays taken for
- * everybody but a program that, as QEMU and passt do, binds with SO_REUSEADDR.
+ * socket that has listened on it once, which nobody can do twice, and stays bound to it, without
+ * SO_REUSEADDR, so that nobody else can bind it; and since it does not listen any more, who
+ * connects while the instance is stopped is refused and does not wait.  It gets SO_REUSEADDR again
+ * for the time that whoever serves the guest's network has the number: QEMU and passt bind with it.
  */
 #include "forward.h"
 
@@ -67,6 +68,14 @@ static int new_socket(void)
     return fd;
 }
 
+/* May others that share, too, have the number?  Returns 0 or -1. */
+static int share(int fd, bool may)
+{
+    int value = may;
+
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
+}
+
 /* The socket that holds the number (0: any that is free), or -1 with errno. */
 static int hold(unsigned port)
 {
@@ -74,11 +83,11 @@ static int hold(unsigned port)
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     CLEANUP_FD int fd = new_socket();
-    int one = 1;
 
     /* Without SO_REUSEADDR old connections would keep a number taken for a minute. */
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 0) < 0)
+    if (fd < 0 || share(fd, true) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 0) < 0 ||
+        shutdown(fd, SHUT_RDWR) < 0 || share(fd, false) < 0)
         return -1;
     return steal_fd(&fd);
 }
@@ -133,7 +142,14 @@ struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_
 
 void forward_yield(const struct forward *forward)
 {
-    shutdown(forward->holder, SHUT_RDWR);
+    share(forward->holder, true);
+}
+
+void forward_reclaim(struct forward *forwards, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (forwards[i].holder >= 0)
+            share(forwards[i].holder, false);
 }
 
 void forward_release(struct forward *forwards, size_t count)
@@ -178,13 +194,16 @@ int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct f
                                        forward->host_port);
 }
 
-void forward_close(struct qmp *qmp, const struct forward *forward)
+int forward_close(struct qmp *qmp, const struct forward *forward)
 {
     char line[128];
+    json_t *answer;
 
     snprintf(line, sizeof(line), "hostfwd_remove " QEMU_NET_ID " tcp:127.0.0.1:%u",
              forward->host_port);
-    json_decref(monitor(qmp, line, NULL));
+    answer = monitor(qmp, line, NULL);
+    json_decref(answer);
+    return answer ? 0 : -1;
 }
 
 /* Is this line of "info usernet" a connection to one of the ports?

@@ -22,8 +22,11 @@ struct forward {
 struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_error *err);
 
 /* Makes room for the program that is to serve the port, which must bind it with SO_REUSEADDR.  The
- * number stays taken for others. */
+ * number stays taken for others that do not. */
 void forward_yield(const struct forward *forward);
+
+/* When that program has ended: nobody else can have the numbers. */
+void forward_reclaim(struct forward *forwards, size_t count);
 
 /* Gives the numbers back.  Accepts NULL. */
 void forward_release(struct forward *forwards, size_t count);
@@ -32,8 +35,8 @@ void forward_release(struct forward *forwards, size_t count);
 int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
                  struct romsim_error *err);
 
-/* Has QEMU take no new connections there; the port is still claimed. */
-void forward_close(struct qmp *qmp, const struct forward *forward);
+/* Has QEMU take no new connections there; the port is still claimed.  -1 if it does not answer. */
+int forward_close(struct qmp *qmp, const struct forward *forward);
 
 /* How many connections QEMU has to claimed ports; -1 if it does not say. */
 int forward_connections(struct qmp *qmp, const struct forward *forwards, size_t count);

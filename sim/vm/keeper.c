@@ -42,6 +42,7 @@ enum {
     DELIVER_MS = 2000,       /* for the last words to clients that nobody has bound */
     DRAIN_LOOK_MS = 200,     /* between two looks whether connections are left */
     DRAIN_MOST_MS = 300000,  /* what a drain_ms of -1 stands for */
+    TIME_MOST_MS = 86400000, /* of a request */
     LOG_DEFAULT = 4096,
     /* cloud-rules §1: at once, then 5 s and twice that each time, up to 5 minutes; a run of 10 s
      * begins anew. */
@@ -68,6 +69,7 @@ struct keeper {
     struct clients clients;
     struct client *parent; /* NULL when it is gone */
     int listener, signals;
+    bool is_full; /* no descriptor is left for another client until one goes */
     char (*rom_uuids)[ROMSIM_UUID_SIZE];
 
     struct instance_status status;
@@ -130,6 +132,11 @@ __attribute__((format(printf, 2, 3))) static json_t *refuse(enum romsim_cloud_co
     romsim_error_set(&err, EINVAL, "%s", text);
     err.cloud = code;
     return error_answer(&err);
+}
+
+static json_t *refuse_deleted(const struct keeper *keeper)
+{
+    return refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' was deleted", keeper->layout->name);
 }
 
 static json_t *describe(const struct keeper *keeper)
@@ -253,7 +260,8 @@ static void plan_restart(struct keeper *keeper, const struct run_result *result,
 {
     struct instance_status *status = &keeper->status;
     unsigned delay;
-    char text[160];
+    bool has_failed = result->kind == ROMSIM_VM_FAILED;
+    char text[160], how[64], when[32];
 
     if (ran_s >= RUN_RESETS_BACKOFF_S)
         status->restart_attempt = 0;
@@ -262,14 +270,21 @@ static void plan_restart(struct keeper *keeper, const struct run_result *result,
     delay = backoff(status->restart_attempt);
     status->restart_at = time(NULL) + delay;
     keeper->restart_time = now() + delay * 1000000ULL;
-    if (result->kind == ROMSIM_VM_FAILED)
+    if (has_failed)
         tell_text(keeper, ROMSIM_VM_ERROR, result->text);
-    snprintf(text, sizeof(text),
-             "the app ended with status %d; its restart_policy starts it again%s", result->status,
-             delay ? "" : " at once");
-    if (delay)
-        snprintf(text + strlen(text), sizeof(text) - strlen(text), " in %u s", delay);
+    snprintf(how, sizeof(how), "the app ended with status %d", result->status);
+    snprintf(when, sizeof(when), "in %u s", delay);
+    snprintf(text, sizeof(text), "%s; its restart_policy starts it again %s",
+             has_failed ? "the VM failed" : how, delay ? when : "at once");
     tell_text(keeper, ROMSIM_VM_NOTE, text);
+}
+
+/* How long the app ran of so many microseconds since the start: a slow boot is no good run. */
+static uint64_t app_ran_s(const struct keeper *keeper, uint64_t ran)
+{
+    uint64_t boot = keeper->status.boot_time_us;
+
+    return boot && ran > boot ? (ran - boot) / 1000000 : 0;
 }
 
 static bool has_delete_on_stop(const struct romsim_instance *instance)
@@ -328,7 +343,7 @@ static void on_run_end(struct keeper *keeper)
     keeper->drain_time = 0;
     keeper->restarts = wants_restart(keeper, result);
     if (keeper->restarts)
-        plan_restart(keeper, result, ran / 1000000);
+        plan_restart(keeper, result, app_ran_s(keeper, ran));
     else
         status->restart_attempt = 0;
     keeper->last_text = strndup(result->text, result->size);
@@ -339,6 +354,7 @@ static void on_run_end(struct keeper *keeper)
                                             .status = result->status};
     run_free(keeper->run);
     keeper->run = NULL;
+    keeper->is_full = false;
     begin_queued_edits(keeper);
     if (keeper->edit)
         change_state(keeper, STATE_STOPPING);
@@ -524,7 +540,7 @@ static void force(struct keeper *keeper)
 
 static void drain(struct keeper *keeper, int64_t drain_ms)
 {
-    uint64_t most = drain_ms < 0 ? DRAIN_MOST_MS : (uint64_t)drain_ms;
+    uint64_t most = drain_ms < 0 ? DRAIN_MOST_MS : min_u64((uint64_t)drain_ms, TIME_MOST_MS);
 
     run_close_ports(keeper->run);
     keeper->drain_time = now() + most * 1000;
@@ -548,15 +564,40 @@ static void abort_restart(struct keeper *keeper)
     keeper->status.restart_attempt = 0;
 }
 
+/* Without a run: there will be none.  Who follows an app that was to be started again learns that
+ * its last end was the end; conclude() tells it where that is still to come. */
+static void settle(struct keeper *keeper)
+{
+    bool waited = keeper->restart_time != 0;
+    struct romsim_vm_event last = {
+        .kind = ROMSIM_VM_EXIT, .text = "", .status = keeper->last.status};
+
+    abort_restart(keeper);
+    keeper->restarts = false;
+    if (!waited || keeper->status.state != STATE_STOPPED)
+        return;
+    if (keeper->config->is_bound && keeper->folder && !keeper->edit)
+        remove_all(keeper);
+    if (keeper->folder)
+        romsim_state_set_summary(keeper->folder, describe(keeper), NULL);
+    if (keeper->last.kind == ROMSIM_VM_FAILED)
+        tell_text(keeper, ROMSIM_VM_FAILED, "it was ended before it was started again");
+    else
+        tell(keeper, &last);
+}
+
 static void delete (struct keeper *keeper)
 {
     keeper->before_deletion = keeper->status.state;
     keeper->is_deleted = true;
-    abort_restart(keeper);
-    if (keeper->run)
+    if (keeper->run) {
+        abort_restart(keeper);
         force(keeper);
-    else if (!keeper->edit)
-        remove_all(keeper);
+    } else {
+        if (!keeper->edit)
+            remove_all(keeper);
+        settle(keeper);
+    }
 }
 
 /* ---- requests ----------------------------------------------------------------------------------
@@ -593,21 +634,28 @@ static json_t *do_stop(struct keeper *keeper, struct client *client, const json_
 {
     enum instance_state previous = keeper->status.state;
     json_int_t drain_ms = number(request, "drain_ms", 0);
+    json_int_t timeout_ms =
+        number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+    bool waits = json_is_true(json_object_get(request, "wait"));
 
-    (void)client;
-    abort_restart(keeper);
-    if (!keeper->run)
-        return change_answer(keeper, previous);
+    if (!keeper->run) {
+        settle(keeper);
+        if (!waits || keeper->status.state == STATE_STOPPED)
+            return change_answer(keeper, previous);
+        client->awaited = STATE_STOPPED; /* edits are still made */
+        return NULL;
+    }
     keeper->wish = STOP_BY_USER;
-    keeper->stop_ms =
-        (unsigned)number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+    keeper->stop_ms = timeout_ms < 0 ? 0 : (unsigned)min_u64((uint64_t)timeout_ms, TIME_MOST_MS);
+    if (waits)
+        client->awaited = STATE_STOPPED;
     if (json_is_true(json_object_get(request, "force")))
         force(keeper);
     else if (drain_ms && keeper->status.state == STATE_RUNNING)
         drain(keeper, drain_ms);
     else if (keeper->status.state != STATE_DRAINING || !drain_ms)
         stop(keeper);
-    return change_answer(keeper, previous);
+    return waits ? NULL : change_answer(keeper, previous);
 }
 
 static json_t *do_wait(struct keeper *keeper, struct client *client, const json_t *request)
@@ -655,12 +703,15 @@ static json_t *do_log(struct keeper *keeper, struct client *client, const json_t
 static json_t *do_attach(struct keeper *keeper, struct client *client, const json_t *request)
 {
     const json_t *offset = json_object_get(request, "offset");
+    json_t *answer;
 
     client->is_attached = true;
     channel_console(&client->channel, &keeper->log,
                     offset ? log_offset(keeper, json_integer_value(offset)) : keeper->log.end,
                     CHANNEL_FOLLOW);
-    return state_answer(keeper);
+    answer = state_answer(keeper);
+    json_object_set_new(answer, "restarts", json_boolean(keeper->restart_time != 0));
+    return answer;
 }
 
 /* Answered at the very end. */
@@ -687,6 +738,11 @@ static void take_request(struct keeper *keeper, struct client *client, const jso
     const char *word = json_string_value(json_object_get(request, "do"));
     json_t *answer = NULL;
 
+    /* Another request of this moment deleted it. */
+    if (!keeper->folder && !(word && strcmp(word, "delete") == 0)) {
+        channel_answer(&client->channel, refuse_deleted(keeper));
+        return;
+    }
     for (size_t i = 0; word && i < sizeof(requests) / sizeof(requests[0]); i++)
         if (strcmp(word, requests[i].word) == 0) {
             answer = requests[i].handle(keeper, client, request);
@@ -716,13 +772,27 @@ static struct client *add_client(struct keeper *keeper, int fd)
     return client;
 }
 
+/* One more than there can be is told so. */
+static void turn_away(const struct keeper *keeper, int fd)
+{
+    struct channel channel;
+
+    channel_open(&channel, fd);
+    channel_answer(&channel, refuse(ROMSIM_CLOUD_TOO_MANY, "%d ask the instance '%s' already",
+                                    CLIENTS_MAX, keeper->layout->name));
+    channel_flush(&channel);
+    channel_close(&channel);
+}
+
 static void on_listener(struct keeper *keeper)
 {
     int fd = accept4(keeper->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd >= 0 && keeper->clients.count >= CLIENTS_MAX)
-        close(fd);
-    else if (fd >= 0)
+    if (fd < 0)
+        keeper->is_full = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+    else if (keeper->clients.count >= CLIENTS_MAX)
+        turn_away(keeper, fd);
+    else
         add_client(keeper, fd);
 }
 
@@ -760,6 +830,7 @@ static void drop_closed(struct keeper *keeper)
             on_parent_gone(keeper);
         channel_close(&client->channel);
         free(client);
+        keeper->is_full = false;
     }
 }
 
@@ -774,10 +845,10 @@ static void on_signal(struct keeper *keeper)
     keeper->wish = STOP_BY_PLATFORM;
     keeper->before_deletion = keeper->status.state;
     keeper->is_deleted = true;
-    abort_restart(keeper);
     if (!keeper->run) {
         if (!keeper->edit)
             remove_all(keeper);
+        settle(keeper);
     } else if (is_second) {
         force(keeper);
     } else {
@@ -812,7 +883,8 @@ static int time_left(const struct keeper *keeper)
     if (keeper->run && run_has_ended(keeper->run))
         return 0;
     if (!keeper->edit)
-        left = sooner(left, until(keeper->restart_time));
+        if (!keeper->edit)
+            left = sooner(left, until(keeper->restart_time));
     return keeper->drain_time ? sooner(left, until(min_u64(keeper->drain_time, keeper->drain_look)))
                               : left;
 }
@@ -824,7 +896,7 @@ static size_t fill_polls(const struct keeper *keeper, struct pollfd *polls)
                    channel_kept(&keeper->parent->channel) > KEPT_ENOUGH;
     size_t count = POLL_CLIENTS;
 
-    polls[POLL_LISTENER] = (struct pollfd){keeper->listener, POLLIN, 0};
+    polls[POLL_LISTENER] = (struct pollfd){keeper->is_full ? -1 : keeper->listener, POLLIN, 0};
     polls[POLL_SIGNALS] = (struct pollfd){keeper->signals, POLLIN, 0};
     polls[POLL_EDIT] = (struct pollfd){edit_fd(keeper->edit), POLLIN, 0};
     for (int i = 0; i < RUN_POLLS; i++)
@@ -905,12 +977,10 @@ static void deliver(struct keeper *keeper)
             if (channel->fd >= 0 && channel_kept(channel) > 0)
                 polls[count++] = (struct pollfd){channel->fd, POLLOUT, 0};
         }
+        /* One that has gone is closed by the next channel_flush(). */
         if (count == 1 || (end && now() >= end) ||
             (poll(polls, count, end ? until(end) : -1) < 0 && errno != EINTR) || polls[0].revents)
             return;
-        for (size_t i = 1; i < count; i++)
-            if (polls[i].revents & (POLLHUP | POLLERR))
-                return;
     }
 }
 
@@ -982,15 +1052,11 @@ static void answer_last(struct keeper *keeper)
         struct client *client = keeper->clients.items[i];
 
         if (client->awaits_edit)
-            channel_answer(&client->channel,
-                           refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' was deleted",
-                                  keeper->layout->name));
+            channel_answer(&client->channel, refuse_deleted(keeper));
         else if (client->awaits_end)
             channel_answer(&client->channel, change_answer(keeper, keeper->before_deletion));
         else if (client->awaited >= 0)
-            channel_answer(&client->channel,
-                           refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' was deleted",
-                                  keeper->layout->name));
+            channel_answer(&client->channel, refuse_deleted(keeper));
     }
 }
 

@@ -10,11 +10,14 @@
  *
  *     get                                     the item of the cloud's GET
  *     start                                   {"state", "previous_state"}
- *     stop    force, drain_ms, timeout_ms     the same, at once; "wait" tells when it has stopped
+ *     stop    force, drain_ms, timeout_ms,    the same, at once, or with "wait" when it has stopped
+ *             wait
  *     wait    state                           {"state"}, when it is in that state
  *     log     offset, limit, since_ms         the bytes as CONSOLE events, then {"available",
- * "range"} attach  offset                          {"state"}, then events; the console from
- * `offset` on delete                                  {"previous_state"}, when nothing is left
+ *                                             "range"}
+ *     attach  offset                          {"state", "restarts"}, then events; the console from
+ *                                             `offset` on
+ *     delete                                  {"previous_state"}, when nothing is left
  *
  * A negative offset counts from the end of the log.
  */

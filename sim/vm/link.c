@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "keeper.h"
 
+#include <romsim/lock.h>
 #include <romsim/paths.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
@@ -13,13 +14,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 
-enum { PREFIX_MIN = 4, LIST_MS = 1500, PARTS_MAX = 64 << 20 };
+enum { PREFIX_MIN = 4, LIST_MS = 1500, KILL_MS = 5000, PARTS_MAX = 64 << 20 };
 
 struct romsim_link {
     char *name;
@@ -95,18 +98,31 @@ static char *find_name(const char *wanted, struct romsim_error *err)
 static int connect_in(const char *directory)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    CLEANUP_FD int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), problem = 0;
 
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" KEEPER_SOCKET, folder);
     if (folder < 0 || fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return -1;
-    return steal_fd(&fd);
+        problem = errno;
+    cleanup_close_fd(&folder);
+    if (!problem)
+        return fd;
+    cleanup_close_fd(&fd);
+    errno = problem;
+    return -1;
 }
 
+/* Is there no keeper, yet or any more?  Its socket comes after the folder, and goes before it. */
+static bool is_absence(int errnum)
+{
+    return errnum == ENOENT || errnum == ECONNREFUSED;
+}
+
+/* NULL with errno. */
 static struct romsim_link *link_new(const char *name, const char *directory)
 {
     struct romsim_link *link = calloc(1, sizeof(*link));
+    int problem;
 
     if (!link)
         return NULL;
@@ -115,7 +131,9 @@ static struct romsim_link *link_new(const char *name, const char *directory)
     link->fd = link->name ? connect_in(directory) : -1;
     if (link->fd >= 0)
         return link;
+    problem = errno;
     romsim_link_free(link);
+    errno = problem;
     return NULL;
 }
 
@@ -131,9 +149,15 @@ struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err)
     if (!directory)
         return NULL;
     link = link_new(found, directory);
-    if (!link)
+    if (!link && is_absence(errno)) {
+        romsim_error_set(err, ENOENT, "the instance '%s' is being made or removed just now",
+                         QUOTE(found));
+        if (err)
+            err->cloud = ROMSIM_CLOUD_NOT_FOUND;
+    } else if (!link) {
         romsim_error_system(err, errno, "cannot reach the keeper of the instance '%s'",
                             QUOTE(found));
+    }
     return link;
 }
 
@@ -182,6 +206,15 @@ enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_v
     return received == 0 ? ROMSIM_LINK_END : ROMSIM_LINK_NOTHING;
 }
 
+/* Who listens at the other end; 0 if that cannot be known. */
+static pid_t keeper_pid(const struct romsim_link *link)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? 0 : peer.pid;
+}
+
 static bool wait_readable(int fd, int64_t end_ms)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -210,15 +243,47 @@ static void take_error(const json_t *answer, struct romsim_error *err)
         err->cloud = (enum romsim_cloud_code)json_integer_value(json_object_get(error, "code"));
 }
 
+/* Somebody may have stopped the keeper. */
+static void hint_at_stop(const struct romsim_link *link, struct romsim_error *err)
+{
+    pid_t pid = keeper_pid(link);
+
+    if (romsim_process_is_stopped(pid))
+        romsim_error_hint(err, "its keeper is stopped: 'kill -CONT %d' lets it go on", (int)pid);
+}
+
+int romsim_link_kill(struct romsim_link *link, struct romsim_error *err)
+{
+    CLEANUP_FD int pidfd = pidfd_open(keeper_pid(link), 0);
+    struct pollfd polls[] = {{link->fd, 0, 0}, {pidfd, POLLIN, 0}};
+
+    /* As long as the socket is open, the number is still the keeper's. */
+    if (pidfd < 0 || poll(polls, 1, 0) != 0 || pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0) {
+        if (polls[0].revents & POLLHUP || errno == ESRCH)
+            return 0;
+        return romsim_error_system(err, errno, "cannot kill the keeper of the instance '%s'",
+                                   QUOTE(link->name));
+    }
+    if (!wait_readable(pidfd, now_ms() + KILL_MS))
+        return romsim_error_set(err, ETIMEDOUT, "the keeper of the instance '%s' does not die",
+                                QUOTE(link->name));
+    return 0;
+}
+
 json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_ms,
                          romsim_vm_observer *observer, void *context, struct romsim_error *err)
 {
     int64_t end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    struct romsim_error unsent = {0};
     struct romsim_vm_event event;
     json_t *answer = NULL;
 
-    if (romsim_link_send(link, request, err) < 0)
+    /* A keeper that has just ended, or turned us away, may have said why. */
+    if (romsim_link_send(link, request, &unsent) < 0 && unsent.errnum != EPIPE) {
+        if (err)
+            *err = unsent;
         return NULL;
+    }
     for (;;) {
         switch (romsim_link_take(link, &event, &answer)) {
         case ROMSIM_LINK_EVENT:
@@ -241,6 +306,7 @@ json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_
                                  QUOTE(link->name));
                 if (err)
                     err->cloud = ROMSIM_CLOUD_TIMED_OUT;
+                hint_at_stop(link, err);
                 return NULL;
             }
             break;
@@ -260,9 +326,11 @@ DEFINE_VECTOR(listed_all, struct listed);
 
 static void list_visit(void *context, const struct romsim_state_entry *entry)
 {
-    struct listed listed = {.link = link_new(entry->name, entry->directory),
-                            .summary = json_incref(entry->summary)};
+    struct listed listed = {.link = link_new(entry->name, entry->directory)};
 
+    if (!listed.link && is_absence(errno))
+        return;
+    listed.summary = json_incref(entry->summary);
     if (listed.link && romsim_link_send(listed.link, json_pack("{s:s}", "do", "get"), NULL) < 0) {
         romsim_link_free(listed.link);
         listed.link = NULL;
@@ -273,26 +341,40 @@ static void list_visit(void *context, const struct romsim_state_entry *entry)
     }
 }
 
-static json_t *await_answer(struct romsim_link *link, int64_t end)
+static enum romsim_link_news await_answer(struct romsim_link *link, int64_t end, json_t **ret)
 {
     struct romsim_vm_event event;
-    json_t *answer = NULL;
     enum romsim_link_news news;
 
     do
-        news = romsim_link_take(link, &event, &answer);
+        news = romsim_link_take(link, &event, ret);
     while (news == ROMSIM_LINK_EVENT ||
            (news == ROMSIM_LINK_NOTHING && wait_readable(link->fd, end)));
-    return news == ROMSIM_LINK_ANSWER ? answer : NULL;
+    return news;
 }
 
 static json_t *silent(json_t *summary)
 {
-    json_t *item = json_deep_copy(summary);
+    json_t *item = json_deep_copy(summary), *own = json_object_get(item, "romsim");
 
-    if (item)
-        json_object_set_new(item, "romsim", json_pack("{s:b}", "silent", 1));
+    json_object_set_new(own, "silent", json_true());
     return item;
+}
+
+/* What an instance says, or what it wrote down if it says nothing; NULL if it is gone by now. */
+static json_t *listed_item(const struct listed *listed, int64_t end)
+{
+    json_t *answer = NULL;
+    enum romsim_link_news news =
+        listed->link ? await_answer(listed->link, end, &answer) : ROMSIM_LINK_NOTHING;
+    json_int_t code = json_integer_value(json_object_get(json_object_get(answer, "error"), "code"));
+
+    if (news == ROMSIM_LINK_ANSWER && !json_object_get(answer, "error"))
+        return answer;
+    json_decref(answer);
+    if (news == ROMSIM_LINK_END || code == ROMSIM_CLOUD_NOT_FOUND)
+        return NULL;
+    return listed->summary ? silent(listed->summary) : NULL;
 }
 
 static int by_name(const void *one, const void *other)
@@ -315,10 +397,8 @@ json_t *romsim_link_list(void)
     items = calloc(all.count + 1, sizeof(*items));
     for (size_t i = 0; i < all.count; i++) {
         struct listed *listed = &all.items[i];
-        json_t *item = listed->link ? await_answer(listed->link, end) : NULL;
+        json_t *item = listed_item(listed, end);
 
-        if (!item && listed->summary)
-            item = silent(listed->summary);
         if (item && items)
             items[count++] = item;
         romsim_link_free(listed->link);

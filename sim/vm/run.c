@@ -44,6 +44,7 @@ enum {
     DRAIN_IDLE_S = 2, /* without a byte of it */
     DRAIN_S = 5,      /* all of it */
     DRAIN_BYTES_MAX = 8 << 20,
+    DRAIN_ANSWER_MS = 500, /* for QEMU to say whether connections are left */
     TAIL_LINES = 15,
     READ_MAX = 16 << 10,
     STATUS_STOPPED = 128 + SIGTERM,
@@ -83,6 +84,7 @@ struct run {
     uint64_t deadline;     /* the same; 0: none */
     uint64_t boot_timeout; /* microseconds */
     bool stopping, saw_output, saw_error;
+    bool is_mute;        /* QEMU did not answer while connections were waited for */
     unsigned phase;      /* how many of `phases` are reached */
     bool *announced;     /* for each port of the layout */
     bool *loopback;      /* the same: it was said that nobody reaches it */
@@ -604,17 +606,23 @@ void run_close_ports(struct run *run)
 {
     const struct romsim_layout *layout = run->machine.layout;
 
-    for (size_t i = 0; !run->conversation.is_running && i < layout->port_count; i++)
+    /* Who cannot wait long asks: the first command that is not answered is the last. */
+    run->machine.qmp.timeout_ms = DRAIN_ANSWER_MS;
+    run->is_mute = run->conversation.is_running;
+    for (size_t i = 0; !run->is_mute && i < layout->port_count; i++)
         if (run->plan->forwards[i].host_port)
-            forward_close(&run->machine.qmp, &run->plan->forwards[i]);
+            run->is_mute = forward_close(&run->machine.qmp, &run->plan->forwards[i]) < 0;
+    forward_reclaim(run->plan->forwards, layout->port_count);
 }
 
 int run_connections(struct run *run)
 {
-    return run->conversation.is_running
-               ? -1
-               : forward_connections(&run->machine.qmp, run->plan->forwards,
-                                     run->machine.layout->port_count);
+    int connections = run->is_mute ? -1
+                                   : forward_connections(&run->machine.qmp, run->plan->forwards,
+                                                         run->machine.layout->port_count);
+
+    run->is_mute = connections < 0;
+    return connections;
 }
 
 /* ---- polling -----------------------------------------------------------------------------------
@@ -773,6 +781,7 @@ const struct run_result *run_finish(struct run *run)
         shutdown(run->machine.lines[LINE_QMP], SHUT_RDWR);
     end_conversation(run);
     machine_stop(&run->machine);
+    forward_reclaim(run->plan->forwards, run->machine.layout->port_count);
     read_rest(run);
     if (began && run->verdict.kind == ROMSIM_VM_FAILED && run->conversation.status == 0)
         explain(run);

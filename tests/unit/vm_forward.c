@@ -74,6 +74,33 @@ START_TEST(a_claimed_number_is_taken_until_it_is_handed_on)
     server = bind_port(forward->host_port, 1);
     ck_assert_int_ge(server, 0);
     close(server);
+    /* Once it is gone nobody can. */
+    forward_reclaim(forward, 1);
+    ck_assert_int_eq(bind_port(forward->host_port, 1), -1);
+    ck_assert_int_eq(errno, EADDRINUSE);
+    /* And again. */
+    forward_yield(forward);
+    server = bind_port(forward->host_port, 1);
+    ck_assert_int_ge(server, 0);
+    close(server);
+    forward_release(forward, 1);
+}
+END_TEST
+
+/* Who connects to an instance that is stopped is refused, as where nothing is, and does not wait.
+ */
+START_TEST(a_claimed_number_takes_no_connections)
+{
+    struct romsim_port port = {.port = 443, .destination_port = 8443};
+    const struct romsim_layout layout = {.ports = &port, .port_count = 1};
+    struct forward *forward = forward_claim(&layout, NULL);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    CLEANUP_FD int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_ptr_nonnull(forward);
+    address.sin_port = htons(forward->host_port);
+    ck_assert_int_eq(connect(client, (struct sockaddr *)&address, sizeof(address)), -1);
+    ck_assert_int_eq(errno, ECONNREFUSED);
     forward_release(forward, 1);
 }
 END_TEST
@@ -125,5 +152,6 @@ END_TEST
 
 UNIT_MAIN("vm_forward", numbers_follow_the_order_of_the_claims,
           a_claimed_number_is_taken_until_it_is_handed_on,
+          a_claimed_number_takes_no_connections,
           a_number_that_was_asked_for_is_had_or_refused,
           where_hundreds_in_a_row_are_taken_any_number_will_do)
