@@ -40,13 +40,14 @@ struct romsim_shape {
 enum romsim_member_flags {
     ROMSIM_MEMBER_REQUIRED = 1,
     ROMSIM_MEMBER_IDLE = 2, /* romsim accepts it and does nothing with it */
+    ROMSIM_MEMBER_AS_IS = 4 /* who reads the document keeps it as it is written */
 };
 
 struct romsim_member {
     const char *name;
     const struct romsim_shape *shape;
     unsigned flags;
-    const char *usual; /* of an idle member: with this value there is nothing to say */
+    const char *usual; /* of an idle member: with this, or a list of it, there is nothing to say */
 };
 
 /* For the tables: a list of words, and the end of a list of members. */

@@ -264,13 +264,23 @@ static void complain_unknown(struct romsim_schema *schema, const struct romsim_n
         complain(schema, key, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
 }
 
+/* Is it the word, or a list of nothing else? */
+static bool is_usual(const struct romsim_node *node, const char *word)
+{
+    bool all = node->kind == ROMSIM_NODE_LIST;
+
+    for (size_t i = 0; all && i < node->count; i++)
+        all = node->items[i].value->text && strcmp(node->items[i].value->text, word) == 0;
+    return all || (node->text && strcmp(node->text, word) == 0);
+}
+
 /* Remembers the path of a member that has no effect here, unless it says the usual thing. */
 static void note_idle(struct romsim_schema *schema, const struct romsim_node *node,
                       const struct romsim_member *member, const struct path *path)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(PATH_TEXT_MAX);
 
-    if (node->text && member->usual && strcmp(node->text, member->usual) == 0)
+    if (member->usual && is_usual(node, member->usual))
         return;
     append_path(&text, path);
     if (!text.data || schema->idle.failed)

@@ -371,7 +371,7 @@ static void build_numbers(struct build *build, const struct romsim_node *node)
                                                                   : ROMSIM_RESTART_ON_FAILURE;
 }
 
-/* The members that are idle here go through to the request as they are. */
+/* The members that are idle here, and some more, go through to the request as they are. */
 static void build_other(struct build *build, const struct romsim_node *node)
 {
     json_t *other = json_object();
@@ -380,7 +380,8 @@ static void build_other(struct build *build, const struct romsim_node *node)
         const struct romsim_item *item = &node->items[i];
         const struct romsim_member *member = romsim_shape_member(&instance_shape, item->key->text);
 
-        if (member && (member->flags & ROMSIM_MEMBER_IDLE) && item->value->kind != ROMSIM_NODE_NULL)
+        if (member && (member->flags & (ROMSIM_MEMBER_IDLE | ROMSIM_MEMBER_AS_IS)) &&
+            item->value->kind != ROMSIM_NODE_NULL)
             build->no_memory |=
                 json_object_set_new(other, member->name,
                                     romsim_schema_json(item->value, member->shape)) < 0;

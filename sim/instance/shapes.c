@@ -3,6 +3,7 @@
  * shapes.c: what POST /v1/instances takes, as tables (cloud-rules §1), and romsim's own `dir`.
  *
  * ROMSIM_MEMBER_IDLE marks what romsim checks and does not simulate; a warning names such members.
+ * They, and those that are ROMSIM_MEMBER_AS_IS, go through to the request as they are written.
  * Objects that are known by some of their members only are `open`.
  */
 #include "model.h"
@@ -150,12 +151,12 @@ static const struct romsim_member instance_members[] = {
     {"hostname", &string, 0, NULL},
     {"autostart", &boolean, 0, NULL},
     {"replicas", &count, 0, NULL},
-    {"restart_policy", &restart, ROMSIM_MEMBER_IDLE, "never"},
+    {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL},
     {"volumes", &volumes, ROMSIM_MEMBER_IDLE, NULL},
     {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},
     {"wait_timeout_ms", &any, ROMSIM_MEMBER_IDLE, NULL},
     {"timeout_s", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"features", &features, ROMSIM_MEMBER_IDLE, NULL},
+    {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},
     {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},
     {"tags", &strings, ROMSIM_MEMBER_IDLE, NULL},
     {"template", &template, ROMSIM_MEMBER_IDLE, NULL},

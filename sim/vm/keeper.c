@@ -266,7 +266,6 @@ static void plan_restart(struct keeper *keeper, const struct run_result *result,
     if (ran_s >= RUN_RESETS_BACKOFF_S)
         status->restart_attempt = 0;
     status->restart_attempt++;
-    status->restart_count++;
     delay = backoff(status->restart_attempt);
     status->restart_at = time(NULL) + delay;
     keeper->restart_time = now() + delay * 1000000ULL;
@@ -923,8 +922,10 @@ static void dispatch_times(struct keeper *keeper)
 {
     if (keeper->run && run_time_left(keeper->run) == 0)
         run_time_out(keeper->run);
-    if (keeper->restart_time && !keeper->edit && until(keeper->restart_time) == 0)
+    if (keeper->restart_time && !keeper->edit && until(keeper->restart_time) == 0) {
+        keeper->status.restart_count++;
         start(keeper);
+    }
     if (keeper->drain_time && until(min_u64(keeper->drain_time, keeper->drain_look)) == 0)
         on_drain(keeper);
 }

@@ -551,7 +551,8 @@ START_TEST(one_warning_names_what_is_not_simulated)
            "volumes: [{name: v, at: /data, size_mb: 10, filesystem: ext4}]\n"
            "scale_to_zero: {policy: on, stateful: true}\n"
            "service_group: {domains: [{name: a}], services: []}\n"
-           "restart_policy: never\n"
+           "restart_policy: always\n"
+           "features: [delete-on-stop]\n"
            "type: micro\n"
            "replicas: 0\n"
            "tags: [a]\n");
@@ -559,6 +560,8 @@ START_TEST(one_warning_names_what_is_not_simulated)
     ck_assert_str_eq(diagnostics.entries[0].error.message,
                      "accepted, but not simulated: image.pull_policy, image.credentials, volumes, "
                      "scale_to_zero, service_group.domains, tags");
+    accept("image: x\nfeatures: [delete-on-stop, nested-virt]\n");
+    ck_assert_str_eq(diagnostics.entries[0].error.message, "accepted, but not simulated: features");
 }
 END_TEST
 
