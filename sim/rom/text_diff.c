@@ -243,8 +243,8 @@ static int find_script(struct romsim_rom_text_diff *diff, uint64_t *budget,
     if (start == old->count && start == new->count)
         return 0;
     middle = (struct middle){
-        .old = old->items + start,
-        .new = new->items + start,
+        .old = old->count ? old->items + start : NULL,
+        .new = new->count ? new->items + start : NULL,
         .old_count = (long)(old->count - start - end),
         .new_count = (long)(new->count - start - end),
         .deleted = diff->deleted + start,

@@ -38,7 +38,9 @@ $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_BUILD)/obj/tests/f
 .PHONY: fuzz fuzz-programs
 fuzz-programs: $(TARGETS:%=$(FUZZ_BUILD)/%)
 
+# Targets of images share the seeds and words of `image`.
 FUZZ_IMAGES := $(FUZZ_BUILD)/seeds/image
+fuzz_seeds = $(patsubst rom,image,$(1))
 $(FUZZ_BUILD)/shrink: $(FUZZ_BUILD)/obj/tests/fuzz/shrink.o $(FUZZ_LIBRARY)
 	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -52,7 +54,7 @@ $(FUZZ_IMAGES): $(FUZZ_BUILD)/shrink tests/data/erofs-images/images.tar.xz
 JOBS ?= 1
 fuzz:
 	@$(MAKE) --no-print-directory deps-develop
-	@$(MAKE) --no-print-directory fuzz-programs $(if $(filter image,$(TARGETS)),$(FUZZ_IMAGES))
+	@$(MAKE) --no-print-directory fuzz-programs $(if $(filter image rom,$(TARGETS)),$(FUZZ_IMAGES))
 	@$(MAKE) --no-print-directory -k -j$(JOBS) $(TARGETS:%=fuzz-run-%)
 
 # The seeds are read for the first line of the log that has "cov:", the last one has all.
@@ -60,9 +62,10 @@ fuzz:
 $(TARGETS:%=fuzz-run-%): fuzz-run-%:
 	@mkdir -p $(FUZZ_BUILD)/corpus/$* $(FUZZ_BUILD)/findings
 	@XDG_CACHE_HOME="$$PWD/$(FUZZ_BUILD)/cache" $(FUZZ_BUILD)/$* -max_total_time=$(TIME) \
-	    $(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) $(FUZZ_OPTIONS) \
+	    $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(call fuzz_seeds,$*).dict)) $(FUZZ_OPTIONS) \
 	    -artifact_prefix=$(FUZZ_BUILD)/findings/$*- $(FUZZ_BUILD)/corpus/$* \
-	    $$(ls -d tests/fuzz/corpus/$* $(FUZZ_BUILD)/seeds/$* 2>/dev/null) \
+	    $$(ls -d tests/fuzz/corpus/$(call fuzz_seeds,$*) \
+	        $(FUZZ_BUILD)/seeds/$(call fuzz_seeds,$*) 2>/dev/null) \
 	    >$(FUZZ_BUILD)/$*.log 2>&1 || { tail -60 $(FUZZ_BUILD)/$*.log; exit 1; }
 	@awk -f tests/fuzz/summary.awk target=$* $(FUZZ_BUILD)/$*.log
 

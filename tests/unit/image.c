@@ -789,7 +789,7 @@ START_TEST(inline_files_take_no_descriptor_each)
     enum { FILES = 200 };
     struct rlimit limit;
     struct romsim_file files[FILES] = {{0}};
-    char paths[FILES][16];
+    char paths[FILES][32];
     CLEANUP_TREE struct romsim_tree *tree = NULL;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     struct romsim_error err = {0};
