@@ -37,6 +37,7 @@ enum romsim_bound {
     ROMSIM_BOUND_IMAGE_STRINGS, /* of a command or environment in a config */
     ROMSIM_BOUND_IMAGE_NAMES,   /* that an import takes */
     ROMSIM_BOUND_XATTRS,        /* of an inode */
+    ROMSIM_BOUND_ACL_STEPS,     /* squares of the entries of ACLs, beyond 64 times the archive */
     ROMSIM_BOUND_LINK_BYTES,    /* targets on the way to a file */
     ROMSIM_BOUND_DIR_ENTRIES,   /* of an inline ROM's `dir` */
     ROMSIM_BOUND_VALUES,        /* of a document */

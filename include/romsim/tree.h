@@ -37,6 +37,8 @@ struct romsim_tree;
 struct romsim_tree_notes {
     uint64_t dropped_xattrs; /* that the image's form has no place for */
     char dropped_xattr[64];  /* the name of the first one */
+    uint64_t dropped_acls;   /* files with an ACL that names somebody without a number, ... */
+    char dropped_acl[64];    /* the path of the first one */
     uint64_t apple_doubles;  /* files "._NAME" with what macOS keeps beside a file NAME */
     char apple_double[64];   /* the name of the first one */
 };

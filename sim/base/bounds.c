@@ -46,6 +46,8 @@ static const struct bound table[ROMSIM_BOUND_COUNT] = {
                                     "words of an image's command or environment"},
     [ROMSIM_BOUND_IMAGE_NAMES] = {"image-names", 128, "names that an archive of images has"},
     [ROMSIM_BOUND_XATTRS] = {"xattrs", 4096, "extended attributes of a file"},
+    [ROMSIM_BOUND_ACL_STEPS] = {"acl-steps", UINT64_C(64) << 20,
+                                "steps that the access control lists of an archive take"},
     [ROMSIM_BOUND_LINK_BYTES] = {"link-bytes", 4096,
                                  "bytes of symbolic links on the way to a file"},
     [ROMSIM_BOUND_DIR_ENTRIES] = {"dir-entries", 100000, "files in a ROM's `dir`"},

@@ -29,6 +29,14 @@ static int set_xattrs(struct romsim_inode *inode, const struct entry *entry,
     return 0;
 }
 
+static void note_lost_acl(struct romsim_inode *inode, const char *path)
+{
+    struct romsim_tree_notes *notes = romsim_tree_notes(inode->tree);
+
+    if (notes->dropped_acls++ == 0)
+        snprintf(notes->dropped_acl, sizeof(notes->dropped_acl), "%s", path);
+}
+
 static int set_metadata(struct romsim_inode *inode, const struct entry *entry,
                         struct romsim_error *err)
 {
@@ -41,6 +49,8 @@ static int set_metadata(struct romsim_inode *inode, const struct entry *entry,
     inode->mtime = entry->mtime;
     inode->mtime_nsec = entry->mtime_nsec;
     inode->implied = false;
+    if (entry->lost_acl)
+        note_lost_acl(inode, entry->path);
     return set_xattrs(inode, entry, err);
 }
 

@@ -5,6 +5,8 @@
 
 #include <romsim/tree.h>
 
+#include <stdbool.h>
+
 struct entry_xattr {
     const char *name;
     const void *value;
@@ -22,6 +24,7 @@ struct entry {
     uint32_t rdev_major, rdev_minor;
     const struct entry_xattr *xattrs;
     size_t xattr_count;
+    bool lost_acl; /* it has an ACL that cannot be an xattr */
     /* A regular file's data; a hard link may have some, too. */
     uint64_t size;
     struct romsim_blob *blob;

@@ -6,6 +6,7 @@
  * it hands out lie inside the blob, and a file's data is told as ranges of the blob.
  */
 #include "sim/image/tar_read.h"
+#include "sim/image/tar_acl.h"
 
 #include <romsim/bounds.h>
 #include <romsim/checked.h>
@@ -16,6 +17,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -29,11 +31,14 @@ struct tar {
     struct romsim_blob *blob;
     const char *name;
     struct archive *archive;
-    int blocks_read;        /* by libarchive: the blob, then its padding */
-    uint64_t forgotten;     /* the archive's bytes up to here have been let go */
-    uint64_t data_bytes;    /* of all files so far */
-    struct extents extents; /* of the file at hand, kept to be used again */
-    struct xattrs xattrs;   /* likewise */
+    int blocks_read;              /* by libarchive: the blob, then its padding */
+    uint64_t forgotten;           /* the archive's bytes up to here have been let go */
+    uint64_t data_bytes;          /* of all files so far */
+    struct extents extents;       /* of the file at hand, kept to be used again */
+    struct xattrs xattrs;         /* likewise */
+    struct romsim_buffer acls[2]; /* likewise: the values of its ACLs */
+    uint64_t acl_steps;           /* of all ACLs so far */
+    bool is_begun;
 };
 
 static void tar_release(struct tar *tar)
@@ -41,6 +46,8 @@ static void tar_release(struct tar *tar)
     archive_read_free(tar->archive);
     extents_reset(&tar->extents);
     xattrs_reset(&tar->xattrs);
+    for (size_t i = 0; i < 2; i++)
+        romsim_buffer_reset(&tar->acls[i]);
 }
 
 static int tar_failed(const struct tar *tar, struct romsim_error *err)
@@ -211,6 +218,38 @@ static void set_time(struct entry *entry, int64_t seconds, long nsec)
     entry->mtime_nsec = (uint32_t)nsec;
 }
 
+/* Does libarchive warn that it could not read an ACL of the entry, or not all of it? */
+static bool acl_is_damaged(const struct tar *tar)
+{
+    const char *why = archive_error_string(tar->archive);
+
+    return why && strstr(why, "SCHILY.acl");
+}
+
+/* The lists of NFSv4 have no place in EROFS; a link has none, and only a directory has a default.
+ */
+static int read_acls(struct tar *tar, struct archive_entry *from, struct entry *ret,
+                     struct romsim_error *err)
+{
+    static const int types[] = {ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT};
+    bool is_damaged = acl_is_damaged(tar);
+
+    ret->lost_acl = is_damaged || (archive_entry_acl_types(from) & ARCHIVE_ENTRY_ACL_TYPE_NFS4);
+    for (size_t i = 0; i < 2; i++) {
+        bool has_place = !is_damaged && !S_ISLNK(ret->mode) && (i == 0 || S_ISDIR(ret->mode));
+        struct entry_xattr xattr;
+        bool is_lost;
+        int found = tar_acl_read(from, types[i], &tar->acls[i], &ret->mode, &xattr, &is_lost, err);
+
+        if (found < 0)
+            return -1;
+        ret->lost_acl = ret->lost_acl || is_lost || (found > 0 && !has_place);
+        if (found > 0 && has_place && xattrs_append(&tar->xattrs, xattr) < 0)
+            return romsim_error_nomem(err);
+    }
+    return 0;
+}
+
 static int read_xattrs(struct tar *tar, struct archive_entry *from, struct entry *ret,
                        struct romsim_error *err)
 {
@@ -221,9 +260,7 @@ static int read_xattrs(struct tar *tar, struct archive_entry *from, struct entry
     while (archive_entry_xattr_next(from, &xattr.name, &xattr.value, &xattr.size) == ARCHIVE_OK)
         if (xattr.name && xattrs_append(&tar->xattrs, xattr) < 0)
             return romsim_error_nomem(err);
-    ret->xattrs = tar->xattrs.items;
-    ret->xattr_count = tar->xattrs.count;
-    return 0;
+    return read_acls(tar, from, ret, err);
 }
 
 /* The entry as libarchive has it, up to its data. */
@@ -244,7 +281,11 @@ static int read_entry(struct tar *tar, struct archive_entry *from, struct entry 
         return romsim_error_set(err, EUCLEAN, "'%s' has an entry without a usable name",
                                 QUOTE(tar->name));
     set_time(ret, archive_entry_mtime(from), archive_entry_mtime_nsec(from));
-    return read_xattrs(tar, from, ret, err);
+    if (read_xattrs(tar, from, ret, err) < 0)
+        return -1;
+    ret->xattrs = tar->xattrs.items;
+    ret->xattr_count = tar->xattrs.count;
+    return 0;
 }
 
 static int show_entry(struct tar *tar, struct archive_entry *from, struct entry *entry,
@@ -255,6 +296,39 @@ static int show_entry(struct tar *tar, struct archive_entry *from, struct entry 
     return visit(context, entry, err);
 }
 
+/* libarchive's time for ACLs is out of proportion to their size. */
+static int count_acls(struct tar *tar, struct romsim_error *err)
+{
+    uint64_t limit = romsim_bound_for(ROMSIM_BOUND_ACL_STEPS, romsim_blob_source_size(tar->blob));
+    uint64_t offset = (uint64_t)archive_filter_bytes(tar->archive, 0);
+    uint64_t steps =
+        tar_acl_steps(romsim_blob_bytes(tar->blob), romsim_blob_size(tar->blob), offset);
+
+    if (checked_add(tar->acl_steps, steps, &tar->acl_steps) && tar->acl_steps <= limit)
+        return 0;
+    return romsim_bound_refuse(err, ROMSIM_BOUND_ACL_STEPS,
+                               "'%s' has access control lists of too many entries",
+                               QUOTE(tar->name));
+}
+
+/* Goes on to the next entry.  Returns libarchive's status, or ARCHIVE_FATAL with the error set. */
+static int next_entry(struct tar *tar, struct archive_entry **ret, struct romsim_error *err)
+{
+    int status;
+
+    if (tar->is_begun && archive_read_data_skip(tar->archive) != ARCHIVE_OK) {
+        tar_failed(tar, err);
+        return ARCHIVE_FATAL;
+    }
+    tar->is_begun = true;
+    if (count_acls(tar, err) < 0)
+        return ARCHIVE_FATAL;
+    status = archive_read_next_header(tar->archive, ret);
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN && status != ARCHIVE_EOF)
+        tar_failed(tar, err);
+    return status;
+}
+
 static int read_all(struct tar *tar, entry_visitor *visit, void *context, struct romsim_error *err)
 {
     struct archive_entry *from;
@@ -263,8 +337,7 @@ static int read_all(struct tar *tar, entry_visitor *visit, void *context, struct
 
     if (tar_open(tar, err) < 0)
         return -1;
-    while ((status = archive_read_next_header(tar->archive, &from)) == ARCHIVE_OK ||
-           status == ARCHIVE_WARN) {
+    while ((status = next_entry(tar, &from, err)) == ARCHIVE_OK || status == ARCHIVE_WARN) {
         if (read_entry(tar, from, &entry, err) < 0)
             return -1;
         if (show_entry(tar, from, &entry, visit, context, err) < 0)
@@ -272,7 +345,7 @@ static int read_all(struct tar *tar, entry_visitor *visit, void *context, struct
                                         QUOTE(entry.path));
         forget(tar);
     }
-    return status == ARCHIVE_EOF ? 0 : tar_failed(tar, err);
+    return status == ARCHIVE_EOF ? 0 : -1;
 }
 
 static void free_locale(locale_t *locale)
@@ -286,7 +359,12 @@ static void free_locale(locale_t *locale)
 int tar_read(struct romsim_blob *blob, const char *name, entry_visitor *visit, void *context,
              struct romsim_error *err)
 {
-    CLEANUP(tar_release) struct tar tar = {.blob = blob, .name = name};
+    CLEANUP(tar_release)
+    struct tar tar = {
+        .blob = blob,
+        .name = name,
+        .acls = {ROMSIM_BUFFER_INIT(TAR_ACL_SIZE_MAX), ROMSIM_BUFFER_INIT(TAR_ACL_SIZE_MAX)},
+    };
     CLEANUP(free_locale) locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
     int status = read_all(&tar, visit, context, err);

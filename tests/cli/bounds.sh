@@ -29,6 +29,11 @@ with tarfile.open("some.tar", "w", format=tarfile.PAX_FORMAT) as archive:
     add("s", type=tarfile.SYMTYPE, linkname="dir/dir/dir")
     add("s/f", b"x")
 open("some.tar.xz", "wb").write(lzma.compress(open("some.tar", "rb").read()))
+with tarfile.open("acls.tar.xz", "w:xz", format=tarfile.PAX_FORMAT) as archive:
+    info = tarfile.TarInfo("f")
+    entries = ["u::r", "g::r", "o::r", "m::r"] + [f"u:{i}:r" for i in range(1000)]
+    info.pax_headers = {"SCHILY.acl.access": ",".join(entries)}
+    archive.addfile(info)
 open("zeros.tar.xz", "wb").write(lzma.compress(tar(("f", b"\0" * (1 << 20)))))
 PY
 mkdir root dir && touch root/a root/b dir/a dir/b
@@ -59,6 +64,7 @@ bound xattrs 1 2 rom pack some.tar -o x.rom
 bound link-bytes 10 11 rom pack some.tar -o x.rom
 bound node-bytes 0 10K rom pack some.tar.xz -o x.rom
 bound image-bytes 1000 40K rom pack some.tar.xz -o x.rom
+bound acl-steps 0 2M rom pack acls.tar.xz -o x.rom
 bound unpack-memory 0 9M rom pack some.tar.xz -o x.rom
 bound unpack-bytes 0 2M rom pack zeros.tar.xz -o x.rom
 bound hole-bytes 0 2M rom pack sparse.tar -o x.rom

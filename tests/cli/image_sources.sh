@@ -151,6 +151,45 @@ is "$(romsim rom ls mac.erofs | xargs)" "._a ._no a b" "all files are there"
 is "$(romsim rom stat --json mac.erofs /a | jq -c '.[0].xattrs | keys')" '["security.selinux","user.kept"]' \
     "and all other xattrs"
 
+# ---- access control lists: as the xattrs of a directory, by the tar that is here
+mkdir -p listed/d && echo x >listed/d/f
+python3 - <<'END'
+import os, struct
+def set(path, name, *entries):
+    value = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(path, "system.posix_acl_" + name, value)
+    except OSError:
+        open("no-acls", "w")
+NONE = 0xffffffff
+set("listed/d/f", "access", (1, 6, NONE), (2, 7, 1234567), (4, 4, NONE), (8, 1, 7654321),
+    (16, 5, NONE), (32, 0, NONE))
+set("listed/d", "default", (1, 7, NONE), (4, 5, NONE), (32, 0, NONE))
+END
+if [ -e no-acls ] || ! tar --acls -cf listed.tar listed 2>/dev/null; then
+    skip "tar's access control lists are a directory's" "this file system or tar has none"
+else
+    ok "a tar of access control lists is packed" romsim rom pack -o tar.rom listed.tar
+    unlike "$out" warning "without a word"
+    mkdir above && mv listed above && touch -d @0 above
+    romsim rom pack -o directory.rom above >/dev/null
+    is "$(romsim rom stat --json directory.rom listed/d listed/d/f | jq -r '.[].xattrs | keys[]' | xargs)" \
+        "system.posix_acl_default system.posix_acl_access" "(the directory has them)"
+    ok "tar's access control lists are a directory's" romsim rom diff tar.rom directory.rom
+    is "$out" "" "in all, the modes, too"
+fi
+python3 - <<'END'
+import tarfile
+with tarfile.open("names.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+    for name in "ab":
+        info = tarfile.TarInfo(name)
+        info.pax_headers = {"SCHILY.acl.access": "user::rw-\nuser:joe:r--\ngroup::r--\nmask::r--\nother::---\n"}
+        archive.addfile(info)
+END
+ok "lists that name users without numbers" romsim rom pack -o names.rom names.tar
+like "$out" "warning: 'names.tar': the access control lists of 2 files ('a', ...) are dropped: they name users or groups without their numbers" \
+    "are dropped, with one warning"
+
 # ---- base images that cannot be
 refused() { # NAME PIECE
     instance "$1"

@@ -159,6 +159,114 @@ START_TEST(pax_names_times_and_xattrs_are_kept)
 }
 END_TEST
 
+/* The one xattr of a file or directory of the tree. */
+static void assert_xattr(struct romsim_tree *tree, const char *path, const char *name,
+                         const void *value, size_t size)
+{
+    const struct romsim_inode *inode = romsim_tree_lookup(tree, path);
+
+    ck_assert_ptr_nonnull(inode);
+    ck_assert_uint_eq(inode->xattr_count, 1);
+    ck_assert_str_eq(inode->xattrs[0].name, name);
+    ck_assert_uint_eq(inode->xattrs[0].value_size, size);
+    ck_assert_mem_eq(inode->xattrs[0].value, value, size);
+}
+
+/* An ACL as Linux has it: a version, and for each entry a tag, what is allowed, and a number. */
+#define ACL_ID(id)                  (id) & 0xff, (id) >> 8 & 0xff, (id) >> 16 & 0xff, (id) >> 24 & 0xff
+#define ACL_ENTRY(tag, allowed, id) tag, 0, allowed, 0, ACL_ID(id)
+#define ACL_NONE                    0xffffffffU
+
+START_TEST(acls_become_the_xattrs_in_which_linux_has_them)
+{
+    static const uint8_t access[] = {2,
+                                     0,
+                                     0,
+                                     0, /* the version */
+                                     ACL_ENTRY(1, 6, ACL_NONE),
+                                     ACL_ENTRY(2, 4, 7U),
+                                     ACL_ENTRY(2, 7, 123456U),
+                                     ACL_ENTRY(4, 4, ACL_NONE),
+                                     ACL_ENTRY(8, 1, 2147483646U),
+                                     ACL_ENTRY(16, 5, ACL_NONE),
+                                     ACL_ENTRY(32, 0, ACL_NONE)};
+    static const uint8_t fallback[] = {2,
+                                       0,
+                                       0,
+                                       0,
+                                       ACL_ENTRY(1, 7, ACL_NONE),
+                                       ACL_ENTRY(4, 5, ACL_NONE),
+                                       ACL_ENTRY(32, 0, ACL_NONE)};
+    NEW_TREE(tree);
+
+    tar_pax(&tar, "SCHILY.acl.access",
+            "user::rw-,user:joe:rwx:123456,user:7:r--,group::r--\ngroup:2147483646:--x,mask::r-x,"
+            "other::---");
+    tar_file(&tar, "f", "1");
+    tar_pax(&tar, "SCHILY.acl.access", "user::rwx\ngroup::r-x\nother::---\n");
+    tar_directory(&tar, "plain/");
+    tar_pax(&tar, "SCHILY.acl.default", "user::rwx\ngroup::r-x\nother::---\n");
+    tar_directory(&tar, "d/");
+    tar_add_ok(&tar, tree, false);
+    assert_xattr(tree, "f", "system.posix_acl_access", access, sizeof(access));
+    ck_assert_uint_eq(romsim_tree_lookup(tree, "f")->mode & 07777, 0650); /* the mask's bits */
+    ck_assert_uint_eq(romsim_tree_lookup(tree, "plain")->xattr_count, 0); /* the mode says it */
+    assert_xattr(tree, "d", "system.posix_acl_default", fallback, sizeof(fallback));
+    ck_assert_uint_eq(romsim_tree_notes(tree)->dropped_acls, 0);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(a_mask_that_an_acl_lacks_is_what_its_entries_may)
+{
+    static const uint8_t value[] = {2,
+                                    0,
+                                    0,
+                                    0,
+                                    ACL_ENTRY(1, 7, ACL_NONE),
+                                    ACL_ENTRY(2, 2, 7U),
+                                    ACL_ENTRY(4, 4, ACL_NONE),
+                                    ACL_ENTRY(16, 6, ACL_NONE),
+                                    ACL_ENTRY(32, 0, ACL_NONE)};
+    NEW_TREE(tree);
+
+    tar_pax(&tar, "SCHILY.acl.access", "user::rwx,user:7:-w-,group::r--,other::---");
+    tar_file(&tar, "f", "1");
+    tar_add_ok(&tar, tree, false);
+    assert_xattr(tree, "f", "system.posix_acl_access", value, sizeof(value));
+    ck_assert_uint_eq(romsim_tree_lookup(tree, "f")->mode & 07777, 0760);
+    tars_leave();
+}
+END_TEST
+
+START_TEST(acls_that_cannot_be_xattrs_are_noted)
+{
+    static const struct {
+        const char *key, *text;
+    } lost[] = {
+        {"SCHILY.acl.access", "user::rw-,user:joe:r--,group::rw-,mask::r--,other::r--"},
+        {"SCHILY.acl.default", "user::rw-,user:7:r--"},
+        {"SCHILY.acl.default", "user::rw-,group::r--,other::r--"}, /* of a file */
+        {"SCHILY.acl.access", "user::rw-,user:7:nonsense,group::r--,other::r--"},
+        {"SCHILY.acl.ace", "owner@:rwxp----------:-------:allow"},
+    };
+    NEW_TREE(tree);
+    char name[2] = "0";
+
+    for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++, name[0]++) {
+        tar_pax(&tar, lost[i].key, lost[i].text);
+        tar_file(&tar, name, "1");
+    }
+    tar_add_ok(&tar, tree, false);
+    ck_assert_uint_eq(romsim_tree_notes(tree)->dropped_acls, sizeof(lost) / sizeof(lost[0]));
+    ck_assert_str_eq(romsim_tree_notes(tree)->dropped_acl, "0");
+    for (name[0] = '0'; romsim_tree_lookup(tree, name); name[0]++)
+        ck_assert_uint_eq(romsim_tree_lookup(tree, name)->xattr_count, 0);
+    ck_assert_uint_eq(romsim_tree_lookup(tree, "0")->mode & 07777, 0644); /* not above the mask */
+    tars_leave();
+}
+END_TEST
+
 START_TEST(a_sparse_file_has_its_holes)
 {
     NEW_TREE(tree);
@@ -812,10 +920,12 @@ END_TEST
 UNIT_MAIN("image", an_archive_becomes_a_tree, data_stays_in_the_archive,
           dot_dot_and_absolute_names_stay_inside, a_write_through_a_symlink_stays_inside,
           the_last_of_two_equal_names_wins, a_file_becomes_a_directory_and_the_reverse,
-          pax_names_times_and_xattrs_are_kept, a_sparse_file_has_its_holes,
-          a_last_block_may_be_short, data_that_is_cut_short_is_not_made_up,
-          whiteouts_hide_what_is_below, a_whiteout_spares_its_own_layer,
-          a_whiteout_does_not_follow_a_link, a_whiteout_may_be_a_hard_link,
+          pax_names_times_and_xattrs_are_kept, acls_become_the_xattrs_in_which_linux_has_them,
+          a_mask_that_an_acl_lacks_is_what_its_entries_may, acls_that_cannot_be_xattrs_are_noted,
+          a_sparse_file_has_its_holes, a_last_block_may_be_short,
+          data_that_is_cut_short_is_not_made_up, whiteouts_hide_what_is_below,
+          a_whiteout_spares_its_own_layer, a_whiteout_does_not_follow_a_link,
+          a_whiteout_may_be_a_hard_link,
           an_entry_below_a_file_of_an_earlier_layer_makes_it_a_directory,
           an_entry_below_a_file_of_its_own_layer_is_refused,
           hard_links_lead_to_pseudo_links_of_aufs,
