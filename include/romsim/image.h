@@ -74,10 +74,6 @@ const char *romsim_image_mount_problem(struct romsim_blob *blob, enum romsim_ima
 int romsim_image_base(const struct romsim_instance *instance, struct romsim_base_image *ret,
                       struct romsim_error *err);
 
-/* Can this image only be on this machine: is it a path, or has it one of our transports?  A name
- * may be in a registry. */
-bool romsim_image_is_local(const char *reference);
-
 /* Removes the cached roots that were not used for `seconds` (negative: 30 days); *ret_bytes is what
  * that frees. */
 int romsim_image_cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err);

@@ -45,6 +45,13 @@ struct romsim_env {
     char *value;
 };
 
+/* Who said it: what may be followed on this machine depends on that. */
+enum romsim_origin {
+    ROMSIM_ORIGIN_FILE,   /* a file, whose relative paths are of its folder */
+    ROMSIM_ORIGIN_FLAGS,  /* the command line: of the working directory */
+    ROMSIM_ORIGIN_NETWORK /* somebody who may have no business with this machine's files */
+};
+
 enum romsim_encoding { ROMSIM_ENCODING_TEXT, ROMSIM_ENCODING_BASE64 };
 
 struct romsim_file {
@@ -64,6 +71,7 @@ struct romsim_rom {
     struct romsim_file *files; /* of an inline ROM; also filled from `dir` by the loader */
     size_t file_count;
     bool is_inline; /* has `files` or `dir` */
+    enum romsim_origin origin;
     struct romsim_place place, name_place, image_place, at_place;
 };
 
@@ -88,10 +96,12 @@ enum romsim_restart { ROMSIM_RESTART_NEVER, ROMSIM_RESTART_ALWAYS, ROMSIM_RESTAR
 enum romsim_given { ROMSIM_GIVEN_MEMORY = 1, ROMSIM_GIVEN_VCPUS = 2, ROMSIM_GIVEN_AUTOSTART = 4 };
 
 struct romsim_instance {
-    char *name;          /* NULL: romsim makes a random one, as the cloud does */
-    char *hostname;      /* NULL: the name */
-    char *image;         /* NULL only if `image_optional` */
-    char *image_json;    /* the object that the reference came in, for the request; or NULL */
+    char *name;       /* NULL: romsim makes a random one, as the cloud does */
+    char *hostname;   /* NULL: the name */
+    char *image;      /* NULL only if `image_optional` */
+    char *image_json; /* the object that the reference came in, for the request; or NULL */
+    enum romsim_origin image_origin;
+    bool allow_local; /* paths of this machine are followed, even if they came over the network */
     bool image_optional; /* it has a `template` or `branch_from` */
     unsigned given;      /* of enum romsim_given */
     struct romsim_strings args;
@@ -120,21 +130,41 @@ struct romsim_instances {
     size_t count;
 };
 
+/* Where instances come from, and what is changed before they are looked at. */
+struct romsim_input {
+    enum romsim_origin origin;
+    const char *name;      /* stands for the file in messages */
+    const char *directory; /* what relative paths are relative to; NULL: the working directory */
+    bool allow_local;      /* from the network: `dir` and paths of this machine are followed */
+    /* Changes the instances, of which there is one at least, or says among the diagnostics why
+     * not; or NULL.  Returns 0 or -1. */
+    int (*amend)(struct romsim_instances *instances, void *context,
+                 struct romsim_diagnostics *diagnostics);
+    void *context; /* for `amend` */
+};
+
 /*
- * Reads a file ("-": standard input) with one instance, an array of them or several YAML
- * documents; YAML or JSON.  All errors and warnings of the file go to `diagnostics` in one pass,
- * with their places, in the cloud's tone.  `dir:` ROMs are read (directories walked, files loaded)
- * so that the rules see their content.
+ * Reads `size` bytes of text with one instance, an array of them or several YAML documents; YAML or
+ * JSON.  A NULL text is one empty instance, for `amend` to fill.
+ *
+ * The text is compared with its shape and the instances are made of it, `amend` changes them, the
+ * `dir`s of their ROMs are read (directories walked, files loaded), and what has come of it is
+ * checked by all rules and limits that need no look at images.  All errors and warnings go to
+ * `diagnostics` in one pass, each once, with their places, in the cloud's tone.
  * Returns 0 if there was no error (warnings do not count); -1 otherwise, and *ret is then empty.
  */
-int romsim_instances_load(const char *path, const struct romsim_limits *limits,
-                          struct romsim_instances *ret, struct romsim_diagnostics *diagnostics);
-
-/* The same for `size` bytes of text; `name` stands for the file in messages, `directory` is what
- * relative paths are relative to (NULL: the working directory). */
-int romsim_instances_parse(const char *text, size_t size, const char *name, const char *directory,
+int romsim_instances_parse(const char *text, size_t size, const struct romsim_input *source,
                            const struct romsim_limits *limits, struct romsim_instances *ret,
                            struct romsim_diagnostics *diagnostics);
+
+/* The same for a file ("-": standard input), which gives the source its name and directory; of
+ * `source`, which may be NULL, the rest counts. */
+int romsim_instances_load(const char *path, const struct romsim_input *source,
+                          const struct romsim_limits *limits, struct romsim_instances *ret,
+                          struct romsim_diagnostics *diagnostics);
+
+/* Are paths of this machine out of bounds for what has this origin? */
+bool romsim_instance_is_foreign(const struct romsim_instance *instance, enum romsim_origin origin);
 
 void romsim_instances_clear(struct romsim_instances *instances);
 
@@ -146,21 +176,16 @@ void romsim_instance_free(struct romsim_instance *instance);
 DEFINE_CLEANUP(struct romsim_instance, romsim_instance_free)
 #define CLEANUP_INSTANCE CLEANUP(cleanup_romsim_instance_free)
 
-/* Loads the `dir` of every ROM that has one and whose files are not loaded yet.  A directory
- * beyond the limits is an error and is not loaded.  Returns 0 or -1. */
+/* Loads the `dir` of every ROM that has one and whose files are not loaded yet, as
+ * romsim_instances_parse() does.  A directory beyond the limits is an error and is not loaded.
+ * Returns 0 or -1. */
 int romsim_instance_load_dirs(struct romsim_instance *instance, const struct romsim_limits *limits,
                               struct romsim_diagnostics *diagnostics);
 
-/* Checks an instance by all rules and limits that need no look at images.  Called by the loader;
- * call it again after flags changed the instance.  Returns 0 or -1. */
-int romsim_instance_check(const struct romsim_instance *instance,
-                          const struct romsim_limits *limits,
-                          struct romsim_diagnostics *diagnostics);
-
 /* The flags of the cloud's CLI (cloud-rules §2).  Each adds to or overrides the instance.
  * `spec` is the flag's argument; paths in it are relative to the working directory, whatever the
- * instance's own are relative to.  Return 0 or -1 (EINVAL with what is wrong in it).  When all
- * flags are in, romsim_instance_load_dirs() and romsim_instance_check() have to see the result. */
+ * instance's own are relative to.  Return 0 or -1 (EINVAL with what is wrong in it).  They are for
+ * a source's `amend`: the rules have to see the result. */
 int romsim_instance_set_image(struct romsim_instance *instance, const char *spec,
                               struct romsim_error *err);
 int romsim_instance_add_rom(struct romsim_instance *instance, const char *spec,
@@ -184,15 +209,16 @@ char *romsim_instance_request(const struct romsim_instance *instance, struct rom
 char *romsim_instances_request(const struct romsim_instances *instances, struct romsim_error *err);
 
 /*
- * An instance with some properties changed, as by PATCH /v1/instances (cloud-rules §1): `edits` is an
- * array of objects {prop, op, value}.  `op` is "set", "add" or "del": add and del are for env (an
- * object; del: names), roms (an array of ROMs; del: names) and tags (an array).  Relative paths are
- * relative to what the instance's are.  The result is checked by all rules and limits, and has the
- * host ports of the old one.  Returns 0 and sets *ret, or -1.
+ * An instance with some properties changed, as by PATCH /v1/instances (cloud-rules §1): `edits` is
+ * an array of objects {prop, op, value}.  `op` is "set", "add" or "del": add and del are for env
+ * (an object; del: names), roms (an array of ROMs; del: names) and tags (an array).  Relative paths
+ * are relative to what the instance's are, and `origin` is who gave the edits: what the instance
+ * named before keeps its own.  The result is checked by all rules and limits, and has the host
+ * ports of the old one.  Returns 0 and sets *ret, or -1.
  */
 int romsim_instance_edit(const struct romsim_instance *instance, const json_t *edits,
-                         const struct romsim_limits *limits, struct romsim_instance **ret,
-                         struct romsim_diagnostics *diagnostics);
+                         enum romsim_origin origin, const struct romsim_limits *limits,
+                         struct romsim_instance **ret, struct romsim_diagnostics *diagnostics);
 
 /* The name that the cloud's CLI gives to a ROM from its `at` (cloud-rules §2), malloc'ed; "" if
  * nothing is left; NULL without memory. */

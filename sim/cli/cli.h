@@ -187,6 +187,11 @@ int cli_cpu(const struct cli_args *args);
  * CLI_USAGE where the command line is wrong, else `failed`. */
 int cli_refuse_cpu(const struct romsim_error *error, int failed);
 
+/* The same with a source of the caller's, who amends; without a file there is one empty instance.
+ */
+int cli_load_from(const struct cli_args *args, const char *file, const struct romsim_input *source,
+                  struct romsim_instances *ret);
+
 /* The path of an operand that is an image or a file to pack: "-" is standard input. */
 const char *cli_input(const char *operand);
 

@@ -53,7 +53,6 @@ static json_t *flag_value(const struct cli_args *args, size_t flag, const char *
     status = romsim_instance_load_dirs(instance, &limits, &diagnostics);
     cli_report_all(&diagnostics);
     romsim_diagnostics_clear(&diagnostics);
-    instance->given |= ROMSIM_GIVEN_MEMORY;
     text = status < 0 ? NULL : romsim_instance_request(instance, &error);
     body = text ? json_loads(text, 0, NULL) : NULL;
     made = json_incref(json_object_get(body, flags[flag].property));

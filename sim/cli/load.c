@@ -3,8 +3,8 @@
 #include "sim/cli/cli.h"
 
 #include <romsim/cpu.h>
-#include <romsim/image.h>
 #include <romsim/paths.h>
+#include <romsim/reference.h>
 #include <romsim/text.h>
 #include <romsim/vm.h>
 
@@ -32,7 +32,8 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret)
     return 0;
 }
 
-int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret)
+int cli_load_from(const struct cli_args *args, const char *file, const struct romsim_input *source,
+                  struct romsim_instances *ret)
 {
     struct romsim_diagnostics diagnostics = {0};
     struct romsim_limits limits;
@@ -40,7 +41,8 @@ int cli_load(const struct cli_args *args, const char *file, struct romsim_instan
 
     if (cli_limits(args, &limits) < 0)
         return CLI_USAGE;
-    status = romsim_instances_load(file, &limits, ret, &diagnostics);
+    status = file ? romsim_instances_load(file, source, &limits, ret, &diagnostics)
+                  : romsim_instances_parse(NULL, 0, source, &limits, ret, &diagnostics);
     cli_report_for(args, &diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return status < 0 ? CLI_FAILED : CLI_OK;
@@ -68,6 +70,11 @@ int cli_cpu(const struct cli_args *args)
     }
     romsim_cpu_set_level(level);
     return CLI_OK;
+}
+
+int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret)
+{
+    return cli_load_from(args, file, NULL, ret);
 }
 
 static const struct romsim_instance *pick(const struct romsim_instances *instances,
@@ -109,7 +116,7 @@ const struct romsim_instance *cli_pick(const struct cli_args *args,
 
 bool cli_is_local(const char *image)
 {
-    return image && romsim_image_is_local(image);
+    return image && romsim_reference_is_local(image);
 }
 
 const char *cli_input(const char *operand)

@@ -8,6 +8,7 @@
 #include <romsim/bounds.h>
 #include <romsim/cpu.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,74 +38,67 @@ static bool has_flags(const struct cli_args *args)
     return false;
 }
 
+/* The flags on their way into an instance. */
+struct amendment {
+    const struct cli_args *args;
+    bool is_refused; /* they cannot be applied: the command line is wrong, not the file */
+};
+
 /* Applies every use of one flag.  An error names the flag. */
 static int apply_flag(const struct cli_args *args, const struct flag *flag,
-                      struct romsim_instance *instance)
+                      struct romsim_instance *instance, struct romsim_diagnostics *diagnostics)
 {
     const char *value;
     size_t index = 0;
+    int status = 0;
 
     while ((value = cli_each(args, flag->name, &index))) {
         struct romsim_error err = {0};
 
-        if (flag->apply(instance, value, &err) < 0) {
-            romsim_error_context(&err, "--%s", flag->name);
-            cli_report(&err);
-            return -1;
-        }
+        if (flag->apply(instance, value, &err) == 0)
+            continue;
+        romsim_error_context(&err, "--%s", flag->name);
+        romsim_diagnostics_add(diagnostics, &err, 0);
+        status = -1;
     }
-    return 0;
+    return status;
 }
 
-/* Puts the flags into an instance and has the rules look at the result.  CLI_OK, CLI_FAILED or
- * CLI_USAGE. */
-static int apply_flags(const struct cli_args *args, struct romsim_instance *instance)
+static int amend(struct romsim_instances *instances, void *context,
+                 struct romsim_diagnostics *diagnostics)
 {
-    struct romsim_diagnostics diagnostics = {0};
-    struct romsim_limits limits;
-    int status;
+    struct amendment *amendment = context;
+    int status = 0;
 
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-        if (apply_flag(args, &flags[i], instance) < 0)
-            return CLI_USAGE;
-    if (cli_limits(args, &limits) < 0)
-        return CLI_USAGE;
-    status = romsim_instance_load_dirs(instance, &limits, &diagnostics);
-    if (romsim_instance_check(instance, &limits, &diagnostics) < 0)
+    if (!has_flags(amendment->args))
+        return 0;
+    if (instances->count != 1) {
+        struct romsim_error err;
+
+        romsim_error_set(&err, EINVAL, "the file has %zu instances, and flags change one",
+                         instances->count);
+        romsim_diagnostics_add(diagnostics, &err, 0);
         status = -1;
-    cli_report_for(args, &diagnostics);
-    romsim_diagnostics_clear(&diagnostics);
-    return status < 0 ? CLI_FAILED : CLI_OK;
+    }
+    for (size_t i = 0; instances->count == 1 && i < sizeof(flags) / sizeof(flags[0]); i++)
+        status |= apply_flag(amendment->args, &flags[i], instances->items[0], diagnostics);
+    amendment->is_refused = status < 0;
+    return status;
 }
 
 int make_instances(const struct cli_args *args, struct romsim_instances *ret)
 {
-    struct romsim_instances made = {0};
+    const char *file = args->operand_count > 0 ? args->operands[0] : NULL;
+    struct amendment amendment = {.args = args};
+    const struct romsim_input source = {.origin = file ? ROMSIM_ORIGIN_FILE : ROMSIM_ORIGIN_FLAGS,
+                                        .amend = amend,
+                                        .context = &amendment};
     int status;
 
-    if (args->operand_count > 0) {
-        status = cli_load(args, args->operands[0], ret);
-        if (status == CLI_OK && has_flags(args) && ret->count != 1) {
-            romsim_instances_clear(ret);
-            return cli_usage(args, "flags that change an instance need a file with one instance");
-        }
-    } else {
-        if (!cli_has(args, "image"))
-            return cli_usage(args, "give an instance file, or --image");
-        made.items = calloc(1, sizeof(*made.items));
-        if (!made.items || !(made.items[0] = romsim_instance_new())) {
-            free(made.items);
-            return CLI_FAILED;
-        }
-        made.count = 1;
-        *ret = made;
-        status = CLI_OK;
-    }
-    if (status == CLI_OK && has_flags(args))
-        status = apply_flags(args, ret->items[0]);
-    if (status != CLI_OK)
-        romsim_instances_clear(ret);
-    return status;
+    if (!file && !cli_has(args, "image"))
+        return cli_usage(args, "give an instance file, or --image");
+    status = cli_load_from(args, file, &source, ret);
+    return amendment.is_refused ? CLI_USAGE : status;
 }
 
 /* ---- how to run them ----------------------------------------------------------------------- */
@@ -218,7 +212,7 @@ static int add_replica(struct making *making, const struct romsim_instance *inst
     struct romsim_layout *replica = romsim_layout_replica(layout, instance);
 
     if (replica)
-        romsim_instance_edit(instance, no_edits, limits, &copy, &diagnostics);
+        romsim_instance_edit(instance, no_edits, ROMSIM_ORIGIN_FILE, limits, &copy, &diagnostics);
     json_decref(no_edits);
     romsim_diagnostics_clear(&diagnostics);
     if (!copy) {

@@ -80,7 +80,7 @@ static int base_from_archive(struct romsim_blob *blob, const char *name,
         return romsim_error_nomem(err);
     if (romsim_tree_add_archive(tree, blob, false, name, err) < 0)
         return -1;
-    if (reference && reference->kind != REFERENCE_FILES)
+    if (reference && reference->kind != ROMSIM_REFERENCE_FILES)
         found = oci_open_tree(&tree, reference->tag, name, &source, &image, err);
     if (found < 0)
         return -1;
@@ -117,7 +117,7 @@ static int unusable_base(enum image_form form, const char *name, struct romsim_e
 static int key_of_files(const struct reference *reference, struct cache_key *key,
                         struct romsim_error *err)
 {
-    if (reference && reference->kind != REFERENCE_FILES)
+    if (reference && reference->kind != ROMSIM_REFERENCE_FILES)
         return 0;
     return cache_key_make("files", key->hex, sizeof(key->hex), key, err);
 }
@@ -207,8 +207,10 @@ static int base_from_reference(struct reference *reference, struct romsim_base_i
     int found = 0;
     struct stat st;
 
-    if (reference->kind != REFERENCE_PATH && reference->kind != REFERENCE_FILES)
+    if (reference->kind != ROMSIM_REFERENCE_PATH && reference->kind != ROMSIM_REFERENCE_FILES)
         found = base_from_oci(reference, ret, err);
+    if (found == 0 && reference->is_name_only)
+        return oci_not_found(reference, false, err);
     if (found == 0 && reference_becomes_layout(reference))
         found = base_from_oci(reference, ret, err);
     if (found == 0 && reference_cut_tag(reference, err) < 0)
@@ -216,7 +218,7 @@ static int base_from_reference(struct reference *reference, struct romsim_base_i
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0) {
-        if (reference->kind == REFERENCE_NAME && errno == ENOENT)
+        if (reference->kind == ROMSIM_REFERENCE_NAME && errno == ENOENT)
             return oci_not_found(reference, true, err);
         romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
         return reference_hint_path(reference, err);
@@ -232,8 +234,10 @@ int romsim_image_base(const struct romsim_instance *instance, struct romsim_base
     CLEANUP_REFERENCE struct reference reference = {0};
     struct romsim_base_image base = {0};
 
-    if (reference_parse(instance->image, instance->directory, &reference, err) < 0 ||
-        base_from_reference(&reference, &base, err) < 0) {
+    if (reference_parse(instance->image, instance->directory, &reference, err) < 0)
+        return image_error_at(err, &instance->image_place);
+    reference.is_name_only = romsim_instance_is_foreign(instance, instance->image_origin);
+    if (base_from_reference(&reference, &base, err) < 0) {
         romsim_base_image_release(&base);
         return image_error_at(err, &instance->image_place);
     }

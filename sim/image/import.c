@@ -285,10 +285,10 @@ static int import_one(struct import *import, const char *tag, const char *name,
 static int read_names(struct import *import, const struct reference *reference,
                       struct romsim_strings *ret, struct romsim_error *err)
 {
-    bool is_path = reference->kind == REFERENCE_PATH;
+    bool is_path = reference->kind == ROMSIM_REFERENCE_PATH;
     bool has_docker = oci_source_has(import->source, "manifest.json");
 
-    import->is_docker = reference->kind == REFERENCE_DOCKER_ARCHIVE ||
+    import->is_docker = reference->kind == ROMSIM_REFERENCE_DOCKER_ARCHIVE ||
                         (is_path && has_docker && !oci_source_has(import->source, "oci-layout"));
     if (!import->is_docker && oci_source_has(import->source, "index.json") &&
         oci_names(import->source, ret, err) < 0)
@@ -302,11 +302,11 @@ static int read_names(struct import *import, const struct reference *reference,
  * is not there and could be in a registry the command is said that brings it. */
 static int open_any(struct reference *reference, struct import *import, struct romsim_error *err)
 {
-    bool is_name = reference->kind == REFERENCE_NAME;
+    bool is_name = reference->kind == ROMSIM_REFERENCE_NAME;
 
     if (is_name)
-        reference->kind = REFERENCE_PATH;
-    if (reference->kind == REFERENCE_PATH && !reference_becomes_layout(reference) &&
+        reference->kind = ROMSIM_REFERENCE_PATH;
+    if (reference->kind == ROMSIM_REFERENCE_PATH && !reference_becomes_layout(reference) &&
         reference_split_tag(reference, err) < 0)
         return -1;
     if (is_name && access(reference->path, F_OK) < 0 && errno == ENOENT)
@@ -336,7 +336,7 @@ int romsim_store_import(struct romsim_store *store, const char *reference_text,
 
     if (reference_parse(reference_text, directory, &reference, err) < 0)
         return -1;
-    if (reference.kind == REFERENCE_FILES)
+    if (reference.kind == ROMSIM_REFERENCE_FILES)
         return romsim_error_set(err, EINVAL, "'%s' names files, not an image",
                                 QUOTE(reference_text));
     if (open_any(&reference, &import, err) < 0)

@@ -88,8 +88,8 @@ int romsim_image_info(const char *text, const char *directory, struct romsim_ima
         reference_cut_tag(&reference, err) < 0)
         found = -1;
     if (found == 0 && access(reference.path, F_OK) == 0) {
-        if (reference.kind == REFERENCE_NAME)
-            reference.kind = REFERENCE_PATH;
+        if (reference.kind == ROMSIM_REFERENCE_NAME)
+            reference.kind = ROMSIM_REFERENCE_PATH;
         found = oci_open(&reference, &source, &image, err);
     }
     if (found <= 0)

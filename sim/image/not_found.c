@@ -191,7 +191,7 @@ int oci_not_found(const struct reference *reference, bool looked_at_path, struct
 {
     CLEANUP_BUFFER struct romsim_buffer advice = ROMSIM_BUFFER_INIT(ADVICE_MAX);
     const struct transport *transport = transport_of(reference->text);
-    const char *name = reference_without_scheme(reference->text);
+    const char *name = romsim_reference_name(reference->text);
     CLEANUP_FREE char *full = romsim_store_normalize(name, NULL);
     CLEANUP_FREE char *path = looked_at_path ? romsim_path_absolute(reference->path) : NULL;
     bool has_scheme = name != reference->text;

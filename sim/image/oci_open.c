@@ -13,8 +13,8 @@ struct oci_source *oci_open_source(const struct reference *reference, struct rom
 {
     struct stat st;
 
-    if (reference->kind == REFERENCE_OCI ||
-        (reference->kind == REFERENCE_PATH && stat(reference->path, &st) == 0 &&
+    if (reference->kind == ROMSIM_REFERENCE_OCI ||
+        (reference->kind == ROMSIM_REFERENCE_PATH && stat(reference->path, &st) == 0 &&
          S_ISDIR(st.st_mode)))
         return oci_source_directory(reference->path, err);
     return oci_source_archive(reference->path, err);
@@ -42,9 +42,9 @@ int oci_load(struct oci_source *source, const char *tag, struct oci_image *ret,
 static int load(struct oci_source *source, const struct reference *reference, struct oci_image *ret,
                 struct romsim_error *err)
 {
-    if (reference->kind == REFERENCE_DOCKER_ARCHIVE)
+    if (reference->kind == ROMSIM_REFERENCE_DOCKER_ARCHIVE)
         return docker_archive_load(source, reference->tag, ret, err);
-    if (reference->kind == REFERENCE_PATH)
+    if (reference->kind == ROMSIM_REFERENCE_PATH)
         return oci_load(source, reference->tag, ret, err);
     return load_layout(source, reference->tag, ret, err);
 }
@@ -122,7 +122,7 @@ static int open_name(const struct reference *reference, struct oci_source **ret_
 
     if (romsim_stores_open(&stores, err) < 0)
         return -1;
-    found = romsim_stores_find(&stores, reference_without_scheme(reference->text), &name, err);
+    found = romsim_stores_find(&stores, romsim_reference_name(reference->text), &name, err);
     if (found > 0 && oci_open_stored(&name, ret_source, ret, err) < 0)
         found = -1;
     romsim_store_name_release(&name);
@@ -131,7 +131,7 @@ static int open_name(const struct reference *reference, struct oci_source **ret_
 
 int oci_failed(const struct reference *reference, struct romsim_error *err)
 {
-    if (reference->kind == REFERENCE_NAME && err && err->errnum == EUCLEAN && !err->hint[0])
+    if (reference->kind == ROMSIM_REFERENCE_NAME && err && err->errnum == EUCLEAN && !err->hint[0])
         romsim_error_hint(err, "import the image again, which repairs what the store has of it");
     return romsim_error_context(err, "image '%s'", QUOTE(reference->text));
 }
@@ -142,7 +142,7 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
     CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
     int found;
 
-    if (reference->kind == REFERENCE_NAME) {
+    if (reference->kind == ROMSIM_REFERENCE_NAME) {
         found = open_name(reference, ret_source, ret, err);
         return found < 0 ? oci_failed(reference, err) : found;
     }

@@ -68,7 +68,7 @@ static int rom_from_file(const struct reference *reference, struct romsim_rom_im
     CLEANUP_OCI_IMAGE struct oci_image image = {0};
     int found = 0;
 
-    if (blob && reference->kind != REFERENCE_FILES)
+    if (blob && reference->kind != ROMSIM_REFERENCE_FILES)
         found = oci_open_blob(blob, reference->tag, reference->path, &source, &image, err);
     if (!blob || found < 0)
         return -1;
@@ -98,8 +98,10 @@ static int rom_from_reference(const struct romsim_instance *instance, struct ref
     int found = 0;
     struct stat st;
 
-    if (reference->kind != REFERENCE_PATH && reference->kind != REFERENCE_FILES)
+    if (reference->kind != ROMSIM_REFERENCE_PATH && reference->kind != ROMSIM_REFERENCE_FILES)
         found = rom_from_oci(reference, ret, err);
+    if (found == 0 && reference->is_name_only)
+        return oci_not_found(reference, false, err);
     if (found == 0 && reference_becomes_layout(reference))
         found = rom_from_oci(reference, ret, err);
     if (found == 0 && reference_cut_tag(reference, err) < 0)
@@ -107,7 +109,7 @@ static int rom_from_reference(const struct romsim_instance *instance, struct ref
     if (found != 0)
         return found < 0 ? -1 : 0;
     if (stat(reference->path, &st) < 0) {
-        if (reference->kind == REFERENCE_NAME && errno == ENOENT)
+        if (reference->kind == ROMSIM_REFERENCE_NAME && errno == ENOENT)
             return oci_not_found(reference, true, err);
         romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
         return reference_hint_path(reference, err);
@@ -129,8 +131,10 @@ int romsim_image_rom(const struct romsim_instance *instance, const struct romsim
             return image_error_at(err, &rom->place);
         return 0;
     }
-    if (reference_parse(rom->image, instance->directory, &reference, err) < 0 ||
-        rom_from_reference(instance, &reference, ret, err) < 0)
+    if (reference_parse(rom->image, instance->directory, &reference, err) < 0)
+        return image_error_at(err, &rom->image_place);
+    reference.is_name_only = romsim_instance_is_foreign(instance, rom->origin);
+    if (rom_from_reference(instance, &reference, ret, err) < 0)
         return image_error_at(err, &rom->image_place);
     return 0;
 }

@@ -289,7 +289,8 @@ int romsim_instance_load_dirs(struct romsim_instance *instance, const struct rom
     for (size_t i = 0; i < instance->rom_count; i++) {
         struct romsim_rom *rom = &instance->roms[i];
 
-        if (rom->dir && !rom->image && rom->file_count == 0)
+        if (rom->dir && !rom->image && rom->file_count == 0 &&
+            !romsim_instance_is_foreign(instance, rom->origin))
             status |= load_rom(instance, rom, limits, diagnostics);
     }
     return status;

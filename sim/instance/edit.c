@@ -167,12 +167,32 @@ static int edit_one(json_t *body, const json_t *edit, struct romsim_diagnostics 
 /* ---- all of them -------------------------------------------------------------------------------
  */
 
-/* What the body has no place for. */
-static void keep_own(const struct romsim_instance *from, struct romsim_instance *to)
+/* What the instance named before, it may go on to name, whoever edits it. */
+static void keep_origins(const struct romsim_instance *from, struct romsim_instance *to)
 {
+    if (from->image && to->image && strcmp(from->image, to->image) == 0)
+        to->image_origin = from->image_origin;
+    for (size_t i = 0; i < to->rom_count; i++)
+        for (size_t j = 0; j < from->rom_count; j++)
+            if (to->roms[i].image && from->roms[j].image &&
+                strcmp(to->roms[i].image, from->roms[j].image) == 0)
+                to->roms[i].origin = from->roms[j].origin;
+}
+
+/* What the body has no place for. */
+static int keep_own(struct romsim_instances *instances, void *context,
+                    struct romsim_diagnostics *diagnostics)
+{
+    const struct romsim_instance *from = context;
+    struct romsim_instance *to = instances->items[0];
+
+    (void)diagnostics;
+    keep_origins(from, to);
+    to->allow_local = from->allow_local;
     to->no_verify = from->no_verify;
     for (size_t i = 0; i < to->service_count && i < from->service_count; i++)
         to->services[i].host_port = from->services[i].host_port;
+    return 0;
 }
 
 /* The places are of a text that nobody has seen. */
@@ -188,21 +208,25 @@ static void forget_places(struct romsim_diagnostics *diagnostics, size_t from)
 }
 
 static int read_again(const struct romsim_instance *instance, const json_t *body,
-                      const struct romsim_limits *limits, struct romsim_instance **ret,
-                      struct romsim_diagnostics *diagnostics)
+                      enum romsim_origin origin, const struct romsim_limits *limits,
+                      struct romsim_instance **ret, struct romsim_diagnostics *diagnostics)
 {
     CLEANUP_FREE char *text = json_dumps(body, JSON_COMPACT);
+    struct romsim_input source = {.origin = origin,
+                                  .name = "edit",
+                                  .directory = instance->directory,
+                                  .amend = keep_own,
+                                  .context = (void *)instance};
     struct romsim_instances instances = {0};
     size_t before = diagnostics->count;
     int status = -1;
 
     if (text)
-        status = romsim_instances_parse(text, strlen(text), "edit", instance->directory, limits,
-                                        &instances, diagnostics);
+        status =
+            romsim_instances_parse(text, strlen(text), &source, limits, &instances, diagnostics);
     forget_places(diagnostics, before);
     if (status == 0 && instances.count == 1) {
         *ret = STEAL_POINTER(&instances.items[0]);
-        keep_own(instance, *ret);
     } else {
         status = -1;
     }
@@ -211,8 +235,8 @@ static int read_again(const struct romsim_instance *instance, const json_t *body
 }
 
 int romsim_instance_edit(const struct romsim_instance *instance, const json_t *edits,
-                         const struct romsim_limits *limits, struct romsim_instance **ret,
-                         struct romsim_diagnostics *diagnostics)
+                         enum romsim_origin origin, const struct romsim_limits *limits,
+                         struct romsim_instance **ret, struct romsim_diagnostics *diagnostics)
 {
     json_t *body = instance_json(instance);
     int status = body ? 0 : -1;
@@ -220,7 +244,7 @@ int romsim_instance_edit(const struct romsim_instance *instance, const json_t *e
     for (size_t i = 0; status == 0 && i < json_array_size(edits); i++)
         status = edit_one(body, json_array_get(edits, i), diagnostics);
     if (status == 0)
-        status = read_again(instance, body, limits, ret, diagnostics);
+        status = read_again(instance, body, origin, limits, ret, diagnostics);
     json_decref(body);
     return status;
 }

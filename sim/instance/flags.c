@@ -61,6 +61,9 @@ int romsim_instance_set_image(struct romsim_instance *instance, const char *spec
     if (spec[0] == '\0')
         return romsim_error_set(err, EINVAL, "the image is empty");
     instance->image_place = flag_place("--image");
+    instance->image_origin = ROMSIM_ORIGIN_FLAGS;
+    free(instance->image_json);
+    instance->image_json = NULL;
     return set_reference(instance, spec, &instance->image, err);
 }
 
@@ -110,6 +113,7 @@ static int fill_rom(struct romsim_instance *instance, struct romsim_rom *rom, st
 {
     const char *at = keys[KEY_AT].value;
 
+    rom->origin = ROMSIM_ORIGIN_FLAGS;
     rom->place = rom->name_place = rom->image_place = rom->at_place = flag_place("--rom");
     rom->name = STEAL_POINTER(&keys[KEY_NAME].value);
     if (at) {
@@ -286,6 +290,7 @@ int romsim_instance_set_memory(struct romsim_instance *instance, const char *spe
     }
     instance->memory_mb = is_plain ? size : size / mebibyte;
     instance->memory_place = flag_place("--memory");
+    instance->given |= ROMSIM_GIVEN_MEMORY;
     return 0;
 }
 

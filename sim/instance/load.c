@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* load.c: from a file or a text to checked instances. */
+/*
+ * load.c: from a file, a text or nothing to checked instances.
+ *
+ * Every source goes the same way, once: shape, amendments, directories, rules.  So a rule sees what
+ * will be run, not what a flag is about to replace.
+ */
 #include "model.h"
 
 #include <romsim/bounds.h>
@@ -18,7 +23,7 @@ enum { TEXT_BODIES_MAX = 2 };
 
 struct load {
     const struct romsim_document *document;
-    const char *directory;
+    const struct romsim_input *source;
     const struct romsim_limits *limits;
     struct romsim_diagnostics *diagnostics;
     struct romsim_instances instances;
@@ -65,6 +70,14 @@ static int append(struct load *load, struct romsim_instance *instance)
     return 0;
 }
 
+static void set_origin(const struct romsim_input *source, struct romsim_instance *instance)
+{
+    instance->allow_local = source->allow_local;
+    instance->image_origin = source->origin;
+    for (size_t i = 0; i < instance->rom_count; i++)
+        instance->roms[i].origin = source->origin;
+}
+
 static int load_instance(struct load *load, const struct romsim_node *node)
 {
     struct romsim_error error;
@@ -86,13 +99,11 @@ static int load_instance(struct load *load, const struct romsim_node *node)
         romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
         return -1;
     }
-    instance =
-        instance_build(load->document, node, load->directory, load->limits, load->diagnostics);
-    if (append(load, instance) < 0)
-        return -1;
-    romsim_instance_load_dirs(instance, load->limits, load->diagnostics);
-    check_rules(instance, load->limits, load->diagnostics);
-    return 0;
+    instance = instance_build(load->document, node, load->source->directory ?: "", load->limits,
+                              load->diagnostics);
+    if (instance)
+        set_origin(load->source, instance);
+    return append(load, instance);
 }
 
 static int load_root(struct load *load, const struct romsim_node *node)
@@ -176,42 +187,84 @@ static void warn_of_flow(struct load *load)
     romsim_document_warn(load->document, offset, &warning, load->diagnostics);
 }
 
-static int parse_document(struct load *load, struct romsim_document *document, size_t errors_before)
+/* ---- the way of every source ------------------------------------------------------------- */
+
+static int parse_text(struct load *load, const char *text, size_t size)
+{
+    size_t errors = load->diagnostics->errors;
+    CLEANUP_DOCUMENT struct romsim_document *document = NULL;
+
+    if (size / TEXT_BODIES_MAX > load->limits->body_bytes || size >= UINT32_MAX)
+        return complain_size(load->diagnostics, load->source->name, load->limits);
+    document = romsim_document_new(load->source->name, text, size);
+    if (!document)
+        return complain_nomem(load->diagnostics);
+    load->document = document;
+    romsim_document_read(document, load->diagnostics);
+    warn_of_flow(load);
+    if (load->diagnostics->errors == errors || romsim_document_root_count(document) > 0)
+        load_roots(load);
+    load->document = NULL;
+    return 0;
+}
+
+/* The one instance that is to be made of amendments alone. */
+static int make_empty(struct load *load)
+{
+    struct romsim_instance *instance = romsim_instance_new();
+
+    if (instance && string_set(&instance->directory, load->source->directory ?: "") < 0) {
+        romsim_instance_free(instance);
+        instance = NULL;
+    }
+    if (instance)
+        set_origin(load->source, instance);
+    return append(load, instance);
+}
+
+/* Without its amendments an instance is not judged: what it lacks may be what they were to add. */
+static int amend(struct load *load)
+{
+    const struct romsim_input *source = load->source;
+
+    if (!source->amend || load->instances.count == 0)
+        return 0;
+    return source->amend(&load->instances, source->context, load->diagnostics);
+}
+
+static void complete(struct load *load, size_t errors_before)
 {
     struct romsim_diagnostics *diagnostics = load->diagnostics;
 
-    romsim_document_read(document, diagnostics);
-    warn_of_flow(load);
-    if (diagnostics->errors == errors_before || romsim_document_root_count(document) > 0)
-        load_roots(load);
+    for (size_t i = 0; i < load->instances.count; i++) {
+        romsim_instance_load_dirs(load->instances.items[i], load->limits, diagnostics);
+        check_rules(load->instances.items[i], load->limits, diagnostics);
+    }
     check_names(load);
     if (diagnostics->errors == errors_before)
         check_body(&load->instances, load->limits, diagnostics);
     if (diagnostics->errors == errors_before)
         check_growth(&load->instances, diagnostics);
-    return diagnostics->errors == errors_before ? 0 : -1;
 }
 
-int romsim_instances_parse(const char *text, size_t size, const char *name, const char *directory,
+int romsim_instances_parse(const char *text, size_t size, const struct romsim_input *source,
                            const struct romsim_limits *limits, struct romsim_instances *ret,
                            struct romsim_diagnostics *diagnostics)
 {
     size_t first = diagnostics->count;
     size_t errors = diagnostics->errors;
-    CLEANUP_DOCUMENT struct romsim_document *document = NULL;
-    struct load load = {.directory = directory ? directory : "",
+    struct load load = {.source = source,
                         .limits = limits ? limits : &romsim_limits_default,
                         .diagnostics = diagnostics};
-    int status;
+    int status = text ? parse_text(&load, text, size) : make_empty(&load);
 
     *ret = (struct romsim_instances){0};
-    if (size / TEXT_BODIES_MAX > load.limits->body_bytes || size >= UINT32_MAX)
-        return complain_size(diagnostics, name, load.limits);
-    document = romsim_document_new(name, text, size);
-    if (!document)
-        return complain_nomem(diagnostics);
-    load.document = document;
-    status = parse_document(&load, document, errors);
+    if (status == 0)
+        status = amend(&load);
+    if (status == 0)
+        complete(&load, errors);
+    if (diagnostics->errors != errors)
+        status = -1;
     /* Shape, rules and limits are looked at in turn; the user reads from top to bottom. */
     romsim_diagnostics_sort(diagnostics, first);
     if (status < 0)
@@ -241,9 +294,11 @@ static char *directory_of(const char *path)
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-int romsim_instances_load(const char *path, const struct romsim_limits *limits,
-                          struct romsim_instances *ret, struct romsim_diagnostics *diagnostics)
+int romsim_instances_load(const char *path, const struct romsim_input *source,
+                          const struct romsim_limits *limits, struct romsim_instances *ret,
+                          struct romsim_diagnostics *diagnostics)
 {
+    struct romsim_input named = source ? *source : (struct romsim_input){0};
     const struct romsim_limits *bounds = limits ? limits : &romsim_limits_default;
     CLEANUP_BUFFER struct romsim_buffer text =
         ROMSIM_BUFFER_INIT(bounds->body_bytes * TEXT_BODIES_MAX);
@@ -260,6 +315,8 @@ int romsim_instances_load(const char *path, const struct romsim_limits *limits,
     if (romsim_buffer_read_fd(&text, fd) < 0)
         return text.failed == EFBIG ? complain_size(diagnostics, path, bounds)
                                     : complain_file(diagnostics, path, text.failed);
-    return romsim_instances_parse(text.data ? text.data : "", text.size, is_stdin ? "stdin" : path,
-                                  directory, bounds, ret, diagnostics);
+    named.name = is_stdin ? "stdin" : path;
+    named.directory = directory;
+    return romsim_instances_parse(text.data ? text.data : "", text.size, &named, bounds, ret,
+                                  diagnostics);
 }

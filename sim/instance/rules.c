@@ -7,6 +7,7 @@
  */
 #include "model.h"
 
+#include <romsim/reference.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -323,6 +324,41 @@ static void check_unique_files(struct check *check, const struct romsim_rom *rom
         check_unique(check, "file path", entries, count, true);
 }
 
+/* ---- what is of this machine ------------------------------------------------------------- */
+
+bool romsim_instance_is_foreign(const struct romsim_instance *instance, enum romsim_origin origin)
+{
+    return origin == ROMSIM_ORIGIN_NETWORK && !instance->allow_local;
+}
+
+/* Whoever sends a request is not to read files of this machine by way of an image. */
+static void check_reference(struct check *check, const char *image, enum romsim_origin origin,
+                            const struct romsim_place *place)
+{
+    struct romsim_error error;
+
+    if (!image || !romsim_instance_is_foreign(check->instance, origin) ||
+        !romsim_reference_is_local(image))
+        return;
+    romsim_error_set(&error, EPERM, "Invalid image '%s': a request cannot name files of the host",
+                     QUOTE(image));
+    romsim_error_hint(&error, "an image of the store by its name: 'romsim image import' makes one");
+    report(check, place, ROMSIM_CLOUD_NOT_ALLOWED, &error);
+}
+
+static void check_origin(struct check *check, const struct romsim_rom *rom)
+{
+    struct romsim_error error;
+
+    check_reference(check, rom->image, rom->origin, &rom->image_place);
+    if (!rom->dir || !romsim_instance_is_foreign(check->instance, rom->origin))
+        return;
+    romsim_error_set(&error, EPERM, "Invalid dir '%s': a request cannot name files of the host",
+                     QUOTE(rom->dir));
+    romsim_error_hint(&error, "'romsim request' makes files of it");
+    report(check, &rom->image_place, ROMSIM_CLOUD_NOT_ALLOWED, &error);
+}
+
 /* ---- ROMs -------------------------------------------------------------------------------- */
 
 static void check_content(struct check *check, const struct romsim_rom *rom)
@@ -374,6 +410,7 @@ static void check_rom(struct check *check, const struct romsim_rom *rom)
 {
     check_name(check, "ROM name", rom->name, &rom->name_place);
     check_content(check, rom);
+    check_origin(check, rom);
     check_at(check, rom);
     check_amount(check, rom);
     for (size_t i = 0; i < rom->file_count; i++)
@@ -419,7 +456,7 @@ static const struct romsim_place *place_of_roms(const struct romsim_instance *in
     const struct romsim_rom *last =
         instance->rom_count ? &instance->roms[instance->rom_count - 1] : NULL;
 
-    return last && last->place.line == 0 && last->place.file[0] ? &last->place : &instance->place;
+    return last && last->origin == ROMSIM_ORIGIN_FLAGS ? &last->place : &instance->place;
 }
 
 void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
@@ -430,6 +467,7 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
     check_name(&check, "name", instance->name, &instance->name_place);
     check_hostname(&check);
     check_image(&check);
+    check_reference(&check, instance->image, instance->image_origin, &instance->image_place);
     check_memory(&check);
     check_env(&check);
     check_services(&check);
@@ -437,18 +475,4 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
     for (size_t i = 0; i < instance->rom_count; i++)
         check_rom(&check, &instance->roms[i]);
     check_unique_roms(&check);
-}
-
-int romsim_instance_check(const struct romsim_instance *instance,
-                          const struct romsim_limits *limits,
-                          struct romsim_diagnostics *diagnostics)
-{
-    struct romsim_instance *only[] = {(struct romsim_instance *)instance};
-    size_t errors = diagnostics->errors;
-
-    limits = limits ? limits : &romsim_limits_default;
-    check_rules(instance, limits, diagnostics);
-    if (diagnostics->errors == errors)
-        check_body(&(struct romsim_instances){only, 1}, limits, diagnostics);
-    return diagnostics->errors == errors ? 0 : -1;
 }

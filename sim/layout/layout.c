@@ -11,6 +11,7 @@
 #include "targets.h"
 
 #include <romsim/layout.h>
+#include <romsim/reference.h>
 #include <romsim/text.h>
 #include <romsim/uuid.h>
 
@@ -121,7 +122,8 @@ static bool is_partial(enum parts parts)
 static bool excuse(enum parts parts, const char *reference, const struct romsim_error *error,
                    struct romsim_diagnostics *diagnostics)
 {
-    if (parts == HERE && error->errnum == ENOENT && reference && !romsim_image_is_local(reference))
+    if (parts == HERE && error->errnum == ENOENT && reference &&
+        !romsim_reference_is_local(reference))
         return true;
     return complain(diagnostics, error);
 }

@@ -38,7 +38,8 @@ int edit_check(const struct romsim_instance *instance, const json_t *edits,
 {
     CLEANUP_INSTANCE struct romsim_instance *edited = NULL;
     struct romsim_diagnostics diagnostics = {0};
-    int status = romsim_instance_edit(instance, edits, limits, &edited, &diagnostics);
+    int status =
+        romsim_instance_edit(instance, edits, ROMSIM_ORIGIN_FLAGS, limits, &edited, &diagnostics);
 
     if (status < 0)
         first_error(&diagnostics, err);
@@ -50,8 +51,8 @@ static void *work(void *argument)
 {
     struct edit *edit = argument;
 
-    if (romsim_instance_edit(edit->old, edit->edits, &edit->limits, &edit->instance,
-                             &edit->diagnostics) == 0) {
+    if (romsim_instance_edit(edit->old, edit->edits, ROMSIM_ORIGIN_FLAGS, &edit->limits,
+                             &edit->instance, &edit->diagnostics) == 0) {
         free(edit->instance->name);
         edit->instance->name = STEAL_POINTER(&edit->name);
         edit->layout =

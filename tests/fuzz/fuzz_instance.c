@@ -7,13 +7,14 @@
 
 #include <romsim/instance.h>
 
+static const struct romsim_input source = {.name = "fuzz", .directory = "/nonexistent"};
+
 /* The text's request, or NULL if it is refused. */
 static char *request(const char *text, size_t size)
 {
     struct romsim_diagnostics diagnostics = {0};
     struct romsim_instances instances = {0};
-    int result =
-        romsim_instances_parse(text, size, "fuzz", "/nonexistent", NULL, &instances, &diagnostics);
+    int result = romsim_instances_parse(text, size, &source, NULL, &instances, &diagnostics);
     struct romsim_error error;
     char *body = NULL;
 

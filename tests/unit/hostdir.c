@@ -336,8 +336,9 @@ START_TEST(no_byte_from_outside_is_ever_in_a_request)
     for (int i = 0; i < TRIES; i++) {
         struct romsim_instances instances;
         struct romsim_diagnostics diagnostics = {0};
-        int status = romsim_instances_parse(text, strlen(text), "x.yaml", tars_home, NULL,
-                                            &instances, &diagnostics);
+        const struct romsim_input input = {.name = "x.yaml", .directory = tars_home};
+        int status =
+            romsim_instances_parse(text, strlen(text), &input, NULL, &instances, &diagnostics);
 
         for (size_t j = 0; status == 0 && j < instances.items[0]->roms[0].file_count; j++) {
             const struct romsim_file *file = &instances.items[0]->roms[0].files[j];

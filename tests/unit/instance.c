@@ -9,9 +9,8 @@
 #include <romsim/instance.h>
 
 #include <jansson.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+static const struct romsim_input source = {.name = "x.yaml"};
 static struct romsim_diagnostics diagnostics;
 static struct romsim_instances instances;
 
@@ -19,8 +18,7 @@ static int parse(const char *text)
 {
     romsim_diagnostics_clear(&diagnostics);
     romsim_instances_clear(&instances);
-    return romsim_instances_parse(text, strlen(text), "x.yaml", NULL, NULL, &instances,
-                                  &diagnostics);
+    return romsim_instances_parse(text, strlen(text), &source, NULL, &instances, &diagnostics);
 }
 
 static void print_diagnostics(void)
@@ -386,9 +384,9 @@ START_TEST(a_request_is_counted_to_the_byte)
         limits.body_bytes = strlen(body) - (size_t)less;
         romsim_instances_clear(&instances);
         romsim_diagnostics_clear(&diagnostics);
-        ck_assert_int_eq(romsim_instances_parse(text, strlen(text), "a.yaml", NULL, &limits,
-                                                &instances, &diagnostics),
-                         less ? -1 : 0);
+        ck_assert_int_eq(
+            romsim_instances_parse(text, strlen(text), &source, &limits, &instances, &diagnostics),
+            less ? -1 : 0);
     }
     ck_assert_uint_eq(diagnostics.errors, 1);
     snprintf(expected, sizeof(expected), "The request is too large: %zu bytes", strlen(body));
@@ -441,8 +439,7 @@ START_TEST(each_limit_can_be_changed)
     ck_assert_int_eq(romsim_limits_set(&limits, "rom-bytes=2M", &error), 0);
     ck_assert_uint_eq(limits.rom_bytes, 2 << 20);
     ck_assert_int_eq(
-        romsim_instances_parse(text, strlen(text), "x", NULL, &limits, &instances, &diagnostics),
-        -1);
+        romsim_instances_parse(text, strlen(text), &source, &limits, &instances, &diagnostics), -1);
     ck_assert_uint_eq(diagnostics.errors, 1);
     ck_assert_str_eq(diagnostics.entries[0].error.message, "Too many ROMs: 2, at most 1");
     ck_assert_int_eq(romsim_limits_set(&limits, "ram=1", &error), -1);
@@ -603,10 +600,10 @@ END_TEST
 START_TEST(a_long_file_name_is_shortened_from_the_left)
 {
     char *name = unit_repeat("/", "0123456789", 40, "/x.yaml");
+    const struct romsim_input long_one = {.name = name};
 
     romsim_diagnostics_clear(&diagnostics);
-    ck_assert_int_eq(romsim_instances_parse("a", 1, name, NULL, NULL, &instances, &diagnostics),
-                     -1);
+    ck_assert_int_eq(romsim_instances_parse("a", 1, &long_one, NULL, &instances, &diagnostics), -1);
     ck_assert_uint_eq(strlen(diagnostics.entries[0].error.place.file), 255);
     ck_assert_int_eq(strncmp(diagnostics.entries[0].error.place.file, "...", 3), 0);
     ck_assert_str_eq(diagnostics.entries[0].error.place.file + 248, "/x.yaml");
@@ -665,111 +662,6 @@ START_TEST(a_request_read_again_gives_the_same_request)
 }
 END_TEST
 
-/* ---- flags -------------------------------------------------------------------------------- */
-
-START_TEST(flags_make_an_instance)
-{
-    struct romsim_instance *i = romsim_instance_new();
-    struct romsim_error error;
-    struct romsim_diagnostics found = {0};
-
-    ck_assert_int_eq(romsim_instance_check(i, NULL, &found), -1);
-    ck_assert_str_eq(found.entries[0].error.message, "Missing member image");
-    romsim_diagnostics_clear(&found);
-    ck_assert_int_eq(romsim_instance_set_image(i, "org/base", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_rom(i, "name=a,image=oci:x:y,at=/rom", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_port(i, "8443:8080/tls+http", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_port(i, "8443:81", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_env(i, "A=b=c", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_env(i, "A=", &error), 0);
-    ck_assert_int_eq(romsim_instance_set_args(i, " a 'b  c' \"d \\\" $x\" e\\ f'g' '' ", &error),
-                     0);
-    ck_assert_int_eq(romsim_instance_check(i, NULL, &found), 0);
-    ck_assert_str_eq(i->roms[0].image, "oci:x:y");
-    ck_assert_uint_eq(i->service_count, 1);
-    ck_assert_uint_eq(i->services[0].host_port, 8443);
-    ck_assert_uint_eq(i->services[0].destination_port, 81);
-    ck_assert_uint_eq(i->env_count, 1);
-    ck_assert_str_eq(i->env[0].value, "");
-    ck_assert_uint_eq(i->args.count, 5);
-    ck_assert_str_eq(i->args.items[1], "b  c");
-    ck_assert_str_eq(i->args.items[2], "d \" $x");
-    ck_assert_str_eq(i->args.items[3], "e fg");
-    ck_assert_str_eq(i->args.items[4], "");
-    romsim_instance_free(i);
-}
-END_TEST
-
-START_TEST(paths_in_flags_are_of_the_working_directory)
-{
-    static const char text[] = "image: base\nroms: [{image: ./here}]\n";
-    struct romsim_diagnostics found = {0};
-    struct romsim_error error;
-    struct romsim_instance *i;
-    char folder[] = "/tmp/romsim-test.XXXXXX";
-    char wanted[64];
-    FILE *file;
-
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
-    ck_assert_int_eq(mkdir("fn", 0700), 0);
-    file = fopen("fn/a", "w");
-    ck_assert_ptr_nonnull(file);
-    fputs("hello", file);
-    fclose(file);
-    ck_assert_int_eq(romsim_instances_parse(text, strlen(text), "x", "/elsewhere", NULL, &instances,
-                                            &diagnostics),
-                     0);
-    i = instances.items[0];
-    ck_assert_str_eq(i->directory, "/elsewhere");
-    ck_assert_int_eq(romsim_instance_add_rom(i, "dir=fn,at=/a", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_rom(i, "image=fn,at=/b", &error), 0);
-    ck_assert_int_eq(romsim_instance_add_rom(i, "image=org/name:1,at=/c", &error), 0);
-    ck_assert_int_eq(romsim_instance_load_dirs(i, &romsim_limits_default, &found), 0);
-    ck_assert_int_eq(romsim_instance_check(i, NULL, &found), 0);
-    snprintf(wanted, sizeof(wanted), "%s/fn", folder);
-    ck_assert_str_eq(i->roms[0].image, "./here");
-    ck_assert_str_eq(i->roms[1].dir, wanted);
-    ck_assert_str_eq(i->roms[1].name, "a");
-    ck_assert_uint_eq(i->roms[1].file_count, 1);
-    ck_assert_mem_eq(i->roms[1].files[0].data, "hello", 5);
-    ck_assert_str_eq(i->roms[2].image, wanted);
-    ck_assert_str_eq(i->roms[3].image, "org/name:1");
-    ck_assert(unlink("fn/a") == 0 && rmdir("fn") == 0 && chdir("/") == 0 && rmdir(folder) == 0);
-}
-END_TEST
-
-START_TEST(bad_flags_say_what_is_wrong)
-{
-    struct romsim_instance *i = romsim_instance_new();
-    struct romsim_error error;
-    static const char *const roms[] = {
-        "",         "name=a", "image=a,dir=b", "image=", "image=a,image=b", "image=a,foo=b",
-        "image=a,", "a"};
-    static const char *const ports[] = {"",         "80",     "0:80",    "80:0",
-                                        "80:65536", "80:80/", "80:80/x", "80:80/tls+",
-                                        "x:1",      "80:80x", "-1:80",   "99999999999:1"};
-
-    for (size_t j = 0; j < sizeof(roms) / sizeof(roms[0]); j++) {
-        struct romsim_diagnostics found = {0};
-        int added = romsim_instance_add_rom(i, roms[j], &error);
-
-        /* An empty reference is a rule's matter, not the flag's. */
-        ck_assert(added < 0 || romsim_instance_check(i, NULL, &found) < 0);
-        romsim_diagnostics_clear(&found);
-    }
-    for (size_t j = 0; j < sizeof(ports) / sizeof(ports[0]); j++)
-        ck_assert_msg(romsim_instance_add_port(i, ports[j], &error) < 0, "%s", ports[j]);
-    ck_assert_uint_eq(i->service_count, 0);
-    ck_assert_int_eq(romsim_instance_add_env(i, "A", &error), -1);
-    ck_assert_int_eq(romsim_instance_add_env(i, "=a", &error), -1);
-    ck_assert_int_eq(romsim_instance_set_args(i, "a 'b", &error), -1);
-    ck_assert_int_eq(romsim_instance_set_image(i, "", &error), -1);
-    ck_assert(!i->has_args);
-    romsim_instance_free(i);
-}
-END_TEST
-
 UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           an_empty_list_of_args_is_not_an_absent_one, objects_arrays_and_documents_hold_instances,
           anchors_and_aliases_work, a_null_member_is_an_absent_one,
@@ -790,5 +682,4 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           places_count_characters_and_show_the_line, the_excerpt_of_a_long_line_is_a_window_on_it,
           a_long_file_name_is_shortened_from_the_left,
           the_request_has_what_the_input_named_and_nothing_more, several_instances_are_one_array,
-          a_request_read_again_gives_the_same_request, flags_make_an_instance,
-          paths_in_flags_are_of_the_working_directory, bad_flags_say_what_is_wrong)
+          a_request_read_again_gives_the_same_request)

@@ -192,12 +192,14 @@ static const struct bad bad[] = {
      "Invalid base64 data: wrong at its end"},
 };
 
+static const struct romsim_input source = {.name = "x.yaml"};
+
 static struct romsim_diagnostics parse(const char *text, size_t size)
 {
     struct romsim_diagnostics diagnostics = {0};
     struct romsim_instances instances = {0};
 
-    if (romsim_instances_parse(text, size, "x.yaml", NULL, NULL, &instances, &diagnostics) == 0) {
+    if (romsim_instances_parse(text, size, &source, NULL, &instances, &diagnostics) == 0) {
         ck_assert_msg(diagnostics.errors == 0, "success with errors");
         romsim_instances_clear(&instances);
     }

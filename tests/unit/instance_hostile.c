@@ -8,6 +8,7 @@
 
 #include <romsim/instance.h>
 
+static const struct romsim_input source = {.name = "x"};
 static struct romsim_diagnostics diagnostics;
 
 static int parse_bytes(const char *text, size_t size)
@@ -16,7 +17,7 @@ static int parse_bytes(const char *text, size_t size)
     int status;
 
     romsim_diagnostics_clear(&diagnostics);
-    status = romsim_instances_parse(text, size, "x", NULL, NULL, &instances, &diagnostics);
+    status = romsim_instances_parse(text, size, &source, NULL, &instances, &diagnostics);
     romsim_instances_clear(&instances);
     return status;
 }
