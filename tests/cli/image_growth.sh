@@ -6,8 +6,9 @@
 # refused names the bound, and goes through with another.
 . "$(dirname "$0")/../lib.sh"
 
-python3 - <<'END'
-import gzip, lzma, tarfile
+export ROOT
+python3 - <<'END' || exit 1
+import gzip, lzma, os, sys, tarfile
 
 def tar(entries):
     pieces = []
@@ -48,6 +49,34 @@ def instance(name, parents, roms):
 instance("inline.yaml", 1000, 8)
 instance("one.yaml", 1000, 1)
 instance("fair.yaml", 60, 8)
+
+# Images: what counts is the files that are left when all layers are there.
+sys.path.insert(0, os.environ["ROOT"] + "/tests")
+sys.dont_write_bytecode = True
+import oci
+
+def dirs(first, count, *more):
+    return tar([*more, *((f"{more[0][0] + '/' if more else ''}d{i}", DIR, "", b"") for i in range(first, first + count))])
+
+images = {
+    "names": [tar((f"f{i}", FILE, "", b"") for i in range(180000))],
+    "parts": [dirs(4000 * i, 4000) for i in range(5)],  # each alone is fair
+    "same": [dirs(0, 4000)] * 5,
+    # Each layer's hide the last one's.
+    "hidden": [dirs(4000 * i, 4000, ("v", DIR, "", b""), ("v/.wh..wh..opq", FILE, "", b"")) for i in range(5)],
+}
+for name, layers in images.items():
+    config = {"config": {"Cmd": ["/x"]}}
+    layout = oci.Layout("layout-" + name)
+    packed = [gzip.compress(layer, 9) for layer in layers]
+    layout.tag("t", layout.image(packed, media_type=oci.LAYER + "+gzip", plain=layers, **config))
+    layout.write()
+    write(f"oci-{name}.tar.xz", layout.archive())
+    write(f"docker-{name}.tar.xz", oci.docker_archive((["t:t"], layers, config)))
+    for kind, image in (("layout", f"oci:layout-{name}:t"), ("oci", f"./oci-{name}.tar.xz"),
+                        ("docker", f"./docker-{name}.tar.xz"), ("stored", f"stored/{name}:t")):
+        with open(f"{kind}-{name}.yaml", "w") as file:
+            file.write(f"name: x\nimage: {image}\nargs: [/x]\n")
 END
 mkdir root && printf '#!/bin/sh\n' >root/x && chmod +x root/x
 for name in names.tar.xz dirs.tar.xz links.tar.gz bytes.tar.gz; do
@@ -108,6 +137,30 @@ for command in check plan "build -o out" "mount" run; do
 done
 refused one.yaml image-bytes plan one.yaml
 
+# The layers of an image, wherever it is: in a layout, in an archive, in the store, which keeps them
+# compressed as they were in a layout.
+for name in names parts; do
+    for kind in docker oci; do
+        ok "image import $kind-$name.tar.xz keeps within bounds" \
+            costs "$kind-$name.tar.xz" "$ROMSIM" image import -t "stored/$name:t" "$kind-$name.tar.xz"
+        like "$out" "status 0" "image import $kind-$name.tar.xz: succeeds, what the layers become is no matter"
+    done
+done
+for kind in layout oci docker stored; do
+    for name in names parts; do
+        case $kind in
+        oci | docker) input=$kind-$name.tar.xz ;;
+        *) input=layout-$name/index.json ;;
+        esac
+        bound=image-bytes
+        [ "$name" != names ] || bound=node-bytes
+        refused "$input" $bound plan $kind-$name.yaml
+    done
+    refused "$input" image-bytes check $kind-parts.yaml
+    refused "$input" image-bytes mount $kind-parts.yaml mnt
+    refused "$input" image-bytes run $kind-parts.yaml
+done
+
 # What is in proportion goes through, and keeps the promise, too.
 fair() { # INPUT COMMAND...
     local input=$1; shift
@@ -118,6 +171,10 @@ fair fair-dirs.tar.xz rom pack fair-dirs.tar.xz -o x.rom
 fair fair-names.tar.xz rom pack fair-names.tar.xz -o x.rom
 fair fair.yaml plan fair.yaml
 fair fair.yaml build fair.yaml -o out
+for name in same hidden; do
+    fair layout-$name/index.json plan layout-$name.yaml
+    fair docker-$name.tar.xz plan docker-$name.yaml
+done
 
 # And what is wanted all the same.
 ok "node-bytes can be raised" romsim rom pack --bound node-bytes=1G names.tar.xz -o x.rom
