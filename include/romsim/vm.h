@@ -54,6 +54,8 @@ int romsim_processor_choose(enum romsim_accel wanted, const char *cpu, struct ro
 struct romsim_vm_options {
     enum romsim_vm_fate fate;
     struct romsim_limits limits; /* for edits */
+    bool stays; /* instances that are bound are not deleted when their app has ended by itself: it
+                   may be started again by romsim_vm_restart() */
     struct romsim_processor processor;
     const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel;   /* --image-kernel */
@@ -121,6 +123,11 @@ void romsim_vm_stop(struct romsim_vm *vm);
 
 /* Ends all instances by force, within two seconds whatever hangs. */
 void romsim_vm_kill(struct romsim_vm *vm);
+
+/* Starts an instance again with some properties changed (romsim_instance_edit(); takes the reference
+ * of `edits`), once all that is needed for it is there; what is wrong with it is an ERROR event, and
+ * the old one goes on. */
+void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits);
 
 /* Has each got its name, so that it can be found? */
 bool romsim_vm_are_created(const struct romsim_vm *vm);

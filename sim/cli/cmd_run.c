@@ -11,6 +11,7 @@
 
 static const struct cli_option options[] = {
     {"detach", 'd', NULL, "return when they run, and print their names"},
+    {"watch", 'w', NULL, "start them again with what changes on disk"},
     MAKE_OPTIONS,
     {"kernel-log", 0, "[=FILE]", "the guest kernel's log, on stderr or in FILE"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
@@ -28,6 +29,9 @@ static int run_run(const struct cli_args *args)
 
     if (make_vm_options(args, &vm) < 0)
         return CLI_USAGE;
+    vm.stays = cli_has(args, "watch");
+    if (vm.stays && cli_has(args, "detach"))
+        return cli_usage(args, "--watch stays with what it watches, so not with --detach");
     vm.fate = cli_has(args, "detach") ? ROMSIM_VM_DETACH : ROMSIM_VM_BOUND;
     vm.kernel_log = cli_has(args, "kernel-log");
     if (vm.kernel_log && vm.fate == ROMSIM_VM_DETACH)

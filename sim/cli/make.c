@@ -4,6 +4,7 @@
 
 #include "run_follow.h"
 #include "signals.h"
+#include "watch.h"
 
 #include <romsim/bounds.h>
 #include <romsim/cpu.h>
@@ -186,14 +187,7 @@ static struct romsim_layout **make_layouts(const struct cli_args *args,
 
 /* ---- replicas ------------------------------------------------------------------------------ */
 
-/* What is made, and how. */
-struct making {
-    struct romsim_instance **instances; /* owned, since keepers take theirs */
-    struct romsim_layout **layouts;
-    size_t count;
-};
-
-static void free_making(struct making *making)
+static void free_making(struct watch_set *making)
 {
     for (size_t i = 0; i < making->count; i++) {
         romsim_instance_free(making->instances[i]);
@@ -203,7 +197,7 @@ static void free_making(struct making *making)
     free(making->layouts);
 }
 
-static int add_replica(struct making *making, const struct romsim_instance *instance,
+static int add_replica(struct watch_set *making, const struct romsim_instance *instance,
                        const struct romsim_layout *layout, const struct romsim_limits *limits)
 {
     struct romsim_diagnostics diagnostics = {0};
@@ -226,7 +220,7 @@ static int add_replica(struct making *making, const struct romsim_instance *inst
 
 /* An instance with N replicas is N + 1 instances, which share their images (cloud-rules §1). */
 static int expand(struct romsim_instances *instances, struct romsim_layout **layouts,
-                  const struct romsim_limits *limits, struct making *ret)
+                  const struct romsim_limits *limits, struct watch_set *ret)
 {
     size_t count = 0, given = instances->count;
 
@@ -260,29 +254,30 @@ static int expand(struct romsim_instances *instances, struct romsim_layout **lay
 
 /* ---- from the first to the last ------------------------------------------------------------- */
 
-static int follow(const struct making *making, const struct romsim_vm_options *options,
-                  struct run_console *console)
+static int follow(const struct watch_set *making, const struct romsim_vm_options *options,
+                  struct run_console *console, struct watch *watch)
 {
-    struct romsim_vm *vm = romsim_vm_new((const struct romsim_layout *const *)making->layouts,
-                                         (const struct romsim_instance *const *)making->instances,
-                                         making->count, options, run_console_event, console);
+    struct romsim_vm *vm = romsim_vm_new(
+        (const struct romsim_layout *const *)making->layouts,
+        (const struct romsim_instance *const *)making->instances, making->count, options,
+        watch ? watch_event : run_console_event, watch ? (void *)watch : console);
     int signals = signals_count(), status;
 
     if (vm)
         romsim_vm_start(vm);
     /* The keepers and what they start have got the default. */
     signal(SIGPIPE, SIG_IGN);
-    status = run_follow(vm, console, signals);
+    status = run_follow(vm, console, watch, signals);
     /* If one could not be made, none is. */
     if (vm && options->fate != ROMSIM_VM_BOUND && !romsim_vm_are_created(vm)) {
         romsim_vm_undo(vm);
-        run_follow(vm, console, signals);
+        run_follow(vm, console, watch, signals);
     }
     romsim_vm_free(vm);
     return status;
 }
 
-static const char **list_names(const struct making *making)
+static const char **list_names(const struct watch_set *making)
 {
     const char **names = calloc(making->count + 1, sizeof(char *));
 
@@ -303,7 +298,7 @@ static int open_log(struct run_console *console, const char *path)
     return -1;
 }
 
-static int make(const struct cli_args *args, const struct making *making,
+static int make(const struct cli_args *args, struct watch_set *making,
                 const struct romsim_vm_options *options)
 {
     struct run_console console = {.quiet = cli_has(args, "quiet"),
@@ -311,14 +306,17 @@ static int make(const struct cli_args *args, const struct making *making,
                                   .is_silent = options->fate != ROMSIM_VM_BOUND};
     CLEANUP_FREE const char **names = list_names(making);
     const char *log = options->kernel_log ? cli_value(args, "kernel-log") : NULL;
+    struct watch *watch = NULL;
     int status = CLI_RUN_FAILED;
 
     if (options->fate != ROMSIM_VM_BOUND)
         console.lists = options->fate == ROMSIM_VM_CREATE ? "created" : "running";
     if (!names)
         return CLI_RUN_FAILED;
-    if (run_console_open(&console, names, making->count) == 0 && open_log(&console, log) == 0)
-        status = follow(making, options, &console);
+    if (run_console_open(&console, names, making->count) == 0 && open_log(&console, log) == 0 &&
+        (!options->stays || (watch = watch_new(args, making, &console))))
+        status = follow(making, options, &console, watch);
+    watch_free(watch);
     run_console_close(&console);
     return status;
 }
@@ -329,7 +327,7 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
     struct romsim_vm_options chosen = *options;
     int status = choose_processor(args, options, &chosen.processor);
     struct romsim_layout **layouts = status == CLI_OK ? make_layouts(args, instances) : NULL;
-    struct making making = {0};
+    struct watch_set making = {0};
 
     if (status != CLI_OK)
         return status;

@@ -30,7 +30,7 @@ static bool is_same_file(int one, int other)
            a.st_ino == b.st_ino;
 }
 
-int run_console_open(struct run_console *console, const char *const *names, size_t count)
+int run_console_open(struct run_console *console, const char **names, size_t count)
 {
     console->names = names;
     console->count = count;
@@ -243,6 +243,7 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
         list(console, instance, "created");
         break;
     case ROMSIM_VM_STATE:
+        console->ended[instance] &= strcmp(event->text, "starting") != 0;
         list(console, instance, event->text);
         break;
     case ROMSIM_VM_CONSOLE:

@@ -9,9 +9,10 @@
 #include <romsim/vm.h>
 
 struct run_console {
-    const char *const *names; /* of the instances; borrowed */
+    const char **names; /* of the instances; borrowed */
     size_t count;
     bool quiet, verbose;
+    bool is_ending;    /* the user wants the end */
     bool is_silent;    /* the apps' consoles are not shown; */
     const char *lists; /* an instance's name is, when it is in this state ("created" first) */
     int name_width;    /* of the longest */
@@ -24,7 +25,7 @@ struct run_console {
 };
 
 /* 0, or -1 without memory. */
-int run_console_open(struct run_console *console, const char *const *names, size_t count);
+int run_console_open(struct run_console *console, const char **names, size_t count);
 
 /* Kernels' logs go to this file, and not to stderr.  It is emptied; what is no regular file is not
  * waited for. */

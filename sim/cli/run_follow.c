@@ -29,7 +29,8 @@ enum {
 struct follow {
     struct romsim_vm *vm;
     struct run_console *console;
-    unsigned asked; /* how often somebody wanted the end */
+    struct watch *watch; /* or NULL */
+    unsigned asked;      /* how often somebody wanted the end */
     uint64_t asked_at;
     bool is_told, output_failed, log_failed;
 };
@@ -43,6 +44,7 @@ static void ask(struct follow *follow)
 {
     follow->asked_at = stream_clock();
     follow->asked++;
+    follow->console->is_ending = true;
     if (!is_running(follow))
         follow->asked = 2; /* only the output is waited for */
     else if (follow->asked == 1)
@@ -137,20 +139,23 @@ static void wait_for_something(struct follow *follow, int signals)
         {stream_held(out) ? out->fd : -1, POLLOUT, 0},
         {stream_held(err) ? err->fd : -1, POLLOUT, 0},
         {stream_held(log) ? log->fd : -1, POLLOUT, 0},
+        {follow->asked ? -1 : watch_fd(follow->watch), POLLIN, 0},
     };
 
-    if (poll(polls, 5, follow->asked ? TICK_MS : -1) <= 0)
+    if (poll(polls, sizeof(polls) / sizeof(polls[0]), follow->asked ? TICK_MS : -1) <= 0)
         return;
     if (polls[0].revents)
         for (unsigned count = signals_take(); count > 0; count--)
             ask(follow);
     if (polls[1].revents)
         romsim_vm_dispatch(follow->vm);
+    if (polls[5].revents && follow->vm)
+        watch_dispatch(follow->watch, follow->vm);
 }
 
-int run_follow(struct romsim_vm *vm, struct run_console *console, int signals)
+int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *watch, int signals)
 {
-    struct follow follow = {.vm = vm, .console = console};
+    struct follow follow = {.vm = vm, .console = console, .watch = watch};
 
     while (is_running(&follow) || is_held(console)) {
         wait_for_something(&follow, signals);

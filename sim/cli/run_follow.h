@@ -4,12 +4,14 @@
 #define ROMSIM_CLI_RUN_FOLLOW_H
 
 #include "run_console.h"
+#include "watch.h"
 
 /*
  * Stays until all instances (NULL: there are none) have ended and what they said is written.  A
  * signal (`signals` is what signals_count() returned) asks them to end, a second one ends them by
- * force.  Returns the exit status; 125 if the output cannot be written.
+ * force.  `watch` may be NULL.  Returns the exit status; 125 if the output cannot be
+ * written.
  */
-int run_follow(struct romsim_vm *vm, struct run_console *console, int signals);
+int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *watch, int signals);
 
 #endif

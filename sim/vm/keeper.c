@@ -55,7 +55,7 @@ struct client {
     struct channel channel;
     bool is_attached;
     int awaited; /* an enum instance_state, or -1 */
-    bool awaits_end, awaits_edit;
+    bool awaits_end, awaits_edit, awaits_restart;
 };
 
 DEFINE_VECTOR(clients, struct client *);
@@ -73,12 +73,15 @@ struct keeper {
     char (*rom_uuids)[ROMSIM_UUID_SIZE];
 
     struct instance_status status;
-    struct run *run;             /* NULL: none */
-    struct edit *edit;           /* the same */
-    json_t *updates;             /* edits that wait for the stop, and those that failed then */
-    struct romsim_vm_event last; /* of a run that has ended, until that is told; */
-    char *last_text;             /* its text */
-    bool restarts;               /* and what follows then */
+    struct run *run;              /* NULL: none */
+    struct edit *edit;            /* the same */
+    json_t *updates;              /* edits that wait for the stop, and those that failed then */
+    struct romsim_vm_event last;  /* of a run that has ended, until that is told; */
+    char *last_text;              /* its text */
+    bool restarts;                /* and what follows then */
+    bool restarts_at_once;        /* whatever the policy is, by request */
+    struct romsim_instance *next; /* what takes its place when the run has ended, or NULL */
+    struct romsim_layout *next_layout;
     uint64_t run_start, restart_time, drain_time, drain_look; /* microseconds; 0: none */
     enum stop_wish wish;
     bool is_forced, is_deleted;
@@ -256,6 +259,9 @@ static unsigned backoff(unsigned attempt)
     return seconds < BACKOFF_MOST_S ? seconds : BACKOFF_MOST_S;
 }
 
+static void replace(struct keeper *keeper, struct romsim_instance *instance,
+                    struct romsim_layout *layout);
+
 static void plan_restart(struct keeper *keeper, const struct run_result *result, uint64_t ran_s)
 {
     struct instance_status *status = &keeper->status;
@@ -315,9 +321,10 @@ static void remove_all(struct keeper *keeper)
 /* Tells the end of a run, once what it is followed by can be done. */
 static void conclude(struct keeper *keeper)
 {
-    bool ends = keeper->config->is_bound || has_delete_on_stop(keeper->instance);
+    bool ends =
+        keeper->config->is_bound && (!keeper->config->stays || keeper->wish != STOP_BY_NOBODY);
 
-    if (!keeper->restarts && ends)
+    if (!keeper->restarts && (ends || has_delete_on_stop(keeper->instance)))
         remove_all(keeper);
     change_state(keeper, STATE_STOPPED);
     if (!keeper->restarts)
@@ -340,8 +347,10 @@ static void on_run_end(struct keeper *keeper)
     status->stopped_at = time(NULL);
     instance_status_end(status, result, keeper->wish, keeper->is_forced);
     keeper->drain_time = 0;
-    keeper->restarts = wants_restart(keeper, result);
-    if (keeper->restarts)
+    keeper->restarts = keeper->restarts_at_once || wants_restart(keeper, result);
+    if (keeper->restarts_at_once)
+        keeper->restart_time = now();
+    else if (keeper->restarts)
         plan_restart(keeper, result, app_ran_s(keeper, ran));
     else
         status->restart_attempt = 0;
@@ -354,6 +363,9 @@ static void on_run_end(struct keeper *keeper)
     run_free(keeper->run);
     keeper->run = NULL;
     keeper->is_full = false;
+    keeper->restarts_at_once = false;
+    if (keeper->next)
+        replace(keeper, STEAL_POINTER(&keeper->next), STEAL_POINTER(&keeper->next_layout));
     begin_queued_edits(keeper);
     if (keeper->edit)
         change_state(keeper, STATE_STOPPING);
@@ -406,7 +418,7 @@ static void fail_queued(struct keeper *keeper, const struct romsim_error *err)
 
 static void begin_queued_edits(struct keeper *keeper)
 {
-    json_t *edits = keeper->is_deleted ? NULL : queued_edits(keeper);
+    json_t *edits = keeper->is_deleted || keeper->edit ? NULL : queued_edits(keeper);
     struct romsim_error err = {0};
 
     if (json_array_size(edits)) {
@@ -454,28 +466,60 @@ static void replace(struct keeper *keeper, struct romsim_instance *instance,
     keeper->instance = instance;
 }
 
-static void on_edit_done(struct keeper *keeper)
+/* What runs makes room for what takes its place. */
+static void begin_restart(struct keeper *keeper)
 {
-    struct romsim_instance *instance = NULL;
-    struct romsim_layout *layout = NULL;
-    struct romsim_error err = {0};
-    bool good = edit_finish(keeper->edit, &instance, &layout, &err) == 0;
-
-    keeper->edit = NULL;
-    if (good) {
-        replace(keeper, instance, layout);
-        json_array_clear(keeper->updates);
+    keeper->restarts_at_once = true;
+    if (keeper->run) {
+        run_stop(keeper->run, keeper->stop_ms);
+        change_state(keeper, STATE_STOPPING);
     } else {
-        fail_queued(keeper, &err);
+        keeper->restarts = true;
+        keeper->restart_time = now();
     }
+}
+
+/* The answers to whoever wanted the edit; true if it was to be followed by a restart. */
+static bool answer_edit(struct keeper *keeper, const struct romsim_error *err)
+{
+    bool restarts = false;
+
     for (size_t i = 0; i < keeper->clients.count; i++) {
         struct client *client = keeper->clients.items[i];
 
         if (client->awaits_edit)
             channel_answer(&client->channel,
-                           good ? json_pack("{s:b}", "queued", 0) : error_answer(&err));
-        client->awaits_edit = false;
+                           err ? error_answer(err) : json_pack("{s:b}", "queued", 0));
+        if (client->awaits_restart)
+            channel_answer(&client->channel, err ? error_answer(err) : state_answer(keeper));
+        restarts |= client->awaits_restart;
+        client->awaits_edit = client->awaits_restart = false;
     }
+    return restarts;
+}
+
+static void on_edit_done(struct keeper *keeper)
+{
+    struct romsim_instance *instance = NULL;
+    struct romsim_layout *layout = NULL;
+    struct romsim_error err = {0};
+    bool good = edit_finish(keeper->edit, &instance, &layout, &err) == 0, restarts;
+
+    keeper->edit = NULL;
+    restarts = answer_edit(keeper, good ? NULL : &err);
+    if (good && keeper->run) {
+        keeper->next = instance;
+        keeper->next_layout = layout;
+    } else if (good) {
+        replace(keeper, instance, layout);
+        json_array_clear(keeper->updates);
+    } else {
+        fail_queued(keeper, &err);
+    }
+    if (good && restarts && !keeper->is_deleted)
+        begin_restart(keeper);
+    if (keeper->run)
+        return;
     if (keeper->status.state == STATE_STOPPING)
         conclude(keeper);
     else if (keeper->is_deleted)
@@ -559,6 +603,7 @@ static void on_drain(struct keeper *keeper)
 static void abort_restart(struct keeper *keeper)
 {
     keeper->restart_time = 0;
+    keeper->restarts_at_once = false;
     keeper->status.restart_at = 0;
     keeper->status.restart_attempt = 0;
 }
@@ -639,11 +684,14 @@ static json_t *do_stop(struct keeper *keeper, struct client *client, const json_
 
     if (!keeper->run) {
         settle(keeper);
+        if (keeper->config->is_bound && !keeper->is_deleted)
+            delete (keeper);
         if (!waits || keeper->status.state == STATE_STOPPED)
             return change_answer(keeper, previous);
         client->awaited = STATE_STOPPED; /* edits are still made */
         return NULL;
     }
+    keeper->restarts_at_once = false;
     keeper->wish = STOP_BY_USER;
     keeper->stop_ms = timeout_ms < 0 ? 0 : (unsigned)min_u64((uint64_t)timeout_ms, TIME_MOST_MS);
     if (waits)
@@ -713,6 +761,32 @@ static json_t *do_attach(struct keeper *keeper, struct client *client, const jso
     return answer;
 }
 
+static json_t *do_restart(struct keeper *keeper, struct client *client, const json_t *request)
+{
+    const json_t *edits = json_object_get(request, "edits");
+    struct romsim_error err = {0};
+
+    if (keeper->is_deleted || keeper->edit || keeper->restarts_at_once)
+        return refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
+                      keeper->layout->name,
+                      keeper->is_deleted ? "deleted"
+                      : keeper->edit     ? "edited"
+                                         : "restarted");
+    keeper->stop_ms =
+        (unsigned)number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+    abort_restart(keeper);
+    if (!json_array_size(edits)) {
+        begin_restart(keeper);
+        return state_answer(keeper);
+    }
+    keeper->edit =
+        edit_start(keeper->instance, keeper->layout->name, edits, &keeper->config->limits, &err);
+    if (!keeper->edit)
+        return error_answer(&err);
+    client->awaits_restart = true;
+    return NULL;
+}
+
 /* Answered at the very end. */
 static json_t *do_delete(struct keeper *keeper, struct client *client, const json_t *request)
 {
@@ -728,8 +802,9 @@ static const struct {
     /* NULL: the answer comes later. */
     json_t *(*handle)(struct keeper *keeper, struct client *client, const json_t *request);
 } requests[] = {
-    {"get", do_get}, {"start", do_start},   {"stop", do_stop}, {"wait", do_wait},
-    {"log", do_log}, {"attach", do_attach}, {"edit", do_edit}, {"delete", do_delete},
+    {"get", do_get},   {"start", do_start},     {"stop", do_stop},
+    {"wait", do_wait}, {"log", do_log},         {"attach", do_attach},
+    {"edit", do_edit}, {"restart", do_restart}, {"delete", do_delete},
 };
 
 static void take_request(struct keeper *keeper, struct client *client, const json_t *request)
@@ -1074,6 +1149,8 @@ static void close_keeper(struct keeper *keeper)
     free(keeper->rom_uuids);
     romsim_layout_free(keeper->layout);
     romsim_instance_free(keeper->instance);
+    romsim_layout_free(keeper->next_layout);
+    romsim_instance_free(keeper->next);
 }
 
 void keeper_run(const struct keeper_config *config)

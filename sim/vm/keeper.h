@@ -37,6 +37,7 @@ struct keeper_config {
     const struct vm_plan *plan;
     int parent;     /* the end of a socket to the client that makes the instance: it is attached */
     bool is_bound;  /* the instance is deleted when that client goes, or the app has ended */
+    bool stays;     /* if it is bound: not when the app has ended by itself */
     bool autostart; /* it is started at once */
 };
 

@@ -41,8 +41,9 @@ enum {
     /* How long a keeper may take, beyond the app's time, to do what it was asked: */
     STOP_PATIENCE_MS = ROMSIM_VM_STOP_SECONDS * 1000 + 3000,
     KILL_PATIENCE_MS = 1000,
-    REAP_PATIENCE_MS = 400, /* for a killed one to be gone, and */
-    SWEEP_PATIENCE_MS = 400 /* for what it left behind */
+    RESTART_PATIENCE_MS = 2000, /* for an app to make room for its successor */
+    REAP_PATIENCE_MS = 400,     /* for a killed one to be gone, and */
+    SWEEP_PATIENCE_MS = 400     /* for what it left behind */
 };
 
 struct instance {
@@ -63,6 +64,7 @@ struct romsim_vm {
     const struct romsim_instance *const *sources;
     enum romsim_vm_fate fate;
     struct romsim_limits limits;
+    bool stays;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
@@ -220,6 +222,7 @@ static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int pare
     struct keeper_config config = {.instance = source,
                                    .layout = (struct romsim_layout *)vm->layouts[index],
                                    .limits = vm->limits,
+                                   .stays = vm->stays,
                                    .plan = &plan,
                                    .parent = parent,
                                    .is_bound = vm->fate == ROMSIM_VM_BOUND,
@@ -345,13 +348,27 @@ static bool is_settled(const struct romsim_vm *vm, size_t index,
     return event->kind == ROMSIM_VM_STATE && strcmp(event->text, "running") == 0;
 }
 
+/* To a wish: what comes of it is told by events, but why nothing does. */
+static void on_answer(struct romsim_vm *vm, size_t index, const struct romsim_vm_event *event)
+{
+    json_t *answer = json_loadb(event->text, event->size, 0, NULL);
+    const json_t *error = json_object_get(answer, "error");
+    const char *message = json_string_value(json_object_get(error, "message"));
+
+    if (message)
+        tell_text(vm, index, ROMSIM_VM_ERROR, message);
+    json_decref(answer);
+}
+
 static void on_event(struct romsim_vm *vm, size_t index, const struct romsim_vm_event *event)
 {
     struct instance *instance = &vm->instances[index];
     bool is_last = event->kind == ROMSIM_VM_EXIT || event->kind == ROMSIM_VM_FAILED;
 
-    if ((int)event->kind >= CHANNEL_ANSWER)
-        return; /* to a wish; what came of it is told by events */
+    if ((int)event->kind >= CHANNEL_ANSWER) {
+        on_answer(vm, index, event);
+        return;
+    }
     instance->is_created |= event->kind == ROMSIM_VM_CREATED;
     if (event->kind == ROMSIM_VM_EXIT)
         explain_exit(vm, index, event->status);
@@ -430,6 +447,21 @@ void romsim_vm_dispatch(struct romsim_vm *vm)
 bool romsim_vm_is_running(const struct romsim_vm *vm)
 {
     return vm->running > 0;
+}
+
+void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits)
+{
+    json_t *request = json_pack("{s:s, s:i, s:o}", "do", "restart", "timeout_ms",
+                                RESTART_PATIENCE_MS, "edits", edits);
+    struct romsim_error err = {0};
+
+    if (vm->instances[index].channel < 0) {
+        json_decref(request);
+        return;
+    }
+    vm->instances[index].ended = false;
+    if (channel_request(vm->instances[index].channel, request, &err) < 0)
+        tell_text(vm, index, ROMSIM_VM_ERROR, err.message);
 }
 
 bool romsim_vm_are_created(const struct romsim_vm *vm)
@@ -517,6 +549,7 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
     vm->sources = instances;
     vm->fate = options->fate;
     vm->limits = options->limits;
+    vm->stays = options->stays;
     vm->observer = observer;
     vm->context = context;
     if (!vm->instances)

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * watch.c: `run --watch`: what instances are made of is watched, and they are started again with
+ * what has changed.
+ *
+ * Theory of operation: inotify watches folders, since editors replace files by renaming others into
+ * place: the folder of the instance file and of each file that an image or ROM is made from, and
+ * all folders below a directory that becomes one.  A change starts a timer, so that what is written
+ * in many steps is seen once.  Then the file is read again, as at the beginning, and what it makes
+ * is compared with what runs: by the digests of the images, which are the same for the same
+ * content, and by the bodies of requests for all else.  What differs becomes edits of the instance;
+ * its keeper builds them while the old one goes on, and then starts it again.
+ *
+ * What is wrong in the file, or cannot be built, is reported, and the old one goes on.
+ */
+#include "watch.h"
+
+#include "make.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/image.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
+#include <romsim/vector.h>
+
+#include <errno.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+    SETTLE_MS = 60, /* without a change, before the file is read again */
+    SETTLE_MOST_MS = 1000,
+    FOLDERS_MAX = 8192,
+    WALK_DESCRIPTORS = 16,
+    CHANGES = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB |
+              IN_ONLYDIR
+};
+
+/* A folder under watch; of one that is watched for some files only, their names. */
+struct folder {
+    int id;
+    bool whole;
+    char *path;
+};
+
+struct file {
+    int id;
+    char *name;
+};
+
+DEFINE_VECTOR(folders, struct folder);
+DEFINE_VECTOR(files, struct file);
+
+/* What is under way for an instance. */
+struct restart {
+    uint64_t since; /* stream_clock() of the change; 0: nothing */
+    char what[256];
+};
+
+struct watch {
+    const struct cli_args *args;
+    struct watch_set *set;
+    struct run_console *console;
+    struct restart *restarts;
+    int inotify, timer, epoll;
+    struct folders folders;
+    struct files files;
+    char changed[256]; /* the first name of a change; "" before it */
+    unsigned more;     /* names that changed, too */
+    uint64_t changed_at;
+};
+
+/* ---- what is watched ---------------------------------------------------------------------------
+ */
+
+static int add_folder(struct watch *watch, const char *path, bool whole)
+{
+    int id = inotify_add_watch(watch->inotify, path, CHANGES);
+
+    for (size_t i = 0; id >= 0 && i < watch->folders.count; i++)
+        if (watch->folders.items[i].id == id) {
+            watch->folders.items[i].whole |= whole;
+            return id;
+        }
+    if (id >= 0 && watch->folders.count < FOLDERS_MAX)
+        folders_append(&watch->folders, (struct folder){id, whole, strdup(path)});
+    return id;
+}
+
+/* nftw() has no context. */
+static struct watch *walking;
+
+static int add_visit(const char *path, const struct stat *stat, int type, struct FTW *place)
+{
+    (void)stat, (void)place;
+    return type == FTW_D && walking->folders.count < FOLDERS_MAX &&
+                   add_folder(walking, path, true) < 0 && errno == ENOSPC
+               ? -1
+               : 0;
+}
+
+static void add_file(struct watch *watch, const char *path)
+{
+    CLEANUP_FREE char *folder = strdup(path);
+    char *slash = folder ? strrchr(folder, '/') : NULL;
+    int id;
+
+    if (!folder)
+        return;
+    if (slash)
+        *slash = '\0';
+    id = add_folder(watch, !slash ? "." : *folder ? folder : "/", false);
+    if (id >= 0)
+        files_append(&watch->files, (struct file){id, strdup(slash ? slash + 1 : path)});
+}
+
+static void add_path(struct watch *watch, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        walking = watch;
+        if (nftw(path, add_visit, WALK_DESCRIPTORS, FTW_PHYS | FTW_MOUNT) < 0)
+            cli_warn("the kernel watches no more folders (fs.inotify.max_user_watches): changes "
+                     "in '%s' may not be seen",
+                     QUOTE(path));
+    } else {
+        add_file(watch, path);
+    }
+}
+
+/* What an image's reference leads to, if it is on this machine: the whole of it, or, as far as it
+ * is there, without a transport in front and a tag behind. */
+static void add_reference(struct watch *watch, const char *directory, const char *reference)
+{
+    CLEANUP_FREE char *path = NULL;
+    const char *colon = reference ? strchr(reference, ':') : NULL;
+
+    if (!reference || !romsim_image_is_local(reference))
+        return;
+    path = romsim_path_join(directory, reference);
+    if (path && access(path, F_OK) < 0 && colon && *reference != '.' && *reference != '/') {
+        free(path);
+        path = romsim_path_join(directory, colon + 1);
+    }
+    if (path && access(path, F_OK) < 0 && (colon = strrchr(path, ':')))
+        path[colon - path] = '\0';
+    if (path)
+        add_path(watch, path);
+}
+
+static void add_instance(struct watch *watch, const struct romsim_instance *instance)
+{
+    add_reference(watch, instance->directory, instance->image);
+    for (size_t i = 0; i < instance->rom_count; i++) {
+        const struct romsim_rom *rom = &instance->roms[i];
+        CLEANUP_FREE char *dir = rom->dir ? romsim_path_join(instance->directory, rom->dir) : NULL;
+
+        add_reference(watch, instance->directory, rom->image);
+        if (dir)
+            add_path(watch, dir);
+    }
+}
+
+/* Adds what is not watched yet. */
+static void add_all(struct watch *watch)
+{
+    const struct cli_args *args = watch->args;
+
+    if (args->operand_count && strcmp(args->operands[0], "-") != 0)
+        add_file(watch, args->operands[0]);
+    for (size_t i = 0; i < watch->set->count; i++)
+        add_instance(watch, watch->set->instances[i]);
+}
+
+/* ---- changes -----------------------------------------------------------------------------------
+ */
+
+static bool is_watched(const struct watch *watch, const struct inotify_event *event)
+{
+    for (size_t i = 0; i < watch->folders.count; i++)
+        if (watch->folders.items[i].id == event->wd && watch->folders.items[i].whole)
+            return true;
+    for (size_t i = 0; event->len && i < watch->files.count; i++)
+        if (watch->files.items[i].id == event->wd &&
+            strcmp(watch->files.items[i].name, event->name) == 0)
+            return true;
+    return false;
+}
+
+static void note_change(struct watch *watch, const struct inotify_event *event)
+{
+    const char *name = event->len ? event->name : "a folder";
+
+    if (!is_watched(watch, event))
+        return;
+    if (!*watch->changed) {
+        romsim_text_quote(name, strlen(name), watch->changed, sizeof(watch->changed));
+        watch->changed_at = stream_clock();
+        watch->more = 0;
+    } else if (strcmp(watch->changed, name) != 0) {
+        watch->more++;
+    }
+}
+
+static void set_timer(struct watch *watch)
+{
+    uint64_t age = stream_clock() - watch->changed_at;
+    long wait_ms = age + SETTLE_MS > SETTLE_MOST_MS ? 1 : SETTLE_MS;
+    const struct itimerspec time = {.it_value = {.tv_nsec = wait_ms * 1000000}};
+
+    timerfd_settime(watch->timer, 0, &time, NULL);
+}
+
+static void read_changes(struct watch *watch)
+{
+    char bytes[16 << 10] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t size = read(watch->inotify, bytes, sizeof(bytes));
+
+    for (ssize_t place = 0; place < size;) {
+        const struct inotify_event *event = (const struct inotify_event *)(bytes + place);
+
+        note_change(watch, event);
+        place += (ssize_t)(sizeof(*event) + event->len);
+    }
+    if (*watch->changed)
+        set_timer(watch);
+}
+
+/* ---- what differs ------------------------------------------------------------------------------
+ */
+
+/* What can be changed (romsim_instance_edit()), and what it is without. */
+static const struct {
+    const char *name, *absent; /* JSON, or NULL: it can be taken away */
+} properties[] = {
+    {"image", NULL},       {"args", NULL},          {"env", "{}"},       {"memory_mb", NULL},
+    {"vcpus", NULL},       {"hostname", NULL},      {"roms", "[]"},      {"tags", "[]"},
+    {"autokill", NULL},    {"scale_to_zero", NULL}, {"schedules", NULL}, {"plugins", "[]"},
+    {"annotations", "{}"},
+};
+
+static json_t *request_of(const struct romsim_instance *instance)
+{
+    CLEANUP_FREE char *text = romsim_instance_request(instance, NULL);
+
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+/* Have the images of a role other bytes? */
+static bool has_other_images(const struct romsim_layout *old, const struct romsim_layout *new,
+                             enum romsim_device_role role)
+{
+    if (old->device_count != new->device_count)
+        return true;
+    for (size_t i = 0; i < new->device_count; i++)
+        if (new->devices[i].role == role &&
+            (old->devices[i].role != role || !old->devices[i].blob || !new->devices[i].blob ||
+             strcmp(romsim_blob_sha256_hex(old->devices[i].blob),
+                    romsim_blob_sha256_hex(new->devices[i].blob)) != 0))
+            return true;
+    return false;
+}
+
+static void add_edit(json_t *edits, const char *property, const char *absent, json_t *value)
+{
+    json_t *none = !value && absent ? json_loads(absent, 0, NULL) : NULL;
+
+    json_array_append_new(edits,
+                          json_pack("{s:s, s:s, s:O*}", "prop", property, "op",
+                                    value || none ? "set" : "del", "value", value ? value : none));
+    json_decref(none);
+}
+
+/* The edits that make the new of the old, a new array; empty if nothing has changed. */
+static json_t *difference(const struct romsim_instance *old, const struct romsim_layout *old_layout,
+                          const struct romsim_instance *new, const struct romsim_layout *new_layout)
+{
+    json_t *edits = json_array(), *from = request_of(old), *to = request_of(new);
+
+    for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++) {
+        const char *name = properties[i].name;
+        json_t *before = json_object_get(from, name), *after = json_object_get(to, name);
+        bool differs = before && after ? !json_equal(before, after) : before != after;
+
+        if (strcmp(name, "roms") == 0)
+            differs |= has_other_images(old_layout, new_layout, ROMSIM_DEVICE_ROM);
+        if (strcmp(name, "image") == 0)
+            differs |= has_other_images(old_layout, new_layout, ROMSIM_DEVICE_ROOT);
+        if (differs)
+            add_edit(edits, name, properties[i].absent, after);
+        json_object_del(from, name);
+        json_object_del(to, name);
+    }
+    if (!json_equal(from, to))
+        cli_warn("what else has changed in the file takes effect with the next 'romsim run'");
+    json_decref(from);
+    json_decref(to);
+    return edits;
+}
+
+/* ---- reading again -----------------------------------------------------------------------------
+ */
+
+static struct romsim_layout *make_layout(const struct romsim_instance *instance)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    struct romsim_layout *layout = romsim_layout_new(instance, &diagnostics);
+
+    cli_report_all(&diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return layout;
+}
+
+/* Where the next instance of the file stands in the set, behind replicas. */
+static size_t skip(const struct watch_set *set, size_t index)
+{
+    return index + 1 + set->instances[index]->replicas;
+}
+
+/* The instance and its layout are taken; `index` is the first of its replicas. */
+static void compare(struct watch *watch, struct romsim_vm *vm, size_t index,
+                    struct romsim_instance *instance, struct romsim_layout *layout)
+{
+    struct watch_set *set = watch->set;
+    json_t *edits = difference(set->instances[index], set->layouts[index], instance, layout);
+
+    for (size_t i = index; json_array_size(edits) && i < skip(set, index); i++) {
+        struct restart *restart = &watch->restarts[i];
+
+        restart->since = watch->changed_at;
+        snprintf(restart->what, sizeof(restart->what), "%s", watch->changed);
+        if (watch->more)
+            snprintf(restart->what + strlen(restart->what),
+                     sizeof(restart->what) - strlen(restart->what), " and %u more", watch->more);
+        romsim_vm_restart(vm, i, json_incref(edits));
+    }
+    json_decref(edits);
+    /* Replicas keep their own, which are compared with nothing. */
+    free(layout->name);
+    layout->name = strdup(set->layouts[index]->name);
+    romsim_instance_free(set->instances[index]);
+    romsim_layout_free(set->layouts[index]);
+    set->instances[index] = instance;
+    set->layouts[index] = layout;
+    watch->console->names[index] = layout->name;
+}
+
+/* Are these as many instances as before? */
+static bool fits(const struct watch_set *set, const struct romsim_instances *instances)
+{
+    size_t index = 0;
+
+    for (size_t i = 0; i < instances->count; i++) {
+        if (index >= set->count || instances->items[i]->replicas != set->instances[index]->replicas)
+            return false;
+        index = skip(set, index);
+    }
+    return index == set->count;
+}
+
+static void read_again(struct watch *watch, struct romsim_vm *vm)
+{
+    struct romsim_instances instances = {0};
+    size_t index = 0;
+
+    if (make_instances(watch->args, &instances) != CLI_OK) {
+        cli_note("what runs goes on as it was");
+        return;
+    }
+    if (!fits(watch->set, &instances)) {
+        cli_warn("the file has more or fewer instances now: 'romsim run' it anew for those");
+        romsim_instances_clear(&instances);
+        return;
+    }
+    for (size_t i = 0; i < instances.count; i++) {
+        struct romsim_layout *layout = make_layout(instances.items[i]);
+
+        if (layout)
+            compare(watch, vm, index, STEAL_POINTER(&instances.items[i]), layout);
+        else
+            cli_note("what runs goes on as it was");
+        index = skip(watch->set, index);
+    }
+    romsim_instances_clear(&instances);
+    add_all(watch);
+}
+
+void watch_dispatch(struct watch *watch, struct romsim_vm *vm)
+{
+    struct epoll_event events[2];
+    int count = epoll_wait(watch->epoll, events, 2, 0);
+    uint64_t times;
+
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == watch->inotify) {
+            read_changes(watch);
+        } else if (read(watch->timer, &times, sizeof(times)) == sizeof(times)) {
+            read_again(watch, vm);
+            watch->changed[0] = '\0';
+        }
+    }
+}
+
+/* ---- what came of it ---------------------------------------------------------------------------
+ */
+
+static void say_restarted(struct watch *watch, size_t instance, const char *how)
+{
+    struct restart *restart = &watch->restarts[instance];
+
+    if (!watch->console->quiet)
+        run_console_say(watch->console, "%s: %s changed, %s after %.1f s",
+                        watch->console->names[instance], restart->what, how,
+                        (double)(stream_clock() - restart->since) / 1000);
+    restart->since = 0;
+}
+
+void watch_event(void *context, size_t instance, const struct romsim_vm_event *event)
+{
+    struct watch *watch = context;
+    bool is_pending = watch->restarts[instance].since != 0;
+    char how[128];
+
+    if (is_pending && event->kind == ROMSIM_VM_PORT) {
+        snprintf(how, sizeof(how), "answers at %s", event->text);
+        say_restarted(watch, instance, how);
+        return;
+    }
+    run_console_event(watch->console, instance, event);
+    if (is_pending && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0 &&
+        watch->set->layouts[instance]->port_count == 0)
+        say_restarted(watch, instance, "runs again");
+    if (is_pending && event->kind == ROMSIM_VM_ERROR)
+        watch->restarts[instance].since = 0;
+    if (event->kind == ROMSIM_VM_EXIT && !watch->console->is_ending && !watch->console->quiet)
+        run_console_say(watch->console,
+                        "%s: the app ended with status %d; a change starts it again, ctrl-C ends",
+                        watch->console->names[instance], event->status);
+}
+
+/* ---- from beginning to end ---------------------------------------------------------------------
+ */
+
+static int watch_descriptor(const struct watch *watch, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    return fd < 0 ? -1 : epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+struct watch *watch_new(const struct cli_args *args, struct watch_set *set,
+                        struct run_console *console)
+{
+    struct watch *watch = calloc(1, sizeof(*watch));
+    struct romsim_error error;
+
+    if (!watch)
+        return NULL;
+    watch->args = args;
+    watch->set = set;
+    watch->console = console;
+    watch->restarts = calloc(set->count + 1, sizeof(*watch->restarts));
+    watch->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    watch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    watch->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (watch->restarts && watch_descriptor(watch, watch->inotify) == 0 &&
+        watch_descriptor(watch, watch->timer) == 0) {
+        add_all(watch);
+        return watch;
+    }
+    romsim_error_system(&error, errno, "cannot watch files (--watch)");
+    cli_report(&error);
+    watch_free(watch);
+    return NULL;
+}
+
+void watch_free(struct watch *watch)
+{
+    if (!watch)
+        return;
+    for (size_t i = 0; i < watch->folders.count; i++)
+        free(watch->folders.items[i].path);
+    for (size_t i = 0; i < watch->files.count; i++)
+        free(watch->files.items[i].name);
+    folders_reset(&watch->folders);
+    files_reset(&watch->files);
+    cleanup_close_fd(&watch->inotify);
+    cleanup_close_fd(&watch->timer);
+    cleanup_close_fd(&watch->epoll);
+    free(watch->restarts);
+    free(watch);
+}
+
+int watch_fd(const struct watch *watch)
+{
+    return watch ? watch->epoll : -1;
+}
