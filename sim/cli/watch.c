@@ -18,8 +18,8 @@
 #include "make.h"
 
 #include <romsim/cleanup.h>
-#include <romsim/image.h>
 #include <romsim/paths.h>
+#include <romsim/reference.h>
 #include <romsim/text.h>
 #include <romsim/vector.h>
 
@@ -136,22 +136,19 @@ static void add_path(struct watch *watch, const char *path)
     }
 }
 
-/* What an image's reference leads to, if it is on this machine: the whole of it, or, as far as it
- * is there, without a transport in front and a tag behind. */
+/* What an image's reference leads to, if it is on this machine. */
 static void add_reference(struct watch *watch, const char *directory, const char *reference)
 {
     CLEANUP_FREE char *path = NULL;
-    const char *colon = reference ? strchr(reference, ':') : NULL;
+    const char *rest;
+    char *tag;
 
-    if (!reference || !romsim_image_is_local(reference))
+    if (!reference || !romsim_reference_is_local(reference))
         return;
-    path = romsim_path_join(directory, reference);
-    if (path && access(path, F_OK) < 0 && colon && *reference != '.' && *reference != '/') {
-        free(path);
-        path = romsim_path_join(directory, colon + 1);
-    }
-    if (path && access(path, F_OK) < 0 && (colon = strrchr(path, ':')))
-        path[colon - path] = '\0';
+    romsim_reference_form(reference, &rest);
+    path = romsim_path_join(directory, rest);
+    if (path && access(path, F_OK) < 0 && (tag = strrchr(path, ':')))
+        *tag = '\0';
     if (path)
         add_path(watch, path);
 }
