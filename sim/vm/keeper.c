@@ -17,6 +17,7 @@
 
 #include "channel.h"
 #include "edit.h"
+#include "meeting.h"
 #include "run.h"
 #include "status.h"
 
@@ -26,14 +27,12 @@
 #include <romsim/vector.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
 enum {
@@ -1075,20 +1074,6 @@ static int watch_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The folder's path may be longer than an address has room for: so by its descriptor. */
-static int listen_in(const char *directory, struct romsim_error *err)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    CLEANUP_FD int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" KEEPER_SOCKET, folder);
-    if (folder < 0 || fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(fd, SOMAXCONN) < 0)
-        return romsim_error_system(err, errno, "cannot listen for who asks for the instance");
-    return steal_fd(&fd);
-}
-
 static int open_keeper(struct keeper *keeper, struct romsim_error *err)
 {
     struct instance_status *status = &keeper->status;
@@ -1106,9 +1091,9 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
         return -1;
     status->number = romsim_state_number(keeper->folder);
     status->created_at = time(NULL);
-    keeper->listener = listen_in(romsim_state_directory(keeper->folder), err);
+    keeper->listener = meeting_listen(romsim_state_directory(keeper->folder), KEEPER_SOCKET);
     if (keeper->listener < 0)
-        return -1;
+        return romsim_error_system(err, errno, "cannot listen for who asks for the instance");
     return romsim_state_set_summary(keeper->folder, describe(keeper), err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "channel.h"
 #include "keeper.h"
+#include "meeting.h"
 
 #include <romsim/lock.h>
 #include <romsim/paths.h>
@@ -12,14 +13,12 @@
 #include <romsim/vector.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
 enum { PREFIX_MIN = 4, LIST_MS = 1500, KILL_MS = 5000, PARTS_MAX = 64 << 20 };
@@ -94,24 +93,6 @@ static char *find_name(const char *wanted, struct romsim_error *err)
 /* ---- links -------------------------------------------------------------------------------------
  */
 
-/* By the folder's descriptor: its path may be longer than an address has room for. */
-static int connect_in(const char *directory)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), problem = 0;
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" KEEPER_SOCKET, folder);
-    if (folder < 0 || fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        problem = errno;
-    cleanup_close_fd(&folder);
-    if (!problem)
-        return fd;
-    cleanup_close_fd(&fd);
-    errno = problem;
-    return -1;
-}
-
 /* Is there no keeper, yet or any more?  Its socket comes after the folder, and goes before it. */
 static bool is_absence(int errnum)
 {
@@ -128,7 +109,7 @@ static struct romsim_link *link_new(const char *name, const char *directory)
         return NULL;
     link->parts = ROMSIM_BUFFER_INIT(PARTS_MAX);
     link->name = strdup(name);
-    link->fd = link->name ? connect_in(directory) : -1;
+    link->fd = link->name ? meeting_connect(directory, KEEPER_SOCKET) : -1;
     if (link->fd >= 0)
         return link;
     problem = errno;
