@@ -51,6 +51,7 @@ int romsim_state_set_summary(struct romsim_state *state, json_t *summary, struct
 /* A folder whose owner lives. */
 struct romsim_state_entry {
     const char *name, *directory;
+    unsigned number; /* romsim_state_number() */
     pid_t owner;
     const char *mount_point; /* or NULL */
     json_t *summary;         /* or NULL */

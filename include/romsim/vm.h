@@ -60,6 +60,7 @@ struct romsim_vm_options {
     const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel;   /* --image-kernel */
     bool allow_host;         /* --allow-host: the guest reaches this machine, too */
+    bool isolated;           /* --isolated: other instances neither reach it nor are reached */
     bool no_fuse;            /* drives straight from the built files */
     bool kernel_log;         /* all that the guest's kernel says, as KERNEL_LOG events */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */

@@ -160,12 +160,13 @@ static void check_network(struct finding *finding)
         remedy(finding, "install a QEMU that was built with libslirp");
     } else if (!strstr(object, "filter-redirector")) {
         find(finding, HEALTH_LESS,
-             "this QEMU has no filter-redirector: instances start with "
-             "--allow-host only, and reach this machine's services then");
+             "this QEMU has no filter-redirector: instances start with --allow-host --isolated "
+             "only, and reach this machine's services then, and no other instance");
         remedy(finding, "install a QEMU that was built with it");
     } else {
         find(finding, HEALTH_GOOD,
-             "QEMU's user network, behind a gate: guests reach other machines, not this one");
+             "QEMU's user network, behind a gate: guests reach each other and other machines, "
+             "not this one");
     }
 }
 

@@ -115,6 +115,7 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
     *ret = (struct romsim_vm_options){.kernel = cli_value(args, "kernel"),
                                       .use_image_kernel = cli_has(args, "image-kernel"),
                                       .allow_host = cli_has(args, "allow-host"),
+                                      .isolated = cli_has(args, "isolated"),
                                       .no_fuse = cli_has(args, "no-fuse")};
     if (cli_number(args, "boot-timeout", 1, TIMEOUT_MOST_S, 0, &timeout) < 0)
         return -1;

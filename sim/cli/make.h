@@ -20,6 +20,7 @@
         {"kernel", 0, "FILE", "boot this kernel (bzImage or ELF)"},                                \
         {"image-kernel", 0, NULL, "boot the kernel that the image brings"},                        \
         {"allow-host", 0, NULL, "let the guest reach services of this machine"},                   \
+        {"isolated", 0, NULL, "no private network with other instances"},                          \
         {"no-fuse", 0, NULL, "read the ROMs directly, not through FUSE"},                          \
     {                                                                                              \
         "boot-timeout", 0, "SECONDS", "how long a boot may stand still (60)"                       \

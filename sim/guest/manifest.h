@@ -87,9 +87,9 @@ struct manifest_strings {
 
 struct manifest {
     const char *hostname;
-    const char *address;    /* "10.0.2.15/24" */
-    const char *gateway;    /* "10.0.2.2" */
-    const char *nameserver; /* "10.0.2.3" */
+    const char *address;    /* "10.0.0.2/24" */
+    const char *gateway;    /* "10.0.0.1" */
+    const char *nameserver; /* "10.0.0.254" */
     const char *working_dir;
     const char *root; /* the device with the root's image: EROFS, the lower layer of / */
     struct manifest_devices devices;

@@ -34,7 +34,7 @@ static int interface_up(int fd, const char *name)
     return ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
-/* Sets an address "10.0.2.15/24". */
+/* Sets an address "10.0.0.2/24". */
 static int interface_address(int fd, const char *name, const char *text)
 {
     struct ifreq request = {0};

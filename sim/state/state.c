@@ -352,6 +352,7 @@ static void listing_visit(void *context, const char *directory)
         listing->visit(listing->context, &(struct romsim_state_entry){
                                              .name = strrchr(directory, '/') + 1,
                                              .directory = directory,
+                                             .number = record.number,
                                              .owner = record.owner.pid,
                                              .mount_point = record.mount_point,
                                              .summary = record.summary,

@@ -208,7 +208,7 @@ int forward_close(struct qmp *qmp, const struct forward *forward)
 
 /* Is this line of "info usernet" a connection to one of the ports?
  *     Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ
- *     TCP[ESTABLISHED]   23       127.0.0.1  8080       10.0.2.15  8080     0     0 */
+ *     TCP[ESTABLISHED]   23       127.0.0.1  8080        10.0.0.2  8080     0     0 */
 static bool is_connection(const char *line, const struct forward *forwards, size_t count)
 {
     unsigned port;

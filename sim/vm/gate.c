@@ -7,6 +7,9 @@
  * of the supervisor is between them.  QEMU's one loop writes frames and waits until they are taken,
  * so the gate never waits for it: a frame for which there is no room is dropped, as networks do.
  *
+ * Frames to other instances never get to QEMU's network, which would take them for the host's.
+ * Whoever sends has its source looked at by its own gate, and its destination by the other's.
+ *
  * The filter would let all pass if its socket were closed.  So the gate keeps it open until QEMU
  * has ended, and if the socket fails (for lack of the host's memory, say) the VM is ended.
  *
@@ -14,7 +17,9 @@
  */
 #include "gate.h"
 
-#include "qemu.h"
+#include "address.h"
+#include "answer.h"
+#include "lan.h"
 
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
@@ -30,83 +35,22 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    ETHERNET_SIZE = 14,
-    ETHERNET_IPV4 = 0x0800,
-    ETHERNET_ARP = 0x0806,
-    IPV4_SIZE = 20,
-    IPV4_FRAGMENT = 0x3fff, /* an offset, or more to come */
     PORT_DNS = 53,
     PORT_DHCP_SERVER = 67,
     TCP_SYN = 0x02,
     TCP_ACK = 0x10,
-    ICMP_UNREACHABLE = 3,
-    ICMP_CODE_FILTERED = 13,
-    FRAME_MAX = 4096 + 65536, /* QEMU's own */
-    LANE_SIZE = 1 << 20,      /* more than QEMU takes from the guest at once */
-    REMEMBERED = 64,          /* addresses */
-    TOLD_MAX = 8 /* refused targets; an app that scans the network is no news after them */
+    LANE_SIZE = 1 << 20, /* more than QEMU takes from the guest at once */
+    REMEMBERED = 64,     /* addresses */
+    TOLD_MAX = 8         /* refused targets; an app that scans the network is no news after them */
 };
 
 /* ---- the rules ------------------------------------------------------------------------------ */
-
-static uint16_t get16(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-static uint32_t get32(const uint8_t *bytes)
-{
-    return (uint32_t)get16(bytes) << 16 | get16(bytes + 2);
-}
-
-static uint32_t dotted(const char *text)
-{
-    return ntohl(inet_addr(text));
-}
-
-/* An IPv4 packet whose headers are there as far as they are looked at. */
-struct packet {
-    const uint8_t *bytes;
-    size_t header, size; /* of the IP header; of all */
-    uint32_t from, to;
-    uint8_t protocol;
-    bool is_fragment;
-};
-
-static bool take_packet(const uint8_t *frame, size_t size, struct packet *ret)
-{
-    struct packet packet = {.bytes = frame + ETHERNET_SIZE};
-
-    if (size < ETHERNET_SIZE + IPV4_SIZE || get16(frame + 12) != ETHERNET_IPV4)
-        return false;
-    packet.size = size - ETHERNET_SIZE;
-    packet.header = (size_t)(packet.bytes[0] & 0xf) * 4;
-    if (packet.bytes[0] >> 4 != 4 || packet.header < IPV4_SIZE || packet.header > packet.size)
-        return false;
-    packet.is_fragment = get16(packet.bytes + 6) & IPV4_FRAGMENT;
-    packet.protocol = packet.bytes[9];
-    packet.from = get32(packet.bytes + 12);
-    packet.to = get32(packet.bytes + 16);
-    *ret = packet;
-    return true;
-}
-
-/* The ports of TCP and UDP stand at the same place. */
-static bool has_ports(const struct packet *packet)
-{
-    return !packet->is_fragment && packet->size >= packet->header + 4 &&
-           (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP);
-}
-
-static uint16_t destination_port(const struct packet *packet)
-{
-    return has_ports(packet) ? get16(packet->bytes + packet->header + 2) : 0;
-}
 
 static bool opens_connection(const struct packet *packet)
 {
@@ -115,13 +59,13 @@ static bool opens_connection(const struct packet *packet)
     return packet->size < packet->header + 14 || (tcp[13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/* The network's own addresses.  It takes all else of 10.0.2.0/24 for the host's loopback, and what
+/* The network's own addresses.  It takes all else that is near for the host's loopback, and what
  * goes to the resolver for any port of the host's resolver, which may be 127.0.0.1. */
 static bool is_served(const struct packet *packet)
 {
-    bool to_gateway = packet->to == dotted(QEMU_NET_GATEWAY);
-    bool to_resolver = packet->to == dotted(QEMU_NET_NAMESERVER);
-    uint16_t port = destination_port(packet);
+    bool to_gateway = packet->to == ADDRESS_GATEWAY;
+    bool to_resolver = packet->to == ADDRESS_RESOLVER;
+    uint16_t port = packet_destination_port(packet);
 
     if (packet->is_fragment)
         return false;
@@ -133,7 +77,8 @@ static bool is_served(const struct packet *packet)
                ((to_gateway || packet->to == INADDR_BROADCAST) && port == PORT_DHCP_SERVER);
     case IPPROTO_TCP: /* what opens no connection belongs to one: of a forwarded port, at most */
         return (to_resolver && port == PORT_DNS) ||
-               ((to_gateway || to_resolver) && has_ports(packet) && !opens_connection(packet));
+               ((to_gateway || to_resolver) && packet_has_ports(packet) &&
+                !opens_connection(packet));
     default:
         return false;
     }
@@ -141,89 +86,63 @@ static bool is_served(const struct packet *packet)
 
 static bool is_in(uint32_t address, const char *network, unsigned bits)
 {
-    return (address ^ dotted(network)) >> (32 - bits) == 0;
+    return (address ^ ntohl(inet_addr(network))) >> (32 - bits) == 0;
 }
 
 /* What no address of another machine can be, whatever this machine's routes say. */
-static bool is_special(uint32_t address)
+static bool is_special(const struct gate_rules *rules, uint32_t address)
 {
     return is_in(address, "0.0.0.0", 8) || is_in(address, "127.0.0.0", 8) ||
-           is_in(address, QEMU_NET_GATEWAY, 24) || address >= dotted("224.0.0.0");
+           address_is_near(rules->own, address) || address >= INADDR_UNSPEC_GROUP;
 }
 
 /* Broadcasts and multicasts are announcements, and nobody's mistake. */
 static bool is_for_many(const struct packet *packet)
 {
-    return packet->to >= dotted("224.0.0.0") || (packet->to & 0xff) == 0xff;
+    return packet->to >= INADDR_UNSPEC_GROUP || (packet->to & 0xff) == 0xff;
 }
 
-enum gate_verdict gate_judge(const uint8_t *frame, size_t size, gate_is_local *is_local,
-                             void *context, struct gate_target *ret)
+/* Other instances may be there. */
+static bool is_neighbour(const struct gate_rules *rules, uint32_t address)
+{
+    return address_is_private(address) && address != rules->own && address != ADDRESS_GATEWAY &&
+           address != ADDRESS_RESOLVER;
+}
+
+enum gate_verdict gate_judge(const struct gate_rules *rules, const uint8_t *frame, size_t size,
+                             struct gate_target *ret)
 {
     struct packet packet;
 
-    if (size >= ETHERNET_SIZE && get16(frame + 12) == ETHERNET_ARP)
+    if (size >= ETHERNET_SIZE && packet_get16(frame + 12) == ETHERNET_ARP)
         return GATE_PASS;
-    if (!take_packet(frame, size, &packet))
+    if (!packet_take(frame, size, &packet))
         return GATE_DROP;
+    *ret = (struct gate_target){packet.to, packet_destination_port(&packet)};
     if (is_served(&packet))
         return GATE_PASS;
-    if (!is_special(packet.to) && !is_local(context, packet.to))
+    /* What says that it is another's is for nobody. */
+    if (rules->has_neighbours && is_neighbour(rules, packet.to))
+        return packet.from == rules->own ? GATE_NEIGHBOUR : GATE_DROP;
+    if (address_is_near(rules->own, packet.to) && packet.to != ADDRESS_GATEWAY &&
+        packet.to != ADDRESS_RESOLVER)
+        return is_for_many(&packet) ? GATE_DROP : GATE_UNREACHABLE;
+    if (rules->allow_host)
         return GATE_PASS;
-    if (is_for_many(&packet) ||
-        (packet.protocol == IPPROTO_TCP && (!has_ports(&packet) || !opens_connection(&packet))))
+    if (!is_special(rules, packet.to) && !rules->is_local(rules->context, packet.to))
+        return GATE_PASS;
+    if (is_for_many(&packet) || (packet.protocol == IPPROTO_TCP &&
+                                 (!packet_has_ports(&packet) || !opens_connection(&packet))))
         return GATE_DROP;
-    *ret = (struct gate_target){packet.to, destination_port(&packet)};
     return GATE_REFUSE;
 }
 
-/* ---- the answer ----------------------------------------------------------------------------- */
-
-static void put16(uint8_t *bytes, unsigned value)
+bool gate_welcomes(const struct gate_rules *rules, const uint8_t *frame, size_t size)
 {
-    bytes[0] = (uint8_t)(value >> 8);
-    bytes[1] = (uint8_t)value;
-}
-
-/* The internet checksum (RFC 1071). */
-static unsigned checksum(const uint8_t *bytes, size_t size)
-{
-    uint32_t sum = 0;
-
-    for (size_t i = 0; i < size; i++)
-        sum += i % 2 ? bytes[i] : (uint32_t)bytes[i] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return ~sum & 0xffff;
-}
-
-size_t gate_answer(const uint8_t *frame, size_t size, uint8_t ret[GATE_ANSWER_MAX])
-{
-    uint8_t *ip = ret + ETHERNET_SIZE, *icmp = ip + IPV4_SIZE;
     struct packet packet;
-    size_t quoted;
 
-    if (!take_packet(frame, size, &packet))
-        return 0;
-    /* It quotes the packet's header and 8 bytes more (RFC 792). */
-    quoted = packet.header + 8 < packet.size ? packet.header + 8 : packet.size;
-    memset(ret, 0, GATE_ANSWER_MAX);
-    memcpy(ret, frame + 6, 6);
-    memcpy(ret + 6, frame, 6);
-    put16(ret + 12, ETHERNET_IPV4);
-    ip[0] = 0x45;
-    put16(ip + 2, (unsigned)(IPV4_SIZE + 8 + quoted));
-    ip[8] = 64;
-    ip[9] = IPPROTO_ICMP;
-    put16(ip + 12, dotted(QEMU_NET_GATEWAY) >> 16);
-    put16(ip + 14, dotted(QEMU_NET_GATEWAY) & 0xffff);
-    memcpy(ip + 16, packet.bytes + 12, 4);
-    put16(ip + 10, checksum(ip, IPV4_SIZE));
-    icmp[0] = ICMP_UNREACHABLE;
-    icmp[1] = ICMP_CODE_FILTERED;
-    memcpy(icmp + 8, packet.bytes, quoted);
-    put16(icmp + 2, checksum(icmp, 8 + quoted));
-    return ETHERNET_SIZE + IPV4_SIZE + 8 + quoted;
+    return packet_take(frame, size, &packet) && packet.to == rules->own &&
+           is_neighbour(rules, packet.from);
 }
 
 /* ---- this machine's addresses --------------------------------------------------------------- */
@@ -235,7 +154,16 @@ struct memory {
     time_t until; /* 0: empty */
 };
 
+/* Whole frames that QEMU is to read. */
+struct lane {
+    size_t from, size;
+    uint8_t bytes[LANE_SIZE];
+};
+
 struct gate {
+    struct gate_config config;
+    struct gate_rules rules;
+    struct lan *lan; /* NULL: none */
     int sockets[GATE_ENDS];
     int routes;        /* a socket to ask the kernel with */
     int report[2];     /* a pipe: refused targets, each in one piece */
@@ -245,9 +173,9 @@ struct gate {
     size_t told_count;
     pthread_t thread;
     bool runs;
-    size_t in_size, out_from, out_size;
-    uint8_t in[LANE_SIZE];  /* as it was read */
-    uint8_t out[LANE_SIZE]; /* whole frames for the network */
+    size_t in_size;
+    uint8_t in[LANE_SIZE]; /* as it was read */
+    struct lane to_network, to_guest;
 };
 
 static time_t seconds(void)
@@ -317,24 +245,41 @@ static bool is_local(void *context, uint32_t address)
 
 /* ---- carrying ------------------------------------------------------------------------------- */
 
-static void put_length(uint8_t bytes[4], size_t size)
+/* A frame for which there is no room is dropped. */
+static void add(struct lane *lane, const uint8_t *frame, size_t size)
 {
-    put16(bytes, (unsigned)(size >> 16));
-    put16(bytes + 2, size & 0xffff);
+    if (lane->from > 0) {
+        lane->size -= lane->from;
+        memmove(lane->bytes, lane->bytes + lane->from, lane->size);
+        lane->from = 0;
+    }
+    if (size == 0 || lane->size + 4 + size > LANE_SIZE)
+        return;
+    packet_put32(lane->bytes + lane->size, (uint32_t)size);
+    memcpy(lane->bytes + lane->size + 4, frame, size);
+    lane->size += 4 + size;
 }
 
-static void pass(struct gate *gate, const uint8_t *frame, size_t size)
+static bool waits(const struct lane *lane)
 {
-    if (gate->out_from > 0) {
-        gate->out_size -= gate->out_from;
-        memmove(gate->out, gate->out + gate->out_from, gate->out_size);
-        gate->out_from = 0;
-    }
-    if (gate->out_size + 4 + size > LANE_SIZE)
-        return;
-    put_length(gate->out + gate->out_size, size);
-    memcpy(gate->out + gate->out_size + 4, frame, size);
-    gate->out_size += 4 + size;
+    return lane->from < lane->size;
+}
+
+static bool is_over(ssize_t size)
+{
+    return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* False at an end. */
+static bool flush(struct lane *lane, int fd)
+{
+    ssize_t size;
+
+    if (!waits(lane))
+        return true;
+    size = send(fd, lane->bytes + lane->from, lane->size - lane->from, MSG_DONTWAIT | MSG_NOSIGNAL);
+    lane->from += size > 0 ? (size_t)size : 0;
+    return !is_over(size);
 }
 
 static void tell(struct gate *gate, const struct gate_target *target)
@@ -349,31 +294,93 @@ static void tell(struct gate *gate, const struct gate_target *target)
         return;
 }
 
-/* An answer is so small that the socket takes all of it or nothing. */
-static void refuse(struct gate *gate, const uint8_t *frame, size_t size)
+static void answer(struct gate *gate, const uint8_t *frame, size_t size, uint8_t code)
 {
-    uint8_t answer[4 + GATE_ANSWER_MAX];
-    size_t answer_size = gate_answer(frame, size, answer + 4);
+    uint8_t bytes[ANSWER_MAX];
+    size_t answered = answer_unreachable(frame, size, code, bytes);
 
-    put_length(answer, answer_size);
-    send(gate->sockets[GATE_TO_GUEST], answer, 4 + answer_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    add(&gate->to_guest, bytes, answered);
 }
 
-static void take_frame(struct gate *gate, const uint8_t *frame, size_t size)
+/* An answer_finder. */
+static uint32_t find_name(void *context, const char *name)
 {
-    struct gate_target target;
+    struct gate *gate = context;
 
-    switch (gate_judge(frame, size, is_local, gate, &target)) {
+    if (strcasecmp(name, gate->config.name) == 0)
+        return gate->config.address;
+    return gate->lan ? lan_find(gate->lan, name) : 0;
+}
+
+/* What needs nobody else. */
+static bool serve(struct gate *gate, const uint8_t *frame, size_t size)
+{
+    uint8_t bytes[ANSWER_MAX];
+    size_t answered = answer_arp(frame, size, gate->config.address, bytes);
+
+    if (!answered)
+        answered = answer_name(frame, size, find_name, gate, bytes);
+    add(&gate->to_guest, bytes, answered);
+    return answered;
+}
+
+static void take_verdict(struct gate *gate, enum gate_verdict verdict, const uint8_t *frame,
+                         size_t size, const struct gate_target *target)
+{
+    switch (verdict) {
     case GATE_PASS:
-        pass(gate, frame, size);
+        add(&gate->to_network, frame, size);
         break;
     case GATE_REFUSE:
-        tell(gate, &target);
-        refuse(gate, frame, size);
+        tell(gate, target);
+        answer(gate, frame, size, ANSWER_FORBIDDEN);
         break;
+    case GATE_UNREACHABLE:
+        answer(gate, frame, size, ANSWER_NO_HOST);
+        break;
+    case GATE_NEIGHBOUR: /* it is on its way */
     case GATE_DROP:
         break;
     }
+}
+
+/* The hardware's addresses are those of the private ones, whatever the guest thinks.  The frame is
+ * the gate's own copy. */
+static bool send_to_neighbour(struct gate *gate, uint32_t address, uint8_t *frame, size_t size)
+{
+    uint8_t header[12];
+
+    memcpy(header, frame, sizeof(header));
+    address_mac(address, frame);
+    address_mac(gate->config.address, frame + 6);
+    if (lan_send(gate->lan, address, frame, size))
+        return true;
+    memcpy(frame, header, sizeof(header));
+    return false;
+}
+
+static void take_frame(struct gate *gate, uint8_t *frame, size_t size)
+{
+    struct gate_rules alone = gate->rules;
+    enum gate_verdict verdict;
+    struct gate_target target;
+
+    if (serve(gate, frame, size))
+        return;
+    verdict = gate_judge(&gate->rules, frame, size, &target);
+    alone.has_neighbours = false;
+    if (verdict == GATE_NEIGHBOUR && !send_to_neighbour(gate, target.address, frame, size))
+        verdict = gate_judge(&alone, frame, size, &target);
+    take_verdict(gate, verdict, frame, size, &target);
+}
+
+/* A lan_taker. */
+static void take_from_lan(void *context, const uint8_t *frame, size_t size)
+{
+    struct gate *gate = context;
+
+    if (gate_welcomes(&gate->rules, frame, size))
+        add(&gate->to_guest, frame, size);
 }
 
 /* Takes the whole frames that were read.  False when what was read is no frame. */
@@ -382,7 +389,7 @@ static bool take_frames(struct gate *gate)
     size_t at = 0;
 
     while (gate->in_size - at >= 4) {
-        size_t size = get32(gate->in + at);
+        size_t size = packet_get32(gate->in + at);
 
         if (size > FRAME_MAX)
             return false;
@@ -396,13 +403,8 @@ static bool take_frames(struct gate *gate)
     return true;
 }
 
-static bool is_over(ssize_t size)
-{
-    return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-/* Reads once, judges, and writes once.  False at an end. */
-static bool carry(struct gate *gate)
+/* Reads once and judges.  False at an end. */
+static bool take_from_guest(struct gate *gate)
 {
     ssize_t size = recv(gate->sockets[GATE_FROM_GUEST], gate->in + gate->in_size,
                         LANE_SIZE - gate->in_size, MSG_DONTWAIT);
@@ -410,32 +412,45 @@ static bool carry(struct gate *gate)
     if (is_over(size))
         return false;
     gate->in_size += size > 0 ? (size_t)size : 0;
-    if (!take_frames(gate))
+    return take_frames(gate);
+}
+
+static struct pollfd poll_lane(const struct lane *lane, int fd)
+{
+    return (struct pollfd){fd, waits(lane) ? POLLOUT : 0, 0};
+}
+
+/* Waits once, and carries what there is.  False at an end. */
+static bool turn(struct gate *gate)
+{
+    const int *sockets = gate->sockets;
+    struct pollfd polls[GATE_ENDS + LAN_POLLS] = {
+        [GATE_FROM_GUEST] = {sockets[GATE_FROM_GUEST], POLLIN, 0},
+        [GATE_TO_NETWORK] = poll_lane(&gate->to_network, sockets[GATE_TO_NETWORK]),
+        [GATE_TO_GUEST] = poll_lane(&gate->to_guest, sockets[GATE_TO_GUEST]),
+    };
+    size_t count = GATE_ENDS;
+
+    if (gate->lan) {
+        lan_polls(gate->lan, polls + GATE_ENDS);
+        count += LAN_POLLS;
+    }
+    if (poll(polls, count, -1) < 0)
+        return errno == EINTR;
+    if ((polls[GATE_TO_NETWORK].revents | polls[GATE_TO_GUEST].revents) & (POLLERR | POLLHUP))
         return false;
-    if (gate->out_from == gate->out_size)
-        return true;
-    size = send(gate->sockets[GATE_TO_NETWORK], gate->out + gate->out_from,
-                gate->out_size - gate->out_from, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (is_over(size))
-        return false;
-    gate->out_from += size > 0 ? (size_t)size : 0;
-    return true;
+    if (gate->lan)
+        lan_dispatch(gate->lan, polls + GATE_ENDS, take_from_lan, gate);
+    return take_from_guest(gate) && flush(&gate->to_network, sockets[GATE_TO_NETWORK]) &&
+           flush(&gate->to_guest, sockets[GATE_TO_GUEST]);
 }
 
 static void *run(void *argument)
 {
     struct gate *gate = argument;
 
-    do {
-        bool waits = gate->out_from < gate->out_size;
-        struct pollfd polls[] = {{gate->sockets[GATE_FROM_GUEST], POLLIN, 0},
-                                 {gate->sockets[GATE_TO_NETWORK], waits ? POLLOUT : 0, 0}};
-
-        if (poll(polls, 2, -1) < 0 && errno != EINTR)
-            break;
-        if (polls[1].revents & (POLLERR | POLLHUP))
-            break;
-    } while (carry(gate));
+    while (turn(gate))
+        ;
     /* The supervisor sees this end, and ends QEMU if it is still there. */
     close(gate->report[1]);
     return NULL;
@@ -469,6 +484,8 @@ static int open_sockets(struct gate *gate, int ends[GATE_ENDS], struct romsim_er
     }
     if (pipe2(gate->report, O_CLOEXEC | O_NONBLOCK) < 0)
         return romsim_error_system(err, errno, "cannot make a pipe");
+    if (gate->config.allow_host)
+        return 0;
     gate->routes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (gate->routes >= 0)
         return 0;
@@ -482,7 +499,16 @@ static void close_all(int *fds, size_t count)
         cleanup_close_fd(&fds[i]);
 }
 
-struct gate *gate_open(int ret_ends[GATE_ENDS], struct romsim_error *err)
+static int join_lan(struct gate *gate, struct romsim_error *err)
+{
+    if (!gate->config.directory)
+        return 0;
+    gate->lan = lan_open(gate->config.directory, err);
+    return gate->lan ? 0 : -1;
+}
+
+struct gate *gate_open(const struct gate_config *config, int ret_ends[GATE_ENDS],
+                       struct romsim_error *err)
 {
     struct gate *gate = calloc(1, sizeof(*gate));
     int ends[GATE_ENDS];
@@ -491,10 +517,17 @@ struct gate *gate_open(int ret_ends[GATE_ENDS], struct romsim_error *err)
         romsim_error_nomem(err);
         return NULL;
     }
+    gate->config = *config;
+    gate->rules = (struct gate_rules){.own = config->address,
+                                      .has_neighbours = config->directory,
+                                      .allow_host = config->allow_host,
+                                      .is_local = is_local,
+                                      .context = gate};
     gate->routes = gate->report[0] = gate->report[1] = -1;
     for (int i = 0; i < GATE_ENDS; i++)
         gate->sockets[i] = ends[i] = -1;
-    if (open_sockets(gate, ends, err) == 0 && start_thread(gate, err) == 0) {
+    if (open_sockets(gate, ends, err) == 0 && join_lan(gate, err) == 0 &&
+        start_thread(gate, err) == 0) {
         memcpy(ret_ends, ends, sizeof(ends));
         return gate;
     }
@@ -514,6 +547,7 @@ void gate_close(struct gate *gate)
         cleanup_close_fd(&gate->report[1]);
     }
     close_all(gate->sockets, GATE_ENDS);
+    lan_close(gate->lan);
     cleanup_close_fd(&gate->routes);
     cleanup_close_fd(&gate->report[0]);
     free(gate);

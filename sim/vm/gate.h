@@ -6,6 +6,8 @@
  * the host's 127.0.0.1, and the host's other addresses are reached past any firewall.  The gate
  * lets through what leaves this machine, and what is the network's own (the resolver, DHCP, the
  * answers of forwarded ports).  It stands outside of the guest, whose root could undo it there.
+ *
+ * It also leads to and from the other instances (lan.h), and answers for their names.
  */
 #ifndef ROMSIM_VM_GATE_H
 #define ROMSIM_VM_GATE_H
@@ -17,9 +19,11 @@
 #include <stdint.h>
 
 enum gate_verdict {
-    GATE_PASS,
-    GATE_DROP,  /* what the network would make nothing of, or is no request */
-    GATE_REFUSE /* a request to this machine: the guest is told so */
+    GATE_PASS,        /* on to the network */
+    GATE_NEIGHBOUR,   /* to the instance that has the address; if none, judge without neighbours */
+    GATE_DROP,        /* what the network would make nothing of, or is no request */
+    GATE_UNREACHABLE, /* there is nobody: the guest is told so */
+    GATE_REFUSE       /* a request to this machine: the guest is told so */
 };
 
 /* Where a frame wants to go. */
@@ -31,15 +35,21 @@ struct gate_target {
 /* Is an address one of this machine's, or of many machines (broadcast, multicast)? */
 typedef bool gate_is_local(void *context, uint32_t address);
 
-/* What to do with an Ethernet frame of the guest.  With GATE_REFUSE, *ret is where it wanted to
- * go. */
-enum gate_verdict gate_judge(const uint8_t *frame, size_t size, gate_is_local *is_local,
-                             void *context, struct gate_target *ret);
+struct gate_rules {
+    uint32_t own; /* the guest's address */
+    bool has_neighbours;
+    bool allow_host; /* nothing is refused */
+    gate_is_local *is_local;
+    void *context;
+};
 
-/* The answer to a refused frame: "destination unreachable, by the administrator's will".  Returns
- * its size. */
-enum { GATE_ANSWER_MAX = 14 + 20 + 8 + 60 + 8 };
-size_t gate_answer(const uint8_t *frame, size_t size, uint8_t ret[GATE_ANSWER_MAX]);
+/* What to do with an Ethernet frame of the guest.  *ret is where it wants to go, unless it is
+ * passed or dropped. */
+enum gate_verdict gate_judge(const struct gate_rules *rules, const uint8_t *frame, size_t size,
+                             struct gate_target *ret);
+
+/* Is a frame that another instance sent for the guest? */
+bool gate_welcomes(const struct gate_rules *rules, const uint8_t *frame, size_t size);
 
 struct gate;
 
@@ -51,8 +61,16 @@ enum gate_end {
     GATE_ENDS
 };
 
+struct gate_config {
+    const char *name;      /* of the instance; borrowed */
+    uint32_t address;      /* its own */
+    const char *directory; /* its folder, to meet other instances in; or NULL: it meets none */
+    bool allow_host;
+};
+
 /* Starts a gate, a thread, and hands out QEMU's ends, which the caller closes. */
-struct gate *gate_open(int ret_ends[GATE_ENDS], struct romsim_error *err);
+struct gate *gate_open(const struct gate_config *config, int ret_ends[GATE_ENDS],
+                       struct romsim_error *err);
 
 /* Ends it, after QEMU.  Accepts NULL. */
 void gate_close(struct gate *gate);

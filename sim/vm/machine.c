@@ -2,6 +2,7 @@
 /* machine.c: one running VM: its drives, QEMU and the four lines to it. */
 #include "machine.h"
 
+#include "address.h"
 #include "tail.h"
 
 #include <romsim/cleanup.h>
@@ -31,7 +32,10 @@ enum { DESCRIPTORS = 40 };
 void machine_init(struct machine *machine, const struct romsim_layout *layout,
                   struct romsim_state *state)
 {
-    *machine = (struct machine){.layout = layout, .state = state, .qemu = PROCESS_NONE};
+    *machine = (struct machine){.layout = layout,
+                                .state = state,
+                                .qemu = PROCESS_NONE,
+                                .address = address_of(romsim_state_number(state))};
     for (int i = 0; i < LINES; i++)
         machine->lines[i] = -1;
 }
@@ -50,6 +54,9 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
     machine->memory_mb = machine->layout->memory_mb;
     if (machine->memory_mb < MEMORY_MIN_MB)
         machine->memory_mb = MEMORY_MIN_MB;
+    if (!machine->address)
+        return romsim_error_set(err, EADDRNOTAVAIL,
+                                "other instances have all private addresses that there are");
     if (romsim_descriptors_check(DESCRIPTORS, "an instance", err) < 0)
         return -1;
     if (!plan->no_fuse &&
@@ -122,6 +129,7 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .control_fd = theirs->lines[LINE_CONTROL],
         .log_fd = theirs->lines[LINE_LOG],
         .qmp_fd = theirs->lines[LINE_QMP],
+        .address = machine->address,
         .gate_fds = machine->gate ? theirs->gate : NULL,
     };
     struct qemu_argv argv = {0};
@@ -159,13 +167,29 @@ static int open_ports(struct machine *machine, const struct vm_plan *plan, struc
     return 0;
 }
 
+/* Without both there is nothing for a gate to do. */
+static int open_gate(struct machine *machine, const struct vm_plan *plan, int ends[GATE_ENDS],
+                     struct romsim_error *err)
+{
+    const struct gate_config config = {
+        .name = machine->layout->name,
+        .address = machine->address,
+        .directory = plan->isolated ? NULL : romsim_state_directory(machine->state),
+        .allow_host = plan->allow_host};
+
+    if (plan->allow_host && plan->isolated)
+        return 0;
+    machine->gate = gate_open(&config, ends, err);
+    return machine->gate ? 0 : -1;
+}
+
 int machine_launch(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
 {
     struct ends theirs = {{-1, -1, -1, -1}, {-1, -1, -1}};
     int status = open_lines(machine, theirs.lines, err);
 
-    if (status == 0 && !plan->allow_host && !(machine->gate = gate_open(theirs.gate, err)))
-        status = -1;
+    if (status == 0)
+        status = open_gate(machine, plan, theirs.gate, err);
     if (status == 0)
         status = start_qemu(machine, plan, &theirs, err);
     close_all(theirs.lines, LINES);
@@ -202,7 +226,8 @@ void machine_explain(struct machine *machine, const struct romsim_error *why,
     romsim_error_set(err, EPIPE, "QEMU ended before the guest began%s%s",
                      text.size ? "; its last words:" : "", text.size ? text.data : "");
     if (tail_contains(&tail, "filter-redirector"))
-        romsim_error_hint(err, "with --allow-host it starts, and the guest reaches this machine");
+        romsim_error_hint(err, "with --allow-host --isolated it starts, and the guest reaches this "
+                               "machine and no other instance");
 }
 
 void machine_stop(struct machine *machine)

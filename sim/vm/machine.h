@@ -18,7 +18,7 @@
 struct vm_plan {
     struct romsim_processor processor;
     const char *kernel, *initrd;
-    bool no_fuse, allow_host, kernel_log;
+    bool no_fuse, allow_host, isolated, kernel_log;
     unsigned boot_timeout_s;
     struct forward *forwards; /* one for each port of the layout */
 };
@@ -30,7 +30,8 @@ struct machine {
     struct romsim_state *state; /* borrowed: records what must not outlive its owner */
     struct drives drives;
     struct process qemu;
-    struct gate *gate; /* NULL with allow_host */
+    uint32_t address;  /* its private one */
+    struct gate *gate; /* NULL with allow_host and isolated */
     int lines[LINES];  /* our ends; -1 when closed */
     struct qmp qmp;
     uint64_t memory_mb; /* what the VM has */

@@ -2,7 +2,7 @@
 /* outline.c: a layout as the manifest that the guest's init reads (sim/guest/manifest.h). */
 #include "outline.h"
 
-#include "qemu.h"
+#include "address.h"
 #include "sim/guest/manifest.h"
 
 #include <romsim/cleanup.h>
@@ -93,15 +93,25 @@ static void add_devices(const struct romsim_layout *layout, struct romsim_buffer
         record_format(out, "port", "%u", layout->ports[i].destination_port);
 }
 
-int outline_write(const struct romsim_layout *layout, struct romsim_buffer *ret,
+static void add_network(uint32_t address, struct romsim_buffer *out)
+{
+    char own[ADDRESS_TEXT], gateway[ADDRESS_TEXT], resolver[ADDRESS_TEXT];
+
+    address_print(address, own);
+    address_print(ADDRESS_GATEWAY, gateway);
+    address_print(ADDRESS_RESOLVER, resolver);
+    record_format(out, "address", "%s/%u", own, address_prefix(address));
+    record(out, "gateway", gateway);
+    record(out, "nameserver", resolver);
+}
+
+int outline_write(const struct romsim_layout *layout, uint32_t address, struct romsim_buffer *ret,
                   struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer body = ROMSIM_BUFFER_INIT(MANIFEST_MAX);
 
     record(&body, "hostname", layout->hostname ? layout->hostname : layout->name);
-    record(&body, "address", QEMU_NET_ADDRESS);
-    record(&body, "gateway", QEMU_NET_GATEWAY);
-    record(&body, "nameserver", QEMU_NET_NAMESERVER);
+    add_network(address, &body);
     add_devices(layout, &body);
     add_app(layout, &body);
     if (body.failed == EFBIG)

@@ -7,8 +7,10 @@
 #include <romsim/error.h>
 #include <romsim/layout.h>
 
-/* Appends the manifest, with its greeting, to `ret`. */
-int outline_write(const struct romsim_layout *layout, struct romsim_buffer *ret,
+#include <stdint.h>
+
+/* Appends the manifest of a guest with a private address, with its greeting, to `ret`. */
+int outline_write(const struct romsim_layout *layout, uint32_t address, struct romsim_buffer *ret,
                   struct romsim_error *err);
 
 #endif

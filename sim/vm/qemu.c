@@ -16,6 +16,7 @@
  */
 #include "qemu.h"
 
+#include "address.h"
 #include "gate.h"
 #include "sim/guest/manifest.h"
 
@@ -149,12 +150,25 @@ static int add_gate(const int *fds, struct qemu_argv *argv)
     return add(argv, "-object", "%s,id=filter1,queue=tx,indev=gate%d", filter, GATE_TO_GUEST);
 }
 
+/* The guest is told its address and needs no DHCP; what asks for it all the same is told the same
+ * address, which is also the one that forwarded ports lead to. */
 static int add_network(const struct qemu_config *config, struct qemu_argv *argv)
 {
-    if (add(argv, "-netdev", "user,id=" QEMU_NET_ID ",ipv6=off") < 0 ||
+    char network[ADDRESS_TEXT], gateway[ADDRESS_TEXT], resolver[ADDRESS_TEXT], own[ADDRESS_TEXT],
+        mac[ADDRESS_MAC_TEXT];
+
+    address_print(ADDRESS_NETWORK, network);
+    address_print(ADDRESS_GATEWAY, gateway);
+    address_print(ADDRESS_RESOLVER, resolver);
+    address_print(config->address, own);
+    address_print_mac(config->address, mac);
+    if (add(argv, "-netdev",
+            "user,id=" QEMU_NET_ID ",ipv6=off,net=%s/%u,host=%s,dns=%s,dhcpstart=%s", network,
+            address_prefix(config->address), gateway, resolver, own) < 0 ||
         (config->gate_fds && add_gate(config->gate_fds, argv) < 0))
         return -1;
-    return add(argv, "-device", "virtio-net-pci,netdev=" QEMU_NET_ID ",addr=%d,romfile=,rombar=0",
+    return add(argv, "-device",
+               "virtio-net-pci,netdev=" QEMU_NET_ID ",mac=%s,addr=%d,romfile=,rombar=0", mac,
                SLOT_NETWORK);
 }
 

@@ -18,11 +18,8 @@
 /* Slots 4 to 30 of the root bus, eight functions each. */
 enum { QEMU_DRIVES_MAX = 27 * 8 };
 
-/* The guest's network: QEMU's user network and its usual addresses. */
-#define QEMU_NET_ADDRESS    "10.0.2.15/24"
-#define QEMU_NET_GATEWAY    "10.0.2.2"
-#define QEMU_NET_NAMESERVER "10.0.2.3"
-#define QEMU_NET_ID         "net0"
+/* The guest's network: QEMU's user network, with the addresses of address.h. */
+#define QEMU_NET_ID "net0"
 
 /* A drive: a file by its name, or an open one. */
 struct qemu_drive {
@@ -50,6 +47,7 @@ struct qemu_config {
     int control_fd; /* the line to init */
     int log_fd;     /* the kernel's log: ttyS0 */
     int qmp_fd;
+    uint32_t address;    /* the guest's */
     const int *gate_fds; /* GATE_ENDS of them, the gate's (gate.h); or NULL */
 };
 

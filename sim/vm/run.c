@@ -718,8 +718,8 @@ static int begin(struct run *run, struct romsim_error *err)
     run->loopback = calloc(ports, sizeof(bool));
     if (!run->announced || !run->loopback)
         return romsim_error_nomem(err);
-    if (outline_write(run->machine.layout, &run->outgoing, err) < 0 ||
-        machine_prepare(&run->machine, run->plan, &note, err) < 0)
+    if (machine_prepare(&run->machine, run->plan, &note, err) < 0 ||
+        outline_write(run->machine.layout, run->machine.address, &run->outgoing, err) < 0)
         return -1;
     if (note)
         send_text(run, ROMSIM_VM_NOTE, note);

@@ -2,6 +2,9 @@
 /* status.c: what can be told of an instance, as the cloud tells it. */
 #include "status.h"
 
+#include "address.h"
+#include "dns.h"
+
 #include <romsim/cleanup.h>
 #include <romsim/text.h>
 
@@ -94,24 +97,6 @@ void instance_status_end(struct instance_status *status, const struct run_result
 
 /* ---- as JSON --------------------------------------------------------------------------------- */
 
-static void address_bytes(const struct instance_status *status, unsigned ret[4])
-{
-    unsigned host = status->number + 1; /* .1 is the gateway's */
-
-    ret[0] = 10;
-    ret[1] = 0;
-    ret[2] = host >> 8 & 0xff;
-    ret[3] = host & 0xff;
-}
-
-void instance_address(const struct instance_status *status, char ret[16])
-{
-    unsigned bytes[4];
-
-    address_bytes(status, bytes);
-    snprintf(ret, 16, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
-}
-
 static void set(json_t *object, const char *key, json_t *value)
 {
     json_object_set_new(object, key, value);
@@ -164,12 +149,10 @@ static json_t *rom_json(const struct romsim_rom *rom, const char *uuid)
 
 static json_t *interfaces_json(const struct instance_status *status)
 {
-    unsigned bytes[4];
-    char address[16], mac[32];
+    char address[ADDRESS_TEXT], mac[ADDRESS_MAC_TEXT];
 
-    address_bytes(status, bytes);
-    instance_address(status, address);
-    snprintf(mac, sizeof(mac), "12:b0:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
+    address_print(address_of(status->number), address);
+    address_print_mac(address_of(status->number), mac);
     return json_pack("[{s:s, s:s, s:s}]", "uuid", status->interface_uuid, "private_ip", address,
                      "mac", mac);
 }
@@ -223,10 +206,10 @@ json_t *instance_describe(const struct romsim_instance *instance,
                                            [ROMSIM_RESTART_ALWAYS] = "always",
                                            [ROMSIM_RESTART_ON_FAILURE] = "on-failure"};
     json_t *item = json_object(), *roms = json_array(), *other;
-    char address[16], fqdn[300];
+    char address[ADDRESS_TEXT], fqdn[300];
 
-    snprintf(fqdn, sizeof(fqdn), "%s.internal", layout->name);
-    instance_address(status, address);
+    snprintf(fqdn, sizeof(fqdn), "%s." DNS_DOMAIN, layout->name);
+    address_print(address_of(status->number), address);
     set(item, "status", json_string("success"));
     set(item, "uuid", json_string(status->uuid));
     set(item, "name", json_string(layout->name));

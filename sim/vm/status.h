@@ -51,9 +51,6 @@ struct instance_status {
 void instance_status_end(struct instance_status *status, const struct run_result *result,
                          enum stop_wish wish, bool forced);
 
-/* "10.0.0.2" and "12:b0:0a:00:00:02". */
-void instance_address(const struct instance_status *status, char ret[16]);
-
 /*
  * The item of GET /v1/instances, with one member of romsim's own, "romsim".  The UUIDs of the
  * inline ROMs stand in `rom_uuids`, one for each ROM of the instance.  A new reference, or NULL.

@@ -146,6 +146,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.no_fuse = options->no_fuse;
     vm->plan.allow_host = options->allow_host;
     vm->plan.kernel_log = options->kernel_log;
+    vm->plan.isolated = options->isolated;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
     vm->plan.processor = options->processor;
     if (*options->processor.note)

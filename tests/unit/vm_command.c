@@ -27,7 +27,8 @@ static struct qemu_config config_new(const struct qemu_drive *drives, size_t cou
                                 .console_fd = 10,
                                 .control_fd = 11,
                                 .log_fd = 12,
-                                .qmp_fd = 13};
+                                .qmp_fd = 13,
+                                .address = 0x0a000007};
 }
 
 /* The value of the n-th use of an option, or NULL. */
@@ -107,7 +108,9 @@ START_TEST(what_the_guest_sends_passes_the_gate)
 
     config.gate_fds = fds;
     ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
-    ck_assert_str_eq(value_of(&argv, "-netdev", 0), "user,id=net0,ipv6=off");
+    ck_assert_str_eq(value_of(&argv, "-netdev", 0),
+                     "user,id=net0,ipv6=off,net=10.0.0.0/24,host=10.0.0.1,dns=10.0.0.254,"
+                     "dhcpstart=10.0.0.7");
     ck_assert_str_eq(value_of(&argv, "-object", 0),
                      "filter-redirector,netdev=net0,id=filter0,queue=rx,outdev=gate0,indev=gate1");
     ck_assert_str_eq(value_of(&argv, "-object", 1),
@@ -134,7 +137,8 @@ START_TEST(a_vm_has_nothing_that_was_not_asked_for)
     ck_assert_str_eq(value_of(&argv, "-display", 0), "none");
     for (unsigned i = 0; value_of(&argv, "-device", i); i++)
         if (strstr(value_of(&argv, "-device", i), "virtio-net"))
-            ck_assert_ptr_nonnull(strstr(value_of(&argv, "-device", i), "romfile=,rombar=0"));
+            ck_assert_ptr_nonnull(strstr(value_of(&argv, "-device", i),
+                                         "mac=12:b0:0a:00:00:07,addr=2,romfile=,rombar=0"));
     /* No port is open before romsim asks for it. */
     for (size_t i = 0; argv.items[i]; i++)
         ck_assert_ptr_null(strstr(argv.items[i], "hostfwd"));
@@ -274,7 +278,7 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     const char *problem = NULL;
     char *body;
 
-    ck_assert_int_eq(outline_write(&layout, &text, NULL), 0);
+    ck_assert_int_eq(outline_write(&layout, 0x0a000102, &text, NULL), 0);
     ck_assert_int_eq(strncmp(text.data, MANIFEST_GREETING, strlen(MANIFEST_GREETING)), 0);
     body = strchr(text.data, '\n') + 1;
     ck_assert_int_eq(atoi(text.data + strlen(MANIFEST_GREETING)),
@@ -282,6 +286,9 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     ck_assert_int_eq(
         manifest_parse(body, text.size - (size_t)(body - text.data), &manifest, &problem), 0);
     ck_assert_str_eq(manifest.hostname, "host");
+    ck_assert_str_eq(manifest.address, "10.0.1.2/23");
+    ck_assert_str_eq(manifest.gateway, "10.0.0.1");
+    ck_assert_str_eq(manifest.nameserver, "10.0.0.254");
     ck_assert_str_eq(manifest.working_dir, "/w");
     ck_assert_uint_eq(manifest.devices.count, 2);
     ck_assert_str_eq(manifest.root, "ukp_rom0");

@@ -85,13 +85,13 @@ cat >scripts/look.sh <<LOOK
 try() { echo "\$1: \$(printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 nc \$1 8080 2>&1 | tail -n 1)"; }
 try $other
 nslookup wanted.test 2>&1 | grep -q 192.0.2.53 && echo "the name is known"
-for address in 10.0.2.2 10.0.2.3 10.0.2.4 $here $second; do try \$address; done
-nslookup unwanted.test 10.0.2.2 >/dev/null 2>&1
+for address in 10.0.0.1 10.0.0.254 10.0.0.4 $here $second; do try \$address; done
+nslookup unwanted.test 10.0.0.1 >/dev/null 2>&1
 # As root the guest can send to the network even what is for its own loopback.
 echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
 ip route del local 127.0.0.0/8 dev lo table local
 ip route del local 127.0.0.1 dev lo table local
-ip route add 127.0.0.0/8 via 10.0.2.2
+ip route add 127.0.0.0/8 via 10.0.0.1
 timeout 20 nc 127.9.9.9 8080 </dev/null
 try $other
 LOOK
@@ -104,16 +104,16 @@ like "$result" "the name is known" "the resolver answers, though it is on the ho
 unlike "$result" ": this machine" "nothing of this machine"
 unlike "$(cat here.log)" tcp "no connection came to it"
 unlike "$(cat here.log)" unwanted "nor a datagram"
-for target in 10.0.2.2:8080 10.0.2.3:8080 10.0.2.2:53 $here:8080 $second:8080 127.9.9.9:8080; do
+for target in 10.0.0.1:8080 10.0.0.254:8080 10.0.0.1:53 $here:8080 $second:8080 127.9.9.9:8080; do
     like "$result" "the guest wants $target, which is this machine: refused (--allow-host" \
         "that $target is refused is said"
 done
-like "$result" "10.0.2.2: nc: can't connect to remote host (10.0.2.2): No route to host" \
+like "$result" "10.0.0.1: nc: can't connect to remote host (10.0.0.1): No route to host" \
     "the app learns it at once"
 
 : >here.log
 ok "the same app with --allow-host" look --allow-host
-for address in 10.0.2.2 $here $second; do
+for address in 10.0.0.1 $here $second; do
     like "$out" "$address: this machine" "reaches this machine by $address"
 done
 like "$(cat here.log)" "tcp to 127.9.9.9" "and even by its loopback"
@@ -133,8 +133,9 @@ QEMU
 chmod +x bin/qemu-system-x86_64
 without() { PATH=$T/bin:$PATH romsim "$@"; }
 fails 125 "a QEMU that has no filters runs no guest" without run --image ./base --accel tcg --args true
-like "$out" "with --allow-host it starts, and the guest reaches this machine" "and the way out is said"
+like "$out" "with --allow-host --isolated it starts, and the guest reaches this machine and no other" \
+    "and the way out is said"
 ok "doctor" without doctor
-like "$out" "less     network      this QEMU has no filter-redirector: instances start with --allow-host" \
+like "$out" "less     network      this QEMU has no filter-redirector: instances start with --allow-host --isolated" \
     "knows it"
 done_testing
