@@ -93,7 +93,7 @@ struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics);
 void romsim_layout_free(struct romsim_layout *layout);
 
-/* The same layout for a replica of the instance, under a name of its own; it shares the blobs.  NULL
+/* The same layout for a replica of the instance, under a name of its own; it shares the blobs. NULL
  * without memory. */
 struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,
                                             const struct romsim_instance *instance);

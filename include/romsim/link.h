@@ -52,8 +52,8 @@ enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_v
 /*
  * Sends a request and waits for its answer, at most `timeout_ms` (-1: for ever); events that come
  * meanwhile go to `observer` (or NULL), as of instance 0.  NULL: what the instance answered was an
- * error, which is in *err; ETIMEDOUT; or EPIPE, its keeper ended.  After ETIMEDOUT the link can only
- * be freed, or its keeper killed: the answer may still come, and be taken for the next one's.
+ * error, which is in *err; ETIMEDOUT; or EPIPE, its keeper ended.  After ETIMEDOUT the link can
+ * only be freed, or its keeper killed: the answer may still come, and be taken for the next one's.
  */
 json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_ms,
                          romsim_vm_observer *observer, void *context, struct romsim_error *err);
@@ -63,7 +63,8 @@ json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_
 int romsim_link_kill(struct romsim_link *link, struct romsim_error *err);
 
 /* All instances, by name: an array of what each says to "get".  One that does not answer in time is
- * there with what it last wrote down, whose "romsim" has a member "silent": true.  NULL without memory. */
+ * there with what it last wrote down, whose "romsim" has a member "silent": true.  NULL without
+ * memory. */
 json_t *romsim_link_list(void);
 
 #endif

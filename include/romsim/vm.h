@@ -125,9 +125,9 @@ void romsim_vm_stop(struct romsim_vm *vm);
 /* Ends all instances by force, within two seconds whatever hangs. */
 void romsim_vm_kill(struct romsim_vm *vm);
 
-/* Starts an instance again with some properties changed (romsim_instance_edit(); takes the reference
- * of `edits`), once all that is needed for it is there; what is wrong with it is an ERROR event, and
- * the old one goes on. */
+/* Starts an instance again with some properties changed (romsim_instance_edit(); takes the
+ * reference of `edits`), once all that is needed for it is there; what is wrong with it is an ERROR
+ * event, and the old one goes on. */
 void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits);
 
 /* Has each got its name, so that it can be found? */

@@ -26,8 +26,8 @@ int ask_each(const struct cli_args *args,
  * if its app has begun, CLI_FAILED after a report. */
 int ask_start(const struct cli_args *args, struct romsim_link *link);
 
-/* Stops it by a request, and waits until it has stopped, beyond what it was given for that no longer
- * than for any answer.  CLI_OK, also if it was deleted by that, or CLI_FAILED. */
+/* Stops it by a request, and waits until it has stopped, beyond what it was given for that no
+ * longer than for any answer.  CLI_OK, also if it was deleted by that, or CLI_FAILED. */
 int ask_stop(struct romsim_link *link, json_t *request);
 
 /* "10", "1500ms", "30s", "5m", "2h", "1d" as milliseconds; a bare number is seconds.  0, or -1

@@ -859,6 +859,7 @@ static void turn_away(const struct keeper *keeper, int fd)
 
 static void on_listener(struct keeper *keeper)
 {
+    /* cppcheck-suppress nullPointer; who asks needs no address */
     int fd = accept4(keeper->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0)
@@ -956,8 +957,7 @@ static int time_left(const struct keeper *keeper)
     if (keeper->run && run_has_ended(keeper->run))
         return 0;
     if (!keeper->edit)
-        if (!keeper->edit)
-            left = sooner(left, until(keeper->restart_time));
+        left = sooner(left, until(keeper->restart_time));
     return keeper->drain_time ? sooner(left, until(min_u64(keeper->drain_time, keeper->drain_look)))
                               : left;
 }

@@ -151,7 +151,6 @@ START_TEST(where_hundreds_in_a_row_are_taken_any_number_will_do)
 END_TEST
 
 UNIT_MAIN("vm_forward", numbers_follow_the_order_of_the_claims,
-          a_claimed_number_is_taken_until_it_is_handed_on,
-          a_claimed_number_takes_no_connections,
+          a_claimed_number_is_taken_until_it_is_handed_on, a_claimed_number_takes_no_connections,
           a_number_that_was_asked_for_is_had_or_refused,
           where_hundreds_in_a_row_are_taken_any_number_will_do)
