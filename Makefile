@@ -106,9 +106,9 @@ $(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
 
 DEPS_BUILD := gcc make pkg-config musl-tools kmod cpio libfuse3-dev libarchive-dev libyaml-dev \
 	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev
-DEPS_RUN := fuse3 qemu-system-x86 busybox-static curl xz-utils zstd lz4 python3 uidmap
+DEPS_RUN := fuse3 qemu-system-x86 e2fsprogs busybox-static curl xz-utils zstd lz4 python3 uidmap
 DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah netavark mandoc git file patch \
-	strace procps util-linux e2fsprogs jq iproute2
+	strace procps util-linux jq iproute2
 DEPS_LINT := clang-format-14 clang-tidy-14 cppcheck
 DEPS_DEVELOP := clang-14 libclang-rt-14-dev llvm-14 lcov time
 

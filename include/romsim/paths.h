@@ -4,7 +4,7 @@
  * XDG base directory specification:
  *
  *     cache  $XDG_CACHE_HOME/romsim   or ~/.cache/romsim         roots built from images
- *     data   $XDG_DATA_HOME/romsim    or ~/.local/share/romsim   the image store
+ *     data   $XDG_DATA_HOME/romsim    or ~/.local/share/romsim   the image store, volumes
  *     state  $XDG_RUNTIME_DIR/romsim  or /tmp/romsim-UID         running instances and mounts
  *
  * Folders are made on first use, mode 0700.  A state folder under /tmp that belongs to somebody

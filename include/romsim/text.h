@@ -34,6 +34,10 @@ const char *romsim_text_size(uint64_t bytes, char *ret, size_t ret_size);
  * else.  Returns 0, or -1 where it is none, or does not fit. */
 int romsim_parse_size(const char *text, uint64_t *ret);
 
+/* The same in megabytes, or with a suffix and then a whole number of them: 512, 512M, 1G.  Returns
+ * 0, or -1, for 0 too. */
+int romsim_parse_megabytes(const char *text, uint64_t *ret_mb);
+
 /* A number with its noun: COUNT_TEXT(n, "entry", "entries") is "1 entry" or "2 entries". */
 const char *romsim_text_count(uint64_t count, const char *one, const char *many, char *ret,
                               size_t ret_size);

@@ -222,6 +222,20 @@ int romsim_parse_size(const char *text, uint64_t *ret)
     return 0;
 }
 
+int romsim_parse_megabytes(const char *text, uint64_t *ret_mb)
+{
+    const uint64_t mebibyte = 1 << 20;
+    size_t length = strlen(text);
+    bool is_plain = length && text[length - 1] >= '0' && text[length - 1] <= '9';
+    uint64_t size;
+
+    if (romsim_parse_size(text, &size) < 0 || size == 0 ||
+        (is_plain ? size > UINT64_MAX / mebibyte : size % mebibyte != 0))
+        return -1;
+    *ret_mb = is_plain ? size : size / mebibyte;
+    return 0;
+}
+
 const char *romsim_text_count(uint64_t count, const char *one, const char *many, char *ret,
                               size_t ret_size)
 {

@@ -63,7 +63,7 @@ is "$(complete_line romsim "")" "$(printf '%s\n' $commands help --help --version
     "the completion offers every command"
 for command in $commands; do
     case $command in
-    rom | image)
+    rom | image | volume)
         ok "$command --help succeeds" romsim "$command" --help
         fits "$out" "$command --help"
         is "$(complete_line romsim "$command" "")" "$(_romsim_commands romsim "$command")" \

@@ -21,7 +21,8 @@ LIBRARIES = {
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "document": "document", "schema": "document", "json": "document",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
-                "build": "image", "store": "image", "rom": "rom", "state": "state", "link": "vm"}
+                "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state",
+                "link": "vm"}
 # What the guest's init shares with its supervisor.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 
