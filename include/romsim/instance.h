@@ -30,13 +30,15 @@ struct romsim_limits {
     uint64_t rom_bytes;  /* decoded bytes of an inline ROM over all files: 1 MiB */
     uint64_t body_bytes; /* a request body with the inline data base64-encoded: 8 MiB */
     uint64_t plugins;    /* 8 */
+    uint64_t volumes;    /* 4 */
     uint64_t memory_min_mb, memory_max_mb; /* 16, 8192 */
 };
 
 extern const struct romsim_limits romsim_limits_default;
 
-/* Applies "NAME=VALUE": roms, files, rom-bytes, body-bytes, plugins, memory-min, memory-max; a
- * value takes the suffixes K, M, G (powers of 1024).  Returns 0 or -1 (EINVAL, with the names). */
+/* Applies "NAME=VALUE": roms, files, rom-bytes, body-bytes, plugins, volumes, memory-min,
+ * memory-max; a value takes the suffixes K, M, G (powers of 1024).  Returns 0 or -1 (EINVAL, with
+ * the names). */
 int romsim_limits_set(struct romsim_limits *limits, const char *assignment,
                       struct romsim_error *err);
 
@@ -73,6 +75,18 @@ struct romsim_rom {
     bool is_inline; /* has `files` or `dir` */
     enum romsim_origin origin;
     struct romsim_place place, name_place, image_place, at_place;
+};
+
+/* A volume that is there, or, with a size, one that is made with the instance. */
+struct romsim_volume {
+    char *name; /* NULL: by its uuid, or a random one */
+    char *uuid;
+    uint64_t size_mb; /* 0: it is there */
+    char *at;         /* mount point, normalised */
+    bool readonly;
+    enum romsim_origin origin;
+    char *json; /* the object that it came in, for the request; NULL: of a flag */
+    struct romsim_place place, name_place, at_place;
 };
 
 enum romsim_handlers {
@@ -114,6 +128,8 @@ struct romsim_instance {
     size_t service_count;
     struct romsim_rom *roms;
     size_t rom_count;
+    struct romsim_volume *volumes;
+    size_t volume_count;
     enum romsim_restart restart;
     bool autostart;
     uint32_t replicas;
@@ -176,6 +192,10 @@ void romsim_instance_free(struct romsim_instance *instance);
 DEFINE_CLEANUP(struct romsim_instance, romsim_instance_free)
 #define CLEANUP_INSTANCE CLEANUP(cleanup_romsim_instance_free)
 
+/* A volume that was to be made has been: from now on it is there, and has this name.  Returns 0 or
+ * -1. */
+int romsim_volume_settle(struct romsim_volume *volume, const char *name, struct romsim_error *err);
+
 /* Loads the `dir` of every ROM that has one and whose files are not loaded yet, as
  * romsim_instances_parse() does.  A directory beyond the limits is an error and is not loaded.
  * Returns 0 or -1. */
@@ -190,6 +210,8 @@ int romsim_instance_set_image(struct romsim_instance *instance, const char *spec
                               struct romsim_error *err);
 int romsim_instance_add_rom(struct romsim_instance *instance, const char *spec,
                             struct romsim_error *err); /* name=N,image=REF|dir=PATH,at=PATH */
+int romsim_instance_add_volume(struct romsim_instance *instance, const char *spec,
+                               struct romsim_error *err); /* NAME:PATH[:ro] */
 int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err); /* HOST:GUEST[/handler[+handler]] */
 int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,

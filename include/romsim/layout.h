@@ -13,6 +13,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/image.h>
 #include <romsim/instance.h>
+#include <romsim/uuid.h>
 
 enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
 
@@ -20,7 +21,7 @@ enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
 #define ROMSIM_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* What a device is to the instance. */
-enum romsim_device_role { ROMSIM_DEVICE_ROOT, ROMSIM_DEVICE_ROM };
+enum romsim_device_role { ROMSIM_DEVICE_ROOT, ROMSIM_DEVICE_ROM, ROMSIM_DEVICE_VOLUME };
 
 enum romsim_access { ROMSIM_READ_ONLY, ROMSIM_READ_WRITE };
 
@@ -29,24 +30,32 @@ enum romsim_access { ROMSIM_READ_ONLY, ROMSIM_READ_WRITE };
 struct romsim_device {
     enum romsim_device_role role;
     enum romsim_access access;
-    size_t origin;                              /* of a ROM: which of the instance's `roms` it is */
-    unsigned index;                             /* its number in its name */
-    char indexed_name[ROMSIM_DEVICE_NAME_SIZE]; /* "ukp_rom3", in /dev */
+    size_t origin;  /* which of the instance's `roms` or `volumes` it is */
+    unsigned index; /* its number in its name */
+    char indexed_name[ROMSIM_DEVICE_NAME_SIZE]; /* "ukp_rom3", "ukp_vol0"; in /dev */
     char named_name[ROMSIM_DEVICE_NAME_SIZE];   /* "ukp_rom_config"; a ROM without a name has the
                                                    one that the CLI derives from its `at`, else it
                                                    is "" as for the root (cloud-rules §4 [U]) */
-    struct romsim_blob *blob;                   /* owned: a reference */
+    struct romsim_blob *blob;                   /* owned: a reference; of a volume NULL: what is in
+                                                   it is for the guest alone to know */
     enum romsim_image_kind kind;
     char *source;   /* for people: "inline", or the image's reference; owned */
     uint64_t files; /* regular files inside a ROM; 0 for cpio, raw and the root */
     bool is_inline;
     char *warning; /* what the user should know about the image, or NULL; owned */
+
+    /* Of a volume: */
+    char *volume;                /* its name; owned */
+    char uuid[ROMSIM_UUID_SIZE]; /* "" for a new one */
+    uint64_t size;               /* bytes */
+    bool is_new;                 /* it is made with the instance, and goes with it */
+    bool name_is_random;         /* then a replica's is another one */
 };
 
 /* A mount of the guest, made before the app starts. */
 struct romsim_mount {
     size_t device;    /* its place in the layout's devices */
-    const char *type; /* of the file system, as mount(2) wants it: "erofs" */
+    const char *type; /* of the file system, as mount(2) wants it: "erofs", "ext4" */
     enum romsim_access access;
     char *path;   /* the device's `at`: absolute, normalised; owned */
     char *target; /* where links lead from there: the place, without links; owned.  NULL without
@@ -139,6 +148,9 @@ void romsim_layout_foresee(const struct romsim_layout *layout,
 /* The layout as JSON (an object, indented, ending in a newline) or for people; malloc'ed. */
 char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err);
 char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error *err);
+
+/* "ROM" or "volume", for messages. */
+const char *romsim_device_noun(const struct romsim_device *device);
 
 /* Only the ROMs' images: what `romsim build` needs.  It has no root device. */
 struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,

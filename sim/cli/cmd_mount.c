@@ -244,6 +244,15 @@ static struct romsim_layout *make_layout(const struct cli_args *args,
     return layout;
 }
 
+/* Only the guest knows what is in a volume. */
+static void note_volumes(const struct romsim_layout *layout)
+{
+    for (size_t i = 0; i < layout->mount_count; i++)
+        if (layout->devices[layout->mounts[i].device].role == ROMSIM_DEVICE_VOLUME)
+            cli_note("the volume at '%s' is not shown: the directory is empty here",
+                     QUOTE(layout->mounts[i].path));
+}
+
 static int mount_instance(const struct cli_args *args, const struct romsim_instances *instances,
                           struct job *job)
 {
@@ -251,6 +260,7 @@ static int mount_instance(const struct cli_args *args, const struct romsim_insta
 
     if (!layout)
         return CLI_FAILED;
+    note_volumes(layout);
     job->layout = layout;
     job->options.drives_only = cli_has(args, "devices");
     job->options.allow_other = cli_has(args, "allow-other");

@@ -15,7 +15,7 @@ static const struct cli_option options[] = {
     MAKE_OPTIONS,
     {"kernel-log", 0, "[=FILE]", "the guest kernel's log, on stderr or in FILE"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
-    {"verbose", 'v', NULL, "each phase of the start with its time"},
+    {"verbose", 0, NULL, "each phase of the start with its time"},
     CLI_OPTION_LIMIT,
     CLI_OPTION_END,
 };

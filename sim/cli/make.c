@@ -25,10 +25,10 @@ struct flag {
 };
 
 static const struct flag flags[] = {
-    {"image", romsim_instance_set_image},  {"rom", romsim_instance_add_rom},
-    {"publish", romsim_instance_add_port}, {"env", romsim_instance_add_env},
-    {"args", romsim_instance_set_args},    {"memory", romsim_instance_set_memory},
-    {"name", romsim_instance_set_name},
+    {"image", romsim_instance_set_image},   {"rom", romsim_instance_add_rom},
+    {"volume", romsim_instance_add_volume}, {"publish", romsim_instance_add_port},
+    {"env", romsim_instance_add_env},       {"args", romsim_instance_set_args},
+    {"memory", romsim_instance_set_memory}, {"name", romsim_instance_set_name},
 };
 
 static bool has_flags(const struct cli_args *args)

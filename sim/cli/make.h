@@ -11,6 +11,7 @@
 #define MAKE_OPTIONS                                                                               \
     {"image", 0, "REF", "the base image, in place of the file's"},                                 \
         {"rom", 0, "KEY=VALUE,...", "add a ROM: name=N,image=REF|dir=DIR,at=PATH"},                \
+        {"volume", 'v', "NAME:PATH[:ro]", "attach a volume (romsim volume)"},                      \
         {"publish", 'p', "HOST:GUEST", "forward a port of 127.0.0.1"},                             \
         {"env", 'e', "NAME=VALUE", "set an environment variable"},                                 \
         {"memory", 'm', "SIZE", "the guest's memory: megabytes, or 512M, 1G"},                     \

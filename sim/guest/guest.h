@@ -63,6 +63,9 @@ void console_print(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Loads the modules that /modules/order lists, if they are this kernel's. */
 void modules_load(void);
 
+/* The same for the file systems of the mounts; one that is a part of the kernel has none. */
+void modules_load_file_systems(const struct manifest *manifest);
+
 /* ---- devices.c ---------------------------------------------------------------------------- */
 
 /* Makes the nodes of every device of the manifest in /dev, under both of its names. */
@@ -78,6 +81,9 @@ void root_enter(const struct manifest *manifest);
 
 /* Mounts every `at`, in order, and says so on the console. */
 void root_mount_devices(const struct manifest *manifest);
+
+/* Before the end: unmounts what was mounted, so that all that was written to a volume is in it. */
+void root_release_volumes(const struct manifest *manifest);
 
 /* Makes a directory and its missing parents.  0, or -1 with errno. */
 int make_directories(const char *path);

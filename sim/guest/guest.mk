@@ -14,6 +14,8 @@ GUEST_WORK := build/guest-work
 KERNEL_PACKAGE ?= linux-image-cloud-amd64
 KERNEL_DEB ?=
 GUEST_MODULES := virtio_pci virtio_blk virtio_net virtio_console erofs overlay
+# Of a volume's file system: loaded only if there is a volume.  Debian's cloud kernel has it built in.
+GUEST_MODULES_EXT4 := ext4
 GUEST_CC ?= musl-gcc
 GUEST_CFLAGS := -std=gnu17 -static -Os -s -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -D_GNU_SOURCE $(if $(WERROR),-Werror)
@@ -67,20 +69,22 @@ $(GUEST_WORK)/init: $(GUEST_SOURCES) $(wildcard sim/guest/*.h)
 	    echo "the guest's init needs '$(GUEST_CC)': run 'make deps'" >&2; exit 1; }
 	$(call say,CC,$@)$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $(GUEST_SOURCES)
 
-# modules.dep has, behind each module, what it needs, what is needed first last.  A module may also
-# be a part of the kernel (modules.builtin, which is read first).
+# Prints "LIST MODULE".  modules.dep has, behind each module, what it needs, what is needed first
+# last.  A module may also be a part of the kernel (modules.builtin, which is read first).
 define make_modules
-awk -v wanted='$(GUEST_MODULES)' ' \
+awk -v base='$(GUEST_MODULES)' -v ext4='$(GUEST_MODULES_EXT4)' ' \
     { gsub(":", "", $$1); name = $$1; sub(".*/", "", name); \
       sub("\\.ko(\\.[a-z0-9]+)?$$", "", name); \
       line = ""; for (i = NF; i >= 1; i--) line = line " " $$i; \
       lines[name] = FILENAME ~ /builtin$$/ ? "" : line } \
-    END { count = split(wanted, names, " "); \
-          for (i = 1; i <= count; i++) { \
-              if (!(names[i] in lines)) { \
-                  print "the kernel has no module " names[i] >"/dev/stderr"; exit 1 } \
-              many = split(lines[names[i]], list, " "); \
-              for (j = 1; j <= many; j++) if (!seen[list[j]]++) print list[j] } }'
+    function add(list, wanted) { \
+        count = split(wanted, names, " "); \
+        for (i = 1; i <= count; i++) { \
+            if (!(names[i] in lines)) { \
+                print "the kernel has no module " names[i] >"/dev/stderr"; exit 1 } \
+            many = split(lines[names[i]], paths, " "); \
+            for (j = 1; j <= many; j++) if (!seen[paths[j]]++) print list, paths[j] } } \
+    END { add("order", base); add("order.ext4", ext4) }'
 endef
 
 # The archive has fixed times, owners and order: the same package gives the same bytes.
@@ -89,9 +93,9 @@ $(GUEST)/initrd: $(GUEST_WORK)/init $(GUEST_WORK)/unpacked
 	@rm -rf $(GUEST_WORK)/initrd && mkdir -p $(GUEST_WORK)/initrd/modules
 	@modules=$(GUEST_WORK)/unpacked/lib/modules; release=$$(ls $$modules); \
 	cd $(GUEST_WORK)/initrd && modules=../unpacked/lib/modules/$$release && \
-	echo "$$release" >modules/order && \
+	echo "$$release" | tee modules/order >modules/order.ext4 && \
 	$(make_modules) "$$modules/modules.builtin" "$$modules/modules.dep" >../modules && \
-	while read -r path; do \
+	while read -r list path; do \
 	    file=$${path##*/}; \
 	    case $$file in \
 	    *.xz) file=$${file%.xz}; xz -dc "$$modules/$$path" ;; \
@@ -100,7 +104,7 @@ $(GUEST)/initrd: $(GUEST_WORK)/init $(GUEST_WORK)/unpacked
 	    *) cat "$$modules/$$path" ;; \
 	    esac >../module.ko && \
 	    objcopy -D --strip-debug --remove-section=.BTF ../module.ko "modules/$$file" && \
-	    echo "$$file" >>modules/order || exit 1; \
+	    echo "$$file" >>"modules/$$list" || exit 1; \
 	done <../modules && cp ../init init && chmod 755 init && \
 	find . -exec touch -h -d @0 {} + && \
 	find . -mindepth 1 | LC_ALL=C sort | \

@@ -22,6 +22,7 @@ int main(void)
     control_open();
     control_send("phase hello");
     control_read_manifest(&manifest);
+    modules_load_file_systems(&manifest);
     devices_make(&manifest);
     control_send("phase devices");
     root_enter(&manifest);
@@ -31,6 +32,7 @@ int main(void)
     control_send("phase mounts");
 
     status = app_run(&manifest);
+    root_release_volumes(&manifest);
     /* The report goes first: a console that nobody reads must not hold it up. */
     control_send("exit %d %llu", status, console_collect());
     console_finish();

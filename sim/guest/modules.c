@@ -2,7 +2,8 @@
 /*
  * modules.c: loads the kernel's modules.  `make guest` put them into /modules, with their order
  * (dependencies first, by modules.dep) and the kernel's release.  With a kernel of the user's own
- * they are left alone: it must have all drivers built in.
+ * they are left alone: it must have all drivers built in.  Modules of a file system that few
+ * instances need have a list of their own, and wait until one is to be mounted.
  */
 #include "guest.h"
 
@@ -33,12 +34,12 @@ static bool is_for_this_kernel(const char *release)
     return uname(&system) == 0 && strcmp(system.release, release) == 0;
 }
 
-void modules_load(void)
+/* Loads what a list has: its first line is the kernel's release, then comes one module a line. */
+static void load_list(const char *path)
 {
-    FILE *order = fopen("/modules/order", "re");
+    FILE *order = fopen(path, "re");
     char line[256];
 
-    /* The first line is the kernel's release, then one module a line. */
     for (unsigned number = 0; order && fgets(line, sizeof(line), order); number++) {
         line[strcspn(line, "\n")] = '\0';
         if (number > 0)
@@ -48,4 +49,19 @@ void modules_load(void)
     }
     if (order)
         fclose(order);
+}
+
+void modules_load(void)
+{
+    load_list("/modules/order");
+}
+
+void modules_load_file_systems(const struct manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->mounts.count; i++) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "/modules/order.%s", manifest->mounts.items[i].type);
+        load_list(path);
+    }
 }

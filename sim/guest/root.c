@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,12 +102,27 @@ static bool is_erofs(const char *device)
     return size == sizeof(found) && memcmp(found, magic, sizeof(magic)) == 0;
 }
 
+/* The host gives a volume that is for reading a writable device if its journal had to be replayed.
+ * That is done now. */
+static void protect(const char *device)
+{
+    int fd = open(device, O_RDONLY | O_CLOEXEC), yes = 1;
+
+    if (fd < 0)
+        return;
+    ioctl(fd, BLKROSET, &yes);
+    close(fd);
+}
+
 static void mount_device(const char *device, const struct manifest_mount *wanted)
 {
     unsigned long access = wanted->writable ? 0 : MS_RDONLY;
 
-    if (mount(device, wanted->path, wanted->type, access | MS_NODEV, NULL) == 0)
+    if (mount(device, wanted->path, wanted->type, access | MS_NODEV, NULL) == 0) {
+        if (!wanted->writable)
+            protect(device);
         return;
+    }
     if (errno == ENODEV)
         fail(0, "cannot mount %s -> %s: this kernel has no %s", device, wanted->path, wanted->type);
     if (strcmp(wanted->type, "erofs") == 0 && !is_erofs(device))
@@ -180,8 +196,27 @@ void root_mount_devices(const struct manifest *manifest)
         snprintf(device, sizeof(device), "/dev/%s", wanted->device);
         make_point(device, wanted->path);
         mount_device(device, wanted);
-        if (!wanted->writable)
+        if (strcmp(wanted->type, "erofs") == 0)
             nest_make_points(manifest, i, device);
         console_print("mount %s -> %s\n", device, wanted->path);
     }
+}
+
+void root_release_volumes(const struct manifest *manifest)
+{
+    bool written = false;
+
+    for (size_t i = 0; i < manifest->mounts.count; i++)
+        written |= manifest->mounts.items[i].writable;
+    if (!written || chdir("/") < 0)
+        return;
+    for (size_t i = manifest->mounts.count; i-- > 0;) {
+        const struct manifest_mount *mounted = &manifest->mounts.items[i];
+
+        /* What the app mounted inside, or a process that cannot be ended, keeps it in use: then the
+         * file system is finished where it is. */
+        if (umount(mounted->path) < 0 && mounted->writable)
+            mount(NULL, mounted->path, NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV, NULL);
+    }
+    sync();
 }

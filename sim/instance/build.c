@@ -271,6 +271,48 @@ static void build_roms(struct build *build, const struct romsim_node *roms)
             build_rom(build, roms->items[i].value);
 }
 
+/* ---- volumes ------------------------------------------------------------------------------ */
+
+static void build_volume(struct build *build, const struct romsim_node *node)
+{
+    const struct romsim_shape *shape = romsim_shape_member(&instance_shape, "volumes")->shape->item;
+    const struct romsim_node *readonly = romsim_node_present(node, "readonly");
+    struct romsim_volume *volume = instance_append_volume(build->instance);
+    CLEANUP_FREE char *at = take_text(build, node, "at");
+
+    build->no_memory |= !volume;
+    if (!volume)
+        return;
+    romsim_document_place(build->document, node->offset, &volume->place);
+    volume->name_place = volume->at_place = volume->place;
+    take_place(build, node, "size_mb", &volume->name_place);
+    take_place(build, node, "uuid", &volume->name_place);
+    take_place(build, node, "name", &volume->name_place);
+    take_place(build, node, "at", &volume->at_place);
+    volume->name = take_text(build, node, "name");
+    volume->uuid = take_text(build, node, "uuid");
+    take_number(node, "size_mb", UINT32_MAX, &volume->size_mb);
+    volume->readonly = readonly && romsim_node_is_true(readonly);
+    volume->json = dump_node(build, node, shape);
+    if (at)
+        volume->at = normalise_at(at);
+    build->no_memory |= at && !volume->at;
+}
+
+/* As of ROMs, only as many are made as may be. */
+static void build_volumes(struct build *build, const struct romsim_node *volumes)
+{
+    struct romsim_place place;
+
+    if (volumes->count > build->limits->volumes) {
+        romsim_document_place(build->document, volumes->offset, &place);
+        check_volume_count(volumes->count, build->limits, &place, build->diagnostics);
+    }
+    for (size_t i = 0; i < volumes->count && i < build->limits->volumes; i++)
+        if (volumes->items[i].value->kind == ROMSIM_NODE_OBJECT)
+            build_volume(build, volumes->items[i].value);
+}
+
 /* ---- the rest ---------------------------------------------------------------------------- */
 
 static unsigned handler_bits(const struct romsim_node *handlers)
@@ -417,6 +459,7 @@ static void build_members(struct build *build, const struct romsim_node *node)
     struct romsim_instance *instance = build->instance;
     const struct romsim_node *group = romsim_node_present(node, "service_group");
     const struct romsim_node *roms = romsim_node_present(node, "roms");
+    const struct romsim_node *volumes = romsim_node_present(node, "volumes");
     const struct romsim_node *args = romsim_node_present(node, "args");
     const struct romsim_node *env = romsim_node_present(node, "env");
 
@@ -439,6 +482,8 @@ static void build_members(struct build *build, const struct romsim_node *node)
         build_service_group(build, group);
     if (roms && roms->kind == ROMSIM_NODE_LIST)
         build_roms(build, roms);
+    if (volumes && volumes->kind == ROMSIM_NODE_LIST)
+        build_volumes(build, volumes);
     build_other(build, node);
     check_members(build, node);
 }

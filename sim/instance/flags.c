@@ -10,6 +10,7 @@
 #include <romsim/buffer.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
+#include <romsim/uuid.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -278,19 +279,59 @@ int romsim_instance_set_name(struct romsim_instance *instance, const char *spec,
 int romsim_instance_set_memory(struct romsim_instance *instance, const char *spec,
                                struct romsim_error *err)
 {
-    const uint64_t mebibyte = 1 << 20;
-    uint64_t size = 0;
-    size_t length = strlen(spec);
-    bool is_plain = length && spec[length - 1] >= '0' && spec[length - 1] <= '9';
-
-    if (romsim_parse_size(spec, &size) < 0 || size == 0 ||
-        (is_plain ? size > UINT64_MAX / mebibyte : size % mebibyte != 0)) {
+    if (romsim_parse_megabytes(spec, &instance->memory_mb) < 0) {
         romsim_error_set(err, EINVAL, "no amount of memory in '%s'", QUOTE(spec));
         return romsim_error_hint(err, "megabytes, or a size of whole ones: 512, 512M, 1G, 256Mi");
     }
-    instance->memory_mb = is_plain ? size : size / mebibyte;
     instance->memory_place = flag_place("--memory");
     instance->given |= ROMSIM_GIVEN_MEMORY;
+    return 0;
+}
+
+/* ---- --volume ---------------------------------------------------------------------------- */
+
+/* "NAME:PATH", "NAME:PATH:ro" or ":rw" in its parts, malloc'ed; false if it is none of these. */
+static bool read_volume(const char *spec, char **ret_name, char **ret_path, bool *ret_readonly)
+{
+    const char *colon = strchr(spec, ':'), *path = colon ? colon + 1 : "";
+    size_t size = strcspn(path, ":");
+    const char *access = path[size] ? path + size + 1 : "rw";
+
+    *ret_readonly = strcmp(access, "ro") == 0;
+    if (!colon || colon == spec || size == 0 || (!*ret_readonly && strcmp(access, "rw") != 0))
+        return false;
+    *ret_name = strndup(spec, (size_t)(colon - spec));
+    *ret_path = strndup(path, size);
+    return true;
+}
+
+int romsim_instance_add_volume(struct romsim_instance *instance, const char *spec,
+                               struct romsim_error *err)
+{
+    CLEANUP_FREE char *name = NULL, *path = NULL, *at = NULL;
+    struct romsim_volume *volume;
+    bool is_read_only;
+
+    if (!read_volume(spec, &name, &path, &is_read_only)) {
+        romsim_error_set(err, EINVAL, "no volume in '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "NAME:PATH, or NAME:PATH:ro for reading only");
+    }
+    if (name && strchr(name, '/')) {
+        romsim_error_set(err, EINVAL, "'%s' is a path, not the name of a volume", QUOTE(name));
+        return romsim_error_hint(err, "'romsim volume import PATH NAME' makes a volume of it, "
+                                      "--rom dir=PATH,at=PATH shows it for reading");
+    }
+    at = path ? normalise_at(path) : NULL;
+    if (!name || !at || !(volume = instance_append_volume(instance)))
+        return romsim_error_nomem(err);
+    if (romsim_uuid_is_valid(name))
+        volume->uuid = STEAL_POINTER(&name);
+    else
+        volume->name = STEAL_POINTER(&name);
+    volume->at = STEAL_POINTER(&at);
+    volume->readonly = is_read_only;
+    volume->origin = ROMSIM_ORIGIN_FLAGS;
+    volume->place = volume->name_place = volume->at_place = flag_place("--volume");
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <romsim/text.h>
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,14 @@ static void rom_clear(struct romsim_rom *rom)
     free(rom->at);
 }
 
+static void volume_clear(struct romsim_volume *volume)
+{
+    free(volume->name);
+    free(volume->uuid);
+    free(volume->at);
+    free(volume->json);
+}
+
 void romsim_instance_free(struct romsim_instance *instance)
 {
     if (!instance)
@@ -51,7 +60,10 @@ void romsim_instance_free(struct romsim_instance *instance)
         free(instance->env[i].value);
     }
     romsim_strings_clear(&instance->args);
+    for (size_t i = 0; i < instance->volume_count; i++)
+        volume_clear(&instance->volumes[i]);
     free(instance->roms);
+    free(instance->volumes);
     free(instance->env);
     free(instance->services);
     free(instance->name);
@@ -101,6 +113,38 @@ struct romsim_rom *instance_append_rom(struct romsim_instance *instance)
     instance->roms = roms;
     roms[instance->rom_count] = (struct romsim_rom){0};
     return &roms[instance->rom_count++];
+}
+
+struct romsim_volume *instance_append_volume(struct romsim_instance *instance)
+{
+    struct romsim_volume *volumes =
+        grow(instance->volumes, instance->volume_count, sizeof(*volumes));
+
+    if (!volumes)
+        return NULL;
+    instance->volumes = volumes;
+    volumes[instance->volume_count] = (struct romsim_volume){0};
+    return &volumes[instance->volume_count++];
+}
+
+int romsim_volume_settle(struct romsim_volume *volume, const char *name, struct romsim_error *err)
+{
+    json_t *object = volume->json ? json_loads(volume->json, 0, NULL) : NULL;
+    char *text = NULL;
+
+    if (object && json_object_set_new(object, "name", json_string(name)) == 0) {
+        json_object_del(object, "size_mb");
+        text = json_dumps(object, JSON_COMPACT);
+    }
+    json_decref(object);
+    if ((volume->json && !text) || string_set(&volume->name, name) < 0) {
+        free(text);
+        return romsim_error_nomem(err);
+    }
+    free(volume->json);
+    volume->json = text;
+    volume->size_mb = 0;
+    return 0;
 }
 
 struct romsim_service *instance_append_service(struct romsim_instance *instance)

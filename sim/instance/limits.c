@@ -15,6 +15,7 @@ const struct romsim_limits romsim_limits_default = {
     .rom_bytes = 1 << 20,
     .body_bytes = 8 << 20,
     .plugins = 8,
+    .volumes = 4,
     .memory_min_mb = 16,
     .memory_max_mb = 8192,
 };
@@ -33,6 +34,7 @@ static const struct limit limits[] = {
     {"rom-bytes", offsetof(struct romsim_limits, rom_bytes), 256 << 20},
     {"body-bytes", offsetof(struct romsim_limits, body_bytes), 512 << 20},
     {"plugins", offsetof(struct romsim_limits, plugins), 1000},
+    {"volumes", offsetof(struct romsim_limits, volumes), 24},
     {"memory-min", offsetof(struct romsim_limits, memory_min_mb), 1 << 20},
     {"memory-max", offsetof(struct romsim_limits, memory_max_mb), 1 << 20},
 };

@@ -76,6 +76,8 @@ static void set_origin(const struct romsim_input *source, struct romsim_instance
     instance->image_origin = source->origin;
     for (size_t i = 0; i < instance->rom_count; i++)
         instance->roms[i].origin = source->origin;
+    for (size_t i = 0; i < instance->volume_count; i++)
+        instance->volumes[i].origin = source->origin;
 }
 
 static int load_instance(struct load *load, const struct romsim_node *node)

@@ -36,8 +36,9 @@ enum { ROM_LABEL_SIZE = 300 };
 const char *rom_label(const struct romsim_instance *instance, const struct romsim_rom *rom,
                       char ret[ROM_LABEL_SIZE]);
 
-/* Appends an empty ROM or service.  NULL without memory. */
+/* Appends an empty ROM, volume or service.  NULL without memory. */
 struct romsim_rom *instance_append_rom(struct romsim_instance *instance);
+struct romsim_volume *instance_append_volume(struct romsim_instance *instance);
 struct romsim_service *instance_append_service(struct romsim_instance *instance);
 
 /* A mount point without doubled and trailing '/' ("/" stays), malloc'ed; NULL without memory. */
@@ -50,7 +51,9 @@ int string_set(char **string, const char *value);
 void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
                  struct romsim_diagnostics *diagnostics);
 
-/* Complains about more ROMs than the limit. */
+/* Complain about more volumes, or more ROMs, than the limit. */
+void check_volume_count(size_t count, const struct romsim_limits *limits,
+                        const struct romsim_place *place, struct romsim_diagnostics *diagnostics);
 void check_rom_count(size_t count, const struct romsim_limits *limits,
                      const struct romsim_place *place, struct romsim_diagnostics *diagnostics);
 

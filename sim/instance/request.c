@@ -169,6 +169,34 @@ static void put_roms(struct request *request, const struct romsim_instance *inst
     romsim_json_close(&request->json, ']');
 }
 
+static void put_volume(struct request *request, const struct romsim_volume *volume)
+{
+    json_t *whole = parse(request, volume->json);
+
+    if (whole) {
+        romsim_json_value(&request->json, NULL, whole);
+        json_decref(whole);
+        return;
+    }
+    romsim_json_open(&request->json, NULL, '{');
+    put_string(request, "name", volume->name);
+    put_string(request, "uuid", volume->uuid);
+    put_string(request, "at", volume->at);
+    if (volume->readonly)
+        romsim_json_boolean(&request->json, "readonly", true);
+    romsim_json_close(&request->json, '}');
+}
+
+static void put_volumes(struct request *request, const struct romsim_instance *instance)
+{
+    if (!instance->volume_count)
+        return;
+    romsim_json_open(&request->json, "volumes", '[');
+    for (size_t i = 0; i < instance->volume_count; i++)
+        put_volume(request, &instance->volumes[i]);
+    romsim_json_close(&request->json, ']');
+}
+
 static void put_other(struct request *request, const struct romsim_instance *instance)
 {
     json_t *other = parse(request, instance->other_json), *value;
@@ -191,6 +219,7 @@ static void put_instance(struct request *request, const struct romsim_instance *
     put_numbers(request, instance);
     put_service_group(request, instance);
     put_roms(request, instance);
+    put_volumes(request, instance);
     put_string(request, "hostname", instance->hostname);
     put_other(request, instance);
     romsim_json_close(&request->json, '}');

@@ -9,6 +9,7 @@
 
 #include <romsim/reference.h>
 #include <romsim/text.h>
+#include <romsim/uuid.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,8 +17,10 @@
 
 enum {
     NAME_MAX_SIZE = 63,
-    COMPONENT_MAX = 255, /* NAME_MAX of Linux */
-    PATH_MAX_SIZE = 4095 /* PATH_MAX of Linux, less the NUL */
+    COMPONENT_MAX = 255,  /* NAME_MAX of Linux */
+    PATH_MAX_SIZE = 4095, /* PATH_MAX of Linux, less the NUL */
+    SIZE_MIN_MB = 8,      /* of a volume: as volume.h has it */
+    SIZE_MAX_MB = 1 << 20
 };
 
 struct check {
@@ -197,16 +200,17 @@ static const char *wrong_at(const char *at)
     return wrong_component(at + 1);
 }
 
-static void check_at(struct check *check, const struct romsim_rom *rom)
+/* `wrong` is what is wrong with it, or NULL. */
+static void check_at(struct check *check, const char *at, const struct romsim_place *place,
+                     const char *wrong)
 {
-    const char *wrong = rom->at ? wrong_at(rom->at) : NULL;
     struct romsim_error error;
 
     if (!wrong)
         return;
-    romsim_error_set(&error, EINVAL, "Invalid mount point '%s'", QUOTE(rom->at));
+    romsim_error_set(&error, EINVAL, "Invalid mount point '%s'", QUOTE(at));
     romsim_error_hint(&error, "%s", wrong);
-    report(check, &rom->at_place, ROMSIM_CLOUD_INVALID, &error);
+    report(check, place, ROMSIM_CLOUD_INVALID, &error);
 }
 
 static void check_file_path(struct check *check, const struct romsim_file *file)
@@ -290,15 +294,18 @@ static void check_unique(struct check *check, const char *what, struct entry *en
     }
 }
 
-static void check_unique_roms(struct check *check)
+static void check_unique_devices(struct check *check)
 {
     const struct romsim_instance *instance = check->instance;
-    CLEANUP_FREE struct entry *names = calloc(instance->rom_count + 1, sizeof(*names));
-    CLEANUP_FREE struct entry *ats = calloc(instance->rom_count + 1, sizeof(*ats));
-    size_t name_count = 0;
-    size_t at_count = 0;
+    size_t most = instance->rom_count + instance->volume_count + 1;
+    CLEANUP_FREE struct entry *names = calloc(most, sizeof(*names));
+    CLEANUP_FREE struct entry *volumes = calloc(most, sizeof(*volumes));
+    CLEANUP_FREE struct entry *ats = calloc(most, sizeof(*ats));
+    size_t name_count = 0, volume_count = 0, at_count = 0;
 
-    for (size_t i = 0; names && ats && i < instance->rom_count; i++) {
+    if (!names || !volumes || !ats)
+        return;
+    for (size_t i = 0; i < instance->rom_count; i++) {
         const struct romsim_rom *rom = &instance->roms[i];
 
         if (rom->name)
@@ -306,10 +313,19 @@ static void check_unique_roms(struct check *check)
         if (rom->at)
             ats[at_count++] = (struct entry){rom->at, &rom->at_place, i};
     }
-    if (names && ats) {
-        check_unique(check, "ROM name", names, name_count, false);
-        check_unique(check, "mount point", ats, at_count, false);
+    for (size_t i = 0; i < instance->volume_count; i++) {
+        const struct romsim_volume *volume = &instance->volumes[i];
+        const char *name = volume->name ?: volume->uuid;
+
+        if (name)
+            volumes[volume_count++] = (struct entry){name, &volume->name_place, i};
+        if (volume->at)
+            ats[at_count++] =
+                (struct entry){volume->at, &volume->at_place, instance->rom_count + i};
     }
+    check_unique(check, "ROM name", names, name_count, false);
+    check_unique(check, "volume", volumes, volume_count, false);
+    check_unique(check, "mount point", ats, at_count, false);
 }
 
 static void check_unique_files(struct check *check, const struct romsim_rom *rom)
@@ -411,7 +427,7 @@ static void check_rom(struct check *check, const struct romsim_rom *rom)
     check_name(check, "ROM name", rom->name, &rom->name_place);
     check_content(check, rom);
     check_origin(check, rom);
-    check_at(check, rom);
+    check_at(check, rom->at, &rom->at_place, rom->at ? wrong_at(rom->at) : NULL);
     check_amount(check, rom);
     for (size_t i = 0; i < rom->file_count; i++)
         check_file_path(check, &rom->files[i]);
@@ -459,6 +475,79 @@ static const struct romsim_place *place_of_roms(const struct romsim_instance *in
     return last && last->origin == ROMSIM_ORIGIN_FLAGS ? &last->place : &instance->place;
 }
 
+static const struct romsim_place *place_of_volumes(const struct romsim_instance *instance)
+{
+    const struct romsim_volume *last =
+        instance->volume_count ? &instance->volumes[instance->volume_count - 1] : NULL;
+
+    return last && last->origin == ROMSIM_ORIGIN_FLAGS ? &last->place : &instance->place;
+}
+
+/* ---- volumes ----------------------------------------------------------------------------- */
+
+/* For a volume the cloud forbids one character more. */
+static const char *wrong_volume_at(const char *at)
+{
+    return strchr(at, ':') ? "it cannot have a colon" : wrong_at(at);
+}
+
+static void check_identity(struct check *check, const struct romsim_volume *volume)
+{
+    struct romsim_error error;
+
+    if (volume->uuid && (volume->name || volume->size_mb)) {
+        romsim_error_set(&error, EINVAL, "Cannot specify '%s' when 'uuid' is set",
+                         volume->name ? "name" : "size_mb");
+        report(check, &volume->name_place, ROMSIM_CLOUD_NOT_BOTH, &error);
+    } else if (volume->uuid && !romsim_uuid_is_valid(volume->uuid)) {
+        romsim_error_set(&error, EINVAL, "Invalid uuid '%s'", QUOTE(volume->uuid));
+        report(check, &volume->name_place, ROMSIM_CLOUD_INVALID, &error);
+    } else if (!volume->uuid && !volume->name && !volume->size_mb) {
+        romsim_error_set(&error, EINVAL, "Missing member name");
+        romsim_error_hint(&error, "a volume has its name or uuid, or a size_mb to be made with");
+        report(check, &volume->place, ROMSIM_CLOUD_MISSING_ID, &error);
+    }
+}
+
+static void check_volume(struct check *check, const struct romsim_volume *volume)
+{
+    struct romsim_error error;
+
+    check_identity(check, volume);
+    check_name(check, "volume name", volume->name, &volume->name_place);
+    check_at(check, volume->at, &volume->at_place, volume->at ? wrong_volume_at(volume->at) : NULL);
+    if (volume->size_mb == 0 || (volume->size_mb >= SIZE_MIN_MB && volume->size_mb <= SIZE_MAX_MB))
+        return;
+    romsim_error_set(&error, EINVAL, "Invalid size_mb %llu", (unsigned long long)volume->size_mb);
+    romsim_error_hint(&error, "from %d to %d", SIZE_MIN_MB, SIZE_MAX_MB);
+    report(check, &volume->name_place,
+           volume->size_mb < SIZE_MIN_MB ? ROMSIM_CLOUD_INVALID : ROMSIM_CLOUD_QUOTA, &error);
+}
+
+void check_volume_count(size_t count, const struct romsim_limits *limits,
+                        const struct romsim_place *place, struct romsim_diagnostics *diagnostics)
+{
+    struct romsim_error error;
+
+    if (count <= limits->volumes)
+        return;
+    romsim_error_set(&error, EINVAL, "Too many volumes: %zu, at most %llu", count,
+                     (unsigned long long)limits->volumes);
+    complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_MANY, &error);
+}
+
+static void check_volumes(struct check *check)
+{
+    const struct romsim_instance *instance = check->instance;
+    size_t count = instance->volume_count;
+
+    check_volume_count(count, check->limits, place_of_volumes(instance), check->diagnostics);
+    for (size_t i = 0; i < count; i++)
+        check_volume(check, &instance->volumes[i]);
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
+
 void check_rules(const struct romsim_instance *instance, const struct romsim_limits *limits,
                  struct romsim_diagnostics *diagnostics)
 {
@@ -474,5 +563,6 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
     check_rom_count(instance->rom_count, limits, place_of_roms(instance), diagnostics);
     for (size_t i = 0; i < instance->rom_count; i++)
         check_rom(&check, &instance->roms[i]);
-    check_unique_roms(&check);
+    check_volumes(&check);
+    check_unique_devices(&check);
 }

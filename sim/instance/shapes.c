@@ -93,7 +93,7 @@ static const struct romsim_shape service_group = {.kind = ROMSIM_SHAPE_OBJECT,
                                                   .members = service_group_members,
                                                   .hint = "it has services: [...]"};
 
-/* ---- what romsim does not simulate ------------------------------------------------------- */
+/* ---- volumes ----------------------------------------------------------------------------- */
 
 static const struct romsim_member volume_members[] = {
     {"uuid", &string, 0, NULL},
@@ -101,11 +101,25 @@ static const struct romsim_member volume_members[] = {
     {"at", &string, ROMSIM_MEMBER_REQUIRED, NULL},
     {"size_mb", &positive, 0, NULL},
     {"readonly", &boolean, 0, NULL},
+    {"filesystem", &any, ROMSIM_MEMBER_IDLE, "ext4"},
+    {"host_path", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"quota_policy", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"tags", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"uid", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"gid", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"access_mode", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"args", &any, ROMSIM_MEMBER_IDLE, NULL},
     ROMSIM_END,
 };
-static const struct romsim_shape volume = {
-    .kind = ROMSIM_SHAPE_OBJECT, .members = volume_members, .open = true};
-static const struct romsim_shape volumes = {.kind = ROMSIM_SHAPE_LIST, .item = &volume};
+static const struct romsim_shape volume = {.kind = ROMSIM_SHAPE_OBJECT,
+                                           .members = volume_members,
+                                           .open = true,
+                                           .hint = "a volume has at, and name, uuid or size_mb"};
+static const struct romsim_shape volumes = {.kind = ROMSIM_SHAPE_LIST,
+                                            .item = &volume,
+                                            .hint = "each item has at, and name, uuid or size_mb"};
+
+/* ---- what romsim does not simulate ------------------------------------------------------- */
 
 static const struct romsim_shape scale_policy = {.kind = ROMSIM_SHAPE_WORD,
                                                  .words = ROMSIM_WORDS("on", "off", "idle")};
@@ -152,7 +166,7 @@ static const struct romsim_member instance_members[] = {
     {"autostart", &boolean, 0, NULL},
     {"replicas", &count, 0, NULL},
     {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL},
-    {"volumes", &volumes, ROMSIM_MEMBER_IDLE, NULL},
+    {"volumes", &volumes, 0, NULL},
     {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},
     {"wait_timeout_ms", &any, ROMSIM_MEMBER_IDLE, NULL},
     {"timeout_s", &any, ROMSIM_MEMBER_IDLE, NULL},

@@ -592,8 +592,9 @@ static void look_at_mount(struct foresight *self, const struct romsim_mount *mou
         struct romsim_error warning;
 
         if (child && !child->hides && (other = other_case(self->view, directory->node, name))) {
-            romsim_error_set(&warning, EINVAL, "'%.*s' is made for the ROM at '%s'",
+            romsim_error_set(&warning, EINVAL, "'%.*s' is made for the %s at '%s'",
                              (int)(name - copy) + (int)strlen(name), mount->target,
+                             romsim_device_noun(&self->layout->devices[mount->device]),
                              QUOTE(mount->path));
             /* strsep() ended the name in the copy, not in the target. */
             romsim_error_hint(&warning, "there is '%.*s%s'", (int)(name - copy), mount->target,

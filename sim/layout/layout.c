@@ -2,8 +2,8 @@
 /*
  * layout.c: from a checked instance and its images to the one source of truth.
  *
- * Theory of operation: the root and every ROM become a device, in request order, and every `at` a
- * mount.  All
+ * Theory of operation: the root, every ROM and every volume become a device, in request order, and
+ * every `at` a mount.  All
  * that can be found wrong is found in one pass: an image that fails does not keep the next one
  * from being looked at.
  */
@@ -14,6 +14,7 @@
 #include <romsim/reference.h>
 #include <romsim/text.h>
 #include <romsim/uuid.h>
+#include <romsim/volume.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -231,11 +232,115 @@ static bool add_roms(struct romsim_layout *layout, const struct romsim_instance 
     return good;
 }
 
+/* ---- volumes ---------------------------------------------------------------------------- */
+
+/* "vol-k3x8a", as the cloud makes them; malloc'ed. */
+static char *random_volume_name(void)
+{
+    char name[] = "vol-xxxxx";
+
+    return romsim_random_suffix(name + strlen("vol-"), 5) ? strdup(name) : NULL;
+}
+
+static bool complain_of_volume(const struct romsim_volume *volume, struct romsim_error *error,
+                               struct romsim_diagnostics *diagnostics)
+{
+    error->place = volume->name_place;
+    return complain(diagnostics, error);
+}
+
+/* One that is to be made with the instance. */
+static bool add_new_volume(const struct romsim_volume *volume, struct romsim_device *device,
+                           struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    struct romsim_error error;
+    int found = romsim_volume_find(device->volume, NULL, &info, &error);
+
+    device->is_new = true;
+    device->size = volume->size_mb << 20;
+    if (found == 0)
+        return true;
+    if (found > 0) {
+        romsim_error_set(&error, EEXIST, "A volume with the name '%s' already exists",
+                         QUOTE(device->volume));
+        romsim_error_hint(&error, "without size_mb it is attached as it is");
+        error.cloud = ROMSIM_CLOUD_ALREADY_EXISTS;
+    }
+    return complain_of_volume(volume, &error, diagnostics);
+}
+
+/* One that is there.  In the cloud there may be others. */
+static bool find_volume(const struct romsim_volume *volume, struct romsim_device *device,
+                        enum parts parts, struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    const char *name = volume->name ?: volume->uuid;
+    struct romsim_error error;
+    int found = romsim_volume_find(volume->name, volume->uuid, &info, &error);
+
+    if (found == 0 && parts == HERE) {
+        device->volume = strdup(name);
+        return device->volume || out_of_memory(diagnostics);
+    }
+    if (found == 0) {
+        romsim_error_set(&error, ENOENT, "No volume with %s '%s'", volume->name ? "name" : "uuid",
+                         QUOTE(name));
+        error.cloud = ROMSIM_CLOUD_NOT_FOUND;
+        if (volume->name)
+            romsim_error_hint(&error, "'romsim volume create %s --size 1G' makes one", QUOTE(name));
+    }
+    if (found <= 0)
+        return complain_of_volume(volume, &error, diagnostics);
+    device->volume = STEAL_POINTER(&info.name);
+    device->size = info.size;
+    memcpy(device->uuid, info.uuid, sizeof(device->uuid));
+    return true;
+}
+
+static bool add_volume(struct romsim_layout *layout, const struct romsim_instance *instance,
+                       size_t index, enum parts parts, struct romsim_diagnostics *diagnostics)
+{
+    const struct romsim_volume *volume = &instance->volumes[index];
+    struct romsim_device *device = &layout->devices[layout->device_count++];
+
+    device->role = ROMSIM_DEVICE_VOLUME;
+    device->access = volume->readonly ? ROMSIM_READ_ONLY : ROMSIM_READ_WRITE;
+    device->origin = index;
+    device->index = (unsigned)index;
+    snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_vol%u", device->index);
+    if (volume->size_mb == 0)
+        return find_volume(volume, device, parts, diagnostics);
+    device->name_is_random = !volume->name;
+    device->volume = volume->name ? strdup(volume->name) : random_volume_name();
+    if (!device->volume)
+        return out_of_memory(diagnostics);
+    return add_new_volume(volume, device, diagnostics);
+}
+
+static bool add_volumes(struct romsim_layout *layout, const struct romsim_instance *instance,
+                        enum parts parts, struct romsim_diagnostics *diagnostics)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < instance->volume_count; i++)
+        good &= add_volume(layout, instance, i, parts, diagnostics);
+    return good;
+}
+
 /* ---- mounts ----------------------------------------------------------------------------- */
 
 static const char *at_of(const struct romsim_instance *instance, const struct romsim_device *device)
 {
-    return device->role == ROMSIM_DEVICE_ROM ? instance->roms[device->origin].at : NULL;
+    switch (device->role) {
+    case ROMSIM_DEVICE_ROM:
+        return instance->roms[device->origin].at;
+    case ROMSIM_DEVICE_VOLUME:
+        return instance->volumes[device->origin].at;
+    case ROMSIM_DEVICE_ROOT:
+        break;
+    }
+    return NULL;
 }
 
 static bool is_below(const char *path, const char *parent)
@@ -260,6 +365,11 @@ static size_t next_mount(const struct romsim_layout *layout, const char *const *
     return layout->device_count;
 }
 
+static const char *file_system(const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_VOLUME ? "ext4" : "erofs";
+}
+
 static int add_mounts(struct romsim_layout *layout, const struct romsim_instance *instance)
 {
     CLEANUP_FREE const char **ats = calloc(layout->device_count + 1, sizeof(*ats));
@@ -274,7 +384,7 @@ static int add_mounts(struct romsim_layout *layout, const struct romsim_instance
         struct romsim_mount *mount = &layout->mounts[layout->mount_count++];
 
         *mount = (struct romsim_mount){.device = i,
-                                       .type = "erofs",
+                                       .type = file_system(&layout->devices[i]),
                                        .access = layout->devices[i].access,
                                        .path = strdup(ats[i])};
         if (!mount->path)
@@ -344,7 +454,8 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
 
     if (!layout)
         return NULL;
-    layout->devices = calloc(1 + instance->rom_count, sizeof(*layout->devices));
+    layout->devices =
+        calloc(1 + instance->rom_count + instance->volume_count, sizeof(*layout->devices));
     layout->name_is_random = !instance->name;
     layout->name = instance->name ? strdup(instance->name) : random_name(instance->image);
     if (!layout->devices || !layout->name)
@@ -370,6 +481,8 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
     }
     good = parts == ROMS || add_root(layout, instance, parts, diagnostics);
     good &= add_roms(layout, instance, parts, diagnostics);
+    if (parts != ROMS && parts != DEVICES)
+        good &= add_volumes(layout, instance, parts, diagnostics);
     if (add_mounts(layout, instance) < 0) {
         out_of_memory(diagnostics);
         return NULL;
@@ -413,6 +526,11 @@ const struct romsim_device *romsim_layout_device(const struct romsim_layout *lay
     return NULL;
 }
 
+const char *romsim_device_noun(const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_VOLUME ? "volume" : "ROM";
+}
+
 const struct romsim_device *romsim_layout_root(const struct romsim_layout *layout)
 {
     const struct romsim_device *root = romsim_layout_device(layout, ROMSIM_DEVICE_ROOT, 0);
@@ -450,6 +568,9 @@ static void copy_devices(const struct romsim_layout *from, struct romsim_layout 
             romsim_blob_ref(device->blob);
         device->source = copy(from->devices[i].source, ok);
         device->warning = copy(from->devices[i].warning, ok);
+        device->volume =
+            device->name_is_random ? random_volume_name() : copy(from->devices[i].volume, ok);
+        *ok &= device->volume || device->role != ROMSIM_DEVICE_VOLUME;
     }
     to->device_count = from->device_count;
 }
@@ -501,6 +622,7 @@ void romsim_layout_free(struct romsim_layout *layout)
         romsim_blob_unref(layout->devices[i].blob);
         free(layout->devices[i].source);
         free(layout->devices[i].warning);
+        free(layout->devices[i].volume);
     }
     for (size_t i = 0; i < layout->mount_count; i++) {
         free(layout->mounts[i].path);

@@ -104,9 +104,23 @@ static struct overlay *descend(struct romsim_view *view, struct overlay *directo
     return set_child(view, directory, step->name, overlay->node, err) < 0 ? NULL : overlay;
 }
 
-/* Mounts the node `root` of a ROM where `steps` lead. */
+static int set_mounted(struct romsim_view *view, struct overlay *directory, const char *name,
+                       uint64_t root, unsigned slot, struct romsim_error *err)
+{
+    if (root == 0) {
+        struct overlay *empty = add_overlay(view, directory->node, err);
+
+        if (!empty)
+            return -1;
+        empty->slot = slot;
+        root = empty->node;
+    }
+    return set_child(view, directory, name, root, err);
+}
+
+/* Mounts the node `root` of a ROM where `steps` lead; for 0, a volume, an empty directory. */
 static int mount_at(struct romsim_view *view, const struct steps *steps, uint64_t root,
-                    struct romsim_error *err)
+                    unsigned slot, struct romsim_error *err)
 {
     struct overlay *directory = view->overlays.items[ROMSIM_VIEW_ROOT];
 
@@ -116,7 +130,7 @@ static int mount_at(struct romsim_view *view, const struct steps *steps, uint64_
         if (step->node == 0) /* it is made, and for that a ROM needs an overlay */
             view->images[directory->slot].is_layered_later = true;
         if (i + 1 == steps->count)
-            return set_child(view, directory, step->name, root, err);
+            return set_mounted(view, directory, step->name, root, slot, err);
         directory = descend(view, directory, step, err);
         if (!directory)
             return -1;
@@ -190,22 +204,46 @@ static int find_root(struct romsim_view *view, unsigned slot, const struct romsi
     return -1;
 }
 
+/* What is where `steps` lead must have nothing in it. */
+static int check_empty(struct romsim_view *view, const struct steps *steps,
+                       struct romsim_error *err)
+{
+    CLEANUP_FREE char *scratch = malloc(ROMSIM_EROFS_BLOCK_MAX);
+    uint64_t node = steps->count > 0 ? steps->items[steps->count - 1].node : ROMSIM_VIEW_ROOT;
+    struct romsim_view_entry entry = {.is_dot = true};
+    uint64_t cursor = 0;
+    int found = node != 0;
+
+    if (!scratch)
+        return romsim_error_nomem(err);
+    while (found == 1 && entry.is_dot)
+        found = romsim_view_readdir(view, node, cursor, &cursor, &entry, scratch, err);
+    if (found == 1)
+        return romsim_error_set(
+            err, ENOTEMPTY, "there is '%s' in the directory",
+            romsim_text_quote(entry.name, entry.name_size, (char[256]){0}, 256));
+    return found;
+}
+
 int overlay_mount(struct romsim_view *view, const struct romsim_layout *layout, size_t index,
                   char **ret_target, struct romsim_error *err)
 {
     const struct romsim_mount *mount = &layout->mounts[index];
     const struct romsim_device *device = &layout->devices[mount->device];
+    unsigned slot = slot_of(mount->device);
     CLEANUP_STEPS struct steps steps = {0};
     CLEANUP_FREE char *target = NULL;
-    int found = 0;
-    uint64_t root;
+    uint64_t root = 0;
+    int found = device->role == ROMSIM_DEVICE_VOLUME;
 
     if (device->blob && device->kind == ROMSIM_IMAGE_EROFS)
-        found = find_root(view, slot_of(mount->device), device, &root, err);
+        found = find_root(view, slot, device, &root, err);
     if (found <= 0) /* 0: nothing that could be mounted, a device only */
         return found;
     if (walk(view, mount->path, WALK_MAKE, &steps, err) < 0 ||
-        !(target = steps_path(&steps, err)) || mount_at(view, &steps, root, err) < 0)
+        !(target = steps_path(&steps, err)) ||
+        (device->role == ROMSIM_DEVICE_VOLUME && check_empty(view, &steps, err) < 0) ||
+        mount_at(view, &steps, root, slot, err) < 0)
         return romsim_error_context(err, "%s cannot be mounted at '%s'", device->indexed_name,
                                     QUOTE(mount->path));
     if (ret_target)

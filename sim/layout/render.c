@@ -37,7 +37,7 @@ static const char *restart_name(enum romsim_restart restart)
 }
 
 static const char *const role_names[] = {
-    [ROMSIM_DEVICE_ROOT] = "root", [ROMSIM_DEVICE_ROM] = "rom"};
+    [ROMSIM_DEVICE_ROOT] = "root", [ROMSIM_DEVICE_ROM] = "rom", [ROMSIM_DEVICE_VOLUME] = "volume"};
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
@@ -76,6 +76,31 @@ static bool counts_files(const struct romsim_device *device)
     return device->role == ROMSIM_DEVICE_ROM && device->kind == ROMSIM_IMAGE_EROFS;
 }
 
+static const char *format_name(const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_VOLUME ? "ext4" : romsim_image_kind_name(device->kind);
+}
+
+static uint64_t size_of(const struct romsim_device *device)
+{
+    return device->blob ? romsim_blob_size(device->blob) : device->size;
+}
+
+/* What a device is made of, quoted for people; malloc'ed. */
+static char *source_text(const struct romsim_device *device)
+{
+    char *text = NULL;
+
+    if (device->role != ROMSIM_DEVICE_VOLUME)
+        return strdup(device->source ? QUOTE(device->source) : "-");
+    if (device->name_is_random)
+        return strdup("a new volume");
+    return asprintf(&text, "%s %s", device->is_new ? "a new volume," : "volume",
+                    QUOTE(device->volume)) < 0
+               ? NULL
+               : text;
+}
+
 static json_t *device_json(const struct romsim_layout *layout, const struct romsim_device *device)
 {
     json_t *object = json_object();
@@ -85,11 +110,18 @@ static json_t *device_json(const struct romsim_layout *layout, const struct roms
     failed |= set_text(object, "role", role_names[device->role]);
     failed |= set(object, "read_only", json_boolean(device->access == ROMSIM_READ_ONLY));
     failed |= set_text(object, "at", romsim_layout_at(layout, device));
-    failed |= set_text(object, "format", romsim_image_kind_name(device->kind));
-    failed |= set_text(object, "source", device->source);
+    failed |= set_text(object, "format", format_name(device));
+    if (device->role != ROMSIM_DEVICE_VOLUME)
+        failed |= set_text(object, "source", device->source);
     failed |= set(object, "inline", json_boolean(device->is_inline));
-    failed |= set(object, "size", json_integer((json_int_t)romsim_blob_size(device->blob)));
-    failed |= set_text(object, "sha256", romsim_blob_sha256_shown(device->blob));
+    failed |= set(object, "size", json_integer((json_int_t)size_of(device)));
+    if (device->role == ROMSIM_DEVICE_VOLUME) {
+        failed |= set_text(object, "volume", device->name_is_random ? NULL : device->volume);
+        failed |= set_text(object, "uuid", device->is_new ? NULL : device->uuid);
+        failed |= set(object, "new", json_boolean(device->is_new));
+    } else {
+        failed |= set_text(object, "sha256", romsim_blob_sha256_shown(device->blob));
+    }
     if (counts_files(device))
         failed |= set(object, "files", json_integer((json_int_t)device->files));
     if (!failed)
@@ -209,6 +241,7 @@ static json_t *layout_json(const struct romsim_layout *layout)
     failed |= set_text(object, "restart_policy", restart_name(layout->restart));
     failed |= set(object, "root", device_json(layout, romsim_layout_root(layout)));
     failed |= set(object, "roms", devices_json(layout, ROMSIM_DEVICE_ROM));
+    failed |= set(object, "volumes", devices_json(layout, ROMSIM_DEVICE_VOLUME));
     failed |= set(object, "mounts", mounts_json(layout));
     failed |= set(object, "command", strings_json(&layout->argv));
     failed |= set(object, "env", env_json(&layout->env));
@@ -300,13 +333,13 @@ static int row_fill(const struct romsim_layout *layout, const struct romsim_devi
                              ? format_cell("/dev/%s", device->named_name)
                              : strdup(device->role == ROMSIM_DEVICE_ROOT ? "(root)" : "-");
     cells[COLUMN_AT] = strdup(at ? QUOTE(at) : "-");
-    cells[COLUMN_FORMAT] = strdup(romsim_image_kind_name(device->kind));
-    cells[COLUMN_SIZE] = strdup(SIZE_TEXT(romsim_blob_size(device->blob)));
+    cells[COLUMN_FORMAT] = strdup(format_name(device));
+    cells[COLUMN_SIZE] = strdup(SIZE_TEXT(size_of(device)));
     cells[COLUMN_FILES] =
         counts_files(device) ? format_cell("%" PRIu64, device->files) : strdup("-");
-    digest = romsim_blob_sha256_shown(device->blob);
+    digest = device->blob ? romsim_blob_sha256_shown(device->blob) : NULL;
     cells[COLUMN_DIGEST] = digest ? format_cell("%.*s", DIGEST_SHOWN, digest) : strdup("-");
-    cells[COLUMN_SOURCE] = strdup(device->source ? QUOTE(device->source) : "-");
+    cells[COLUMN_SOURCE] = source_text(device);
     for (int i = 0; i < COLUMN_COUNT; i++)
         if (!cells[i])
             return -1;
@@ -377,7 +410,7 @@ static void print_mounts(struct romsim_buffer *text, const struct romsim_layout 
 
         romsim_buffer_printf(text, "  /dev/%s -> %s%*s  ", device->indexed_name, path,
                              width - (int)width_of(path), "");
-        if (device->kind == ROMSIM_IMAGE_EROFS)
+        if (device->role == ROMSIM_DEVICE_VOLUME || device->kind == ROMSIM_IMAGE_EROFS)
             romsim_buffer_printf(text, "%s, %s", mount->type, access_name(mount->access));
         else
             romsim_buffer_puts(text, "fails: this is no erofs image");

@@ -17,8 +17,15 @@
 const struct romsim_place *at_place(const struct romsim_instance *instance,
                                     const struct romsim_device *device)
 {
-    return device->role == ROMSIM_DEVICE_ROM ? &instance->roms[device->origin].at_place
-                                             : &instance->image_place;
+    switch (device->role) {
+    case ROMSIM_DEVICE_ROM:
+        return &instance->roms[device->origin].at_place;
+    case ROMSIM_DEVICE_VOLUME:
+        return &instance->volumes[device->origin].at_place;
+    case ROMSIM_DEVICE_ROOT:
+        break;
+    }
+    return &instance->image_place;
 }
 
 static bool complain(const struct romsim_device *device, const struct romsim_instance *instance,
@@ -27,6 +34,8 @@ static bool complain(const struct romsim_device *device, const struct romsim_ins
     if (error->errnum == EXDEV)
         romsim_error_hint(error, "nothing can be mounted in /dev, /proc and /sys, and no link on "
                                  "the way may lead through them");
+    if (error->errnum == ENOTEMPTY)
+        romsim_error_hint(error, "a volume is mounted on an empty or a new directory");
     error->place = *at_place(instance, device);
     romsim_diagnostics_add(diagnostics, error, 0);
     return false;
@@ -53,8 +62,9 @@ static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
 
         if (!before->target || !is_within(before->target, mount->target))
             continue;
-        romsim_error_set(&warning, 0, "the ROM at '%s' hides the one at '%s': links lead to %s",
-                         QUOTE(mount->path), QUOTE(before->path),
+        romsim_error_set(&warning, 0, "the %s at '%s' hides the one at '%s': links lead to %s",
+                         romsim_device_noun(&layout->devices[mount->device]), QUOTE(mount->path),
+                         QUOTE(before->path),
                          strcmp(before->target, mount->target) == 0 ? "the same place"
                                                                     : "a place inside of it");
         warning.place = *at_place(instance, &layout->devices[mount->device]);
@@ -80,13 +90,18 @@ static void find_working_dir(struct romsim_layout *layout, struct romsim_view *v
     romsim_diagnostics_add(diagnostics, &warning, !is_error);
 }
 
-/* Is the path in one of the first `count` ROMs, and that not to be had here?  Then nobody knows. */
-static bool is_in_unknown(const struct romsim_layout *layout, const char *path, size_t count)
+/* Is the path in a device, one of the first `count` mounts, of which nobody knows here what is in
+ * it?  Of a volume only the guest knows; a mount point in it is made, or the boot fails. */
+static bool is_in_unknown(const struct romsim_layout *layout, const char *path, size_t count,
+                          bool is_mount_point)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!layout->devices[layout->mounts[i].device].blob &&
-            is_within(path, layout->mounts[i].path))
+    for (size_t i = 0; i < count; i++) {
+        const struct romsim_device *device = &layout->devices[layout->mounts[i].device];
+
+        if (!device->blob && is_within(path, layout->mounts[i].path) &&
+            !(is_mount_point && device->role == ROMSIM_DEVICE_VOLUME))
             return true;
+    }
     return false;
 }
 
@@ -106,7 +121,7 @@ bool targets_find(struct romsim_layout *layout, const struct romsim_instance *in
     }
     for (size_t i = 0; i < layout->mount_count; i++) {
         struct romsim_mount *mount = &layout->mounts[i];
-        int mounted = is_in_unknown(layout, mount->path, i)
+        int mounted = is_in_unknown(layout, mount->path, i, true)
                           ? 0
                           : overlay_mount(view, layout, i, &mount->target, &error);
 
@@ -116,7 +131,7 @@ bool targets_find(struct romsim_layout *layout, const struct romsim_instance *in
             warn_of_hidden(layout, i, instance, diagnostics);
     }
     if (good && layout->working_dir &&
-        !is_in_unknown(layout, layout->working_dir, layout->mount_count))
+        !is_in_unknown(layout, layout->working_dir, layout->mount_count, false))
         find_working_dir(layout, view, instance, is_strict, diagnostics);
     return good;
 }

@@ -12,8 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static int drives_new(const struct romsim_layout *layout, struct drives *ret,
+/* A descriptor of the same open file: QEMU's use of it keeps the volume's lock. */
+static int use_volume(const struct romsim_volume_hold *hold, struct qemu_drive *drive,
                       struct romsim_error *err)
+{
+    drive->is_writable = hold->is_writable;
+    drive->fd = fcntl(hold->fd, F_DUPFD_CLOEXEC, 0);
+    return drive->fd < 0 ? romsim_error_system(err, errno, "cannot open %s", drive->name) : 0;
+}
+
+static int drives_new(const struct romsim_layout *layout, const struct volumes *volumes,
+                      struct drives *ret, struct romsim_error *err)
 {
     struct drives drives = {.count = layout->device_count};
 
@@ -22,6 +31,14 @@ static int drives_new(const struct romsim_layout *layout, struct drives *ret,
         return romsim_error_nomem(err);
     for (size_t i = 0; i < drives.count; i++)
         drives.items[i] = (struct qemu_drive){.name = layout->devices[i].indexed_name, .fd = -1};
+    for (size_t i = 0; i < drives.count; i++) {
+        const struct romsim_volume_hold *hold = volumes_hold(volumes, &layout->devices[i]);
+
+        if (hold && use_volume(hold, &drives.items[i], err) < 0) {
+            drives_close(&drives);
+            return -1;
+        }
+    }
     *ret = drives;
     return 0;
 }
@@ -53,16 +70,16 @@ static int name_files(const struct romsim_layout *layout, const char *mount_poin
                       struct drives *drives, struct romsim_error *err)
 {
     for (size_t i = 0; i < drives->count; i++)
-        if (asprintf(&drives->items[i].filename, "%s/dev/%s", mount_point,
-                     layout->devices[i].indexed_name) < 0) {
+        if (layout->devices[i].blob && asprintf(&drives->items[i].filename, "%s/dev/%s",
+                                                mount_point, layout->devices[i].indexed_name) < 0) {
             drives->items[i].filename = NULL;
             return romsim_error_nomem(err);
         }
     return 0;
 }
 
-int drives_open_view(const struct romsim_layout *layout, struct romsim_state *state,
-                     struct drives *ret, struct romsim_error *err)
+int drives_open_view(const struct romsim_layout *layout, const struct volumes *volumes,
+                     struct romsim_state *state, struct drives *ret, struct romsim_error *err)
 {
     static const struct romsim_fs_options options = {.drives_only = true};
     CLEANUP_FREE char *point = romsim_path_join(romsim_state_directory(state), "drives");
@@ -72,7 +89,7 @@ int drives_open_view(const struct romsim_layout *layout, struct romsim_state *st
         return -1;
     if (!point)
         return romsim_error_nomem(err);
-    if (romsim_path_make(point, 0700, err) < 0 || drives_new(layout, &drives, err) < 0)
+    if (romsim_path_make(point, 0700, err) < 0 || drives_new(layout, volumes, &drives, err) < 0)
         return -1;
     drives.server = calloc(1, sizeof(*drives.server));
     if (!drives.server) {
@@ -104,15 +121,16 @@ static int open_for_reading(const struct romsim_blob *blob, struct qemu_drive *d
     return 0;
 }
 
-int drives_open_files(const struct romsim_layout *layout, struct drives *ret,
-                      struct romsim_error *err)
+int drives_open_files(const struct romsim_layout *layout, const struct volumes *volumes,
+                      struct drives *ret, struct romsim_error *err)
 {
     struct drives drives;
 
-    if (drives_new(layout, &drives, err) < 0)
+    if (drives_new(layout, volumes, &drives, err) < 0)
         return -1;
     for (size_t i = 0; i < drives.count; i++)
-        if (open_for_reading(layout->devices[i].blob, &drives.items[i], err) < 0) {
+        if (layout->devices[i].blob &&
+            open_for_reading(layout->devices[i].blob, &drives.items[i], err) < 0) {
             drives_close(&drives);
             return -1;
         }

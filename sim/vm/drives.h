@@ -4,11 +4,13 @@
  *
  * Through the FUSE view, so that host and guest read the same bytes by the same way (and tracing
  * and fault injection have one place); where FUSE is not to be had, straight from the blobs.
+ * Volumes are their own files in any case.
  */
 #ifndef ROMSIM_VM_DRIVES_H
 #define ROMSIM_VM_DRIVES_H
 
 #include "qemu.h"
+#include "volumes.h"
 
 #include <romsim/fs.h>
 #include <romsim/layout.h>
@@ -34,12 +36,12 @@ struct drives {
 
 /* Mounts the view in the state folder and serves it from a thread of its own.  -1 if FUSE cannot
  * be used here: then try drives_open_files(). */
-int drives_open_view(const struct romsim_layout *layout, struct romsim_state *state,
-                     struct drives *ret, struct romsim_error *err);
+int drives_open_view(const struct romsim_layout *layout, const struct volumes *volumes,
+                     struct romsim_state *state, struct drives *ret, struct romsim_error *err);
 
 /* The blobs' own files as drives. */
-int drives_open_files(const struct romsim_layout *layout, struct drives *ret,
-                      struct romsim_error *err);
+int drives_open_files(const struct romsim_layout *layout, const struct volumes *volumes,
+                      struct drives *ret, struct romsim_error *err);
 
 /* The descriptors that QEMU must inherit, appended to a -1-terminated list with room for them. */
 void drives_inherit(const struct drives *drives, int *list);

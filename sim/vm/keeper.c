@@ -64,6 +64,7 @@ struct keeper {
     struct romsim_instance *instance;
     struct romsim_layout *layout;
     struct romsim_state *folder;
+    struct volumes volumes;
     struct console_log log;
     struct clients clients;
     struct client *parent; /* NULL when it is gone */
@@ -148,7 +149,7 @@ static json_t *describe(const struct keeper *keeper)
 
     if (keeper->run && keeper->run_start)
         status.uptime_ms += (now() - keeper->run_start) / 1000;
-    item = instance_describe(keeper->instance, keeper->layout,
+    item = instance_describe(keeper->instance, keeper->layout, &keeper->volumes,
                              (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
                              keeper->config->plan->forwards);
     if (json_array_size(keeper->updates))
@@ -228,8 +229,8 @@ static void start(struct keeper *keeper)
     status->boot_time_us = status->net_time_us = 0;
     keeper->run_start = now();
     change_state(keeper, STATE_STARTING);
-    keeper->run =
-        run_start(keeper->layout, keeper->config->plan, keeper->folder, on_run_event, keeper);
+    keeper->run = run_start(keeper->layout, &keeper->volumes, keeper->config->plan, keeper->folder,
+                            on_run_event, keeper);
     if (!keeper->run) {
         status->stopped_at = time(NULL);
         change_state(keeper, STATE_STOPPED);
@@ -311,6 +312,7 @@ static void remove_all(struct keeper *keeper)
 {
     cleanup_close_fd(&keeper->listener);
     keeper->listener = -1;
+    volumes_detach(&keeper->volumes);
     romsim_state_free(keeper->folder);
     keeper->folder = NULL;
     forward_release(keeper->config->plan->forwards, keeper->layout->port_count);
@@ -1088,6 +1090,8 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
         return -1;
     keeper->folder = romsim_state_new(ROMSIM_STATE_INSTANCE, keeper->layout->name, err);
     if (!keeper->folder)
+        return -1;
+    if (volumes_attach(keeper->layout, keeper->instance, &keeper->volumes, err) < 0)
         return -1;
     status->number = romsim_state_number(keeper->folder);
     status->created_at = time(NULL);

@@ -3,7 +3,8 @@
  * keeper.h: the process that owns an instance, from its creation to its deletion.
  *
  * It holds the instance's folder with the socket on which everybody asks for it, its blobs (an
- * inline ROM dies with the last of them), its ports, its console's log, and QEMU while it runs.
+ * inline ROM dies with the last of them), its volumes, its ports, its console's log, and QEMU while
+ * it runs.
  *
  * Requests are objects with a member "do"; each gets one answer, an object, or {"error": {"code",
  * "message", "hint"}} with a code of enum romsim_cloud_code:

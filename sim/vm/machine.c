@@ -27,12 +27,13 @@ static const char *const firmwares[] = {
 enum { MEMORY_MIN_MB = 96 };
 
 /* Files that an instance opens until QEMU runs: with fewer it would stop half-way. */
-enum { DESCRIPTORS = 40 };
+enum { DESCRIPTORS = 48 };
 
 void machine_init(struct machine *machine, const struct romsim_layout *layout,
-                  struct romsim_state *state)
+                  const struct volumes *volumes, struct romsim_state *state)
 {
     *machine = (struct machine){.layout = layout,
+                                .volumes = volumes,
                                 .state = state,
                                 .qemu = PROCESS_NONE,
                                 .address = address_of(romsim_state_number(state))};
@@ -59,8 +60,8 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
                                 "other instances have all private addresses that there are");
     if (romsim_descriptors_check(DESCRIPTORS, "an instance", err) < 0)
         return -1;
-    if (!plan->no_fuse &&
-        drives_open_view(machine->layout, machine->state, &machine->drives, &why) == 0)
+    if (!plan->no_fuse && drives_open_view(machine->layout, machine->volumes, machine->state,
+                                           &machine->drives, &why) == 0)
         return 0;
     if (!plan->no_fuse && is_shortage(why.errnum)) {
         if (err)
@@ -71,7 +72,7 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
         asprintf(ret_note, "no FUSE here (%s): the VM reads the built ROM files directly",
                  why.message) < 0)
         *ret_note = NULL;
-    return drives_open_files(machine->layout, &machine->drives, err);
+    return drives_open_files(machine->layout, machine->volumes, &machine->drives, err);
 }
 
 static const char *find_firmware(void)

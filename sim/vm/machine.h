@@ -27,7 +27,8 @@ enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
 
 struct machine {
     const struct romsim_layout *layout;
-    struct romsim_state *state; /* borrowed: records what must not outlive its owner */
+    const struct volumes *volumes; /* borrowed, too */
+    struct romsim_state *state;    /* borrowed: records what must not outlive its owner */
     struct drives drives;
     struct process qemu;
     uint32_t address;  /* its private one */
@@ -39,7 +40,7 @@ struct machine {
 
 /* A machine with nothing open yet: machine_stop() may be called at any time after. */
 void machine_init(struct machine *machine, const struct romsim_layout *layout,
-                  struct romsim_state *state);
+                  const struct volumes *volumes, struct romsim_state *state);
 
 /* Opens the drives.  If FUSE was to be used and cannot be, *ret_note
  * (malloc'ed) says why, and the drives are the built files. */

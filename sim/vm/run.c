@@ -737,8 +737,9 @@ static int begin(struct run *run, struct romsim_error *err)
     return begin_conversation(run, err);
 }
 
-struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *plan,
-                      struct romsim_state *state, run_teller *tell, void *context)
+struct run *run_start(const struct romsim_layout *layout, const struct volumes *volumes,
+                      const struct vm_plan *plan, struct romsim_state *state, run_teller *tell,
+                      void *context)
 {
     struct run *run = calloc(1, sizeof(*run));
     struct romsim_error err = {0};
@@ -755,7 +756,7 @@ struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *
     run->outgoing = ROMSIM_BUFFER_INIT(MANIFEST_MAX + 1024);
     run->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
     kernel_log_init(&run->kernel, send_note, run);
-    machine_init(&run->machine, layout, state);
+    machine_init(&run->machine, layout, volumes, state);
     if (begin(run, &err) < 0)
         decide_failed(run, &err);
     return run;

@@ -38,10 +38,11 @@ struct run;
 /* Is told of events, of all kinds but EXIT and FAILED. */
 typedef void run_teller(void *context, const struct romsim_vm_event *event);
 
-/* Starts a VM.  The state folder, the layout and the plan are borrowed until run_free().  NULL
- * without memory; any other failure is the run's result. */
-struct run *run_start(const struct romsim_layout *layout, const struct vm_plan *plan,
-                      struct romsim_state *state, run_teller *tell, void *context);
+/* Starts a VM.  The state folder, the layout, its volumes and the plan are borrowed until
+ * run_free().  NULL without memory; any other failure is the run's result. */
+struct run *run_start(const struct romsim_layout *layout, const struct volumes *volumes,
+                      const struct vm_plan *plan, struct romsim_state *state, run_teller *tell,
+                      void *context);
 
 enum { RUN_POLLS = 8 };
 

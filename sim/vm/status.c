@@ -147,6 +147,23 @@ static json_t *rom_json(const struct romsim_rom *rom, const char *uuid)
                      rom->is_inline ? uuid : rom->image, "at", rom->at);
 }
 
+static json_t *volumes_json(const struct romsim_layout *layout, const struct volumes *volumes)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < layout->device_count; i++) {
+        const struct romsim_device *device = &layout->devices[i];
+        const struct romsim_volume_hold *hold = volumes_hold(volumes, device);
+
+        if (hold)
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:s, s:b}", "uuid", hold->uuid, "name",
+                                            hold->name, "at", romsim_layout_at(layout, device),
+                                            "readonly", device->access == ROMSIM_READ_ONLY));
+    }
+    return list;
+}
+
 static json_t *interfaces_json(const struct instance_status *status)
 {
     char address[ADDRESS_TEXT], mac[ADDRESS_MAC_TEXT];
@@ -198,7 +215,7 @@ static json_t *own_json(const struct romsim_layout *layout, const struct forward
 }
 
 json_t *instance_describe(const struct romsim_instance *instance,
-                          const struct romsim_layout *layout,
+                          const struct romsim_layout *layout, const struct volumes *volumes,
                           const char (*rom_uuids)[ROMSIM_UUID_SIZE],
                           const struct instance_status *status, const struct forward *forwards)
 {
@@ -226,6 +243,7 @@ json_t *instance_describe(const struct romsim_instance *instance,
     for (size_t i = 0; i < instance->rom_count; i++)
         json_array_append_new(roms, rom_json(&instance->roms[i], rom_uuids[i]));
     set(item, "roms", roms);
+    set(item, "volumes", volumes_json(layout, volumes));
     set(item, "hostname", json_string(layout->hostname));
     set(item, "private_fqdn", json_string(fqdn));
     set(item, "private_ip", json_string(address));

@@ -56,7 +56,7 @@ void instance_status_end(struct instance_status *status, const struct run_result
  * inline ROMs stand in `rom_uuids`, one for each ROM of the instance.  A new reference, or NULL.
  */
 json_t *instance_describe(const struct romsim_instance *instance,
-                          const struct romsim_layout *layout,
+                          const struct romsim_layout *layout, const struct volumes *volumes,
                           const char (*rom_uuids)[ROMSIM_UUID_SIZE],
                           const struct instance_status *status, const struct forward *forwards);
 

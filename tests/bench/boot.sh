@@ -70,7 +70,7 @@ def plain():
 def ours():
     """romsim: seconds to the greeting, and the phases that it prints."""
     start = time.monotonic()
-    run = subprocess.Popen([romsim, 'run', '-v', '--accel', 'tcg', hello], stdout=subprocess.PIPE,
+    run = subprocess.Popen([romsim, 'run', '--verbose', '--accel', 'tcg', hello], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
     while greeting not in (line := run.stdout.readline()):
         if not line:

@@ -545,7 +545,7 @@ END_TEST
 START_TEST(one_warning_names_what_is_not_simulated)
 {
     accept("image: {url: x, pull_policy: always, credentials: {user: a}}\n"
-           "volumes: [{name: v, at: /data, size_mb: 10, filesystem: ext4}]\n"
+           "volumes: [{name: v, at: /data, size_mb: 10, filesystem: ext4, uid: 7}]\n"
            "scale_to_zero: {policy: on, stateful: true}\n"
            "service_group: {domains: [{name: a}], services: []}\n"
            "restart_policy: always\n"
@@ -555,10 +555,85 @@ START_TEST(one_warning_names_what_is_not_simulated)
            "tags: [a]\n");
     ck_assert_uint_eq(diagnostics.warnings, 1);
     ck_assert_str_eq(diagnostics.entries[0].error.message,
-                     "accepted, but not simulated: image.pull_policy, image.credentials, volumes, "
-                     "scale_to_zero, service_group.domains, tags");
+                     "accepted, but not simulated: image.pull_policy, image.credentials, "
+                     "volumes[0].uid, scale_to_zero, service_group.domains, tags");
     accept("image: x\nfeatures: [delete-on-stop, nested-virt]\n");
     ck_assert_str_eq(diagnostics.entries[0].error.message, "accepted, but not simulated: features");
+}
+END_TEST
+
+START_TEST(volumes_are_read_and_passed_on_as_they_came)
+{
+    static const char uuid[] = "77d0316a-fbbe-488d-8618-5bf7a612477a";
+    const struct romsim_instance *i =
+        accept("image: x\n"
+               "volumes:\n"
+               "  - {name: data, at: //mnt/data/}\n"
+               "  - {uuid: 77d0316a-fbbe-488d-8618-5bf7a612477a, at: /r, readonly: true}\n"
+               "  - {size_mb: 64, at: /scratch, other: [1]}\n"
+               "  - {name: made, size_mb: 8, at: /made, readonly: false}\n");
+    CLEANUP_FREE char *request = romsim_instance_request(i, NULL);
+    json_t *body = json_loads(request, 0, NULL);
+    const json_t *volumes = json_object_get(body, "volumes");
+
+    ck_assert_uint_eq(diagnostics.count, 0);
+    ck_assert_uint_eq(i->volume_count, 4);
+    ck_assert_str_eq(i->volumes[0].name, "data");
+    ck_assert_str_eq(i->volumes[0].at, "/mnt/data");
+    ck_assert(!i->volumes[0].readonly && i->volumes[0].size_mb == 0);
+    ck_assert_str_eq(i->volumes[1].uuid, uuid);
+    ck_assert(i->volumes[1].readonly);
+    ck_assert_ptr_null(i->volumes[2].name);
+    ck_assert_uint_eq(i->volumes[2].size_mb, 64);
+    ck_assert_str_eq(i->volumes[3].name, "made");
+    ck_assert_uint_eq(i->volumes[3].at_place.line, 6);
+    ck_assert_uint_eq(json_array_size(volumes), 4);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(volumes, 1), "uuid")), uuid);
+    ck_assert(json_is_true(json_object_get(json_array_get(volumes, 1), "readonly")));
+    ck_assert_ptr_null(json_object_get(json_array_get(volumes, 0), "readonly"));
+    ck_assert(json_is_false(json_object_get(json_array_get(volumes, 3), "readonly")));
+    ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(volumes, 2), "other")), 1);
+    json_decref(body);
+}
+END_TEST
+
+START_TEST(a_volume_of_a_flag_is_one_of_the_file)
+{
+    static const struct {
+        const char *spec, *name, *uuid, *at;
+        bool readonly;
+    } good[] = {
+        {"data:/data", "data", NULL, "/data", false},
+        {"data:/data/:ro", "data", NULL, "/data", true},
+        {"data:/data:rw", "data", NULL, "/data", false},
+        {"77d0316a-fbbe-488d-8618-5bf7a612477a:/a", NULL, "77d0316a-fbbe-488d-8618-5bf7a612477a",
+         "/a", false},
+    };
+    static const char *const bad[] = {"data",   "data:",        ":/data",       "data:/data:",
+                                      "data::", "data:/a:b:ro", "data:/data:x", "./dir:/data"};
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        CLEANUP_INSTANCE struct romsim_instance *instance = romsim_instance_new();
+        CLEANUP_FREE char *request = NULL;
+        const struct romsim_volume *volume;
+
+        ck_assert_int_eq(romsim_instance_add_volume(instance, good[i].spec, NULL), 0);
+        volume = &instance->volumes[0];
+        ck_assert_pstr_eq(volume->name, good[i].name);
+        ck_assert_pstr_eq(volume->uuid, good[i].uuid);
+        ck_assert_str_eq(volume->at, good[i].at);
+        ck_assert(volume->readonly == good[i].readonly);
+        request = romsim_instance_request(instance, NULL);
+        ck_assert_ptr_nonnull(strstr(request, "\"volumes\""));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CLEANUP_INSTANCE struct romsim_instance *instance = romsim_instance_new();
+        struct romsim_error err = {0};
+
+        ck_assert_int_eq(romsim_instance_add_volume(instance, bad[i], &err), -1);
+        ck_assert(err.hint[0]);
+        ck_assert_uint_eq(instance->volume_count, 0);
+    }
 }
 END_TEST
 
@@ -678,7 +753,8 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           all_errors_of_a_file_come_in_one_pass_from_top_to_bottom,
           what_other_tools_call_it_is_understood,
           documents_before_a_mistake_of_syntax_are_checked_too,
-          one_warning_names_what_is_not_simulated, a_template_or_a_branch_needs_no_image,
+          one_warning_names_what_is_not_simulated, volumes_are_read_and_passed_on_as_they_came,
+          a_volume_of_a_flag_is_one_of_the_file, a_template_or_a_branch_needs_no_image,
           places_count_characters_and_show_the_line, the_excerpt_of_a_long_line_is_a_window_on_it,
           a_long_file_name_is_shortened_from_the_left,
           the_request_has_what_the_input_named_and_nothing_more, several_instances_are_one_array,

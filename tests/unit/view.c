@@ -965,7 +965,65 @@ START_TEST(the_apps_directory_is_made_if_it_is_missing)
 }
 END_TEST
 
-UNIT_MAIN("view", the_apps_directory_is_made_if_it_is_missing,
+static void add_volume(struct fixture *fixture, const char *at)
+{
+    struct romsim_device *device = add_device(fixture, NULL, ROMSIM_IMAGE_EROFS, NULL);
+
+    device->role = ROMSIM_DEVICE_VOLUME;
+    device->access = ROMSIM_READ_WRITE;
+    snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_vol0");
+    fixture->mounts[fixture->layout.mount_count++] = (struct romsim_mount){
+        .device = (size_t)(device - fixture->devices), .path = (char *)(uintptr_t)at};
+}
+
+START_TEST(a_volume_is_an_empty_directory_with_the_roms_that_are_mounted_in_it)
+{
+    struct fixture f = {0};
+    struct stat stat;
+
+    add_root(&f, ENTRIES("data/", "etc/hosts=h"));
+    add_volume(&f, "/data");
+    add_rom(&f, "/data/deep/rom", NULL, ENTRIES("file=content"));
+    look(&f);
+    ck_assert_int_eq(romsim_view_stat(f.view, find(f.view, "/data"), &stat, NULL), 0);
+    ck_assert_uint_eq(stat.st_mode, S_IFDIR | 0755);
+    ck_assert_uint_eq(stat.st_nlink, 3);
+    assert_content(f.view, "/data/deep/rom/file", "content");
+    ck_assert_uint_eq(find(f.view, "/dev/ukp_vol0"), 0);
+    ck_assert_uint_ne(find(f.view, "/dev/ukp_rom0"), 0);
+    ck_assert_str_eq(romsim_view_device_name(f.view, find(f.view, "/data/deep/rom/file")),
+                     "ukp_rom2");
+    release(&f);
+}
+END_TEST
+
+START_TEST(a_volume_is_not_mounted_over_files)
+{
+    static const struct {
+        const char *at;
+        int errnum;
+    } cases[] = {{"/new/place", 0},        {"/empty", 0},       {"/rom/empty", 0},
+                 {"/rom/new", 0},          {"/link", 0},        {"/etc", ENOTEMPTY},
+                 {"/rom/full", ENOTEMPTY}, {"/rom", ENOTEMPTY}, {"/etc/file", ENOTDIR},
+                 {"/tofull", ENOTEMPTY}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f = {0};
+        struct romsim_error err = {0};
+
+        add_root(&f, ENTRIES("empty/", "etc/file=x", "rom/", "link->empty", "tofull->etc"));
+        add_rom(&f, "/rom", NULL, ENTRIES("empty/", "full/file=x"));
+        add_volume(&f, cases[i].at);
+        f.view = romsim_view_new(&f.layout, false, &err);
+        ck_assert_msg(!f.view == (cases[i].errnum != 0) && err.errnum == cases[i].errnum, "%s: %s",
+                      cases[i].at, err.message);
+        release(&f);
+    }
+}
+END_TEST
+
+UNIT_MAIN("view", a_volume_is_an_empty_directory_with_the_roms_that_are_mounted_in_it,
+          a_volume_is_not_mounted_over_files, the_apps_directory_is_made_if_it_is_missing,
           what_overlayfs_hides_of_its_lower_layer_is_hidden,
           a_whiteout_in_a_rom_is_no_place_for_a_mount, mount_points_are_where_the_table_says,
           the_root_image_is_shown_with_dev_in_place_of_its_own, a_root_without_dev_gets_one,

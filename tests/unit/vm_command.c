@@ -254,20 +254,23 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     char variable[] = "A=1\n2", own_path[] = "PATH=/own";
     char name[] = "web", host[] = "host", directory[] = "/w";
     char *args[] = {shell, empty, lines, space}, *env[] = {variable, own_path};
-    char path[] = "/mnt/with space";
+    char path[] = "/mnt/with space", data[] = "/data";
     static const uint8_t content[4096];
     CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_from_bytes(content, sizeof(content), NULL);
-    struct romsim_device devices[2] = {
+    struct romsim_device devices[] = {
         {.role = ROMSIM_DEVICE_ROOT, .indexed_name = "ukp_rom0", .blob = blob},
-        {.role = ROMSIM_DEVICE_ROM, .indexed_name = "ukp_rom1", .named_name = "ukp_rom_x"}};
-    struct romsim_mount mount = {.device = 1, .type = "erofs", .path = path};
+        {.role = ROMSIM_DEVICE_ROM, .indexed_name = "ukp_rom1", .named_name = "ukp_rom_x"},
+        {.role = ROMSIM_DEVICE_VOLUME, .access = ROMSIM_READ_WRITE, .indexed_name = "ukp_vol0"}};
+    struct romsim_mount mounts[] = {
+        {.device = 1, .type = "erofs", .path = path},
+        {.device = 2, .type = "ext4", .access = ROMSIM_READ_WRITE, .path = data}};
     struct romsim_port port = {.port = 443, .destination_port = 8080};
     struct romsim_layout layout = {.name = name,
                                    .hostname = host,
                                    .devices = devices,
-                                   .device_count = 2,
-                                   .mounts = &mount,
-                                   .mount_count = 1,
+                                   .device_count = 3,
+                                   .mounts = mounts,
+                                   .mount_count = 2,
                                    .argv = {args, 4},
                                    .env = {env, 2},
                                    .working_dir = directory,
@@ -290,13 +293,20 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     ck_assert_str_eq(manifest.gateway, "10.0.0.1");
     ck_assert_str_eq(manifest.nameserver, "10.0.0.254");
     ck_assert_str_eq(manifest.working_dir, "/w");
-    ck_assert_uint_eq(manifest.devices.count, 2);
+    ck_assert_uint_eq(manifest.devices.count, 3);
     ck_assert_str_eq(manifest.root, "ukp_rom0");
     ck_assert_str_eq(manifest.devices.items[0].name, "ukp_rom0");
     ck_assert_str_eq(manifest.devices.items[0].second_name, "");
     ck_assert_str_eq(manifest.devices.items[1].second_name, "ukp_rom_x");
     ck_assert(!manifest.devices.items[1].writable);
-    ck_assert_uint_eq(manifest.mounts.count, 1);
+    ck_assert_str_eq(manifest.devices.items[2].name, "ukp_vol0");
+    ck_assert_str_eq(manifest.devices.items[2].second_name, "");
+    ck_assert(manifest.devices.items[2].writable);
+    ck_assert_uint_eq(manifest.mounts.count, 2);
+    ck_assert_str_eq(manifest.mounts.items[1].device, "ukp_vol0");
+    ck_assert_str_eq(manifest.mounts.items[1].type, "ext4");
+    ck_assert(manifest.mounts.items[1].writable);
+    ck_assert_str_eq(manifest.mounts.items[1].path, "/data");
     ck_assert_str_eq(manifest.mounts.items[0].device, "ukp_rom1");
     ck_assert_str_eq(manifest.mounts.items[0].type, "erofs");
     ck_assert(!manifest.mounts.items[0].writable);

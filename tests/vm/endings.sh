@@ -29,7 +29,7 @@ folders() { ls "$XDG_RUNTIME_DIR/romsim/instances"; }
 start() {
     local until=$1; shift
     rm -f output && mkfifo output
-    "$ROMSIM" run -v "$@" >output 2>&1 &
+    "$ROMSIM" run --verbose "$@" >output 2>&1 &
     pid=$!
     exec {output}<output
     await "$until"
@@ -142,7 +142,7 @@ stands_still() {
     shift
     rm -f output still && mkfifo output still
     exec {still}<>still
-    "$ROMSIM" run -v "$@" >still 2>output {still}<&- &
+    "$ROMSIM" run --verbose "$@" >still 2>output {still}<&- &
     pid=$!
     exec {output}<output
     fill
@@ -171,7 +171,7 @@ is "$(python3 terminal.py "$ROMSIM" run --image ./base --args yes 2>&1 | grep -x
     "nor a terminal that is not read"
 # Without a signal nothing is lost, however slow the reader is.
 rm -f output slow && mkfifo output slow
-"$ROMSIM" run -v --image ./base --args "sh -c 'seq 1 35000; exit 4'" >slow 2>output &
+"$ROMSIM" run --verbose --image ./base --args "sh -c 'seq 1 35000; exit 4'" >slow 2>output &
 pid=$!
 exec {slow}<slow {output}<output
 await "the app ended"
@@ -191,7 +191,7 @@ ends 137 "a second signal does not wait"
 
 # ---- nohup
 rm -f output && mkfifo output
-(trap '' HUP; exec "$ROMSIM" run -v polite.yaml >output 2>&1) &
+(trap '' HUP; exec "$ROMSIM" run --verbose polite.yaml >output 2>&1) &
 pid=$!
 exec {output}<output
 await started

@@ -17,7 +17,7 @@ image: ./base
 args: [/bin/sh, -c, 'tool forge "\$1" "\$2" && exit 7', sh, "$1", '$2']
 service_group: {services: [{port: 443, destination_port: 8080}]}
 END
-    fails "$3" "$4" timeout 100 "$ROMSIM" run -v forged.yaml
+    fails "$3" "$4" timeout 100 "$ROMSIM" run --verbose forged.yaml
 }
 times() { grep -c -- "$1" <<<"$out"; }
 

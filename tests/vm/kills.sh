@@ -29,7 +29,7 @@ for pid in sys.argv[1:]:
 # start UNTIL: a run in the background, until its stderr or stdout has this text; $pid, $super, $vm.
 start() {
     rm -f output && mkfifo output
-    "$ROMSIM" run -v loop.yaml >output 2>&1 &
+    "$ROMSIM" run --verbose loop.yaml >output 2>&1 &
     pid=$!
     exec {output}<output
     while read -r -u "$output" line; do
