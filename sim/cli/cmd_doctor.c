@@ -9,6 +9,7 @@
 #include <romsim/buffer.h>
 #include <romsim/fs.h>
 #include <romsim/paths.h>
+#include <romsim/state.h>
 #include <romsim/text.h>
 #include <romsim/vm.h>
 
@@ -282,16 +283,56 @@ static void check_tools(struct finding *finding)
     remedy(finding, "'make deps' in romsim's source folder");
 }
 
+/* What users of mounts in the background met, who saw no more than an error's number. */
+struct mounts {
+    size_t count, damages;
+    char first[160], damage[320];
+};
+
+static void visit_mount(void *context, const struct romsim_state_entry *entry)
+{
+    const json_t *list = json_object_get(entry->summary, "damage");
+    const char *message = json_string_value(json_array_get(list, 0));
+    struct mounts *mounts = context;
+
+    if (!entry->mount_point)
+        return;
+    if (mounts->count++ == 0)
+        romsim_text_quote(entry->mount_point, strlen(entry->mount_point), mounts->first,
+                          sizeof(mounts->first));
+    if (message && !mounts->damages)
+        snprintf(mounts->damage, sizeof(mounts->damage), "'%s' shows a damaged image: %s",
+                 QUOTE(entry->mount_point), message);
+    mounts->damages += json_array_size(list);
+}
+
+static void check_mounts(struct finding *finding)
+{
+    struct mounts mounts = {0};
+
+    romsim_state_each(ROMSIM_STATE_MOUNT, visit_mount, &mounts);
+    if (mounts.damages > 1)
+        find(finding, HEALTH_LESS, "%s (and %zu more such)", mounts.damage, mounts.damages - 1);
+    else if (mounts.damages)
+        find(finding, HEALTH_LESS, "%s", mounts.damage);
+    else if (mounts.count)
+        find(finding, HEALTH_GOOD, "%zu, the first at '%s'", mounts.count, mounts.first);
+    else
+        find(finding, HEALTH_GOOD, "none");
+    if (mounts.damages)
+        remedy(finding, "'romsim rom check' says all that is wrong with an image");
+}
+
 struct check {
     const char *name;
     void (*run)(struct finding *finding);
 };
 
 static const struct check checks[] = {
-    {"host", check_host},       {"qemu", check_qemu},   {"accelerator", check_accelerator},
-    {"network", check_network}, {"guest", check_guest}, {"fuse", check_fuse},
-    {"folders", check_folders}, {"ports", check_ports}, {"subuids", check_subuids},
-    {"tools", check_tools},
+    {"host", check_host},       {"qemu", check_qemu},     {"accelerator", check_accelerator},
+    {"network", check_network}, {"guest", check_guest},   {"fuse", check_fuse},
+    {"folders", check_folders}, {"ports", check_ports},   {"subuids", check_subuids},
+    {"tools", check_tools},     {"mounts", check_mounts},
 };
 
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };

@@ -22,6 +22,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
@@ -91,20 +92,68 @@ static bool announce(int ready)
     return told;
 }
 
+/* ---- what users of the mount met ---------------------------------------------------------- */
+
+enum { DAMAGES_MAX = 20 };
+
+/* What is damaged in the images: on the terminal, or, in the background, in the mount's record,
+ * where `romsim doctor` finds it. */
+struct damage_log {
+    pthread_mutex_t lock;
+    struct romsim_state *state; /* NULL: the terminal */
+    json_t *summary;            /* {"instance", "damage": [...]} */
+};
+
+static void write_down(struct damage_log *log, const char *message)
+{
+    json_t *list = json_object_get(log->summary, "damage");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), message) == 0)
+            return;
+    if (json_array_size(list) < DAMAGES_MAX &&
+        json_array_append_new(list, json_string(message)) == 0)
+        romsim_state_set_summary(log->state, json_incref(log->summary), NULL);
+}
+
+/* Called by the server's threads. */
+static void note_damage(void *context, const char *message)
+{
+    struct damage_log *log = context;
+
+    pthread_mutex_lock(&log->lock);
+    if (log->state)
+        write_down(log, message);
+    else
+        cli_warn("%s", message);
+    pthread_mutex_unlock(&log->lock);
+}
+
 /* Mounts, serves and unmounts.  `ready` is the pipe to the parent, -1 in the foreground. */
 static int serve(const struct job *job, int ready, bool *ret_told, struct romsim_error *err)
 {
+    struct damage_log log = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                             .summary =
+                                 json_pack("{s:s, s:[]}", "instance", job->layout->name, "damage")};
+    struct romsim_fs_options options = job->options;
     char id[ROMSIM_MOUNT_ID_SIZE];
     struct romsim_state *state;
     struct romsim_fs *fs = NULL;
     int result = -1;
 
-    if (romsim_descriptors_check(DESCRIPTORS, "a mount", err) < 0)
+    if (romsim_descriptors_check(DESCRIPTORS, "a mount", err) < 0) {
+        json_decref(log.summary);
         return -1;
+    }
     romsim_state_mount_id(job->point, id);
     state = romsim_state_new(ROMSIM_STATE_MOUNT, id, err);
-    if (state && romsim_state_set_mount(state, job->point, err) == 0)
-        fs = romsim_fs_mount(job->layout, job->point, &job->options, err);
+    options.report = note_damage;
+    options.context = &log;
+    if (ready >= 0)
+        log.state = state;
+    if (state && romsim_state_set_summary(state, json_incref(log.summary), err) == 0 &&
+        romsim_state_set_mount(state, job->point, err) == 0)
+        fs = romsim_fs_mount(job->layout, job->point, &options, err);
     if (fs && ready < 0)
         cli_note("'%s' shows the instance '%s' until ctrl-C", QUOTE(job->point),
                  QUOTE(job->layout->name));
@@ -114,6 +163,7 @@ static int serve(const struct job *job, int ready, bool *ret_told, struct romsim
         result = 0;
     romsim_fs_free(fs);
     romsim_state_free(state);
+    json_decref(log.summary);
     return result;
 }
 
@@ -132,12 +182,6 @@ static int run_server(const struct job *job, int ready)
     if (write(ready, &error, sizeof(error)) < 0)
         return CLI_FAILED; /* the parent had its answer, and is gone */
     return CLI_FAILED;
-}
-
-static void show_damage(void *context, const char *message)
-{
-    (void)context;
-    cli_warn("%s", message);
 }
 
 /* ---- the command ------------------------------------------------------------------------ */
@@ -266,7 +310,6 @@ static int mount_instance(const struct cli_args *args, const struct romsim_insta
     job->options.allow_other = cli_has(args, "allow-other");
     if (!cli_has(args, "foreground"))
         return run_in_background(job);
-    job->options.report = show_damage;
     return run_server(job, -1);
 }
 

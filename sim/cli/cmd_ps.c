@@ -3,6 +3,7 @@
 #include "sim/cli/ask.h"
 
 #include <romsim/buffer.h>
+#include <romsim/state.h>
 #include <romsim/text.h>
 
 #include <stdio.h>
@@ -81,6 +82,15 @@ static void keep_running(json_t *list)
     }
 }
 
+/* A romsim_state_visitor. */
+static void note_damage(void *context, const struct romsim_state_entry *entry)
+{
+    (void)context;
+    if (entry->mount_point && json_array_size(json_object_get(entry->summary, "damage")))
+        cli_note("the mount at '%s' shows a damaged image ('romsim doctor' says more)",
+                 QUOTE(entry->mount_point));
+}
+
 static int run_ps(const struct cli_args *args)
 {
     static const char *const headings[] = {"NAME",       "STATE", "IMAGE", ">MB",
@@ -103,6 +113,8 @@ static int run_ps(const struct cli_args *args)
             cli_table_print(table);
     }
     json_decref(list);
+    if (!cli_has(args, "quiet"))
+        romsim_state_each(ROMSIM_STATE_MOUNT, note_damage, NULL);
     return CLI_OK;
 }
 

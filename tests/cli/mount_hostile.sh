@@ -142,6 +142,9 @@ like "$out" "roms.yaml:5:13: warning: ROM image './broken.erofs': the superblock
     "of each, and what is damaged"
 is "$(in_time cat view/bad/ok)" ok "what is sound in them is read"
 refuses "and the rest is an error" cat view/bad/far
+like "$(romsim doctor)" "shows a damaged image: ukp_rom1: far: inode at offset" \
+    "doctor says which, though the server has no terminal"
+like "$(romsim ps 2>&1)" "/view' shows a damaged image ('romsim doctor' says more)" "ps says that there is one"
 ok "a ROM that cannot be opened is a device" cmp view/dev/ukp_rom_broken broken.erofs
 ok "and no mount" test ! -e view/broken
 ok "which ends, too" romsim umount view
