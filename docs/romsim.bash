@@ -10,7 +10,8 @@ _romsim_commands() {
 }
 
 _romsim_options() {
-    "$@" --help 2>/dev/null | sed -n 's/^  *\(-[^-], \)\{0,1\}\(--[a-z-]*\).*/\2/p'
+    "$@" --help 2>/dev/null | sed '/^and, see/,$s/, --/\n  --/g' |
+        sed -n 's/^  *\(-[^-], \)\{0,1\}\(--[a-z-]*\).*/\2/p'
 }
 
 _romsim() {

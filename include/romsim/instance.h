@@ -215,13 +215,28 @@ int romsim_instance_add_volume(struct romsim_instance *instance, const char *spe
 int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err); /* HOST:GUEST[/handler[+handler]] */
 int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
-                            struct romsim_error *err); /* K=V */
+                            struct romsim_error *err); /* K=V; K with the value it has here */
 int romsim_instance_set_name(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err);
 int romsim_instance_set_memory(struct romsim_instance *instance, const char *spec,
                                struct romsim_error *err); /* megabytes, or with a suffix: 1G */
+int romsim_instance_set_vcpus(struct romsim_instance *instance, const char *spec,
+                              struct romsim_error *err);
+int romsim_instance_set_restart(struct romsim_instance *instance, const char *spec,
+                                struct romsim_error *err); /* never, always, on-failure */
+int romsim_instance_set_scale_to_zero(struct romsim_instance *instance, const char *spec,
+                                      struct romsim_error *err); /* on, off, idle */
 int romsim_instance_set_args(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err); /* split as a shell would, no expansion */
+
+/*
+ * Sets the variables of a file as docker's --env-file has them: lines NAME=VALUE, whose value is
+ * all that follows, quotes and spaces too; NAME alone takes the variable of this process, if there
+ * is one; empty lines and those that begin with # do not count.  All errors of the file are told,
+ * with their lines.  Returns 0 or -1.
+ */
+int romsim_instance_add_env_file(struct romsim_instance *instance, const char *path,
+                                 struct romsim_diagnostics *diagnostics);
 
 /* The JSON body for POST /v1/instances that creates this instance: `dir` ROMs become base64
  * files, absent members stay absent.  malloc'ed text, indented, ending in a newline. */

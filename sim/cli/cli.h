@@ -30,7 +30,7 @@ struct cli_option {
     const char *name;
     char letter;
     const char *argument;
-    const char *help; /* half a line, lower case */
+    const char *help; /* half a line, lower case; NULL: romsim(1) says it */
 };
 
 #define CLI_OPTION_JSON                                                                            \

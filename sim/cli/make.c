@@ -8,11 +8,15 @@
 
 #include <romsim/bounds.h>
 #include <romsim/cpu.h>
+#include <romsim/paths.h>
+#include <romsim/text.h>
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TIMEOUT_MOST_S = 86400 };
 
@@ -25,10 +29,17 @@ struct flag {
 };
 
 static const struct flag flags[] = {
-    {"image", romsim_instance_set_image},   {"rom", romsim_instance_add_rom},
-    {"volume", romsim_instance_add_volume}, {"publish", romsim_instance_add_port},
-    {"env", romsim_instance_add_env},       {"args", romsim_instance_set_args},
-    {"memory", romsim_instance_set_memory}, {"name", romsim_instance_set_name},
+    {"image", romsim_instance_set_image},
+    {"rom", romsim_instance_add_rom},
+    {"volume", romsim_instance_add_volume},
+    {"publish", romsim_instance_add_port},
+    {"env", romsim_instance_add_env},
+    {"args", romsim_instance_set_args},
+    {"memory", romsim_instance_set_memory},
+    {"name", romsim_instance_set_name},
+    {"vcpus", romsim_instance_set_vcpus},
+    {"restart", romsim_instance_set_restart},
+    {"scale-to-zero", romsim_instance_set_scale_to_zero},
 };
 
 static bool has_flags(const struct cli_args *args)
@@ -36,7 +47,7 @@ static bool has_flags(const struct cli_args *args)
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         if (cli_has(args, flags[i].name))
             return true;
-    return false;
+    return cli_has(args, "env-file");
 }
 
 /* The flags on their way into an instance. */
@@ -65,26 +76,60 @@ static int apply_flag(const struct cli_args *args, const struct flag *flag,
     return status;
 }
 
+/* Before --env, which is the last word on a variable. */
+static int apply_env_files(const struct cli_args *args, struct romsim_instance *instance,
+                           struct romsim_diagnostics *diagnostics)
+{
+    const char *path;
+    size_t index = 0;
+    int status = 0;
+
+    while ((path = cli_each(args, "env-file", &index)))
+        status |= romsim_instance_add_env_file(instance, path, diagnostics);
+    return status;
+}
+
 static int amend(struct romsim_instances *instances, void *context,
                  struct romsim_diagnostics *diagnostics)
 {
     struct amendment *amendment = context;
-    int status = 0;
+    struct romsim_error err;
+    int status;
 
     if (!has_flags(amendment->args))
         return 0;
     if (instances->count != 1) {
-        struct romsim_error err;
-
         romsim_error_set(&err, EINVAL, "the file has %zu instances, and flags change one",
                          instances->count);
         romsim_diagnostics_add(diagnostics, &err, 0);
-        status = -1;
+        amendment->is_refused = true;
+        return -1;
     }
-    for (size_t i = 0; instances->count == 1 && i < sizeof(flags) / sizeof(flags[0]); i++)
+    status = apply_env_files(amendment->args, instances->items[0], diagnostics);
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         status |= apply_flag(amendment->args, &flags[i], instances->items[0], diagnostics);
+    if (status == 0 && cli_has(amendment->args, "scale-to-zero")) {
+        romsim_error_set(&err, ENOTSUP, "--scale-to-zero: accepted, but not simulated");
+        romsim_diagnostics_add(diagnostics, &err, 1);
+    }
     amendment->is_refused = status < 0;
     return status;
+}
+
+/* Others read a .env that is there.  The cloud would not see it, so here it has to be named; who
+ * looks for its variables in vain is told. */
+static void note_dot_env(const struct cli_args *args, const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    CLEANUP_FREE char *path = NULL;
+
+    if (cli_has(args, "quiet") || cli_has(args, "env-file") || strcmp(file, "-") == 0 ||
+        romsim_path_descriptor(file) >= 0 ||
+        asprintf(&path, "%.*s.env", slash ? (int)(slash + 1 - file) : 0, file) < 0 ||
+        access(path, R_OK) != 0)
+        return;
+    cli_note("'%s' is not read, as the cloud does not see it: --env-file '%s' reads it",
+             QUOTE(path), QUOTE(path));
 }
 
 int make_instances(const struct cli_args *args, struct romsim_instances *ret)
@@ -99,6 +144,8 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
     if (!file && !cli_has(args, "image"))
         return cli_usage(args, "give an instance file, or --image");
     status = cli_load_from(args, file, &source, ret);
+    if (file && status == CLI_OK)
+        note_dot_env(args, file);
     return amendment.is_refused ? CLI_USAGE : status;
 }
 

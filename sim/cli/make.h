@@ -13,18 +13,19 @@
         {"rom", 0, "KEY=VALUE,...", "add a ROM: name=N,image=REF|dir=DIR,at=PATH"},                \
         {"volume", 'v', "NAME:PATH[:ro]", "attach a volume (romsim volume)"},                      \
         {"publish", 'p', "HOST:GUEST", "forward a port of 127.0.0.1"},                             \
-        {"env", 'e', "NAME=VALUE", "set an environment variable"},                                 \
+        {"env", 'e', "NAME[=VALUE]", "set an environment variable"},                               \
+        {"env-file", 0, "FILE", "set those of a file with lines NAME=VALUE"},                      \
         {"memory", 'm', "SIZE", "the guest's memory: megabytes, or 512M, 1G"},                     \
+        {"vcpus", 0, "N", "how many processors the guest has"},                                    \
         {"args", 0, "TEXT", "what to run, in place of the image's command"},                       \
-        {"name", 0, "NAME", "the instance's name"},                                                \
-        {"accel", 0, "auto|kvm|tcg", "how the processor is virtualised"}, CLI_OPTION_CPU,          \
-        {"kernel", 0, "FILE", "boot this kernel (bzImage or ELF)"},                                \
-        {"image-kernel", 0, NULL, "boot the kernel that the image brings"},                        \
-        {"allow-host", 0, NULL, "let the guest reach services of this machine"},                   \
-        {"isolated", 0, NULL, "no private network with other instances"},                          \
-        {"no-fuse", 0, NULL, "read the ROMs directly, not through FUSE"},                          \
+        {"name", 'n', "NAME", "the instance's name"},                                              \
+        {"restart", 0, "POLICY", "when to start it again: never, always, on-failure"},             \
+        {"scale-to-zero", 0, "on|off|idle", NULL}, {"accel", 0, "auto|kvm|tcg", NULL},             \
+        {"cpu", 0, "v1-v4|MODEL", NULL}, {"kernel", 0, "FILE", NULL},                              \
+        {"image-kernel", 0, NULL, NULL}, {"allow-host", 0, NULL, NULL},                            \
+        {"isolated", 0, NULL, NULL}, {"no-fuse", 0, NULL, NULL},                                                                \
     {                                                                                              \
-        "boot-timeout", 0, "SECONDS", "how long a boot may stand still (60)"                       \
+        "boot-timeout", 0, "SECONDS", NULL                                                         \
     }
 
 /* The instances of the file, with the flags applied, or the one that the flags alone make.  CLI_OK,

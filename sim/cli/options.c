@@ -7,6 +7,7 @@
  * tables.
  */
 #include "sim/cli/cli.h"
+#include "sim/cli/habits.h"
 
 #include <romsim/bounds.h>
 #include <romsim/checked.h>
@@ -39,6 +40,30 @@ static void print_option(const struct cli_option *option)
     printf("  %-28s %s\n", left, option->help);
 }
 
+/* Those that few people need stand in as few lines as they take. */
+static void print_more_options(const struct cli_option *options)
+{
+    enum { WIDTH = 79 };
+    size_t column = 0;
+    char item[80];
+
+    for (const struct cli_option *option = options; option && option->name; option++) {
+        if (option->help)
+            continue;
+        snprintf(item, sizeof(item), "--%s%s%s", option->name,
+                 option->argument && !is_optional(option) ? " " : "", option->argument ?: "");
+        if (column == 0)
+            column = (size_t)printf("\nand, see romsim(1):\n  %s", item) -
+                     strlen("\nand, see romsim(1):\n");
+        else if (column + 2 + strlen(item) > WIDTH - 1)
+            column = (size_t)printf(",\n  %s", item) - 2;
+        else
+            column += (size_t)printf(", %s", item);
+    }
+    if (column)
+        printf("\n");
+}
+
 static void print_commands(const struct cli_command *const *commands)
 {
     for (; *commands; commands++)
@@ -68,9 +93,11 @@ static int print_command_help(const char *name, const struct cli_command *comman
     if (command->subcommands)
         print_commands(command->subcommands);
     for (const struct cli_option *option = command->options; option && option->name; option++)
-        print_option(option);
+        if (option->help)
+            print_option(option);
     if (!command->subcommands)
         print_option(&(struct cli_option){"help", 'h', NULL, "print this help"});
+    print_more_options(command->options);
     return CLI_OK;
 }
 
@@ -120,17 +147,22 @@ static const struct cli_option *option_of(const struct cli_command *command, int
     return NULL;
 }
 
-/* "did you mean --json?", for a word that no option has. */
+/* What to write in place of an option ("--jsno", "-P") that the command does not have. */
 static void hint_option(const struct cli_args *args, const char *word)
 {
     const char *names[OPTIONS_MAX + 1] = {0};
+    const char *habit = habits_option(args->name, word);
     const char *nearest;
     size_t count = 0;
 
+    if (habit)
+        fprintf(stderr, "  hint: %s\n", habit);
+    if (habit || word[1] != '-')
+        return;
     for (const struct cli_option *option = args->command->options;
          option && option->name && count < OPTIONS_MAX; option++)
         names[count++] = option->name;
-    nearest = romsim_text_nearest(word, names);
+    nearest = romsim_text_nearest(word + 2, names);
     if (nearest)
         fprintf(stderr, "  hint: did you mean '--%s'?\n", nearest);
 }
@@ -140,12 +172,13 @@ static int unknown_option(const struct cli_args *args, char **argv)
     const char *word = optopt && optopt < LONG_BASE ? NULL : argv[optind - 1];
     char name[64];
 
-    if (!word)
-        return cli_usage(args, "unknown option '-%s'", QUOTE(((char[2]){(char)optopt})));
     if (optopt >= LONG_BASE)
         return cli_usage(args, "the option '%s' takes no argument", QUOTE(word));
-    cli_usage(args, "unknown option '%s'", QUOTE(word));
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    if (word)
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    else
+        snprintf(name, sizeof(name), "-%c", optopt);
+    cli_usage(args, "unknown option '%s'", QUOTE(word ?: name));
     hint_option(args, name);
     return CLI_USAGE;
 }
@@ -249,17 +282,22 @@ static const struct cli_command *find_command(const struct cli_command *const *c
     return NULL;
 }
 
+/* `words` begin with those of the prefix. */
 static int unknown_command(const char *prefix, const struct cli_command *const *commands,
-                           const char *word)
+                           char **words, size_t count)
 {
+    const char *word = words[*prefix ? 1 : 0];
     const char *names[WORDS_MAX + 1] = {0};
+    const char *habit = habits_command((const char *const *)words, count);
     const char *nearest;
 
     for (size_t i = 0; i < WORDS_MAX && commands[i]; i++)
         names[i] = commands[i]->name;
     fprintf(stderr, "romsim: there is no command '%s%s'\n", prefix, QUOTE(word));
     nearest = romsim_text_nearest(word, names);
-    if (nearest)
+    if (habit)
+        fprintf(stderr, "  hint: %s\n", habit);
+    else if (nearest)
         fprintf(stderr, "  hint: did you mean '%s%s'?\n", prefix, nearest);
     else
         fprintf(stderr, "  hint: 'romsim %s--help' lists them\n", prefix);
@@ -283,7 +321,7 @@ static int run_subcommand(const struct cli_command *group, int argc, char **argv
     snprintf(prefix, sizeof(prefix), "%s ", group->name);
     args.command = find_command(group->subcommands, argv[1]);
     if (!args.command)
-        return unknown_command(prefix, group->subcommands, argv[1]);
+        return unknown_command(prefix, group->subcommands, argv, (size_t)argc);
     snprintf(args.name, sizeof(args.name), "%s%s", prefix, args.command->name);
     return run_command(&args, argc - 1, argv + 1);
 }
@@ -310,7 +348,7 @@ int cli_main(int argc, char **argv)
     }
     args.command = find_command(cli_commands, argv[1]);
     if (!args.command)
-        return unknown_command("", cli_commands, argv[1]);
+        return unknown_command("", cli_commands, argv + 1, (size_t)argc - 1);
     if (args.command->subcommands)
         return run_subcommand(args.command, argc - 1, argv + 1);
     snprintf(args.name, sizeof(args.name), "%s", args.command->name);

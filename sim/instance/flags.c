@@ -13,6 +13,7 @@
 #include <romsim/uuid.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,14 +247,19 @@ int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
 int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
                             struct romsim_error *err)
 {
-    const char *equals = strchr(spec, '=');
-    CLEANUP_FREE char *name = equals ? strndup(spec, (size_t)(equals - spec)) : NULL;
-    CLEANUP_FREE char *value = equals ? strdup(equals + 1) : NULL;
+    size_t size = strcspn(spec, "=");
+    CLEANUP_FREE char *name = strndup(spec, size);
+    const char *given = spec[size] ? spec + size + 1 : name ? getenv(name) : NULL;
+    CLEANUP_FREE char *value = given ? strdup(given) : NULL;
     struct romsim_env *env;
 
-    if (!equals || equals == spec) {
+    if (size == 0) {
         romsim_error_set(err, EINVAL, "no variable in '%s'", QUOTE(spec));
-        return romsim_error_hint(err, "NAME=VALUE");
+        return romsim_error_hint(err, "NAME=VALUE, or NAME alone with the value that it has here");
+    }
+    if (name && !given) {
+        romsim_error_set(err, EINVAL, "the variable '%s' is not set here", QUOTE(spec));
+        return romsim_error_hint(err, "NAME=VALUE, or NAME alone with the value that it has here");
     }
     if (!name || !value)
         return romsim_error_nomem(err);
@@ -333,6 +339,85 @@ int romsim_instance_add_volume(struct romsim_instance *instance, const char *spe
     volume->origin = ROMSIM_ORIGIN_FLAGS;
     volume->place = volume->name_place = volume->at_place = flag_place("--volume");
     return 0;
+}
+
+int romsim_instance_set_vcpus(struct romsim_instance *instance, const char *spec,
+                              struct romsim_error *err)
+{
+    uint64_t count = 0;
+
+    if (romsim_parse_size(spec, &count) < 0 || spec[strspn(spec, "0123456789")] || count == 0 ||
+        count > UINT32_MAX) {
+        romsim_error_set(err, EINVAL, "no number of processors in '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "a whole number from 1: the cloud has no parts of them");
+    }
+    instance->vcpus = (uint32_t)count;
+    instance->given |= ROMSIM_GIVEN_VCPUS;
+    return 0;
+}
+
+/* ---- --restart, --scale-to-zero ------------------------------------------------------------ */
+
+/* Sets a member that goes through to the request as it is; takes the value. */
+static int set_member(struct romsim_instance *instance, const char *name, json_t *value,
+                      struct romsim_error *err)
+{
+    json_t *other =
+        instance->other_json ? json_loads(instance->other_json, 0, NULL) : json_object();
+    char *text = NULL;
+
+    if (json_object_set_new(other, name, value) == 0)
+        text = json_dumps(other, JSON_COMPACT);
+    json_decref(other);
+    if (!text)
+        return romsim_error_nomem(err);
+    free(instance->other_json);
+    instance->other_json = text;
+    return 0;
+}
+
+int romsim_instance_set_restart(struct romsim_instance *instance, const char *spec,
+                                struct romsim_error *err)
+{
+    static const struct {
+        const char *word;
+        enum romsim_restart policy;
+    } policies[] = {{"never", ROMSIM_RESTART_NEVER},
+                    {"always", ROMSIM_RESTART_ALWAYS},
+                    {"on-failure", ROMSIM_RESTART_ON_FAILURE},
+                    {"on_failure", ROMSIM_RESTART_ON_FAILURE}};
+
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+        if (strcmp(policies[i].word, spec) == 0) {
+            instance->restart = policies[i].policy;
+            return set_member(instance, "restart_policy", json_string(spec), err);
+        }
+    romsim_error_set(err, EINVAL, "there is no policy '%s'", QUOTE(spec));
+    /* Docker's words for the same. */
+    if (strcmp(spec, "no") == 0)
+        return romsim_error_hint(err, "the cloud calls that never");
+    if (strcmp(spec, "unless-stopped") == 0)
+        return romsim_error_hint(err, "always: what was stopped by hand stays stopped");
+    if (strncmp(spec, "on-failure:", strlen("on-failure:")) == 0)
+        return romsim_error_hint(err, "on-failure: the cloud does not count");
+    return romsim_error_hint(err, "never, always or on-failure");
+}
+
+int romsim_instance_set_scale_to_zero(struct romsim_instance *instance, const char *spec,
+                                      struct romsim_error *err)
+{
+    json_t *other, *scale;
+
+    if (strcmp(spec, "on") != 0 && strcmp(spec, "off") != 0 && strcmp(spec, "idle") != 0) {
+        romsim_error_set(err, EINVAL, "there is no policy '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "on, off or idle");
+    }
+    other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
+    scale = json_object_get(other, "scale_to_zero");
+    scale = scale ? json_deep_copy(scale) : json_object();
+    json_decref(other);
+    json_object_set_new(scale, "policy", json_string(spec));
+    return set_member(instance, "scale_to_zero", scale, err);
 }
 
 /* ---- --args ------------------------------------------------------------------------------ */

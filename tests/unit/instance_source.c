@@ -197,6 +197,64 @@ START_TEST(bad_flags_say_what_is_wrong)
 }
 END_TEST
 
+START_TEST(flags_replace_what_passes_through)
+{
+    static const char text[] = "image: x\nrestart_policy: never\ntags: [a]\n"
+                               "scale_to_zero: {policy: off, stateful: true}\n";
+    static const struct flag flags[] = {{romsim_instance_set_restart, "on-failure"},
+                                        {romsim_instance_set_scale_to_zero, "idle"},
+                                        {romsim_instance_set_vcpus, "1"},
+                                        {0}};
+    struct romsim_error error;
+    json_t *body, *wanted = json_pack("{s:s, s:i, s:s, s:[s], s:{s:s, s:b}}", "image", "x", "vcpus",
+                                      1, "restart_policy", "on-failure", "tags", "a",
+                                      "scale_to_zero", "policy", "idle", "stateful", 1);
+    char *request;
+
+    ck_assert_int_eq(make(text, NULL, flags), 0);
+    ck_assert_int_eq(instances.items[0]->restart, ROMSIM_RESTART_ON_FAILURE);
+    request = romsim_instances_request(&instances, &error);
+    ck_assert_ptr_nonnull(request);
+    body = json_loads(request, 0, NULL);
+    ck_assert_msg(json_equal(body, wanted), "%s", request);
+    json_decref(body);
+    json_decref(wanted);
+    free(request);
+}
+END_TEST
+
+static const char *value_of(const struct romsim_instance *instance, const char *name)
+{
+    for (size_t i = 0; i < instance->env_count; i++)
+        if (strcmp(instance->env[i].name, name) == 0)
+            return instance->env[i].value;
+    return NULL;
+}
+
+START_TEST(variables_come_from_files_as_docker_reads_them)
+{
+    struct romsim_instance *i = romsim_instance_new();
+
+    enter_home();
+    write_file("env", "\xef\xbb\xbfMARKED=1\n# A=0\n\n \t#\n  LED=a=b \nQUOTED=\"x y\" # z\r\n"
+                      "HERE\nNOWHERE\nEMPTY=\nTWICE=1\nTWICE=2\nLAST=end");
+    ck_assert(setenv("HERE", "of this process", 1) == 0 && unsetenv("NOWHERE") == 0);
+    romsim_diagnostics_clear(&diagnostics);
+    ck_assert_int_eq(romsim_instance_add_env_file(i, "env", &diagnostics), 0);
+    ck_assert_str_eq(value_of(i, "MARKED"), "1");
+    ck_assert_str_eq(value_of(i, "LED"), "a=b ");
+    ck_assert_str_eq(value_of(i, "QUOTED"), "\"x y\" # z");
+    ck_assert_str_eq(value_of(i, "HERE"), "of this process");
+    ck_assert_ptr_null(value_of(i, "NOWHERE"));
+    ck_assert_str_eq(value_of(i, "EMPTY"), "");
+    ck_assert_str_eq(value_of(i, "TWICE"), "2");
+    ck_assert_str_eq(value_of(i, "LAST"), "end");
+    ck_assert_uint_eq(i->env_count, 7);
+    romsim_instance_free(i);
+    leave_home();
+}
+END_TEST
+
 /* ---- the order ---------------------------------------------------------------------------- */
 
 START_TEST(what_a_flag_replaces_is_not_judged)
@@ -379,6 +437,7 @@ END_TEST
 
 UNIT_MAIN("instance_source", flags_make_an_instance, no_flags_make_no_instance,
           paths_in_flags_are_of_the_working_directory, bad_flags_say_what_is_wrong,
+          flags_replace_what_passes_through, variables_come_from_files_as_docker_reads_them,
           what_a_flag_replaces_is_not_judged, an_error_is_told_once_and_the_flags_by_its_name,
           without_its_amendments_an_instance_is_not_judged,
           an_image_of_a_flag_has_nothing_of_the_files_object,
