@@ -6,7 +6,7 @@
 static const struct cli_option options[] = {
     MAKE_OPTIONS,
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
-    CLI_OPTION_LIMIT,
+    {"limit", 0, "NAME=VALUE", NULL},
     CLI_OPTION_END,
 };
 

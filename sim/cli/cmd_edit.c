@@ -45,6 +45,11 @@ static json_t *flag_value(const struct cli_args *args, size_t flag, const char *
 
     if (!instance || cli_limits(args, &limits) < 0)
         return NULL;
+    /* The instance may be of another folder than this: paths of ours have to be whole. */
+    free(instance->directory);
+    instance->directory = strdup("/");
+    if (!instance->directory)
+        return NULL;
     if (flags[flag].apply(instance, value, &error) < 0) {
         romsim_error_context(&error, "%s", flags[flag].name);
         cli_report(&error);

@@ -13,10 +13,10 @@ static const struct cli_option options[] = {
     {"detach", 'd', NULL, "return when they run, and print their names"},
     {"watch", 'w', NULL, "start them again with what changes on disk"},
     MAKE_OPTIONS,
-    {"kernel-log", 0, "[=FILE]", "the guest kernel's log, on stderr or in FILE"},
+    {"kernel-log", 0, "[=FILE]", NULL},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"verbose", 0, NULL, "each phase of the start with its time"},
-    CLI_OPTION_LIMIT,
+    {"limit", 0, "NAME=VALUE", NULL},
     CLI_OPTION_END,
 };
 

@@ -98,8 +98,10 @@ static const struct {
 static const char as_root[] = "the app runs as root, as in the cloud";
 static const char no_directory[] = "the app starts in its image's WorkingDir, as in the cloud";
 static const char no_terminal[] = "the app's output is a terminal already";
-static const char rom_instead[] = "files come in a ROM: --rom dir=DIR,at=PATH or image=REF,at=PATH";
-static const char one_network[] = "each guest has a network; --allow-host opens this machine to it";
+static const char rom_instead[] =
+    "--rom dir=DIR,at=PATH for files to read, --volume NAME:PATH for a volume";
+static const char one_network[] =
+    "instances reach each other by NAME.internal; --isolated ones do not";
 
 /* Those without a command are of the ones that make instances. */
 static const struct {
@@ -144,7 +146,6 @@ static const struct {
     {NULL, "--user", as_root},
     {NULL, "-u", as_root},
     {NULL, "--workdir", no_directory},
-    {NULL, "-w", no_directory},
     {"logs", "--lines", "--tail LINES"},
     {"rm", "-f", "'rm' ends what runs by itself"},
     {"rm", "--force", "'rm' ends what runs by itself"},

@@ -16,14 +16,14 @@
         {"env", 'e', "NAME[=VALUE]", "set an environment variable"},                               \
         {"env-file", 0, "FILE", "set those of a file with lines NAME=VALUE"},                      \
         {"memory", 'm', "SIZE", "the guest's memory: megabytes, or 512M, 1G"},                     \
-        {"vcpus", 0, "N", "how many processors the guest has"},                                    \
+        {"vcpus", 0, "N", NULL},                                                                   \
         {"args", 0, "TEXT", "what to run, in place of the image's command"},                       \
         {"name", 'n', "NAME", "the instance's name"},                                              \
         {"restart", 0, "POLICY", "when to start it again: never, always, on-failure"},             \
         {"scale-to-zero", 0, "on|off|idle", NULL}, {"accel", 0, "auto|kvm|tcg", NULL},             \
         {"cpu", 0, "v1-v4|MODEL", NULL}, {"kernel", 0, "FILE", NULL},                              \
         {"image-kernel", 0, NULL, NULL}, {"allow-host", 0, NULL, NULL},                            \
-        {"isolated", 0, NULL, NULL}, {"no-fuse", 0, NULL, NULL},                                                                \
+        {"isolated", 0, NULL, NULL}, {"no-fuse", 0, NULL, NULL},                                   \
     {                                                                                              \
         "boot-timeout", 0, "SECONDS", NULL                                                         \
     }

@@ -294,6 +294,21 @@ int romsim_instance_set_memory(struct romsim_instance *instance, const char *spe
     return 0;
 }
 
+int romsim_instance_set_vcpus(struct romsim_instance *instance, const char *spec,
+                              struct romsim_error *err)
+{
+    uint64_t count = 0;
+
+    if (romsim_parse_size(spec, &count) < 0 || spec[strspn(spec, "0123456789")] || count == 0 ||
+        count > UINT32_MAX) {
+        romsim_error_set(err, EINVAL, "no number of processors in '%s'", QUOTE(spec));
+        return romsim_error_hint(err, "a whole number from 1: the cloud has no parts of them");
+    }
+    instance->vcpus = (uint32_t)count;
+    instance->given |= ROMSIM_GIVEN_VCPUS;
+    return 0;
+}
+
 /* ---- --volume ---------------------------------------------------------------------------- */
 
 /* "NAME:PATH", "NAME:PATH:ro" or ":rw" in its parts, malloc'ed; false if it is none of these. */
@@ -338,21 +353,6 @@ int romsim_instance_add_volume(struct romsim_instance *instance, const char *spe
     volume->readonly = is_read_only;
     volume->origin = ROMSIM_ORIGIN_FLAGS;
     volume->place = volume->name_place = volume->at_place = flag_place("--volume");
-    return 0;
-}
-
-int romsim_instance_set_vcpus(struct romsim_instance *instance, const char *spec,
-                              struct romsim_error *err)
-{
-    uint64_t count = 0;
-
-    if (romsim_parse_size(spec, &count) < 0 || spec[strspn(spec, "0123456789")] || count == 0 ||
-        count > UINT32_MAX) {
-        romsim_error_set(err, EINVAL, "no number of processors in '%s'", QUOTE(spec));
-        return romsim_error_hint(err, "a whole number from 1: the cloud has no parts of them");
-    }
-    instance->vcpus = (uint32_t)count;
-    instance->given |= ROMSIM_GIVEN_VCPUS;
     return 0;
 }
 

@@ -76,7 +76,7 @@ hint "--vcpus N" run --cpus=2
 hint "'run' in the foreground leaves" run --rm -it x
 hint "the app's output is a terminal" run -it --rm x
 hint "each service of the file has a port" create -P x
-hint "files come in a ROM" run --mount type=bind,source=/x x
+hint "--rom dir=DIR,at=PATH" run --mount type=bind,source=/x x
 hint "--args TEXT" run --entrypoint /bin/sh x
 hint "did you mean '--memory'" run --memroy 1 x
 hint "'romsim create FILE'" cloud instance create x
