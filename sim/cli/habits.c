@@ -97,7 +97,7 @@ static const struct {
 
 static const char as_root[] = "the app runs as root, as in the cloud";
 static const char no_directory[] = "the app starts in its image's WorkingDir, as in the cloud";
-static const char no_terminal[] = "the app's output is a terminal already";
+static const char no_terminal[] = "the app's output is a terminal, its input is empty";
 static const char rom_instead[] =
     "--rom dir=DIR,at=PATH for files to read, --volume NAME:PATH for a volume";
 static const char one_network[] =

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TIMEOUT_MOST_S = 86400 };
@@ -132,6 +133,21 @@ static void note_dot_env(const struct cli_args *args, const char *file)
              QUOTE(path), QUOTE(path));
 }
 
+/* As in `docker run IMAGE`: what is no file, or a folder, may be meant as an image. */
+static bool is_meant_as_image(const char *file)
+{
+    static const char *const endings[] = {".yaml", ".yml", ".json"};
+    size_t size = strlen(file);
+    struct stat st;
+
+    if (stat(file, &st) == 0)
+        return S_ISDIR(st.st_mode);
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+        if (size > strlen(endings[i]) && strcmp(file + size - strlen(endings[i]), endings[i]) == 0)
+            return false;
+    return strcmp(file, "-") != 0;
+}
+
 int make_instances(const struct cli_args *args, struct romsim_instances *ret)
 {
     const char *file = args->operand_count > 0 ? args->operands[0] : NULL;
@@ -146,6 +162,8 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
     status = cli_load_from(args, file, &source, ret);
     if (file && status == CLI_OK)
         note_dot_env(args, file);
+    if (file && status == CLI_FAILED && is_meant_as_image(file))
+        cli_note("an image is given by an option: 'romsim %s --image %s'", args->name, QUOTE(file));
     return amendment.is_refused ? CLI_USAGE : status;
 }
 

@@ -91,6 +91,24 @@ hint "did you mean 'plan'" paln
 fails 2 "an option of another command is none of this one" romsim check --rm x
 unlike "$out" "hint" "and has no hint"
 
+for image in alpine registry/org/name:1.2 ./gone .; do
+    fails 125 "an image as an operand" romsim run "$image"
+    like "$out" "romsim run --image $image" "is an option's matter"
+done
+fails 125 "a file that is not there" romsim run gone.yaml
+unlike "$out" "--image" "is one"
+
+# ---- an instance that is there: paths are of the folder in which one says them
+if need guest "edits from another folder"; then
+    mkdir -p home/base/bin away/rom; cp /bin/true home/base/bin; echo hello >away/rom/file
+    printf 'name: edited\nimage: ./base\nargs: [/bin/true]\n' >home/i.yaml
+    ok "an instance is created" romsim create home/i.yaml
+    ok "a ROM is added from elsewhere" env -C away "$ROMSIM" edit edited \
+        --add rom=name=r,dir=rom,at=/r --set image=../home/base
+    like "$(romsim get edited)" "image: $T/away/../home/base" "an image of there is found"
+    ok "it is removed" romsim rm edited
+fi
+
 # A habit is a word that is no command, and what it hints at is one.
 habits=$ROOT/sim/cli/habits.c wrong=
 while read -r words; do
