@@ -80,10 +80,12 @@ struct romsim_layout {
                                     requested (cloud-rules §4 [U]) */
     size_t mount_count;
     struct romsim_strings argv; /* Entrypoint + (args or Cmd) */
-    struct romsim_strings env;  /* "K=V": the image's, with the instance's over it */
+    struct romsim_strings env;  /* "K=V": the image's, with the instance's over it, and what the app
+                                   finds where neither says it */
     char *working_dir;          /* "/" when the image names none */
     bool working_dir_is_made;   /* the guest makes it: it is missing in the image */
-    uint64_t memory_mb;
+    uint64_t memory_mb;         /* as asked for, and */
+    uint64_t guest_memory_mb;   /* as the VM has it: romsim's kernel needs some of its own */
     uint32_t vcpus;
     struct romsim_port *ports;
     size_t port_count;
@@ -144,10 +146,6 @@ struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance,
 void romsim_layout_foresee(const struct romsim_layout *layout,
                            const struct romsim_instance *instance, bool as_warnings,
                            struct romsim_diagnostics *diagnostics);
-
-/* The layout as JSON (an object, indented, ending in a newline) or for people; malloc'ed. */
-char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err);
-char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error *err);
 
 /* "ROM" or "volume", for messages. */
 const char *romsim_device_noun(const struct romsim_device *device);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cmd_plan.c: `romsim plan FILE [--json]`: what the cloud would make of an instance. */
 #include "sim/cli/cli.h"
+#include "sim/cli/plan_render.h"
 
 #include <stdio.h>
 
@@ -17,11 +18,11 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance)
     return layout;
 }
 
-static int plan_text(const struct romsim_instance *instance, bool is_first)
+static int print_text(const struct romsim_instance *instance, bool is_first)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instance);
     struct romsim_error error;
-    CLEANUP_FREE char *text = layout ? romsim_layout_text(layout, &error) : NULL;
+    CLEANUP_FREE char *text = layout ? plan_text(layout, &error) : NULL;
 
     if (!layout)
         return CLI_FAILED;
@@ -32,11 +33,11 @@ static int plan_text(const struct romsim_instance *instance, bool is_first)
 }
 
 /* The layout as a JSON value, NULL after a report. */
-static json_t *plan_json(const struct romsim_instance *instance)
+static json_t *plan_value(const struct romsim_instance *instance)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instance);
     struct romsim_error error;
-    CLEANUP_FREE char *text = layout ? romsim_layout_json(layout, &error) : NULL;
+    CLEANUP_FREE char *text = layout ? plan_json(layout, &error) : NULL;
 
     if (layout && !text)
         cli_report(&error);
@@ -48,7 +49,7 @@ static int print_texts(const struct romsim_instances *instances)
     int worst = CLI_OK;
 
     for (size_t i = 0; i < instances->count; i++)
-        if (plan_text(instances->items[i], i == 0) != CLI_OK)
+        if (print_text(instances->items[i], i == 0) != CLI_OK)
             worst = CLI_FAILED;
     return worst;
 }
@@ -59,13 +60,13 @@ static int print_json(const struct romsim_instances *instances)
     json_t *list;
 
     if (instances->count == 1) {
-        json_t *plan = plan_json(instances->items[0]);
+        json_t *plan = plan_value(instances->items[0]);
 
         return plan ? cli_print_json(plan) : CLI_FAILED;
     }
     list = json_array();
     for (size_t i = 0; i < instances->count; i++)
-        if (json_array_append_new(list, plan_json(instances->items[i])) < 0) {
+        if (json_array_append_new(list, plan_value(instances->items[i])) < 0) {
             json_decref(list);
             return CLI_FAILED;
         }

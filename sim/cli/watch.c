@@ -61,6 +61,7 @@ DEFINE_VECTOR(files, struct file);
 /* What is under way for an instance. */
 struct restart {
     uint64_t since; /* stream_clock() of the change; 0: nothing */
+    bool is_asked;  /* and its keeper has not begun yet */
     char what[256];
 };
 
@@ -207,10 +208,19 @@ static void note_change(struct watch *watch, const struct inotify_event *event)
     }
 }
 
+/* Is a keeper still building what was asked of it?  It takes one thing after the other. */
+static bool is_busy(const struct watch *watch)
+{
+    for (size_t i = 0; i < watch->set->count; i++)
+        if (watch->restarts[i].is_asked)
+            return true;
+    return false;
+}
+
 static void set_timer(struct watch *watch)
 {
     uint64_t age = stream_clock() - watch->changed_at;
-    long wait_ms = age + SETTLE_MS > SETTLE_MOST_MS ? 1 : SETTLE_MS;
+    long wait_ms = age + SETTLE_MS > SETTLE_MOST_MS && !is_busy(watch) ? 1 : SETTLE_MS;
     const struct itimerspec time = {.it_value = {.tv_nsec = wait_ms * 1000000}};
 
     timerfd_settime(watch->timer, 0, &time, NULL);
@@ -333,6 +343,7 @@ static void compare(struct watch *watch, struct romsim_vm *vm, size_t index,
         struct restart *restart = &watch->restarts[i];
 
         restart->since = watch->changed_at;
+        restart->is_asked = true;
         snprintf(restart->what, sizeof(restart->what), "%s", watch->changed);
         if (watch->more)
             snprintf(restart->what + strlen(restart->what),
@@ -400,6 +411,10 @@ void watch_dispatch(struct watch *watch, struct romsim_vm *vm)
         if (events[i].data.fd == watch->inotify) {
             read_changes(watch);
         } else if (read(watch->timer, &times, sizeof(times)) == sizeof(times)) {
+            if (is_busy(watch)) {
+                set_timer(watch);
+                continue;
+            }
             read_again(watch, vm);
             watch->changed[0] = '\0';
         }
@@ -426,6 +441,9 @@ void watch_event(void *context, size_t instance, const struct romsim_vm_event *e
     bool is_pending = watch->restarts[instance].since != 0;
     char how[128];
 
+    if (event->kind == ROMSIM_VM_STATE || event->kind == ROMSIM_VM_ERROR ||
+        event->kind == ROMSIM_VM_FAILED)
+        watch->restarts[instance].is_asked = false;
     if (is_pending && event->kind == ROMSIM_VM_PORT) {
         snprintf(how, sizeof(how), "answers at %s", event->text);
         say_restarted(watch, instance, how);

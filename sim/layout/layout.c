@@ -10,6 +10,7 @@
 #include "judge.h"
 #include "targets.h"
 
+#include <romsim/checked.h>
 #include <romsim/layout.h>
 #include <romsim/reference.h>
 #include <romsim/text.h>
@@ -40,6 +41,34 @@ static bool out_of_memory(struct romsim_diagnostics *diagnostics)
 /* ---- the app ---------------------------------------------------------------------------- */
 
 /* The image's variables, then the instance's over them. */
+/* What the app finds in its environment where neither the image nor the instance says it. */
+static const char *const default_env[] = {
+    "PATH=" ROMSIM_DEFAULT_PATH,
+    "HOME=/root",
+};
+
+/* Debian's kernel takes 35 MB for itself, does not start in 64, and leaves an app 60 here. */
+enum { GUEST_MEMORY_MIN_MB = 96 };
+
+/* Does the list have a "NAME=..." of the same name? */
+static bool has_variable(const struct romsim_strings *env, const char *assignment)
+{
+    size_t size = strcspn(assignment, "=") + 1;
+
+    for (size_t i = 0; i < env->count; i++)
+        if (strncmp(env->items[i], assignment, size) == 0)
+            return true;
+    return false;
+}
+
+static int add_defaults(struct romsim_strings *env)
+{
+    for (size_t i = 0; i < sizeof(default_env) / sizeof(default_env[0]); i++)
+        if (!has_variable(env, default_env[i]) && romsim_strings_append(env, default_env[i]) < 0)
+            return -1;
+    return 0;
+}
+
 static int merge_env(struct romsim_strings *env, const struct romsim_strings *image,
                      const struct romsim_instance *instance)
 {
@@ -52,7 +81,7 @@ static int merge_env(struct romsim_strings *env, const struct romsim_strings *im
             romsim_strings_take(env, entry) < 0)
             return -1;
     }
-    return romsim_strings_last_of_each(env);
+    return romsim_strings_last_of_each(env) < 0 ? -1 : add_defaults(env);
 }
 
 static bool set_command(struct romsim_layout *layout, const struct romsim_instance *instance,
@@ -464,6 +493,7 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
     if (!layout->hostname || add_ports(layout, instance) < 0)
         return NULL;
     layout->memory_mb = instance->memory_mb;
+    layout->guest_memory_mb = max_u64(instance->memory_mb, GUEST_MEMORY_MIN_MB);
     layout->vcpus = instance->vcpus;
     layout->restart = instance->restart;
     return STEAL_POINTER(&layout);
@@ -605,6 +635,7 @@ struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,
     replica->working_dir = copy(layout->working_dir, &ok);
     replica->working_dir_is_made = layout->working_dir_is_made;
     replica->memory_mb = layout->memory_mb;
+    replica->guest_memory_mb = layout->guest_memory_mb;
     replica->vcpus = layout->vcpus;
     replica->restart = layout->restart;
     if (layout->image_kernel)

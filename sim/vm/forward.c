@@ -8,6 +8,10 @@
  * SO_REUSEADDR, so that nobody else can bind it; and since it does not listen any more, who
  * connects while the instance is stopped is refused and does not wait.  It gets SO_REUSEADDR again
  * for the time that whoever serves the guest's network has the number: QEMU and passt bind with it.
+ *
+ * In the moment between that and the server's own bind another romsim, which binds so as well,
+ * would get the number.  Among romsims it is therefore a name, too, of the kernel's abstract
+ * sockets, which belong to the same network namespace as the port and are gone with their process.
  */
 #include "forward.h"
 
@@ -18,11 +22,13 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* An ordinary user may not bind 80 or 443: people write 8080 and 8443 then. */
@@ -59,13 +65,26 @@ static bool raise_descriptor_limit(void)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-static int new_socket(void)
+static int new_socket(int family)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 && errno == EMFILE && raise_descriptor_limit())
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     return fd;
+}
+
+/* The socket that has the number's name, or -1 with errno. */
+static int hold_name(unsigned port)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    CLEANUP_FD int fd = new_socket(AF_UNIX);
+    int size = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "romsim-port-%u", port);
+
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address,
+                       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size)) < 0)
+        return -1;
+    return steal_fd(&fd);
 }
 
 /* May others that share, too, have the number?  Returns 0 or -1. */
@@ -82,7 +101,7 @@ static int hold(unsigned port)
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    CLEANUP_FD int fd = new_socket();
+    CLEANUP_FD int fd = new_socket(AF_INET);
 
     /* Without SO_REUSEADDR old connections would keep a number taken for a minute. */
     if (fd < 0 || share(fd, true) < 0 ||
@@ -101,20 +120,39 @@ static uint16_t number_of(int fd)
     return getsockname(fd, (struct sockaddr *)&address, &size) < 0 ? 0 : ntohs(address.sin_port);
 }
 
+/* Claims a number, 0: any.  0, or -1 with errno. */
+static int claim_number(unsigned number, struct forward *ret)
+{
+    CLEANUP_FD int name = number ? hold_name(number) : -1;
+    CLEANUP_FD int holder = number && name < 0 ? -1 : hold(number);
+
+    if (holder >= 0 && !number)
+        name = hold_name(number_of(holder));
+    if (holder < 0 || name < 0)
+        return -1;
+    ret->host_port = number_of(holder);
+    ret->holder = steal_fd(&holder);
+    ret->name = steal_fd(&name);
+    return 0;
+}
+
+static bool is_taken(int problem)
+{
+    return problem == EADDRINUSE || problem == EACCES;
+}
+
 static int claim_one(const struct romsim_port *port, struct forward *ret, struct romsim_error *err)
 {
     unsigned number = port->host_port ? port->host_port : port->destination_port;
     unsigned tries = port->host_port ? 1 : TRIES;
+    int status;
 
-    while ((ret->holder = hold(number)) < 0 && (errno == EADDRINUSE || errno == EACCES) &&
-           --tries > 0)
+    while ((status = claim_number(number, ret)) < 0 && is_taken(errno) && --tries > 0)
         number = next_port(number);
-    if (ret->holder < 0 && !port->host_port && tries == 0)
-        ret->holder = hold(0);
-    if (ret->holder >= 0) {
-        ret->host_port = number_of(ret->holder);
+    for (tries = TRIES; status < 0 && is_taken(errno) && !port->host_port && tries > 0; tries--)
+        status = claim_number(0, ret);
+    if (status == 0)
         return 0;
-    }
     if (errno == EADDRINUSE)
         romsim_error_set(err, errno, "the port %u of 127.0.0.1 is taken", number);
     else
@@ -131,7 +169,7 @@ struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_
         return NULL;
     }
     for (size_t i = 0; i < layout->port_count; i++)
-        forwards[i].holder = -1;
+        forwards[i].holder = forwards[i].name = -1;
     for (size_t i = 0; i < layout->port_count; i++)
         if (!is_repeated(layout, i) && claim_one(&layout->ports[i], &forwards[i], err) < 0) {
             forward_release(forwards, layout->port_count);
@@ -154,8 +192,10 @@ void forward_reclaim(struct forward *forwards, size_t count)
 
 void forward_release(struct forward *forwards, size_t count)
 {
-    for (size_t i = 0; forwards && i < count; i++)
+    for (size_t i = 0; forwards && i < count; i++) {
         cleanup_close_fd(&forwards[i].holder);
+        cleanup_close_fd(&forwards[i].name);
+    }
     free(forwards);
 }
 

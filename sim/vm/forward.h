@@ -11,6 +11,7 @@
 struct forward {
     uint16_t host_port; /* 0: not forwarded; an earlier port of the layout is the same */
     int holder;         /* the socket that keeps the number; -1: none */
+    int name;           /* the one that keeps it from other romsims */
 };
 
 /*

@@ -471,6 +471,8 @@ static void replace(struct keeper *keeper, struct romsim_instance *instance,
 static void begin_restart(struct keeper *keeper)
 {
     keeper->restarts_at_once = true;
+    if (keeper->run && keeper->status.state == STATE_STOPPING)
+        return; /* it does already */
     if (keeper->run) {
         run_stop(keeper->run, keeper->stop_ms);
         change_state(keeper, STATE_STOPPING);
@@ -509,6 +511,8 @@ static void on_edit_done(struct keeper *keeper)
     keeper->edit = NULL;
     restarts = answer_edit(keeper, good ? NULL : &err);
     if (good && keeper->run) {
+        romsim_layout_free(keeper->next_layout);
+        romsim_instance_free(keeper->next);
         keeper->next = instance;
         keeper->next_layout = layout;
     } else if (good) {
@@ -767,12 +771,9 @@ static json_t *do_restart(struct keeper *keeper, struct client *client, const js
     const json_t *edits = json_object_get(request, "edits");
     struct romsim_error err = {0};
 
-    if (keeper->is_deleted || keeper->edit || keeper->restarts_at_once)
+    if (keeper->is_deleted || keeper->edit)
         return refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
-                      keeper->layout->name,
-                      keeper->is_deleted ? "deleted"
-                      : keeper->edit     ? "edited"
-                                         : "restarted");
+                      keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
     keeper->stop_ms =
         (unsigned)number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
     abort_restart(keeper);
@@ -780,8 +781,8 @@ static json_t *do_restart(struct keeper *keeper, struct client *client, const js
         begin_restart(keeper);
         return state_answer(keeper);
     }
-    keeper->edit =
-        edit_start(keeper->instance, keeper->layout->name, edits, &keeper->config->limits, &err);
+    keeper->edit = edit_start(keeper->next ? keeper->next : keeper->instance, keeper->layout->name,
+                              edits, &keeper->config->limits, &err);
     if (!keeper->edit)
         return error_answer(&err);
     client->awaits_restart = true;

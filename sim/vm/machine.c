@@ -23,9 +23,6 @@ static const char *const firmwares[] = {
     "/usr/local/share/qemu/qboot.rom",
 };
 
-/* Debian's kernel takes 35 MB for itself, does not start in 64, and leaves an app 60 here. */
-enum { MEMORY_MIN_MB = 96 };
-
 /* Files that an instance opens until QEMU runs: with fewer it would stop half-way. */
 enum { DESCRIPTORS = 48 };
 
@@ -52,9 +49,6 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
 {
     struct romsim_error why = {0};
 
-    machine->memory_mb = machine->layout->memory_mb;
-    if (machine->memory_mb < MEMORY_MIN_MB)
-        machine->memory_mb = MEMORY_MIN_MB;
     if (!machine->address)
         return romsim_error_set(err, EADDRNOTAVAIL,
                                 "other instances have all private addresses that there are");
@@ -122,7 +116,7 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .kernel = plan->kernel,
         .initrd = plan->initrd,
         .kernel_log = plan->kernel_log,
-        .memory_mb = machine->memory_mb,
+        .memory_mb = machine->layout->guest_memory_mb,
         .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
         .drives = machine->drives.items,
         .drive_count = machine->drives.count,

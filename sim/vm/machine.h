@@ -35,7 +35,6 @@ struct machine {
     struct gate *gate; /* NULL with allow_host and isolated */
     int lines[LINES];  /* our ends; -1 when closed */
     struct qmp qmp;
-    uint64_t memory_mb; /* what the VM has */
 };
 
 /* A machine with nothing open yet: machine_stop() may be called at any time after. */

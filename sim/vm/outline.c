@@ -14,12 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the app finds in its environment where neither the image nor the instance says it. */
-static const char *const default_env[] = {
-    "PATH=" ROMSIM_DEFAULT_PATH,
-    "HOME=/root",
-};
-
 static void record(struct romsim_buffer *out, const char *key, const char *value)
 {
     romsim_buffer_printf(out, "%s %zu\n%s\n", key, strlen(value), value);
@@ -48,17 +42,6 @@ static const char *access_word(enum romsim_access access)
     return access == ROMSIM_READ_WRITE ? "rw" : "ro";
 }
 
-/* Does the list have a "NAME=..." of the same name? */
-static bool has_variable(const struct romsim_strings *env, const char *assignment)
-{
-    size_t size = strcspn(assignment, "=") + 1;
-
-    for (size_t i = 0; i < env->count; i++)
-        if (strncmp(env->items[i], assignment, size) == 0)
-            return true;
-    return false;
-}
-
 static void add_app(const struct romsim_layout *layout, struct romsim_buffer *out)
 {
     record(out, "cwd", layout->working_dir ? layout->working_dir : "/");
@@ -66,9 +49,6 @@ static void add_app(const struct romsim_layout *layout, struct romsim_buffer *ou
         record(out, "arg", layout->argv.items[i]);
     for (size_t i = 0; i < layout->env.count; i++)
         record(out, "env", layout->env.items[i]);
-    for (size_t i = 0; i < sizeof(default_env) / sizeof(default_env[0]); i++)
-        if (!has_variable(&layout->env, default_env[i]))
-            record(out, "env", default_env[i]);
 }
 
 static void add_devices(const struct romsim_layout *layout, struct romsim_buffer *out)

@@ -208,7 +208,7 @@ static void explain(struct run *run)
         romsim_buffer_printf(&run->verdict.text,
                              "\nthe guest ran out of memory, it has %llu MB: give it more (-m, or "
                              "memory_mb in the instance)",
-                             (unsigned long long)run->machine.memory_mb);
+                             (unsigned long long)run->machine.layout->guest_memory_mb);
     add_tail(run, "the guest's kernel said at last", &run->log);
     add_tail(run, "the console's last lines", &run->console);
     add_tail(run, "QEMU's last words", &run->errors);
@@ -723,11 +723,11 @@ static int begin(struct run *run, struct romsim_error *err)
         return -1;
     if (note)
         send_text(run, ROMSIM_VM_NOTE, note);
-    if (run->machine.memory_mb != run->machine.layout->memory_mb) {
+    if (run->machine.layout->guest_memory_mb != run->machine.layout->memory_mb) {
         char text[128];
 
         snprintf(text, sizeof(text), "the guest gets %llu MB: its kernel needs more than %llu",
-                 (unsigned long long)run->machine.memory_mb,
+                 (unsigned long long)run->machine.layout->guest_memory_mb,
                  (unsigned long long)run->machine.layout->memory_mb);
         send_text(run, ROMSIM_VM_NOTE, text);
     }

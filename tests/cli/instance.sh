@@ -115,7 +115,7 @@ is "$(jq -c '.mounts' plan.json)" \
 is "$(jq -r '.roms[2].sha256' plan.json)" "$(sha256sum <img/rom.cpio | cut -d' ' -f1)" \
     "the digest is that of the bytes"
 is "$(jq -c '[.command, .env, .ports[0].destination_port, .memory_mb]' plan.json)" \
-    '[["/bin/app","it'"'"'s me",""],{"GREETING":"hello world"},8080,256]' "the app as JSON"
+    '[["/bin/app","it'"'"'s me",""],{"GREETING":"hello world","PATH":"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","HOME":"/root"},8080,256]' "the app as JSON"
 mkdir img/many
 for i in $(seq 10 29); do echo "$i" >"img/many/$i"; done
 printf 'image: ./base\nargs: [x]\nroms: [{image: ./many, at: /m}]\n' >img/many.yaml

@@ -127,6 +127,28 @@ START_TEST(a_number_that_was_asked_for_is_had_or_refused)
 }
 END_TEST
 
+/* QEMU has not bound it yet, and another romsim looks for a number. */
+START_TEST(a_number_that_is_handed_on_is_no_other_claims)
+{
+    int taken = bind_port(0, 1);
+    struct romsim_port port = {.destination_port = 80, .host_port = port_of(taken)};
+    const struct romsim_layout layout = {.ports = &port, .port_count = 1};
+    struct forward *forward, *other;
+    struct romsim_error err = {0};
+
+    close(taken);
+    forward = forward_claim(&layout, NULL);
+    ck_assert_ptr_nonnull(forward);
+    forward_yield(forward);
+    ck_assert_ptr_null(forward_claim(&layout, &err));
+    ck_assert_int_eq(err.errnum, EADDRINUSE);
+    forward_release(forward, 1);
+    other = forward_claim(&layout, NULL);
+    ck_assert_ptr_nonnull(other);
+    forward_release(other, 1);
+}
+END_TEST
+
 START_TEST(where_hundreds_in_a_row_are_taken_any_number_will_do)
 {
     enum { ROW = 300 };
@@ -153,4 +175,5 @@ END_TEST
 UNIT_MAIN("vm_forward", numbers_follow_the_order_of_the_claims,
           a_claimed_number_is_taken_until_it_is_handed_on, a_claimed_number_takes_no_connections,
           a_number_that_was_asked_for_is_had_or_refused,
+          a_number_that_is_handed_on_is_no_other_claims,
           where_hundreds_in_a_row_are_taken_any_number_will_do)

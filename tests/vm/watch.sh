@@ -33,7 +33,7 @@ appears() {
 }
 
 fetch() {
-    curl -sS --max-time 20 "$(sed -n 's/.*answers at \(http[^ ]*\).*/\1/p' err | tail -n 1)/text"
+    curl -sS --max-time 20 --retry 3 --retry-connrefused "$(sed -n 's/.*answers at \(http[^ ]*\).*/\1/p' err | tail -n 1)/text"
 }
 
 ok "it starts" appears err "watched answers at http"

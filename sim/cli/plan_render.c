@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * render.c: a layout for people and for programs: what `romsim plan` prints.
+ * plan_render.c: a layout for people and for programs: what `romsim plan` prints.
  *
  * It reads like the boot: the instance, its devices, the mounts in their order, the app, its
  * ports.  Whatever came from a file or an image is quoted for the terminal.
  */
+#include "plan_render.h"
+
 #include <romsim/buffer.h>
 #include <romsim/erofs.h>
 #include <romsim/layout.h>
@@ -237,6 +239,7 @@ static json_t *layout_json(const struct romsim_layout *layout)
                       ? json_null()
                       : text_json(layout->hostname));
     failed |= set(object, "memory_mb", json_integer((json_int_t)layout->memory_mb));
+    failed |= set(object, "guest_memory_mb", json_integer((json_int_t)layout->guest_memory_mb));
     failed |= set(object, "vcpus", json_integer(layout->vcpus));
     failed |= set_text(object, "restart_policy", restart_name(layout->restart));
     failed |= set(object, "root", device_json(layout, romsim_layout_root(layout)));
@@ -255,7 +258,7 @@ static json_t *layout_json(const struct romsim_layout *layout)
     return NULL;
 }
 
-char *romsim_layout_json(const struct romsim_layout *layout, struct romsim_error *err)
+char *plan_json(const struct romsim_layout *layout, struct romsim_error *err)
 {
     json_t *value = layout_json(layout);
     CLEANUP_FREE char *dump = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
@@ -531,7 +534,7 @@ static void print_ports(struct romsim_buffer *text, const struct romsim_layout *
     }
 }
 
-char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error *err)
+char *plan_text(const struct romsim_layout *layout, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(TEXT_MAX);
     char *result;
@@ -540,9 +543,12 @@ char *romsim_layout_text(const struct romsim_layout *layout, struct romsim_error
     romsim_buffer_printf(&text, "Instance %s%s\n",
                          layout->name_is_random ? "without a name" : QUOTE(layout->name),
                          layout->name_is_random ? " (each run makes one up)" : "");
-    romsim_buffer_printf(&text, "  %" PRIu64 " MB of memory, %u vCPU%s, restart policy %s",
-                         layout->memory_mb, layout->vcpus, layout->vcpus == 1 ? "" : "s",
-                         restart_name(layout->restart));
+    romsim_buffer_printf(&text, "  %" PRIu64 " MB of memory", layout->memory_mb);
+    if (layout->guest_memory_mb != layout->memory_mb)
+        romsim_buffer_printf(&text, " (%" PRIu64 " here: the kernel needs more)",
+                             layout->guest_memory_mb);
+    romsim_buffer_printf(&text, ", %u vCPU%s, restart policy %s", layout->vcpus,
+                         layout->vcpus == 1 ? "" : "s", restart_name(layout->restart));
     if (strcmp(layout->hostname, layout->name) != 0)
         romsim_buffer_printf(&text, ", hostname %s", QUOTE(layout->hostname));
     romsim_buffer_puts(&text, "\n");
