@@ -122,6 +122,7 @@ enum romsim_pack_format {
 
 struct romsim_pack_options {
     enum romsim_pack_format format;
+    bool as_files; /* `source` is a plain path, and what looks like images is files */
     struct romsim_erofs_options erofs;
 };
 
@@ -135,11 +136,12 @@ struct romsim_pack_result {
 };
 
 /*
- * Makes a ROM from a directory, an archive, an EROFS image or any other file, all told by magic,
- * as the cloud's packer does: root:root, modes and times kept, a multiple of 4096 bytes; EROFS
- * images are verified.  Any other file becomes, as EROFS or cpio, the only file of the ROM.  The
- * ROM is written into the empty file `fd`, which the returned blob takes (on failure too); -1: a
- * scratch file.
+ * Makes a ROM from a directory, an archive, an EROFS image or any other file, all told by magic; of
+ * a layout's folder or an archive of images (PATH[:TAG]) from the image, but of files:PATH from the
+ * files, as the cloud's packer does: root:root, modes and times kept, a multiple of 4096 bytes;
+ * EROFS images are verified.  Any other file becomes, as EROFS or cpio, the only file of the ROM.
+ * The ROM is written into the empty file `fd`, which the returned blob takes (on failure too); -1:
+ * a scratch file.
  */
 struct romsim_blob *romsim_image_pack(const char *source, const struct romsim_pack_options *options,
                                       int fd, struct romsim_pack_result *ret,

@@ -4,6 +4,7 @@
 
 #include <romsim/image.h>
 
+#include <string.h>
 #include <sys/stat.h>
 
 /* The image of a directory or an archive.  NULL after a report, or without one where the file is
@@ -29,7 +30,9 @@ static bool is_packed(const char *file)
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     struct stat st;
 
-    if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+    if (stat(file, &st) < 0)
+        return !strchr(file, ':'); /* files:PATH, or an image's tag behind a path */
+    if (!S_ISREG(st.st_mode))
         return false; /* a directory, or a pipe, which can be read once */
     blob = romsim_blob_snapshot(file, NULL);
     return !blob || romsim_erofs_probe(romsim_blob_bytes(blob), romsim_blob_size(blob));

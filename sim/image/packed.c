@@ -255,7 +255,8 @@ static int pack_path(const struct subject *subject, struct packed *ret, struct r
         [ROMSIM_FORMAT_EROFS] = ROMSIM_PACK_EROFS,
         [ROMSIM_FORMAT_CPIO] = ROMSIM_PACK_CPIO,
     };
-    const struct romsim_pack_options options = {.format = formats[subject->format]};
+    const struct romsim_pack_options options = {.format = formats[subject->format],
+                                                .as_files = true};
     struct romsim_pack_result result;
 
     ret->blob = romsim_image_pack(subject->path, &options, -1, &result, err);

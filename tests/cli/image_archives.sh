@@ -163,6 +163,47 @@ gzip -k plain.tar && truncate -s %4096 plain.tar.gz
 rom ./plain.tar.gz
 is "$(plan '.roms[0].format')" raw "and so is a compressed one"
 
+# ---- rom pack and rom diff, which see the image as all others do
+mkdir -p image/bin image/etc
+printf '#!' >image/bin/sh && printf 2 >image/etc/x && chmod 755 image/bin/sh image/etc/x
+touch -d @0 image/bin/sh image/etc/x image/bin image/etc image
+romsim rom pack image -o image.rom >/dev/null
+for name in docker docker25 oci podman; do
+    ok "$name: rom pack" romsim rom pack $name.tar -o x.rom
+    ok "packs the image" romsim rom diff image.rom x.rom
+    xz -k $name.tar
+    ok "$name: rom diff compares it" romsim rom diff image $name.tar.xz
+done
+is "$(romsim rom pack docker.tar:my-org/app:1 -o x.rom | sed 's/.*sha256/sha256/')" \
+    "$(romsim rom pack docker.tar -o x.rom | sed 's/.*sha256/sha256/')" "a tag names it"
+fails 1 "several images without one" romsim rom pack docker-two.tar -o none.rom
+like "$out" "the tags are: one:latest" "are an error"
+is "$([ -e none.rom ] || echo none)" none "that leaves nothing"
+ok "with a tag" romsim rom diff docker-two.tar:my-org/two:latest docker25-two.tar:my-org/two:latest
+fails 1 "a tag of what has none" romsim rom pack web.tar:x -o x.rom
+like "$out" "is no archive of images, and has no tag 'x'" "is an error"
+fails 1 "a tag of no archive" romsim rom pack raw:x -o x.rom
+like "$out" "'raw' is no archive of images, and has no tag 'x'" "also"
+ok "files: packs the archive's own files" romsim rom pack files:docker.tar -o x.rom
+like "$(romsim rom ls x.rom)" manifest.json "which are blobs and lists"
+fails 1 "and compares them" romsim rom diff files:docker.tar docker.tar
+like "$out" "removed  /manifest.json" "with the image"
+ok "rom pack of a layout's folder" romsim rom pack layout -o x.rom
+ok "packs its image" romsim rom diff image.rom x.rom
+ok "files: of one" romsim rom pack files:layout -o x.rom
+is "$(romsim rom ls x.rom | xargs)" "blobs index.json oci-layout" "its files"
+ok "an image of a ROM" romsim rom pack rom.tar -o x.rom
+ok "is the ROM" cmp x.rom raw
+ok "--format raw takes any file as it is" romsim rom pack --format raw docker.tar -o x.rom
+ok "byte by byte" cmp -n "$(stat -c %s docker.tar)" x.rom docker.tar
+fails 1 "but no image" romsim rom pack --format raw docker.tar:my-org/app:1 -o x.rom
+for name in web list bad mark deep; do
+    ok "rom pack $name.tar" romsim rom pack $name.tar -o x.rom
+    ok "packs its files" romsim rom diff x.rom files:$name.tar
+done
+fails 1 "a damaged image" romsim rom pack cut.tar -o x.rom
+like "$out" "not what the config says" "is damaged"
+
 # ---- import, under the names that are in there
 names() { romsim image ls --json | jq -r '.[].name' | sort | tr '\n' ' '; }
 import() {

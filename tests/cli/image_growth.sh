@@ -156,6 +156,7 @@ for kind in layout oci docker stored; do
         [ "$name" != names ] || bound=node-bytes
         refused "$input" $bound plan $kind-$name.yaml
     done
+    case $kind in oci | docker) refused "$input" image-bytes rom pack "$input" -o x.rom ;; esac
     refused "$input" image-bytes check $kind-parts.yaml
     refused "$input" image-bytes mount $kind-parts.yaml mnt
     refused "$input" image-bytes run $kind-parts.yaml
