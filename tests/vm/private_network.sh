@@ -49,6 +49,9 @@ ask() {
         "$(of "$1" 'romsim["ports"][0]["url"]')/cgi-bin/ask?$2" 2>&1
 }
 
+# listens NAME: waits until the app does; before, who calls it is refused by its kernel.
+listens() { ask "$1" address >/dev/null; }
+
 ok "an instance" romsim run -d one.yaml
 ok "another" romsim run -d two.yaml
 ok "and one with --isolated" romsim run -d --isolated island.yaml
@@ -57,6 +60,7 @@ is "$first $second $third" "10.0.0.2 10.0.0.3 10.0.0.4" "each has a private addr
 is "$(ask one address)" "ether 12:b0:0a:00:00:02
 inet 10.0.0.2/24" "which is its guest's, as its hardware's is"
 
+listens two
 like "$(ask one two.internal)" "this is two, start" "one calls another by its name"
 like "$(ask one "$second")" "this is two, start" "by its address"
 like "$(ask two one.internal)" "this is one, start" "the other calls back by name"
@@ -74,6 +78,7 @@ is "$(ask island name=island.internal)" "$third" "but its own"
 
 before=$(ask one two.internal)
 ok "the other is started again" romsim restart two
+listens two
 after=$(ask one two.internal)
 like "$after" "this is two, start" "it is reached as before"
 unlike "$after" "${before##* }" "though it is another boot"
@@ -83,6 +88,7 @@ ok "it is stopped" romsim stop two
 is "$(ask one name=two.internal)" "$second" "its name still stands for its address"
 like "$(ask one two.internal)" "No route to host" "where nobody is"
 ok "and started" romsim start two
+listens two
 like "$(ask one two.internal)" "this is two, start" "where it is again"
 ok "it is deleted" romsim rm two
 like "$(ask one two.internal)" "bad address 'two.internal:8080'" "and unknown then"
