@@ -151,7 +151,7 @@ static json_t *describe(const struct keeper *keeper)
         status.uptime_ms += (now() - keeper->run_start) / 1000;
     item = instance_describe(keeper->instance, keeper->layout, &keeper->volumes,
                              (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
-                             keeper->config->plan->forwards);
+                             keeper->config->plan);
     if (json_array_size(keeper->updates))
         json_object_set(item, "updates", keeper->updates);
     return item;

@@ -197,9 +197,11 @@ static void add_history(json_t *item, const struct instance_status *status)
     set(item, "net_time_us", json_integer((json_int_t)status->net_time_us));
 }
 
-/* What the cloud has not: where the ports are on this machine, and who keeps the instance. */
-static json_t *own_json(const struct romsim_layout *layout, const struct forward *forwards)
+/* What the cloud has not: where the ports are on this machine, who keeps the instance, and whether
+ * it is isolated. */
+static json_t *own_json(const struct romsim_layout *layout, const struct vm_plan *plan)
 {
+    const struct forward *forwards = plan->forwards;
     json_t *ports = json_array();
     char url[64];
 
@@ -211,13 +213,14 @@ static json_t *own_json(const struct romsim_layout *layout, const struct forward
                                                (int)layout->ports[i].port, "destination_port",
                                                (int)layout->ports[i].destination_port, "url", url));
     }
-    return json_pack("{s:i, s:o}", "keeper_pid", (int)getpid(), "ports", ports);
+    return json_pack("{s:i, s:o, s:o*}", "keeper_pid", (int)getpid(), "ports", ports, "isolated",
+                     plan->isolated ? json_true() : NULL);
 }
 
 json_t *instance_describe(const struct romsim_instance *instance,
                           const struct romsim_layout *layout, const struct volumes *volumes,
                           const char (*rom_uuids)[ROMSIM_UUID_SIZE],
-                          const struct instance_status *status, const struct forward *forwards)
+                          const struct instance_status *status, const struct vm_plan *plan)
 {
     static const char *const restarts[] = {[ROMSIM_RESTART_NEVER] = "never",
                                            [ROMSIM_RESTART_ALWAYS] = "always",
@@ -254,6 +257,6 @@ json_t *instance_describe(const struct romsim_instance *instance,
         json_object_update_missing(item, other);
     json_decref(other);
     add_history(item, status);
-    set(item, "romsim", own_json(layout, forwards));
+    set(item, "romsim", own_json(layout, plan));
     return item;
 }

@@ -58,6 +58,6 @@ void instance_status_end(struct instance_status *status, const struct run_result
 json_t *instance_describe(const struct romsim_instance *instance,
                           const struct romsim_layout *layout, const struct volumes *volumes,
                           const char (*rom_uuids)[ROMSIM_UUID_SIZE],
-                          const struct instance_status *status, const struct forward *forwards);
+                          const struct instance_status *status, const struct vm_plan *plan);
 
 #endif

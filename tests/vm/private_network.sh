@@ -55,6 +55,7 @@ listens() { ask "$1" address >/dev/null; }
 ok "an instance" romsim run -d one.yaml
 ok "another" romsim run -d two.yaml
 ok "and one with --isolated" romsim run -d --isolated island.yaml
+is "$(of island 'romsim["isolated"]')" True "get says that it is"
 first=$(of one private_ip) second=$(of two private_ip) third=$(of island private_ip)
 is "$first $second $third" "10.0.0.2 10.0.0.3 10.0.0.4" "each has a private address"
 is "$(ask one address)" "ether 12:b0:0a:00:00:02
