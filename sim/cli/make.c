@@ -117,22 +117,6 @@ static int amend(struct romsim_instances *instances, void *context,
     return status;
 }
 
-/* Others read a .env that is there.  The cloud would not see it, so here it has to be named; who
- * looks for its variables in vain is told. */
-static void note_dot_env(const struct cli_args *args, const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    CLEANUP_FREE char *path = NULL;
-
-    if (cli_has(args, "quiet") || cli_has(args, "env-file") || strcmp(file, "-") == 0 ||
-        romsim_path_descriptor(file) >= 0 ||
-        asprintf(&path, "%.*s.env", slash ? (int)(slash + 1 - file) : 0, file) < 0 ||
-        access(path, R_OK) != 0)
-        return;
-    cli_note("'%s' is not read, as the cloud does not see it: --env-file '%s' reads it",
-             QUOTE(path), QUOTE(path));
-}
-
 /* As in `docker run IMAGE`: what is no file, or a folder, may be meant as an image. */
 static bool is_meant_as_image(const char *file)
 {
@@ -160,8 +144,6 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
     if (!file && !cli_has(args, "image"))
         return cli_usage(args, "give an instance file, or --image");
     status = cli_load_from(args, file, &source, ret);
-    if (file && status == CLI_OK)
-        note_dot_env(args, file);
     if (file && status == CLI_FAILED && is_meant_as_image(file))
         cli_note("an image is given by an option: 'romsim %s --image %s'", args->name, QUOTE(file));
     return amendment.is_refused ? CLI_USAGE : status;
@@ -238,12 +220,30 @@ static void free_layouts(struct romsim_layout **layouts, size_t count)
     free(layouts);
 }
 
+/* Others read a .env that is there.  The cloud would not see it, so here it has to be named; who
+ * looks for its variables in vain is told. */
+static void note_dot_env(const struct cli_args *args)
+{
+    const char *file = args->operand_count > 0 ? args->operands[0] : "-";
+    const char *slash = strrchr(file, '/');
+    CLEANUP_FREE char *path = NULL;
+
+    if (cli_has(args, "quiet") || cli_has(args, "env-file") || strcmp(file, "-") == 0 ||
+        romsim_path_descriptor(file) >= 0 ||
+        asprintf(&path, "%.*s.env", slash ? (int)(slash + 1 - file) : 0, file) < 0 ||
+        access(path, R_OK) != 0)
+        return;
+    cli_note("'%s' is not read, as the cloud does not see it: --env-file '%s' reads it",
+             QUOTE(path), QUOTE(path));
+}
+
 /* NULL after a report. */
 static struct romsim_layout **make_layouts(const struct cli_args *args,
                                            const struct romsim_instances *instances)
 {
     struct romsim_layout **layouts = calloc(instances->count + 1, sizeof(struct romsim_layout *));
 
+    note_dot_env(args);
     cli_note_cache(args);
     if (layouts && try_layouts(args, instances, layouts) == 0)
         return layouts;

@@ -171,9 +171,13 @@ static void add_instance(struct watch *watch, const struct romsim_instance *inst
 static void add_all(struct watch *watch)
 {
     const struct cli_args *args = watch->args;
+    const char *path;
+    size_t index = 0;
 
     if (args->operand_count && strcmp(args->operands[0], "-") != 0)
         add_file(watch, args->operands[0]);
+    while ((path = cli_each(args, "env-file", &index)))
+        add_file(watch, path);
     for (size_t i = 0; i < watch->set->count; i++)
         add_instance(watch, watch->set->instances[i]);
 }

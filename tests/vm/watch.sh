@@ -11,14 +11,15 @@ echo image-one >image/text
 cat >instance.yaml <<'END2'
 name: watched
 image: ./base
-args: [/bin/sh, -c, "cat /rom/text /image/text; exec httpd -f -p 8080 -h /rom"]
+args: [/bin/sh, -c, "cat /rom/text /image/text; echo env-$V; exec httpd -f -p 8080 -h /rom"]
 service_group: {services: [{port: 443, destination_port: 8080}]}
 roms:
   - {name: inline, dir: rom, at: /rom}
   - {name: built, image: ./image, at: /image}
 END2
 
-"$ROMSIM" run --watch instance.yaml >out 2>err &
+echo V=one >vars
+"$ROMSIM" run --watch --env-file vars instance.yaml >out 2>err &
 watcher=$!
 
 # Waits until a file has a text so many times.
@@ -55,6 +56,10 @@ touch rom/text
 sed 's/^name/# a comment\nname/' instance.yaml >new && mv new instance.yaml
 sleep 2
 is "$(romsim get -o json watched | jq .start_count)" 3 "what changes nothing starts nothing"
+
+echo V=two >vars
+ok "a file of variables that is saved" appears err "watched: vars changed, answers at"
+like "$(cat out)" env-two "is read again"
 
 echo 'bad: [' >>instance.yaml
 ok "a file that is broken" appears err "what runs goes on as it was"
