@@ -4,9 +4,10 @@
 # The words come from the program's own --help, so they are those of the version at hand; where
 # nothing fits, file names are offered.
 
-# The first words of the indented lines that do not begin with '-': commands.
+# What indented lines that do not begin with '-' begin with: a command, or several with commas.
 _romsim_commands() {
-    "$@" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  *[^ ].*/\1/p'
+    "$@" --help 2>/dev/null |
+        sed -nE 's/^  (([a-z][a-z-]*, )*[a-z][a-z-]*)  *[^ ].*/\1/p' | sed 's/, /\n/g'
 }
 
 _romsim_options() {

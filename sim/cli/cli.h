@@ -60,8 +60,10 @@ struct cli_command {
     const char *description;          /* more of it for --help, or NULL; lines end in \n */
     const struct cli_option *options; /* or NULL */
     const struct cli_command *const *subcommands; /* NULL-terminated, instead of run; or NULL */
-    bool sweeps_itself;                           /* else romsim_state_sweep() comes before run */
-    int (*run)(const struct cli_args *args);      /* returns the exit status */
+    const char *help_beside; /* in the list of commands it shares the line of the next one, whose
+                              * text this is; or NULL */
+    bool sweeps_itself;      /* else romsim_state_sweep() comes before run */
+    int (*run)(const struct cli_args *args); /* returns the exit status */
 };
 
 enum { CLI_OPERANDS_ANY = 100000 };

@@ -30,6 +30,7 @@ static int run_create(const struct cli_args *args)
 
 const struct cli_command cli_command_create = {
     .name = "create",
+    .help_beside = "make instances, to be started when you like; delete them",
     .operands = "[FILE]",
     .operands_min = 0,
     .operands_max = 1,

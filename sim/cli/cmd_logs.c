@@ -206,7 +206,7 @@ static int run_logs(const struct cli_args *args)
 }
 
 static const struct cli_option logs_options[] = {
-    {"follow", 'f', NULL, "go on with what comes, until the app ends or ctrl-C"},
+    {"follow", 'f', NULL, "go on with what comes, until the app ends"},
     {"tail", 'n', "LINES", "the last lines only"},
     {"since", 0, "TIME", "only what was said in the last 30s, 5m, 2h"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
@@ -215,6 +215,7 @@ static const struct cli_option logs_options[] = {
 
 const struct cli_command cli_command_logs = {
     .name = "logs",
+    .help_beside = "show what an instance's app has said; what it says from now on",
     .operands = "NAME",
     .operands_min = 1,
     .operands_max = 1,

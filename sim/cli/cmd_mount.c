@@ -349,6 +349,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_command_mount = {
     .name = "mount",
+    .help_beside = "show an instance's file system in a directory; end that",
     .operands = "FILE DIR",
     .operands_min = 2,
     .operands_max = 2,

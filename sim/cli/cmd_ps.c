@@ -127,6 +127,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_command_ps = {
     .name = "ps",
+    .help_beside = "list the instances of this machine; show all about one",
     .operands = "",
     .operands_min = 0,
     .operands_max = 0,

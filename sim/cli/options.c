@@ -66,8 +66,23 @@ static void print_more_options(const struct cli_option *options)
 
 static void print_commands(const struct cli_command *const *commands)
 {
-    for (; *commands; commands++)
-        printf("  %-9s %s\n", (*commands)->name, (*commands)->summary);
+    char names[32] = "";
+    const char *text = NULL;
+
+    for (; *commands; commands++) {
+        size_t used = strlen(names);
+        bool is_last = !(*commands)->help_beside;
+
+        snprintf(names + used, sizeof(names) - used, "%s%s", (*commands)->name,
+                 is_last ? "" : ", ");
+        if (!is_last) {
+            text = (*commands)->help_beside;
+            continue;
+        }
+        printf("  %-13s  %s\n", names, text ? text : (*commands)->summary);
+        names[0] = '\0';
+        text = NULL;
+    }
 }
 
 static int print_program_help(void)
