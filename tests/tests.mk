@@ -28,6 +28,11 @@ check-programs: $(BUILD)/romsim $(UNIT_PROGRAMS)
 check-only: check-programs
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(TESTS)
 
+# Two minutes of what `make check` does for twenty seconds.
+.PHONY: chaos
+chaos: $(BUILD)/romsim
+	@BUILD=$(BUILD) CHAOS_SECONDS=$${CHAOS_SECONDS:-120} tests/vm/chaos.sh
+
 # Each step its own make, because the next one looks for what the one before installed.
 check:
 	@$(MAKE) --no-print-directory deps

@@ -373,7 +373,8 @@ static void on_event(struct romsim_vm *vm, size_t index, const struct romsim_vm_
     instance->is_created |= event->kind == ROMSIM_VM_CREATED;
     if (event->kind == ROMSIM_VM_EXIT)
         explain_exit(vm, index, event->status);
-    if (is_last)
+    /* Of one that is what it was to be, what comes later is its own affair. */
+    if (is_last && !instance->is_settled)
         note_status(vm, event->kind == ROMSIM_VM_EXIT ? event->status : STATUS_ROMSIM_FAILED);
     instance->ended |= is_last;
     tell(vm, index, event);
