@@ -8,6 +8,7 @@
 #     CHAOS_INSTANCES=12      fewer where memory is short, which is said
 . "$(dirname "$0")/../lib.sh"
 need guest "chaos" || done_testing
+need fuse "chaos" || done_testing # QEMU is found by the drives that it opens
 
 export TMPDIR=$T/tmp ROMSIM
 mkdir "$TMPDIR"
