@@ -81,13 +81,14 @@ static json_t *describe(const char *text, struct instance_status *status)
     const struct romsim_input source = {.name = "test"};
     struct romsim_port ports[] = {{.port = 443, .destination_port = 8080},
                                   {.port = 80, .destination_port = 8080}};
-    const struct forward forwards[] = {{.host_port = 18080, .holder = -1}, {.holder = -1}};
+    struct forward forwards[] = {{.host_port = 18080, .holder = -1}, {.holder = -1}};
     struct romsim_layout layout = {.name = (char[]){"web"},
                                    .hostname = (char[]){"web"},
                                    .memory_mb = 256,
                                    .vcpus = 1,
                                    .ports = ports,
                                    .port_count = 2};
+    const struct vm_plan plan = {.forwards = forwards};
     json_t *item;
 
     ck_assert_int_eq(
@@ -96,7 +97,7 @@ static json_t *describe(const char *text, struct instance_status *status)
     memcpy(status->interface_uuid, uuid, sizeof(uuid));
     status->number = 36;
     status->created_at = 1;
-    item = instance_describe(instances.items[0], &layout, rom_uuids, status, forwards);
+    item = instance_describe(instances.items[0], &layout, NULL, rom_uuids, status, &plan);
     ck_assert_ptr_nonnull(item);
     romsim_diagnostics_clear(&diagnostics);
     romsim_instances_clear(&instances);
