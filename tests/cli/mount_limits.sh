@@ -92,7 +92,7 @@ if need fuse "a mount point that is locked"; then
     ok "then it works" romsim mount x.yaml view
 
     # A server that is stopped answers nothing.
-    server=$(sed -n 's/^"owner": {"pid": \([0-9]*\),.*/\1/p' "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
+    server=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
     mkdir -p view2
     kill -STOP "$server"
     fails 1 "a place below a mount that does not answer is refused" timeout 60 "$ROMSIM" mount x.yaml view/new
