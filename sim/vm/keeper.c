@@ -518,7 +518,7 @@ static void on_edit_done(struct keeper *keeper)
     } else if (good) {
         replace(keeper, instance, layout);
         json_array_clear(keeper->updates);
-    } else {
+    } else if (!restarts) {
         fail_queued(keeper, &err);
     }
     if (good && restarts && !keeper->is_deleted)

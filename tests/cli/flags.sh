@@ -125,7 +125,7 @@ while read -r first second; do
     case $first in
     *-*) ;;
     rom | image) [[ $second == -* ]] || romsim "$first" --help | grep -q "^  $second " || wrong+=" '$first $second'" ;;
-    *) romsim --help | grep -q "^  $first " || wrong+=" '$first'" ;;
+    *) romsim --help | grep -qE "^  ([a-z]+, )?$first[, ]" || wrong+=" '$first'" ;;
     esac
 done < <(grep -o "'romsim [a-z-]*[^' ]*[^']*'" "$habits" | sed "s/'romsim \([a-z-]* *[a-z-]*\).*/\1/")
 is "$wrong" "" "and hints name commands that there are"
