@@ -24,7 +24,7 @@ static const char *const firmwares[] = {
 };
 
 /* Files that an instance opens until QEMU runs: with fewer it would stop half-way. */
-enum { DESCRIPTORS = 48 };
+enum { DESCRIPTORS = 60 };
 
 void machine_init(struct machine *machine, const struct romsim_layout *layout,
                   const struct volumes *volumes, struct romsim_state *state)

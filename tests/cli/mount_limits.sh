@@ -50,7 +50,7 @@ fi
 if need guest "runs with few descriptors"; then
     fault='' ran=0
     # Each run that works is a boot: the last is enough.
-    for n in $(seq 8 40) 64; do
+    for n in $(seq 8 40) 64 96; do
         with_files "$n" run x.yaml
         case $? in
         0) ran=1 ;;
@@ -61,7 +61,7 @@ if need guest "runs with few descriptors"; then
         esac
         [ -z "$(left)" ] || fault+="$n leaves $(left); "
     done
-    is "$fault" "" "with 8 to 64 descriptors a run works, or says why not, and nothing is left"
+    is "$fault" "" "with 8 to 96 descriptors a run works, or says why not, and nothing is left"
     is "$ran" 1 "(the last works)"
 fi
 
