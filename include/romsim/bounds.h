@@ -47,6 +47,8 @@ enum romsim_bound {
     ROMSIM_BOUND_KRAFTFILE_PAIRS, /* of one of its lists or maps */
     ROMSIM_BOUND_TARGETS,         /* of a Kraftfile */
     ROMSIM_BOUND_KERNEL_UNPACKED, /* what a bzImage becomes */
+    ROMSIM_BOUND_STORE_INDEX,     /* the image store's list of names */
+    ROMSIM_BOUND_STORE_BLOBS,     /* of the image store */
     ROMSIM_BOUND_COUNT
 };
 

@@ -60,6 +60,9 @@ static const struct bound table[ROMSIM_BOUND_COUNT] = {
     [ROMSIM_BOUND_TARGETS] = {"targets", 64, "targets of a Kraftfile"},
     [ROMSIM_BOUND_KERNEL_UNPACKED] = {"kernel-unpacked", UINT64_C(512) << 20,
                                       "bytes that a compressed kernel becomes"},
+    [ROMSIM_BOUND_STORE_INDEX] = {"store-index", UINT64_C(16) << 20,
+                                  "bytes of the image store's index.json"},
+    [ROMSIM_BOUND_STORE_BLOBS] = {"store-blobs", 1000000, "blobs of the image store"},
 };
 
 /* What was set instead, and whether it was. */

@@ -20,8 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { REACHABLE_MAX = 1000000 };
-
 DEFINE_VECTOR(descriptors, struct oci_descriptor)
 
 struct marks {
@@ -48,9 +46,10 @@ static int mark(struct marks *marks, const char *digest, struct romsim_error *er
 
     if (tfind(digest, &marks->seen, compare_text))
         return 0;
-    if (++marks->count > REACHABLE_MAX)
-        return romsim_error_set(err, EFBIG, "the image store has more than %d blobs",
-                                REACHABLE_MAX);
+    if (++marks->count > romsim_bound(ROMSIM_BOUND_STORE_BLOBS))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_STORE_BLOBS,
+                                   "the image store has more than %llu blobs",
+                                   (unsigned long long)romsim_bound(ROMSIM_BOUND_STORE_BLOBS));
     copy = strdup(digest);
     if (!copy || !tsearch(copy, &marks->seen, compare_text)) {
         free(copy);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAME_SIZE_MAX = 512, INDEX_SIZE_MAX = 16 << 20 };
+enum { NAME_SIZE_MAX = 512 };
 
 /* ---- names ------------------------------------------------------------------------------ */
 
@@ -103,7 +103,13 @@ static json_t *read_index(const struct romsim_store *store, struct romsim_error 
         romsim_error_system(err, errno, "cannot read the image store's index.json");
         return NULL;
     }
-    index = st.st_size > INDEX_SIZE_MAX ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
+    if ((uint64_t)st.st_size > romsim_bound(ROMSIM_BOUND_STORE_INDEX)) {
+        romsim_bound_refuse(err, ROMSIM_BOUND_STORE_INDEX,
+                            "the image store's index.json has %llu bytes",
+                            (unsigned long long)st.st_size);
+        return NULL;
+    }
+    index = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
     if (!index || !json_is_array(json_object_get(index, "manifests"))) {
         json_decref(index);
         romsim_error_set(err, EUCLEAN, "the image store's index.json is damaged");

@@ -83,5 +83,7 @@ bound tag-lines 0 1 request tag.yaml
 bound kraftfile-bytes 50 1K image build kraft -o oci:built
 bound kraftfile-pairs 1 2 image build kraft -o oci:built
 bound targets 1 2 image build kraft -o oci:built
+bound store-index 10 1M image ls
+bound store-blobs 1 100 image gc
 
 done_testing
