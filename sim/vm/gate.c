@@ -4,7 +4,7 @@
  *
  * Theory of operation: filters of QEMU's on the network's side redirect what the guest sends into a
  * socket, and take in from two others what is to go on to the network and to the guest.  A thread
- * of the supervisor is between them.  QEMU's one loop writes frames and waits until they are taken,
+ * of the keeper is between them.  QEMU's one loop writes frames and waits until they are taken,
  * so the gate never waits for it: a frame for which there is no room is dropped, as networks do.
  *
  * Frames to other instances never get to QEMU's network, which would take them for the host's.
@@ -451,7 +451,7 @@ static void *run(void *argument)
 
     while (turn(gate))
         ;
-    /* The supervisor sees this end, and ends QEMU if it is still there. */
+    /* The keeper sees this end, and ends QEMU if it is still there. */
     close(gate->report[1]);
     return NULL;
 }

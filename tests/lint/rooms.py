@@ -23,7 +23,7 @@ HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
                 "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state",
                 "link": "vm"}
-# What the guest's init shares with its supervisor.
+# What the guest's init shares with its keeper.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 
 

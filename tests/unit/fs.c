@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fs.c: a mount that is served and used by one process, as a supervisor does for its drives. */
+/* fs.c: a mount that is served and used by one process, as a keeper does for its drives. */
 #include "harness.h"
 
 #include <romsim/fs.h>

@@ -90,18 +90,18 @@ quick app TERM TERM
 quick started INT INT INT
 quick started HUP TERM
 
-# ---- a supervisor that was stopped goes on, one that hangs is given up
+# ---- a keeper that was stopped goes on, one that hangs is given up
 start started polite.yaml
 kill -STOP "$(jq -r .owner.pid "$state")"
 kill -TERM "$pid"
-ends 9 "a stopped supervisor obeys, and the app's status comes back"
+ends 9 "a stopped keeper obeys, and the app's status comes back"
 start started polite.yaml
 kill -STOP "$(jq -r '.processes[0].pid' "$state")"
 kill -TERM "$pid"
 ends 9 "so does a stopped QEMU"
 start started stubborn.yaml
-supervisor=$(jq -r .owner.pid "$state")
-python3 - "$supervisor" <<'END' &
+keeper=$(jq -r .owner.pid "$state")
+python3 - "$keeper" <<'END' &
 # As soon as it goes on, it is stopped again.
 import os, signal, sys
 try:
@@ -110,7 +110,7 @@ except ProcessLookupError: pass
 END
 stopper=$!
 kill -INT "$pid"; kill -INT "$pid"
-ends 137 "a supervisor that never goes on is given up after a second signal"
+ends 137 "a keeper that never goes on is given up after a second signal"
 wait $stopper
 romsim run --image ./missing --args x >/dev/null 2>&1 # any command sweeps; this one fails then
 is "$(folders)" "" "and nothing of its instance is left"

@@ -59,7 +59,7 @@ for moment in qemu app; do
     kill -KILL "$super"
     await_end "$pid"
     wait "$pid"
-    is "$?" 125 "the client ends with 125 when its supervisor is killed at '$moment'"
+    is "$?" 125 "the client ends with 125 when its keeper is killed at '$moment'"
     exec {output}<&-
     clean "after that"
 done
