@@ -3,22 +3,19 @@
 #include "stream.h"
 
 #include <romsim/checked.h>
+#include <romsim/clock.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HELD_MAX = 64 << 20 };
 
 uint64_t stream_clock(void)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+    return romsim_clock_us() / 1000;
 }
 
 void stream_init(struct stream *stream, int fd)

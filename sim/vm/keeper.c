@@ -23,6 +23,7 @@
 
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
+#include <romsim/clock.h>
 #include <romsim/state.h>
 #include <romsim/vector.h>
 
@@ -89,14 +90,6 @@ struct keeper {
     enum instance_state before_deletion;
 };
 
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}
-
 /* ---- telling -----------------------------------------------------------------------------------
  */
 
@@ -109,11 +102,11 @@ static void tell(struct keeper *keeper, const struct romsim_vm_event *event)
 
 static void tell_text(struct keeper *keeper, enum romsim_vm_event_kind kind, const char *text)
 {
-    tell(keeper,
-         &(struct romsim_vm_event){.kind = kind,
-                                   .text = text,
-                                   .size = strlen(text),
-                                   .micros = keeper->run_start ? now() - keeper->run_start : 0});
+    tell(keeper, &(struct romsim_vm_event){
+                     .kind = kind,
+                     .text = text,
+                     .size = strlen(text),
+                     .micros = keeper->run_start ? romsim_clock_us() - keeper->run_start : 0});
 }
 
 static json_t *error_answer(const struct romsim_error *err)
@@ -148,7 +141,7 @@ static json_t *describe(const struct keeper *keeper)
     json_t *item;
 
     if (keeper->run && keeper->run_start)
-        status.uptime_ms += (now() - keeper->run_start) / 1000;
+        status.uptime_ms += (romsim_clock_us() - keeper->run_start) / 1000;
     item = instance_describe(keeper->instance, keeper->layout, &keeper->volumes,
                              (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
                              keeper->config->plan);
@@ -227,7 +220,7 @@ static void start(struct keeper *keeper)
     status->start_count++;
     status->started_at = time(NULL);
     status->boot_time_us = status->net_time_us = 0;
-    keeper->run_start = now();
+    keeper->run_start = romsim_clock_us();
     change_state(keeper, STATE_STARTING);
     keeper->run = run_start(keeper->layout, &keeper->volumes, keeper->config->plan, keeper->folder,
                             on_run_event, keeper);
@@ -274,7 +267,7 @@ static void plan_restart(struct keeper *keeper, const struct run_result *result,
     status->restart_attempt++;
     delay = backoff(status->restart_attempt);
     status->restart_at = time(NULL) + delay;
-    keeper->restart_time = now() + delay * 1000000ULL;
+    keeper->restart_time = romsim_clock_us() + delay * 1000000ULL;
     if (has_failed)
         tell_text(keeper, ROMSIM_VM_ERROR, result->text);
     snprintf(how, sizeof(how), "the app ended with status %d", result->status);
@@ -342,7 +335,7 @@ static void on_run_end(struct keeper *keeper)
 {
     const struct run_result *result = run_finish(keeper->run);
     struct instance_status *status = &keeper->status;
-    uint64_t ran = now() - keeper->run_start;
+    uint64_t ran = romsim_clock_us() - keeper->run_start;
 
     status->uptime_ms += ran / 1000;
     status->stopped_at = time(NULL);
@@ -350,7 +343,7 @@ static void on_run_end(struct keeper *keeper)
     keeper->drain_time = 0;
     keeper->restarts = keeper->restarts_at_once || wants_restart(keeper, result);
     if (keeper->restarts_at_once)
-        keeper->restart_time = now();
+        keeper->restart_time = romsim_clock_us();
     else if (keeper->restarts)
         plan_restart(keeper, result, app_ran_s(keeper, ran));
     else
@@ -478,7 +471,7 @@ static void begin_restart(struct keeper *keeper)
         change_state(keeper, STATE_STOPPING);
     } else {
         keeper->restarts = true;
-        keeper->restart_time = now();
+        keeper->restart_time = romsim_clock_us();
     }
 }
 
@@ -591,18 +584,18 @@ static void drain(struct keeper *keeper, int64_t drain_ms)
     uint64_t most = drain_ms < 0 ? DRAIN_MOST_MS : min_u64((uint64_t)drain_ms, TIME_MOST_MS);
 
     run_close_ports(keeper->run);
-    keeper->drain_time = now() + most * 1000;
-    keeper->drain_look = now();
+    keeper->drain_time = romsim_clock_us() + most * 1000;
+    keeper->drain_look = romsim_clock_us();
     change_state(keeper, STATE_DRAINING);
 }
 
 /* Looks whether somebody still has a connection. */
 static void on_drain(struct keeper *keeper)
 {
-    if (now() >= keeper->drain_time || run_connections(keeper->run) <= 0)
+    if (romsim_clock_us() >= keeper->drain_time || run_connections(keeper->run) <= 0)
         stop(keeper);
     else
-        keeper->drain_look = now() + DRAIN_LOOK_MS * 1000;
+        keeper->drain_look = romsim_clock_us() + DRAIN_LOOK_MS * 1000;
 }
 
 static void abort_restart(struct keeper *keeper)
@@ -946,7 +939,7 @@ static int sooner(int one, int other)
 
 static int until(uint64_t time)
 {
-    uint64_t current = now();
+    uint64_t current = romsim_clock_us();
 
     if (!time)
         return -1;
@@ -1041,7 +1034,8 @@ static void loop(struct keeper *keeper)
  * bound it to themselves. */
 static void deliver(struct keeper *keeper)
 {
-    uint64_t end = keeper->config->is_bound && keeper->parent ? 0 : now() + DELIVER_MS * 1000ULL;
+    uint64_t end =
+        keeper->config->is_bound && keeper->parent ? 0 : romsim_clock_us() + DELIVER_MS * 1000ULL;
     struct pollfd polls[CLIENTS_MAX + 2];
 
     for (;;) {
@@ -1056,7 +1050,7 @@ static void deliver(struct keeper *keeper)
                 polls[count++] = (struct pollfd){channel->fd, POLLOUT, 0};
         }
         /* One that has gone is closed by the next channel_flush(). */
-        if (count == 1 || (end && now() >= end) ||
+        if (count == 1 || (end && romsim_clock_us() >= end) ||
             (poll(polls, count, end ? until(end) : -1) < 0 && errno != EINTR) || polls[0].revents)
             return;
     }

@@ -16,6 +16,7 @@
 #include "packet.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/clock.h>
 #include <romsim/state.h>
 #include <romsim/vector.h>
 
@@ -24,7 +25,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LAN_SOCKET "network"
@@ -64,10 +64,7 @@ struct lan {
 
 static int64_t now_ms(void)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000 + 1;
+    return (int64_t)(romsim_clock_us() / 1000) + 1;
 }
 
 static void forget(struct lan *lan)

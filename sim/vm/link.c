@@ -6,6 +6,7 @@
 #include "keeper.h"
 #include "meeting.h"
 
+#include <romsim/clock.h>
 #include <romsim/lock.h>
 #include <romsim/paths.h>
 #include <romsim/state.h>
@@ -19,7 +20,6 @@
 #include <strings.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum { PREFIX_MIN = 4, LIST_MS = 1500, KILL_MS = 5000, PARTS_MAX = 64 << 20 };
 
@@ -32,10 +32,7 @@ struct romsim_link {
 
 static int64_t now_ms(void)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    return (int64_t)(romsim_clock_us() / 1000);
 }
 
 /* ---- finding -----------------------------------------------------------------------------------

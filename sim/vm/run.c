@@ -24,6 +24,7 @@
 #include <romsim/buffer.h>
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
+#include <romsim/clock.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -35,7 +36,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -103,21 +103,16 @@ struct run {
     struct run_result result;
 };
 
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}
-
 /* ---- telling ------------------------------------------------------------------- */
 
 static void send_event(struct run *run, enum romsim_vm_event_kind kind, const char *text,
                        size_t size, int status)
 {
-    struct romsim_vm_event event = {
-        .kind = kind, .text = text, .size = size, .micros = now() - run->start, .status = status};
+    struct romsim_vm_event event = {.kind = kind,
+                                    .text = text,
+                                    .size = size,
+                                    .micros = romsim_clock_us() - run->start,
+                                    .status = status};
 
     run->tell(run->context, &event);
 }
@@ -293,7 +288,7 @@ static void take_exit(struct run *run)
 {
     if (!run->exited)
         return;
-    run->deadline = min_u64(now() + DRAIN_IDLE_S * 1000000ULL, run->drain_end);
+    run->deadline = min_u64(romsim_clock_us() + DRAIN_IDLE_S * 1000000ULL, run->drain_end);
     if (run->console_bytes >= min_u64(run->exit_bytes, run->exit_most))
         decide_exited(run);
 }
@@ -315,7 +310,7 @@ static void on_exit_status(struct run *run, const char *text)
     run->exit_status = (int)status;
     run->exit_bytes = bytes;
     run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
-    run->drain_end = now() + DRAIN_S * 1000000ULL;
+    run->drain_end = romsim_clock_us() + DRAIN_S * 1000000ULL;
     take_exit(run);
 }
 
@@ -396,7 +391,7 @@ static void on_gate(struct run *run)
 static void saw_progress(struct run *run)
 {
     if (!app_runs(run) && !run->stopping)
-        run->deadline = now() + run->boot_timeout;
+        run->deadline = romsim_clock_us() + run->boot_timeout;
 }
 
 static void take_control(struct run *run, const char *bytes, size_t size)
@@ -503,7 +498,7 @@ void run_stop(struct run *run, unsigned timeout_ms)
     } else if (!run->stopping) {
         romsim_buffer_puts(&run->outgoing, "stop\n");
         run->stopping = true;
-        run->deadline = now() + timeout_ms * 1000ULL;
+        run->deadline = romsim_clock_us() + timeout_ms * 1000ULL;
         /* Somebody may have stopped it. */
         kill(run->machine.qemu.pid, SIGCONT);
     }
@@ -644,7 +639,7 @@ _Static_assert((int)WATCHES == (int)RUN_POLLS, "run.h says how many there are");
 
 int run_time_left(const struct run *run)
 {
-    uint64_t time = now();
+    uint64_t time = romsim_clock_us();
 
     if (!run->deadline)
         return -1;
@@ -746,7 +741,7 @@ struct run *run_start(const struct romsim_layout *layout, const struct volumes *
 
     if (!run)
         return NULL;
-    run->start = now();
+    run->start = romsim_clock_us();
     run->plan = plan;
     run->tell = tell;
     run->context = context;
