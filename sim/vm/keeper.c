@@ -410,17 +410,21 @@ static void fail_queued(struct keeper *keeper, const struct romsim_error *err)
     tell_text(keeper, ROMSIM_VM_NOTE, text);
 }
 
+/* Of what will run next. */
+static int begin_edit(struct keeper *keeper, const json_t *edits, struct romsim_error *err)
+{
+    keeper->edit = edit_start(keeper->next ? keeper->next : keeper->instance, keeper->layout->name,
+                              edits, &keeper->config->limits, err);
+    return keeper->edit ? 0 : -1;
+}
+
 static void begin_queued_edits(struct keeper *keeper)
 {
     json_t *edits = keeper->is_deleted || keeper->edit ? NULL : queued_edits(keeper);
     struct romsim_error err = {0};
 
-    if (json_array_size(edits)) {
-        keeper->edit = edit_start(keeper->instance, keeper->layout->name, edits,
-                                  &keeper->config->limits, &err);
-        if (!keeper->edit)
-            fail_queued(keeper, &err);
-    }
+    if (json_array_size(edits) && begin_edit(keeper, edits, &err) < 0)
+        fail_queued(keeper, &err);
     json_decref(edits);
 }
 
@@ -554,9 +558,7 @@ static json_t *do_edit(struct keeper *keeper, struct client *client, const json_
         }
         return json_pack("{s:b}", "queued", 1);
     }
-    keeper->edit =
-        edit_start(keeper->instance, keeper->layout->name, edits, &keeper->config->limits, &err);
-    if (!keeper->edit)
+    if (begin_edit(keeper, edits, &err) < 0)
         return error_answer(&err);
     client->awaits_edit = true;
     return NULL;
@@ -672,12 +674,19 @@ static json_int_t number(const json_t *request, const char *key, json_int_t abse
     return json_is_integer(value) ? json_integer_value(value) : absent;
 }
 
+/* How long the app has, in milliseconds. */
+static unsigned stop_patience(const json_t *request)
+{
+    json_int_t timeout_ms =
+        number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+
+    return timeout_ms < 0 ? 0 : (unsigned)min_u64((uint64_t)timeout_ms, TIME_MOST_MS);
+}
+
 static json_t *do_stop(struct keeper *keeper, struct client *client, const json_t *request)
 {
     enum instance_state previous = keeper->status.state;
     json_int_t drain_ms = number(request, "drain_ms", 0);
-    json_int_t timeout_ms =
-        number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
     bool waits = json_is_true(json_object_get(request, "wait"));
 
     if (!keeper->run) {
@@ -691,7 +700,7 @@ static json_t *do_stop(struct keeper *keeper, struct client *client, const json_
     }
     keeper->restarts_at_once = false;
     keeper->wish = STOP_BY_USER;
-    keeper->stop_ms = timeout_ms < 0 ? 0 : (unsigned)min_u64((uint64_t)timeout_ms, TIME_MOST_MS);
+    keeper->stop_ms = stop_patience(request);
     if (waits)
         client->awaited = STATE_STOPPED;
     if (json_is_true(json_object_get(request, "force")))
@@ -767,16 +776,13 @@ static json_t *do_restart(struct keeper *keeper, struct client *client, const js
     if (keeper->is_deleted || keeper->edit)
         return refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
                       keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
-    keeper->stop_ms =
-        (unsigned)number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+    keeper->stop_ms = stop_patience(request);
     abort_restart(keeper);
     if (!json_array_size(edits)) {
         begin_restart(keeper);
         return state_answer(keeper);
     }
-    keeper->edit = edit_start(keeper->next ? keeper->next : keeper->instance, keeper->layout->name,
-                              edits, &keeper->config->limits, &err);
-    if (!keeper->edit)
+    if (begin_edit(keeper, edits, &err) < 0)
         return error_answer(&err);
     client->awaits_restart = true;
     return NULL;
@@ -913,18 +919,15 @@ static void on_signal(struct keeper *keeper)
     if (read(keeper->signals, &info, sizeof(info)) != sizeof(info))
         return;
     keeper->wish = STOP_BY_PLATFORM;
+    if (!keeper->run || is_second) {
+        delete (keeper);
+        return;
+    }
     keeper->before_deletion = keeper->status.state;
     keeper->is_deleted = true;
-    if (!keeper->run) {
-        if (!keeper->edit)
-            remove_all(keeper);
-        settle(keeper);
-    } else if (is_second) {
-        force(keeper);
-    } else {
-        keeper->stop_ms = ROMSIM_VM_STOP_SECONDS * 1000;
-        stop(keeper);
-    }
+    abort_restart(keeper);
+    keeper->stop_ms = ROMSIM_VM_STOP_SECONDS * 1000;
+    stop(keeper);
 }
 
 /* ---- the loop ----------------------------------------------------------------------------------
@@ -1111,7 +1114,7 @@ static void answer_last(struct keeper *keeper)
     for (size_t i = 0; i < keeper->clients.count; i++) {
         struct client *client = keeper->clients.items[i];
 
-        if (client->awaits_edit)
+        if (client->awaits_edit || client->awaits_restart)
             channel_answer(&client->channel, refuse_deleted(keeper));
         else if (client->awaits_end)
             channel_answer(&client->channel, change_answer(keeper, keeper->before_deletion));
