@@ -107,6 +107,14 @@ static int add_visit(const char *path, const struct stat *stat, int type, struct
                : 0;
 }
 
+static bool has_file(const struct watch *watch, int id, const char *name)
+{
+    for (size_t i = 0; i < watch->files.count; i++)
+        if (watch->files.items[i].id == id && strcmp(watch->files.items[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static void add_file(struct watch *watch, const char *path)
 {
     CLEANUP_FREE char *folder = strdup(path);
@@ -118,7 +126,7 @@ static void add_file(struct watch *watch, const char *path)
     if (slash)
         *slash = '\0';
     id = add_folder(watch, !slash ? "." : *folder ? folder : "/", false);
-    if (id >= 0)
+    if (id >= 0 && !has_file(watch, id, slash ? slash + 1 : path))
         files_append(&watch->files, (struct file){id, strdup(slash ? slash + 1 : path)});
 }
 
@@ -190,11 +198,7 @@ static bool is_watched(const struct watch *watch, const struct inotify_event *ev
     for (size_t i = 0; i < watch->folders.count; i++)
         if (watch->folders.items[i].id == event->wd && watch->folders.items[i].whole)
             return true;
-    for (size_t i = 0; event->len && i < watch->files.count; i++)
-        if (watch->files.items[i].id == event->wd &&
-            strcmp(watch->files.items[i].name, event->name) == 0)
-            return true;
-    return false;
+    return event->len && has_file(watch, event->wd, event->name);
 }
 
 static void note_change(struct watch *watch, const struct inotify_event *event)
