@@ -2,10 +2,10 @@
 /* record.c: reading and writing state.json (record.h has its form). */
 #include "record.h"
 
+#include "json_file.h"
+
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
-#include <romsim/file.h>
-#include <romsim/paths.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -13,6 +13,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RECORD "state.json"
 
 enum { PROCESSES_MAX = 64, RECORD_SIZE_MAX = 16 << 20, STAT_FIELD_START = 22 };
 
@@ -119,14 +121,7 @@ static json_t *record_json(const struct state_record *record)
 int state_record_save(const struct state_record *record, const char *directory,
                       struct romsim_error *err)
 {
-    CLEANUP_FREE char *path = romsim_path_join(directory, "state.json");
-    json_t *object = record_json(record);
-    CLEANUP_FREE char *text = json_dumps(object, JSON_INDENT(2));
-
-    json_decref(object);
-    if (!path || !text)
-        return romsim_error_nomem(err);
-    return romsim_file_replace(path, text, strlen(text), err);
+    return json_file_save(directory, RECORD, record_json(record), err);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -177,22 +172,10 @@ static void get_record(const json_t *object, struct state_record *ret)
 
 int state_record_load(struct state_record *record, const char *directory, struct romsim_error *err)
 {
-    CLEANUP_FREE char *path = romsim_path_join(directory, "state.json");
-    CLEANUP_BUFFER struct romsim_buffer content = ROMSIM_BUFFER_INIT(RECORD_SIZE_MAX);
-    CLEANUP_FD int fd = -1;
-    json_error_t problem;
-    json_t *object;
+    json_t *object = json_file_load(directory, RECORD, RECORD_SIZE_MAX, err);
 
-    if (!path)
-        return romsim_error_nomem(err);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return romsim_error_system(err, errno, "cannot read '%s'", QUOTE(path));
-    if (romsim_buffer_read_fd(&content, fd) < 0)
-        return romsim_error_system(err, content.failed, "cannot read '%s'", QUOTE(path));
-    object = json_loadb(content.data ? content.data : "", content.size, 0, &problem);
     if (!object)
-        return romsim_error_set(err, EUCLEAN, "'%s' is no JSON: %s", QUOTE(path), problem.text);
+        return -1;
     get_record(object, record);
     json_decref(object);
     return 0;

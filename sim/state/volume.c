@@ -2,6 +2,8 @@
 /* volume.c: the store of volumes: their folders, records and locks (volume.h has the theory). */
 #include "volume.h"
 
+#include "json_file.h"
+
 #include <romsim/buffer.h>
 #include <romsim/file.h>
 #include <romsim/lock.h>
@@ -20,6 +22,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define RECORD "volume.json"
 
 enum { NAME_MAX_SIZE = 63, RECORD_MAX = 64 << 10 };
 
@@ -91,26 +95,13 @@ static int open_image(const char *directory, int flags, struct romsim_error *err
 
 static json_t *load_record(const char *directory, struct romsim_error *err)
 {
-    CLEANUP_FREE char *path = romsim_path_join(directory, "volume.json");
-    CLEANUP_FD int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(RECORD_MAX);
-    json_t *record;
+    json_t *record = json_file_load(directory, RECORD, RECORD_MAX, err);
 
-    if (!path) {
-        romsim_error_nomem(err);
-        return NULL;
-    }
-    if (fd < 0 || romsim_buffer_read_fd(&text, fd) < 0) {
-        romsim_error_system(err, errno, "cannot read '%s'", QUOTE(path));
-        return NULL;
-    }
-    record = json_loadb(text.data ? text.data : "", text.size, 0, NULL);
-    if (!json_is_object(record)) {
-        json_decref(record);
-        romsim_error_set(err, EUCLEAN, "'%s' is damaged", QUOTE(path));
-        return NULL;
-    }
-    return record;
+    if (!record || json_is_object(record))
+        return record;
+    json_decref(record);
+    romsim_error_set(err, EUCLEAN, "'%s/" RECORD "' is damaged", QUOTE(directory));
+    return NULL;
 }
 
 /* Removes what a killed process left of the volume in this folder.  `is_ready`: it is one only if
@@ -213,16 +204,11 @@ static char *load_holder(const char *directory)
 static int save_record(const char *directory, const char *uuid, bool is_persistent,
                        struct romsim_error *err)
 {
-    CLEANUP_FREE char *path = romsim_path_join(directory, "volume.json");
-    json_t *record =
-        json_pack("{s:s, s:I, s:b, s:s}", "uuid", uuid, "created_at", (json_int_t)time(NULL),
-                  "persistent", is_persistent, "filesystem", "ext4");
-    CLEANUP_FREE char *text = record ? json_dumps(record, JSON_INDENT(2)) : NULL;
-
-    json_decref(record);
-    if (!path || !text)
-        return romsim_error_nomem(err);
-    return romsim_file_replace(path, text, strlen(text), err);
+    return json_file_save(directory, RECORD,
+                          json_pack("{s:s, s:I, s:b, s:s}", "uuid", uuid, "created_at",
+                                    (json_int_t)time(NULL), "persistent", is_persistent,
+                                    "filesystem", "ext4"),
+                          err);
 }
 
 /* Reads what is known of a volume. */
