@@ -84,6 +84,9 @@ int romsim_error_system(struct romsim_error *err, int errnum, const char *format
 int romsim_error_context(struct romsim_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* "MESSAGE (HINT)", for where an error is one text; malloc'ed, NULL without memory. */
+char *romsim_error_text(const struct romsim_error *err);
+
 /* Sets the hint of *err.  Returns -1. */
 int romsim_error_hint(struct romsim_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -106,6 +106,10 @@ struct romsim_service {
 
 enum romsim_restart { ROMSIM_RESTART_NEVER, ROMSIM_RESTART_ALWAYS, ROMSIM_RESTART_ON_FAILURE };
 
+/* "never", ...; and back, where "on_failure" is known, too: false for another word. */
+const char *romsim_restart_name(enum romsim_restart restart);
+bool romsim_restart_find(const char *word, enum romsim_restart *ret);
+
 /* Members that have a default and that the input named all the same. */
 enum romsim_given { ROMSIM_GIVEN_MEMORY = 1, ROMSIM_GIVEN_VCPUS = 2, ROMSIM_GIVEN_AUTOSTART = 4 };
 

@@ -57,6 +57,11 @@ size_t romsim_text_columns(const char *text, size_t size);
  */
 size_t romsim_text_control(const char *text, size_t size, uint32_t *ret);
 
+/* A time as the cloud writes it, "2026-05-28T13:53:40Z"; "?" if it is in no year that can be
+ * written. */
+enum { ROMSIM_TIME_SIZE = 32 };
+const char *romsim_text_time(int64_t seconds, char ret[ROMSIM_TIME_SIZE]);
+
 /* Is all of it valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool romsim_utf8_is_valid(const char *text, size_t size);
 

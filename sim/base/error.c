@@ -103,6 +103,15 @@ int romsim_error_hint(struct romsim_error *err, const char *format, ...)
     return -1;
 }
 
+char *romsim_error_text(const struct romsim_error *err)
+{
+    char *text;
+    int size = *err->hint ? asprintf(&text, "%s (%s)", err->message, err->hint)
+                          : asprintf(&text, "%s", err->message);
+
+    return size < 0 ? NULL : text;
+}
+
 int romsim_error_nomem(struct romsim_error *err)
 {
     return romsim_error_set(err, ENOMEM, "out of memory");

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* The code point of a sequence that romsim_utf8_length() found to be valid. */
 static uint32_t code_point(const char *text, size_t length)
@@ -311,4 +312,15 @@ const char *romsim_text_nearest(const char *word, const char *const *known)
         }
     }
     return nearest;
+}
+
+const char *romsim_text_time(int64_t seconds, char ret[ROMSIM_TIME_SIZE])
+{
+    time_t time = (time_t)seconds;
+    struct tm parts;
+
+    if (!gmtime_r(&time, &parts) ||
+        strftime(ret, ROMSIM_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        snprintf(ret, ROMSIM_TIME_SIZE, "?");
+    return ret;
 }

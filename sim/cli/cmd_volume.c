@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { TIME_SIZE = 32 };
-
 /* The value of --size in megabytes; `absent` without it.  Returns 0, or -1 (reported). */
 static int size_of(const struct cli_args *args, uint64_t absent, uint64_t *ret)
 {
@@ -100,25 +98,14 @@ static const struct cli_command rm = {
 
 /* ---- ls --------------------------------------------------------------------------------- */
 
-/* As the cloud writes it. */
-static const char *time_text(int64_t seconds, char ret[TIME_SIZE])
-{
-    time_t time = (time_t)seconds;
-    struct tm parts;
-
-    if (!gmtime_r(&time, &parts) || strftime(ret, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        snprintf(ret, TIME_SIZE, "?");
-    return ret;
-}
-
 /* As the cloud's GET /v1/volumes has it, and what it takes here. */
 static json_t *volume_json(const struct romsim_volume_info *info)
 {
-    char created[TIME_SIZE];
+    char created[ROMSIM_TIME_SIZE];
     json_t *holders = info->holder ? json_pack("[{s:s}]", "name", info->holder) : json_array();
 
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:o}", "name", info->name, "uuid",
-                     info->uuid, "created_at", time_text(info->created_at, created), "state",
+                     info->uuid, "created_at", romsim_text_time(info->created_at, created), "state",
                      info->holder ? "mounted" : "available", "size_mb",
                      (json_int_t)(info->size >> 20), "used_bytes", (json_int_t)info->used,
                      "persistent", info->is_persistent, "attached_to", holders);
@@ -147,9 +134,9 @@ static int run_ls(const struct cli_args *args)
     }
     for (size_t i = 0; i < infos.count; i++) {
         const struct romsim_volume_info *info = &infos.items[i];
-        char created[TIME_SIZE];
+        char created[ROMSIM_TIME_SIZE];
         const char *cells[] = {info->name, SIZE_TEXT(info->size), SIZE_TEXT(info->used),
-                               time_text(info->created_at, created),
+                               romsim_text_time(info->created_at, created),
                                info->holder ? info->holder : "-"};
 
         if (list)

@@ -25,19 +25,6 @@ enum { FILE_BLOCK = 4096, FORGET_STEP = 4 << 20 };
 
 static const char *const handler_names[] = {"tls", "http", "redirect"};
 
-static const char *restart_name(enum romsim_restart restart)
-{
-    switch (restart) {
-    case ROMSIM_RESTART_ALWAYS:
-        return "always";
-    case ROMSIM_RESTART_ON_FAILURE:
-        return "on-failure";
-    case ROMSIM_RESTART_NEVER:
-        break;
-    }
-    return "never";
-}
-
 static const char *const role_names[] = {
     [ROMSIM_DEVICE_ROOT] = "root", [ROMSIM_DEVICE_ROM] = "rom", [ROMSIM_DEVICE_VOLUME] = "volume"};
 
@@ -241,7 +228,7 @@ static json_t *layout_json(const struct romsim_layout *layout)
     failed |= set(object, "memory_mb", json_integer((json_int_t)layout->memory_mb));
     failed |= set(object, "guest_memory_mb", json_integer((json_int_t)layout->guest_memory_mb));
     failed |= set(object, "vcpus", json_integer(layout->vcpus));
-    failed |= set_text(object, "restart_policy", restart_name(layout->restart));
+    failed |= set_text(object, "restart_policy", romsim_restart_name(layout->restart));
     failed |= set(object, "root", device_json(layout, romsim_layout_root(layout)));
     failed |= set(object, "roms", devices_json(layout, ROMSIM_DEVICE_ROM));
     failed |= set(object, "volumes", devices_json(layout, ROMSIM_DEVICE_VOLUME));
@@ -548,7 +535,7 @@ char *plan_text(const struct romsim_layout *layout, struct romsim_error *err)
         romsim_buffer_printf(&text, " (%" PRIu64 " here: the kernel needs more)",
                              layout->guest_memory_mb);
     romsim_buffer_printf(&text, ", %u vCPU%s, restart policy %s", layout->vcpus,
-                         layout->vcpus == 1 ? "" : "s", restart_name(layout->restart));
+                         layout->vcpus == 1 ? "" : "s", romsim_restart_name(layout->restart));
     if (strcmp(layout->hostname, layout->name) != 0)
         romsim_buffer_printf(&text, ", hostname %s", QUOTE(layout->hostname));
     romsim_buffer_puts(&text, "\n");

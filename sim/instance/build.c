@@ -408,9 +408,7 @@ static void build_numbers(struct build *build, const struct romsim_node *node)
         instance->given |= ROMSIM_GIVEN_AUTOSTART;
     }
     if (romsim_node_text(restart))
-        instance->restart = strcmp(restart->text, "always") == 0  ? ROMSIM_RESTART_ALWAYS
-                            : strcmp(restart->text, "never") == 0 ? ROMSIM_RESTART_NEVER
-                                                                  : ROMSIM_RESTART_ON_FAILURE;
+        romsim_restart_find(restart->text, &instance->restart); /* the shape has looked at it */
 }
 
 /* The members that are idle here, and some more, go through to the request as they are. */

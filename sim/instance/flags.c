@@ -379,19 +379,8 @@ static int set_member(struct romsim_instance *instance, const char *name, json_t
 int romsim_instance_set_restart(struct romsim_instance *instance, const char *spec,
                                 struct romsim_error *err)
 {
-    static const struct {
-        const char *word;
-        enum romsim_restart policy;
-    } policies[] = {{"never", ROMSIM_RESTART_NEVER},
-                    {"always", ROMSIM_RESTART_ALWAYS},
-                    {"on-failure", ROMSIM_RESTART_ON_FAILURE},
-                    {"on_failure", ROMSIM_RESTART_ON_FAILURE}};
-
-    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
-        if (strcmp(policies[i].word, spec) == 0) {
-            instance->restart = policies[i].policy;
-            return set_member(instance, "restart_policy", json_string(spec), err);
-        }
+    if (romsim_restart_find(spec, &instance->restart))
+        return set_member(instance, "restart_policy", json_string(spec), err);
     romsim_error_set(err, EINVAL, "there is no policy '%s'", QUOTE(spec));
     /* Docker's words for the same. */
     if (strcmp(spec, "no") == 0)

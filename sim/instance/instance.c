@@ -212,3 +212,33 @@ const char *rom_label(const struct romsim_instance *instance, const struct romsi
         snprintf(ret, ROM_LABEL_SIZE, "ROM %zu", (size_t)(rom - instance->roms) + 1);
     return ret;
 }
+
+/* The first word of each is its name. */
+static const struct {
+    const char *word;
+    enum romsim_restart restart;
+} restarts[] = {{"never", ROMSIM_RESTART_NEVER},
+                {"always", ROMSIM_RESTART_ALWAYS},
+                {"on-failure", ROMSIM_RESTART_ON_FAILURE},
+                {"on_failure", ROMSIM_RESTART_ON_FAILURE}};
+
+enum { RESTARTS = sizeof(restarts) / sizeof(restarts[0]) };
+
+const char *romsim_restart_name(enum romsim_restart restart)
+{
+    size_t i = 0;
+
+    while (restarts[i].restart != restart)
+        i++;
+    return restarts[i].word;
+}
+
+bool romsim_restart_find(const char *word, enum romsim_restart *ret)
+{
+    for (size_t i = 0; i < RESTARTS; i++)
+        if (strcmp(restarts[i].word, word) == 0) {
+            *ret = restarts[i].restart;
+            return true;
+        }
+    return false;
+}

@@ -1101,11 +1101,9 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
 
 static void tell_error(struct keeper *keeper, const struct romsim_error *err)
 {
-    char text[sizeof(err->message) + sizeof(err->hint) + 8];
+    CLEANUP_FREE char *text = romsim_error_text(err);
 
-    snprintf(text, sizeof(text), "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
-             *err->hint ? ")" : "");
-    tell_text(keeper, ROMSIM_VM_FAILED, text);
+    tell_text(keeper, ROMSIM_VM_FAILED, text ? text : err->message);
 }
 
 /* The last words to who is waiting for them. */

@@ -149,8 +149,9 @@ __attribute__((format(printf, 4, 5))) static void decide(struct run *run, enum r
 
 static void decide_failed(struct run *run, const struct romsim_error *err)
 {
-    decide(run, RUN_END_BROKEN, 0, "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
-           *err->hint ? ")" : "");
+    CLEANUP_FREE char *text = romsim_error_text(err);
+
+    decide(run, RUN_END_BROKEN, 0, "%s", text ? text : err->message);
 }
 
 /* The app has ended, and said how. */

@@ -102,14 +102,13 @@ static void set(json_t *object, const char *key, json_t *value)
     json_object_set_new(object, key, value);
 }
 
+/* 0: not yet. */
 static void set_time(json_t *object, const char *key, time_t time)
 {
-    struct tm fields;
-    char text[32];
+    char text[ROMSIM_TIME_SIZE];
 
-    if (time && gmtime_r(&time, &fields) &&
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &fields))
-        set(object, key, json_string(text));
+    if (time)
+        set(object, key, json_string(romsim_text_time(time, text)));
 }
 
 static void set_parsed(json_t *object, const char *key, const char *text)
@@ -222,9 +221,6 @@ json_t *instance_describe(const struct romsim_instance *instance,
                           const char (*rom_uuids)[ROMSIM_UUID_SIZE],
                           const struct instance_status *status, const struct vm_plan *plan)
 {
-    static const char *const restarts[] = {[ROMSIM_RESTART_NEVER] = "never",
-                                           [ROMSIM_RESTART_ALWAYS] = "always",
-                                           [ROMSIM_RESTART_ON_FAILURE] = "on-failure"};
     json_t *item = json_object(), *roms = json_array(), *other;
     char address[ADDRESS_TEXT], fqdn[300];
 
@@ -242,7 +238,7 @@ json_t *instance_describe(const struct romsim_instance *instance,
     if (instance->has_args)
         set(item, "args", strings_json(&instance->args));
     set(item, "env", env_json(instance));
-    set(item, "restart_policy", json_string(restarts[instance->restart]));
+    set(item, "restart_policy", json_string(romsim_restart_name(instance->restart)));
     for (size_t i = 0; i < instance->rom_count; i++)
         json_array_append_new(roms, rom_json(&instance->roms[i], rom_uuids[i]));
     set(item, "roms", roms);

@@ -97,11 +97,9 @@ static void tell_text(struct romsim_vm *vm, size_t index, enum romsim_vm_event_k
 
 static void tell_error(struct romsim_vm *vm, size_t index, const struct romsim_error *err)
 {
-    char text[sizeof(err->message) + sizeof(err->hint) + 8];
+    CLEANUP_FREE char *text = romsim_error_text(err);
 
-    snprintf(text, sizeof(text), "%s%s%s%s", err->message, *err->hint ? " (" : "", err->hint,
-             *err->hint ? ")" : "");
-    tell_text(vm, index, ROMSIM_VM_FAILED, text);
+    tell_text(vm, index, ROMSIM_VM_FAILED, text ? text : err->message);
 }
 
 /* ---- before the start ----------------------------------------------------------------------- */
