@@ -252,16 +252,6 @@ static void read_changes(struct watch *watch)
 /* ---- what differs ------------------------------------------------------------------------------
  */
 
-/* What can be changed (romsim_instance_edit()), and what it is without. */
-static const struct {
-    const char *name, *absent; /* JSON, or NULL: it can be taken away */
-} properties[] = {
-    {"image", NULL},       {"args", NULL},          {"env", "{}"},       {"memory_mb", NULL},
-    {"vcpus", NULL},       {"hostname", NULL},      {"roms", "[]"},      {"tags", "[]"},
-    {"autokill", NULL},    {"scale_to_zero", NULL}, {"schedules", NULL}, {"plugins", "[]"},
-    {"annotations", "{}"},
-};
-
 static json_t *request_of(const struct romsim_instance *instance)
 {
     CLEANUP_FREE char *text = romsim_instance_request(instance, NULL);
@@ -299,9 +289,9 @@ static json_t *difference(const struct romsim_instance *old, const struct romsim
                           const struct romsim_instance *new, const struct romsim_layout *new_layout)
 {
     json_t *edits = json_array(), *from = request_of(old), *to = request_of(new);
+    const char *name, *absent;
 
-    for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++) {
-        const char *name = properties[i].name;
+    for (size_t i = 0; romsim_instance_property(i, &name, &absent); i++) {
         json_t *before = json_object_get(from, name), *after = json_object_get(to, name);
         bool differs = before && after ? !json_equal(before, after) : before != after;
 
@@ -310,7 +300,7 @@ static json_t *difference(const struct romsim_instance *old, const struct romsim
         if (strcmp(name, "image") == 0)
             differs |= has_other_images(old_layout, new_layout, ROMSIM_DEVICE_ROOT);
         if (differs)
-            add_edit(edits, name, properties[i].absent, after);
+            add_edit(edits, name, absent, after);
         json_object_del(from, name);
         json_object_del(to, name);
     }

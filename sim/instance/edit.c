@@ -35,6 +35,18 @@ static const struct {
 
 enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
 
+bool romsim_instance_property(size_t index, const char **ret_name, const char **ret_absent)
+{
+    static const char *const absent[] = {
+        [FORM_VALUE] = NULL, [FORM_LIST] = "[]", [FORM_OBJECT] = "{}"};
+
+    if (index >= PROPERTIES)
+        return false;
+    *ret_name = properties[index].name;
+    *ret_absent = absent[properties[index].form];
+    return true;
+}
+
 static int complain(struct romsim_diagnostics *diagnostics, struct romsim_error *err)
 {
     err->cloud = ROMSIM_CLOUD_INVALID;
