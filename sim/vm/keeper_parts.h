@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * keeper_parts.h: what the files of the keeper share.
+ *
+ *     keeper.c           clients, the loop, from the beginning to the end
+ *     keeper_life.c      states, the runs of the VM, stopping, deletion: what is told of them
+ *     keeper_edit.c      edits, and restarts with them
+ *     keeper_requests.c  the words on the socket and their answers
+ *
+ * One thread calls all of them, that of the loop.
+ */
+#ifndef ROMSIM_VM_KEEPER_PARTS_H
+#define ROMSIM_VM_KEEPER_PARTS_H
+
+#include "channel.h"
+#include "edit.h"
+#include "keeper.h"
+#include "run.h"
+#include "status.h"
+
+#include <romsim/state.h>
+#include <romsim/vector.h>
+
+#include <jansson.h>
+
+enum { KEEPER_TIME_MOST_MS = 86400000 }; /* of a request */
+
+struct keeper_client {
+    struct channel channel;
+    bool is_attached;
+    int awaited; /* an enum instance_state, or -1 */
+    bool awaits_end, awaits_edit, awaits_restart;
+};
+
+DEFINE_VECTOR(keeper_clients, struct keeper_client *);
+
+struct keeper {
+    const struct keeper_config *config;
+    struct romsim_instance *instance;
+    struct romsim_layout *layout;
+    struct romsim_state *folder;
+    struct volumes volumes;
+    struct console_log log;
+    struct keeper_clients clients;
+    struct keeper_client *parent; /* NULL when it is gone */
+    int listener, signals;
+    bool is_full; /* no descriptor is left for another client until one goes */
+    char (*rom_uuids)[ROMSIM_UUID_SIZE];
+
+    struct instance_status status;
+    struct run *run;              /* NULL: none */
+    struct edit *edit;            /* the same */
+    json_t *updates;              /* edits that wait for the stop, and those that failed then */
+    struct romsim_vm_event last;  /* of a run that has ended, until that is told; */
+    char *last_text;              /* its text */
+    bool restarts;                /* and what follows then */
+    bool restarts_at_once;        /* whatever the policy is, by request */
+    struct romsim_instance *next; /* what takes its place when the run has ended, or NULL */
+    struct romsim_layout *next_layout;
+    uint64_t run_start, restart_time, drain_time, drain_look; /* microseconds; 0: none */
+    enum stop_wish wish;
+    bool is_forced, is_deleted;
+    unsigned stop_ms; /* for the app, once it is drained */
+    enum instance_state before_deletion;
+};
+
+/* ---- keeper_life.c -----------------------------------------------------------------------------
+ */
+
+/* To all that are attached; the text of one event, with the time since the run's start. */
+void keeper_tell(struct keeper *keeper, const struct romsim_vm_event *event);
+void keeper_tell_text(struct keeper *keeper, enum romsim_vm_event_kind kind, const char *text);
+
+/* The only place that changes the state: writes the record, tells and answers who waits for it. */
+void keeper_change_state(struct keeper *keeper, enum instance_state state);
+
+/* Begins a run; there may be none. */
+void keeper_start(struct keeper *keeper);
+
+/* The run has ended: what that was, and what follows. */
+void keeper_end_run(struct keeper *keeper);
+
+/* Tells the end of a run, once what it is followed by can be done. */
+void keeper_conclude(struct keeper *keeper);
+
+/* End the run: within keeper->stop_ms; at once; when nobody has a connection any more, for which
+ * drain_ms may pass, a negative one for as long as the cloud waits.  There has to be one. */
+void keeper_stop(struct keeper *keeper);
+void keeper_force(struct keeper *keeper);
+void keeper_drain(struct keeper *keeper, int64_t drain_ms);
+
+/* While it drains: is somebody still connected? */
+void keeper_look_at_drain(struct keeper *keeper);
+
+/* What was to be started again will not be. */
+void keeper_abort_restart(struct keeper *keeper);
+
+/* The same without a run, for who follows the app: its last end was the end. */
+void keeper_settle(struct keeper *keeper);
+
+/* Ends the run, if there is one, and then the instance. */
+void keeper_delete(struct keeper *keeper);
+
+/* Leaves nothing of the instance but the words about it. */
+void keeper_remove_all(struct keeper *keeper);
+
+/* ---- keeper_edit.c -----------------------------------------------------------------------------
+ */
+
+/* Could these edits, an array, be made after those that wait?  Failed ones are forgotten. */
+int keeper_check_edits(struct keeper *keeper, const json_t *edits, struct romsim_error *err);
+
+/* Has them wait for the stop. */
+void keeper_queue_edits(struct keeper *keeper, const json_t *edits);
+
+/* Begins them, of what will run next; keeper_end_edit() when edit_fd() is readable. */
+int keeper_begin_edit(struct keeper *keeper, const json_t *edits, struct romsim_error *err);
+void keeper_begin_queued_edits(struct keeper *keeper);
+void keeper_end_edit(struct keeper *keeper);
+
+/* Takes both in place of those that were. */
+void keeper_replace(struct keeper *keeper, struct romsim_instance *instance,
+                    struct romsim_layout *layout);
+
+/* What runs makes room for what takes its place, and is started again whatever its policy is. */
+void keeper_begin_restart(struct keeper *keeper);
+
+/* UUIDs of the ROMs, malloc'ed, or NULL: an inline one keeps its own as long as its bytes are the
+ * same. */
+char (*keeper_new_uuids(const struct keeper *keeper, const struct romsim_instance *instance,
+                        const struct romsim_layout *layout))[ROMSIM_UUID_SIZE];
+
+/* ---- keeper_requests.c -------------------------------------------------------------------------
+ */
+
+/* Answers; each is the caller's. */
+json_t *keeper_error_answer(const struct romsim_error *err);
+json_t *keeper_refuse(enum romsim_cloud_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+json_t *keeper_refuse_deleted(const struct keeper *keeper);
+json_t *keeper_state_answer(const struct keeper *keeper);
+json_t *keeper_change_answer(const struct keeper *keeper, enum instance_state previous);
+
+/* The item of the cloud's GET. */
+json_t *keeper_describe(const struct keeper *keeper);
+
+/* The client gets all events from now on; the answer is the caller's. */
+json_t *keeper_attach(struct keeper *keeper, struct keeper_client *client, const json_t *request);
+
+/* Does what a client asks for, and answers it, now or later. */
+void keeper_take_request(struct keeper *keeper, struct keeper_client *client,
+                         const json_t *request);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* keeper_requests.c: what one may ask a keeper for (keeper.h), and its answers. */
+#include "keeper_parts.h"
+
+#include <romsim/checked.h>
+#include <romsim/clock.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LOG_DEFAULT = 4096 };
+
+/* ---- answers -----------------------------------------------------------------------------------
+ */
+
+json_t *keeper_error_answer(const struct romsim_error *err)
+{
+    return json_pack("{s:{s:i, s:i, s:s, s:s}}", "error", "code", (int)err->cloud, "errno",
+                     err->errnum, "message", err->message, "hint", err->hint);
+}
+
+json_t *keeper_refuse(enum romsim_cloud_code code, const char *format, ...)
+{
+    struct romsim_error err = {0};
+    char text[sizeof(err.message)];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    romsim_error_set(&err, EINVAL, "%s", text);
+    err.cloud = code;
+    return keeper_error_answer(&err);
+}
+
+json_t *keeper_refuse_deleted(const struct keeper *keeper)
+{
+    return keeper_refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' was deleted",
+                         keeper->layout->name);
+}
+
+json_t *keeper_describe(const struct keeper *keeper)
+{
+    struct instance_status status = keeper->status;
+    json_t *item;
+
+    if (keeper->run && keeper->run_start)
+        status.uptime_ms += (romsim_clock_us() - keeper->run_start) / 1000;
+    item = instance_describe(keeper->instance, keeper->layout, &keeper->volumes,
+                             (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
+                             keeper->config->plan);
+    if (json_array_size(keeper->updates))
+        json_object_set(item, "updates", keeper->updates);
+    return item;
+}
+
+json_t *keeper_state_answer(const struct keeper *keeper)
+{
+    return json_pack("{s:s, s:s, s:s}", "uuid", keeper->status.uuid, "name", keeper->layout->name,
+                     "state", instance_state_name(keeper->status.state));
+}
+
+json_t *keeper_change_answer(const struct keeper *keeper, enum instance_state previous)
+{
+    json_t *answer = keeper_state_answer(keeper);
+
+    json_object_set_new(answer, "previous_state", json_string(instance_state_name(previous)));
+    return answer;
+}
+
+/* ---- requests ----------------------------------------------------------------------------------
+ */
+
+static json_t *do_get(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    (void)client, (void)request;
+    return keeper_describe(keeper);
+}
+
+static json_t *do_start(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    enum instance_state previous = keeper->status.state;
+
+    (void)client, (void)request;
+    if (keeper->run || keeper->edit || keeper->is_deleted)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not stopped",
+                             keeper->layout->name,
+                             keeper->edit ? "being edited" : instance_state_name(previous));
+    keeper_abort_restart(keeper);
+    keeper_start(keeper);
+    return keeper_change_answer(keeper, previous);
+}
+
+static json_int_t number(const json_t *request, const char *key, json_int_t absent)
+{
+    const json_t *value = json_object_get(request, key);
+
+    return json_is_integer(value) ? json_integer_value(value) : absent;
+}
+
+/* How long the app has, in milliseconds. */
+static unsigned stop_patience(const json_t *request)
+{
+    json_int_t timeout_ms =
+        number(request, "timeout_ms", (json_int_t)ROMSIM_VM_STOP_SECONDS * 1000);
+
+    return timeout_ms < 0 ? 0 : (unsigned)min_u64((uint64_t)timeout_ms, KEEPER_TIME_MOST_MS);
+}
+
+static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    enum instance_state previous = keeper->status.state;
+    json_int_t drain_ms = number(request, "drain_ms", 0);
+    bool waits = json_is_true(json_object_get(request, "wait"));
+
+    if (!keeper->run) {
+        keeper_settle(keeper);
+        if (keeper->config->is_bound && !keeper->is_deleted)
+            keeper_delete(keeper);
+        if (!waits || keeper->status.state == STATE_STOPPED)
+            return keeper_change_answer(keeper, previous);
+        client->awaited = STATE_STOPPED; /* edits are still made */
+        return NULL;
+    }
+    keeper->restarts_at_once = false;
+    keeper->wish = STOP_BY_USER;
+    keeper->stop_ms = stop_patience(request);
+    if (waits)
+        client->awaited = STATE_STOPPED;
+    if (json_is_true(json_object_get(request, "force")))
+        keeper_force(keeper);
+    else if (drain_ms && keeper->status.state == STATE_RUNNING)
+        keeper_drain(keeper, drain_ms);
+    else if (keeper->status.state != STATE_DRAINING || !drain_ms)
+        keeper_stop(keeper);
+    return waits ? NULL : keeper_change_answer(keeper, previous);
+}
+
+static json_t *do_wait(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "state"));
+    int state = instance_state_find(name ? name : "running");
+
+    if (state < 0)
+        return keeper_refuse(ROMSIM_CLOUD_INVALID, "there is no state '%s'", name);
+    if (state == (int)keeper->status.state)
+        return keeper_state_answer(keeper);
+    client->awaited = state;
+    return NULL;
+}
+
+/* The offset of the log that a request means. */
+static uint64_t log_offset(const struct keeper *keeper, json_int_t offset)
+{
+    const struct console_log *log = &keeper->log;
+    uint64_t place = (uint64_t)offset;
+
+    if (offset < 0)
+        place = log->end - min_u64(log->end, (uint64_t)-offset);
+    return place < log->start ? log->start : min_u64(place, log->end);
+}
+
+static json_t *do_log(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const struct console_log *log = &keeper->log;
+    uint64_t from = log_offset(keeper, number(request, "offset", -LOG_DEFAULT));
+    json_int_t limit = number(request, "limit", LOG_DEFAULT);
+    json_int_t since_ms = number(request, "since_ms", -1);
+    uint64_t size;
+
+    if (since_ms >= 0)
+        from = max_u64(from, console_log_since(log, time(NULL) - since_ms / 1000));
+    size = min_u64(log->end - from, limit > 0 ? (uint64_t)limit : 0);
+    channel_console(&client->channel, log, from, from + size);
+    return json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:s}", "available", "start",
+                     (json_int_t)log->start, "end", (json_int_t)log->end, "range", "start",
+                     (json_int_t)from, "end", (json_int_t)(from + size), "state",
+                     instance_state_name(keeper->status.state));
+}
+
+json_t *keeper_attach(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const json_t *offset = json_object_get(request, "offset");
+    json_t *answer;
+
+    client->is_attached = true;
+    channel_console(&client->channel, &keeper->log,
+                    offset ? log_offset(keeper, json_integer_value(offset)) : keeper->log.end,
+                    CHANNEL_FOLLOW);
+    answer = keeper_state_answer(keeper);
+    json_object_set_new(answer, "restarts", json_boolean(keeper->restart_time != 0));
+    return answer;
+}
+
+static json_t *do_edit(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const json_t *edits = json_object_get(request, "edits");
+    struct romsim_error err = {0};
+
+    if (keeper->is_deleted || keeper->edit)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
+                             keeper->layout->name, keeper->edit ? "edited" : "deleted");
+    if (!json_array_size(edits))
+        return keeper_refuse(ROMSIM_CLOUD_INVALID, "there is nothing to edit");
+    if (keeper_check_edits(keeper, edits, &err) < 0)
+        return keeper_error_answer(&err);
+    if (keeper->run) {
+        keeper_queue_edits(keeper, edits);
+        return json_pack("{s:b}", "queued", 1);
+    }
+    if (keeper_begin_edit(keeper, edits, &err) < 0)
+        return keeper_error_answer(&err);
+    client->awaits_edit = true;
+    return NULL;
+}
+
+static json_t *do_restart(struct keeper *keeper, struct keeper_client *client,
+                          const json_t *request)
+{
+    const json_t *edits = json_object_get(request, "edits");
+    struct romsim_error err = {0};
+
+    if (keeper->is_deleted || keeper->edit)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
+                             keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
+    keeper->stop_ms = stop_patience(request);
+    keeper_abort_restart(keeper);
+    if (!json_array_size(edits)) {
+        keeper_begin_restart(keeper);
+        return keeper_state_answer(keeper);
+    }
+    if (keeper_begin_edit(keeper, edits, &err) < 0)
+        return keeper_error_answer(&err);
+    client->awaits_restart = true;
+    return NULL;
+}
+
+/* Answered at the very end. */
+static json_t *do_delete(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    (void)request;
+    client->awaits_end = true;
+    if (!keeper->is_deleted)
+        keeper_delete(keeper);
+    return NULL;
+}
+
+static const struct {
+    const char *word;
+    /* NULL: the answer comes later. */
+    json_t *(*handle)(struct keeper *keeper, struct keeper_client *client, const json_t *request);
+} requests[] = {
+    {"get", do_get},   {"start", do_start},     {"stop", do_stop},
+    {"wait", do_wait}, {"log", do_log},         {"attach", keeper_attach},
+    {"edit", do_edit}, {"restart", do_restart}, {"delete", do_delete},
+};
+
+void keeper_take_request(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const char *word = json_string_value(json_object_get(request, "do"));
+    json_t *answer = NULL;
+
+    /* Another request of this moment deleted it. */
+    if (!keeper->folder && !(word && strcmp(word, "delete") == 0)) {
+        channel_answer(&client->channel, keeper_refuse_deleted(keeper));
+        return;
+    }
+    for (size_t i = 0; word && i < sizeof(requests) / sizeof(requests[0]); i++)
+        if (strcmp(word, requests[i].word) == 0) {
+            answer = requests[i].handle(keeper, client, request);
+            if (answer)
+                channel_answer(&client->channel, answer);
+            return;
+        }
+    channel_answer(&client->channel, keeper_refuse(ROMSIM_CLOUD_WRONG_METHOD,
+                                                   "the instance's keeper does not understand "
+                                                   "this: is it of another version of romsim?"));
+}
