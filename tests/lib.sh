@@ -94,6 +94,20 @@ fake_program() {
     chmod 755 "$1"
 }
 
+# silent_kernel FILE: makes a kernel that never says a word.  Fails without an assembler.
+silent_kernel() {
+    as --64 -o "$1.o" - <<'END' 2>/dev/null && ld -Ttext 0x200000 -e start -o "$1" "$1.o" 2>/dev/null
+.section .note.pvh, "a"
+.long 4, 4, 18
+.asciz "Xen"
+.long start
+.text
+.globl start
+start: hlt
+    jmp start
+END
+}
+
 # make_entries DIR: makes what the entries on standard input say: NAME/, NAME=TEXT, NAME->TARGET.
 make_entries() {
     local entry

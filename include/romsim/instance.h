@@ -111,7 +111,12 @@ const char *romsim_restart_name(enum romsim_restart restart);
 bool romsim_restart_find(const char *word, enum romsim_restart *ret);
 
 /* Members that have a default and that the input named all the same. */
-enum romsim_given { ROMSIM_GIVEN_MEMORY = 1, ROMSIM_GIVEN_VCPUS = 2, ROMSIM_GIVEN_AUTOSTART = 4 };
+enum romsim_given {
+    ROMSIM_GIVEN_MEMORY = 1,
+    ROMSIM_GIVEN_VCPUS = 2,
+    ROMSIM_GIVEN_AUTOSTART = 4,
+    ROMSIM_GIVEN_TIMEOUT = 8 /* as `timeout_s`, or as `wait_timeout_ms`, which it replaces */
+};
 
 struct romsim_instance {
     char *name;       /* NULL: romsim makes a random one, as the cloud does */
@@ -136,13 +141,15 @@ struct romsim_instance {
     size_t volume_count;
     enum romsim_restart restart;
     bool autostart;
+    int64_t timeout_s; /* how long who creates it waits until it runs: 0 not at all, -1 for ever */
     uint32_t replicas;
     char *other_json; /* the members that romsim checks for shape and does not simulate, as a JSON
                          object; NULL without.  They pass through to romsim_instance_request(). */
     char *service_group_json; /* the whole service_group as it came, for the request; or NULL */
     char *directory;          /* relative paths in the instance are relative to this; "" = cwd */
     bool no_verify; /* set by the program, not by the file: built images are not read back */
-    struct romsim_place place, name_place, hostname_place, image_place, memory_place, args_place;
+    struct romsim_place place, name_place, hostname_place, image_place, memory_place, args_place,
+        timeout_place;
 };
 
 struct romsim_instances {

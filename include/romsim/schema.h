@@ -30,6 +30,7 @@ enum romsim_shape_kind {
 struct romsim_shape {
     enum romsim_shape_kind kind;
     bool open, binary;
+    bool or_forever; /* an INTEGER may be -1, too */
     uint64_t minimum, maximum;
     const char *const *words;
     const struct romsim_shape *item;

@@ -92,6 +92,9 @@ struct romsim_vm_event {
 typedef void romsim_vm_observer(void *context, size_t instance,
                                 const struct romsim_vm_event *event);
 
+/* What romsim_vm_status() says of an instance that did not run within its `timeout_s`. */
+enum { ROMSIM_VM_TIMED_OUT = 124 };
+
 /* How long an app has to obey romsim_vm_stop(), as docker stop has it. */
 enum { ROMSIM_VM_STOP_SECONDS = 10 };
 
@@ -116,7 +119,8 @@ void romsim_vm_start(struct romsim_vm *vm);
 int romsim_vm_fd(const struct romsim_vm *vm);
 void romsim_vm_dispatch(struct romsim_vm *vm);
 
-/* Is there one that has not ended yet, or, if they are not bound, is not yet what it should be? */
+/* Is there one that has not ended yet, or, if they are not bound, is not yet what it should be?  It
+ * is not waited for beyond its `timeout_s`. */
 bool romsim_vm_is_running(const struct romsim_vm *vm);
 
 /* Asks all apps to end (SIGTERM); those that do not within ROMSIM_VM_STOP_SECONDS are killed. */

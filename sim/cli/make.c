@@ -343,6 +343,15 @@ static int follow(const struct watch_set *making, const struct romsim_vm_options
     return status;
 }
 
+/* Is one of them not waited for until it runs, or not for ever? */
+static bool has_patience(const struct watch_set *making)
+{
+    for (size_t i = 0; i < making->count; i++)
+        if (making->instances[i]->given & ROMSIM_GIVEN_TIMEOUT)
+            return true;
+    return false;
+}
+
 static const char **list_names(const struct watch_set *making)
 {
     const char **names = calloc(making->count + 1, sizeof(char *));
@@ -376,7 +385,8 @@ static int make(const struct cli_args *args, struct watch_set *making,
     int status = CLI_RUN_FAILED;
 
     if (options->fate != ROMSIM_VM_BOUND)
-        console.lists = options->fate == ROMSIM_VM_CREATE ? "created" : "running";
+        console.lists =
+            options->fate == ROMSIM_VM_CREATE || has_patience(making) ? "created" : "running";
     if (!names)
         return CLI_RUN_FAILED;
     if (run_console_open(&console, names, making->count) == 0 && open_log(&console, log) == 0 &&

@@ -115,7 +115,10 @@ static void complain_range(struct romsim_schema *schema, const struct romsim_nod
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "Invalid %s %s", QUOTE(last_name(path)), QUOTE(node->text));
-    if (shape->maximum == UINT64_MAX)
+    if (shape->or_forever)
+        romsim_error_hint(&error, "a whole number from %llu to %llu, or -1 for no end",
+                          (unsigned long long)shape->minimum, (unsigned long long)shape->maximum);
+    else if (shape->maximum == UINT64_MAX)
         romsim_error_hint(&error, "a whole number of %llu or more",
                           (unsigned long long)shape->minimum);
     else
@@ -135,8 +138,10 @@ static void check_integer(struct romsim_schema *schema, const struct romsim_node
                       node->kind == ROMSIM_NODE_STRING ? "a number stands without quotes and unit"
                                                        : NULL,
                       path);
-    else if (romsim_node_integer(node, &negative, &magnitude) <= 0 || negative ||
-             magnitude < shape->minimum || magnitude > shape->maximum)
+    else if (romsim_node_integer(node, &negative, &magnitude) <= 0)
+        complain_range(schema, node, shape, path);
+    else if (negative ? !shape->or_forever || magnitude != 1
+                      : magnitude < shape->minimum || magnitude > shape->maximum)
         complain_range(schema, node, shape, path);
 }
 

@@ -63,6 +63,20 @@ static bool take_number(const struct romsim_node *object, const char *name, uint
     return true;
 }
 
+/* The same of one that may be -1, too. */
+static bool take_patience(const struct romsim_node *object, const char *name, int64_t *ret)
+{
+    const struct romsim_node *value = romsim_node_present(object, name);
+    bool negative = false;
+    uint64_t magnitude = 0;
+
+    if (!value || romsim_node_integer(value, &negative, &magnitude) <= 0 ||
+        magnitude > (negative ? 1 : UINT32_MAX))
+        return false;
+    *ret = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return true;
+}
+
 static void report(struct build *build, const struct romsim_node *node, enum romsim_cloud_code code,
                    struct romsim_error *error)
 {
@@ -411,6 +425,34 @@ static void build_numbers(struct build *build, const struct romsim_node *node)
         romsim_restart_find(restart->text, &instance->restart); /* the shape has looked at it */
 }
 
+/* `timeout_s`, or its older form, whose milliseconds become whole seconds, and more rather than
+ * less. */
+static void build_timeout(struct build *build, const struct romsim_node *node)
+{
+    const struct romsim_node *seconds = romsim_node_present(node, "timeout_s");
+    const struct romsim_node *older = romsim_node_present(node, "wait_timeout_ms");
+    struct romsim_instance *instance = build->instance;
+    struct romsim_error error;
+    int64_t ms;
+
+    take_place(build, node, "wait_timeout_ms", &instance->timeout_place);
+    take_place(build, node, "timeout_s", &instance->timeout_place);
+    if (seconds && older) {
+        romsim_error_set(&error, EINVAL,
+                         "Cannot specify 'wait_timeout_ms' when 'timeout_s' is set");
+        report(build, older, ROMSIM_CLOUD_NOT_BOTH, &error);
+    } else if (take_patience(node, "timeout_s", &instance->timeout_s)) {
+        instance->given |= ROMSIM_GIVEN_TIMEOUT;
+    } else if (take_patience(node, "wait_timeout_ms", &ms)) {
+        instance->given |= ROMSIM_GIVEN_TIMEOUT;
+        instance->timeout_s = ms < 0 ? ms : (ms + 999) / 1000;
+        romsim_error_set(&error, EINVAL, "'wait_timeout_ms' is deprecated: write timeout_s: %lld",
+                         (long long)instance->timeout_s);
+        romsim_document_place(build->document, older->offset, &error.place);
+        romsim_diagnostics_add(build->diagnostics, &error, 1);
+    }
+}
+
 /* The members that are idle here, and some more, go through to the request as they are. */
 static void build_other(struct build *build, const struct romsim_node *node)
 {
@@ -462,7 +504,7 @@ static void build_members(struct build *build, const struct romsim_node *node)
     const struct romsim_node *env = romsim_node_present(node, "env");
 
     instance->name_place = instance->hostname_place = instance->memory_place =
-        instance->image_place = instance->place;
+        instance->image_place = instance->timeout_place = instance->place;
     take_place(build, node, "name", &instance->name_place);
     take_place(build, node, "hostname", &instance->hostname_place);
     take_place(build, node, "image", &instance->image_place);
@@ -472,6 +514,7 @@ static void build_members(struct build *build, const struct romsim_node *node)
     instance->hostname = take_text(build, node, "hostname");
     build_image(build, node, &instance_shape, &instance->image, &instance->image_json);
     build_numbers(build, node);
+    build_timeout(build, node);
     if (args)
         build_args(build, args);
     if (env)

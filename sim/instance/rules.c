@@ -113,6 +113,19 @@ static void check_memory(struct check *check)
            memory < limits->memory_min_mb ? ROMSIM_CLOUD_INVALID : ROMSIM_CLOUD_QUOTA, &error);
 }
 
+/* There is nothing to wait for if it is not started. */
+static void check_timeout(struct check *check)
+{
+    const struct romsim_instance *instance = check->instance;
+    struct romsim_error error;
+
+    if (instance->timeout_s == 0 || instance->autostart)
+        return;
+    romsim_error_set(&error, EINVAL, "Cannot specify 'timeout_s' when 'autostart' is not set");
+    romsim_error_hint(&error, "autostart: true, or no timeout");
+    report(check, &instance->timeout_place, ROMSIM_CLOUD_NOT_BOTH, &error);
+}
+
 static void check_env(struct check *check)
 {
     for (size_t i = 0; i < check->instance->env_count; i++) {
@@ -558,6 +571,7 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
     check_image(&check);
     check_reference(&check, instance->image, instance->image_origin, &instance->image_place);
     check_memory(&check);
+    check_timeout(&check);
     check_env(&check);
     check_services(&check);
     check_rom_count(instance->rom_count, limits, place_of_roms(instance), diagnostics);

@@ -13,6 +13,8 @@ static const struct romsim_shape string = {.kind = ROMSIM_SHAPE_STRING};
 static const struct romsim_shape binary_string = {.kind = ROMSIM_SHAPE_STRING, .binary = true};
 static const struct romsim_shape boolean = {.kind = ROMSIM_SHAPE_BOOLEAN};
 static const struct romsim_shape count = {.kind = ROMSIM_SHAPE_INTEGER, .maximum = UINT32_MAX};
+static const struct romsim_shape patience = {
+    .kind = ROMSIM_SHAPE_INTEGER, .maximum = UINT32_MAX, .or_forever = true};
 static const struct romsim_shape positive = {
     .kind = ROMSIM_SHAPE_INTEGER, .minimum = 1, .maximum = UINT32_MAX};
 static const struct romsim_shape number16 = {
@@ -168,8 +170,8 @@ static const struct romsim_member instance_members[] = {
     {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL},
     {"volumes", &volumes, 0, NULL},
     {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},
-    {"wait_timeout_ms", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"timeout_s", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"wait_timeout_ms", &patience, ROMSIM_MEMBER_AS_IS, NULL},
+    {"timeout_s", &patience, ROMSIM_MEMBER_AS_IS, NULL},
     {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},
     {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},
     {"tags", &strings, ROMSIM_MEMBER_IDLE, NULL},

@@ -16,6 +16,7 @@
 #include "kernel_file.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/clock.h>
 #include <romsim/cpu.h>
 #include <romsim/daemon.h>
 #include <romsim/paths.h>
@@ -53,7 +54,8 @@ struct instance {
     bool ended;      /* its last event has come, */
     bool is_settled; /* or, of one that is not bound, it is what was wanted */
     bool is_created;
-    char *kernel; /* of its own, from the image; or NULL */
+    bool is_overdue; /* it was to run by now, and is waited for no more */
+    char *kernel;    /* of its own, from the image; or NULL */
     struct forward *forwards;
 };
 
@@ -70,8 +72,10 @@ struct romsim_vm {
     char *kernel; /* the user's, unpacked; or NULL */
     romsim_vm_observer *observer;
     void *context;
-    int epoll;  /* of the channels, each under its instance's number, and of the timer */
-    int timer;  /* when patience with the keepers ends; its number is `count` */
+    int epoll; /* of the channels, each under its instance's number, and of the timer */
+    int timer; /* when patience with the keepers ends; its number is `count` */
+    int alarm; /* when an instance is overdue; its number is the next one */
+    uint64_t started;
     int status; /* the first that was not 0 */
     char last_note[1024];
 };
@@ -191,6 +195,7 @@ static void leave(struct romsim_vm *vm, size_t index)
     }
     cleanup_close_fd(&vm->epoll);
     cleanup_close_fd(&vm->timer);
+    cleanup_close_fd(&vm->alarm);
     romsim_daemon_separate();
     romsim_daemon_let_go(vm->fate != ROMSIM_VM_BOUND);
 }
@@ -199,6 +204,15 @@ static void leave(struct romsim_vm *vm, size_t index)
 static bool starts(const struct romsim_vm *vm, size_t index)
 {
     return vm->fate != ROMSIM_VM_CREATE || vm->sources[index]->autostart;
+}
+
+/* How many seconds is it waited for until it runs?  -1: for ever. */
+static int64_t patience_with(const struct romsim_vm *vm, size_t index)
+{
+    const struct romsim_instance *source = vm->sources[index];
+
+    return vm->fate != ROMSIM_VM_BOUND && source->given & ROMSIM_GIVEN_TIMEOUT ? source->timeout_s
+                                                                               : -1;
 }
 
 /* The keeper has another working directory, and edits may still read what is beside the file. */
@@ -342,7 +356,7 @@ static bool is_settled(const struct romsim_vm *vm, size_t index,
 {
     if (vm->fate == ROMSIM_VM_BOUND)
         return false;
-    if (!starts(vm, index))
+    if (!starts(vm, index) || patience_with(vm, index) == 0 || vm->instances[index].is_overdue)
         return event->kind == ROMSIM_VM_CREATED;
     return event->kind == ROMSIM_VM_STATE && strcmp(event->text, "running") == 0;
 }
@@ -426,6 +440,40 @@ static void on_timer(struct romsim_vm *vm)
         sweep();
 }
 
+/* Looks for instances that should run by now, and sets the alarm for the next. */
+static void on_alarm(struct romsim_vm *vm)
+{
+    uint64_t now = romsim_clock_us(), next = 0;
+
+    for (size_t i = 0; i < vm->count; i++) {
+        struct instance *instance = &vm->instances[i];
+        int64_t patience = patience_with(vm, i);
+        uint64_t due = vm->started + (uint64_t)patience * 1000000;
+        char text[256];
+
+        if (patience <= 0 || !starts(vm, i) || instance->is_settled || instance->is_overdue)
+            continue;
+        if (due > now) {
+            next = next && next < due ? next : due;
+            continue;
+        }
+        instance->is_overdue = true;
+        snprintf(text, sizeof(text), "timed out: '%s' is not running yet after %lld s, and goes on",
+                 vm->layouts[i]->name, (long long)patience);
+        tell_text(vm, i, ROMSIM_VM_ERROR, text);
+        note_status(vm, ROMSIM_VM_TIMED_OUT);
+        /* Else it is when it can be found, so that it is not taken for one that cannot be made. */
+        if (instance->is_created) {
+            instance->is_settled = true;
+            vm->running--;
+        }
+    }
+    timerfd_settime(
+        vm->alarm, TFD_TIMER_ABSTIME,
+        &(struct itimerspec){.it_value = {(time_t)(next / 1000000), (long)(next % 1000000) * 1000}},
+        NULL);
+}
+
 int romsim_vm_fd(const struct romsim_vm *vm)
 {
     return vm->epoll;
@@ -439,6 +487,8 @@ void romsim_vm_dispatch(struct romsim_vm *vm)
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 == vm->count)
             on_timer(vm);
+        else if (events[i].data.u64 == vm->count + 1)
+            on_alarm(vm);
         else if (vm->instances[events[i].data.u64].channel >= 0)
             on_channel(vm, events[i].data.u64);
     }
@@ -508,6 +558,7 @@ void romsim_vm_kill(struct romsim_vm *vm)
 void romsim_vm_undo(struct romsim_vm *vm)
 {
     send_wish(vm, json_pack("{s:s}", "do", "delete"), KILL_PATIENCE_MS);
+    timerfd_settime(vm->alarm, 0, &(struct itimerspec){0}, NULL);
     for (size_t i = 0; i < vm->count; i++)
         if (vm->instances[i].channel >= 0 && vm->instances[i].is_settled) {
             vm->instances[i].is_settled = false;
@@ -526,6 +577,7 @@ static struct romsim_vm *vm_new(const struct romsim_layout *const *layouts, size
     vm->layouts = layouts;
     vm->epoll = epoll_create1(EPOLL_CLOEXEC);
     vm->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    vm->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     vm->instances = calloc(count ? count : 1, sizeof(*vm->instances));
     if (vm->instances)
         vm->count = count;
@@ -554,7 +606,8 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
     vm->context = context;
     if (!vm->instances)
         romsim_error_nomem(&err);
-    else if (vm->epoll < 0 || vm->timer < 0 || watch(vm, vm->timer, count) < 0)
+    else if (vm->epoll < 0 || vm->timer < 0 || vm->alarm < 0 || watch(vm, vm->timer, count) < 0 ||
+             watch(vm, vm->alarm, count + 1) < 0)
         romsim_error_system(&err, errno, "cannot watch instances");
     else if (choose(vm, options, &err) == 0 && claim_ports(vm, &index, &err) == 0)
         status = 0;
@@ -575,6 +628,7 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
 
 void romsim_vm_start(struct romsim_vm *vm)
 {
+    vm->started = romsim_clock_us();
     for (size_t i = 0; i < vm->count; i++) {
         struct romsim_error err = {0};
 
@@ -585,6 +639,7 @@ void romsim_vm_start(struct romsim_vm *vm)
             return;
         }
     }
+    on_alarm(vm);
 }
 
 void romsim_vm_free(struct romsim_vm *vm)
@@ -604,5 +659,6 @@ void romsim_vm_free(struct romsim_vm *vm)
     romsim_bundle_release(&vm->bundle);
     cleanup_close_fd(&vm->epoll);
     cleanup_close_fd(&vm->timer);
+    cleanup_close_fd(&vm->alarm);
     free(vm);
 }

@@ -562,6 +562,39 @@ START_TEST(one_warning_names_what_is_not_simulated)
 }
 END_TEST
 
+START_TEST(a_timeout_is_in_seconds_and_the_older_form_rounds_up_to_them)
+{
+    static const struct {
+        const char *member;
+        int64_t seconds;
+    } rows[] = {{"timeout_s: 0", 0},          {"timeout_s: 90", 90},
+                {"timeout_s: -1", -1},        {"wait_timeout_ms: 0", 0},
+                {"wait_timeout_ms: 1", 1},    {"wait_timeout_ms: -1", -1},
+                {"wait_timeout_ms: 1000", 1}, {"wait_timeout_ms: 1001", 2}};
+
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        bool is_older = rows[row].member[0] == 'w';
+        char text[128], request[128];
+        const struct romsim_instance *i;
+
+        snprintf(text, sizeof(text), "image: x\nautostart: true\n%s\n", rows[row].member);
+        i = accept(text);
+        ck_assert_int_eq(i->timeout_s, rows[row].seconds);
+        ck_assert(i->given & ROMSIM_GIVEN_TIMEOUT);
+        ck_assert_uint_eq(diagnostics.warnings, is_older);
+        if (is_older)
+            ck_assert_ptr_nonnull(strstr(diagnostics.entries[0].error.message, "is deprecated"));
+        snprintf(request, sizeof(request), "{\"image\": \"x\", \"autostart\": true, \"%.*s\": %s}",
+                 (int)strcspn(rows[row].member, ":"), rows[row].member,
+                 strchr(rows[row].member, ' ') + 1);
+        assert_request(text, request);
+    }
+    ck_assert(!(accept("image: x\nautostart: true\n")->given & ROMSIM_GIVEN_TIMEOUT));
+    /* No wait needs no start. */
+    ck_assert_int_eq(accept("image: x\ntimeout_s: 0\n")->timeout_s, 0);
+}
+END_TEST
+
 START_TEST(volumes_are_read_and_passed_on_as_they_came)
 {
     static const char uuid[] = "77d0316a-fbbe-488d-8618-5bf7a612477a";
@@ -753,9 +786,10 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           all_errors_of_a_file_come_in_one_pass_from_top_to_bottom,
           what_other_tools_call_it_is_understood,
           documents_before_a_mistake_of_syntax_are_checked_too,
-          one_warning_names_what_is_not_simulated, volumes_are_read_and_passed_on_as_they_came,
-          a_volume_of_a_flag_is_one_of_the_file, a_template_or_a_branch_needs_no_image,
-          places_count_characters_and_show_the_line, the_excerpt_of_a_long_line_is_a_window_on_it,
-          a_long_file_name_is_shortened_from_the_left,
+          one_warning_names_what_is_not_simulated,
+          a_timeout_is_in_seconds_and_the_older_form_rounds_up_to_them,
+          volumes_are_read_and_passed_on_as_they_came, a_volume_of_a_flag_is_one_of_the_file,
+          a_template_or_a_branch_needs_no_image, places_count_characters_and_show_the_line,
+          the_excerpt_of_a_long_line_is_a_window_on_it, a_long_file_name_is_shortened_from_the_left,
           the_request_has_what_the_input_named_and_nothing_more, several_instances_are_one_array,
           a_request_read_again_gives_the_same_request)

@@ -54,17 +54,7 @@ fails 125 "a missing kernel too" romsim run --image ./base --kernel missing --ar
 ROMSIM_GUEST=$T/nowhere fails 125 "so is a missing guest bundle" romsim run --image ./base --args true
 like "$out" "no guest bundle in $T/nowhere" "with its place"
 
-cat >silent.s <<'END'
-.section .note.pvh, "a"
-.long 4, 4, 18
-.asciz "Xen"
-.long start
-.text
-.globl start
-start: hlt
-    jmp start
-END
-if as --64 -o silent.o silent.s 2>/dev/null && ld -Ttext 0x200000 -e start -o silent silent.o 2>/dev/null; then
+if silent_kernel silent; then
     fails 125 "a boot that stands still ends" \
         romsim run --image ./base --kernel silent --boot-timeout 2 --args true
     like "$out" "the guest made no progress for 2 s, after the phase 'start'" "and says so"

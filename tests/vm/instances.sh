@@ -273,6 +273,29 @@ fails 125 "run -d tells of a boot that fails" romsim run -dq fails.yaml
 is "$(item fails '[.state, .restart, .start_count, .stop_reason, .stop_code]')" \
     '["stopped",null,1,1,257]' "a boot that fails is not tried again"
 
+# ---- how long it is waited for
+# A kernel that does not say a word: what has it is starting until it is deleted.
+sed 's/^name: .*/autostart: true/' web.yaml >waits.yaml
+{ cat waits.yaml; echo 'timeout_s: 1'; } >second.yaml
+{ cat waits.yaml; echo 'timeout_s: 0'; } >none.yaml
+{ cat waits.yaml; echo 'wait_timeout_ms: -1'; } >ever.yaml
+if silent_kernel silent; then
+    fails 124 "create gives up in time" romsim create -q -n second --kernel silent second.yaml
+    is "$out" "second
+romsim: error: timed out: 'second' is not running yet after 1 s, and goes on" "and says so"
+    is "$(item second .state)" '"starting"' "the instance goes on"
+    fails 124 "run -d, too" romsim run -dq -n other --kernel silent second.yaml
+    like "$out" "timed out: 'other' is not running" "and says so"
+    ok "a timeout of 0 is no wait" romsim create -q -n none --kernel silent none.yaml
+    is "$out" none "and the name is printed"
+    ok "with run -d, too" romsim run -dq -n nor --kernel silent none.yaml
+else
+    skip "create gives up in time" "no assembler here"
+fi
+ok "without an end it runs when create is done" romsim create -q -n ever ever.yaml
+is "$(item ever .state)" '"running"' "which is so"
+romsim rm --all >/dev/null
+
 # ---- a client in the foreground, and others
 romsim run --name mine web.yaml >one 2>&1 &
 pid=$!
