@@ -28,7 +28,7 @@ endif
 
 # ---- what it is built with ----------------------------------------------------------------
 
-LIBRARIES := fuse3 libarchive yaml-0.1 jansson libcrypto liblz4 zlib liblzma libzstd
+LIBRARIES := fuse3 libarchive yaml-0.1 jansson libcrypto liblz4 zlib liblzma libzstd libmicrohttpd
 
 ifeq ($(SANITIZE),1)
 BUILD := build/sanitize
@@ -69,7 +69,7 @@ endif
 
 # ---- the program --------------------------------------------------------------------------
 
-LIBRARY_SOURCES := $(sort $(foreach room,base document instance erofs image rom layout state vm,$(wildcard sim/$(room)/*.c)) \
+LIBRARY_SOURCES := $(sort $(foreach room,base document instance erofs image rom layout state vm api,$(wildcard sim/$(room)/*.c)) \
 	$(wildcard fuse/*.c) sim/guest/manifest.c)
 PROGRAM_SOURCES := $(sort $(wildcard sim/cli/*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -105,7 +105,7 @@ $(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
 # ---- what it needs ------------------------------------------------------------------------
 
 DEPS_BUILD := gcc make pkg-config musl-tools kmod cpio libfuse3-dev libarchive-dev libyaml-dev \
-	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev
+	libjansson-dev libssl-dev liblz4-dev zlib1g-dev liblzma-dev libzstd-dev libmicrohttpd-dev
 DEPS_RUN := fuse3 qemu-system-x86 e2fsprogs busybox-static curl xz-utils zstd lz4 python3 uidmap
 DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah netavark mandoc git file patch \
 	strace procps util-linux jq iproute2

@@ -15,6 +15,7 @@ LIBRARIES = {
     "libyaml": r"yaml\.h", "jansson": r"jansson\.h", "libcrypto": r"openssl/.*",
     "liblz4": r"lz4.*\.h", "zlib": r"zlib\.h", "liblzma": r"lzma\.h", "libzstd": r"zstd.*\.h",
     "libarchive": r"archive.*\.h", "libfuse3": r"fuse.*\.h",
+    "libmicrohttpd": r"microhttpd\.h",
 }
 # Whose a header is, by its first word (erofs.h and erofs_check.h are erofs's); the others are
 # base's.
@@ -22,7 +23,7 @@ HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "document": "document", "schema": "document", "json": "document",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
                 "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state",
-                "link": "vm"}
+                "link": "vm", "api": "api"}
 # What the guest's init shares with its keeper.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 

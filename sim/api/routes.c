@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* routes.c: all that is served. */
+#include "api.h"
+
+const struct api_route *const api_routes[] = {
+    NULL,
+};
