@@ -143,6 +143,7 @@ clean:
 include sim/guest/guest.mk
 include samples/samples.mk
 include tests/tests.mk
+include tests/clients/clients.mk
 include tests/lint/lint.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
