@@ -10,6 +10,7 @@
 #include <romsim/lock.h>
 #include <romsim/mounts.h>
 #include <romsim/paths.h>
+#include <romsim/program.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
@@ -26,8 +26,6 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* The fields in front of the tags, as far as they are of use here. */
 enum { FIELD_DEVICE = 2, FIELD_POINT = 4, FIELDS };
@@ -233,21 +231,10 @@ char *romsim_mount_point(const char *directory, struct romsim_error *err)
 static bool run_fusermount(const char *point, bool lazily)
 {
     const char *argv[] = {"fusermount3", "-q", lazily ? "-uz" : "-u", "--", point, NULL};
-    posix_spawn_file_actions_t actions;
-    int status = -1;
-    pid_t pid;
+    const struct romsim_program program = {.argv = argv};
+    int status;
 
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return false;
-    if (posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) != 0 ||
-        posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ) != 0)
-        pid = -1;
-    posix_spawn_file_actions_destroy(&actions);
-    if (pid < 0)
-        return false;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status == 0;
+    return romsim_program_run(&program, &status, NULL) == 0 && status == 0;
 }
 
 /* Returns 0, or an errno; EBUSY only when not `lazily`. */

@@ -9,6 +9,7 @@
 #include <romsim/buffer.h>
 #include <romsim/fs.h>
 #include <romsim/paths.h>
+#include <romsim/program.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
 #include <romsim/vm.h>
@@ -16,12 +17,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define QEMU "qemu-system-x86_64"
@@ -62,25 +61,12 @@ __attribute__((format(printf, 2, 3))) static void remedy(struct finding *finding
 static char *output_of(const char *const *argv)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
-    posix_spawn_file_actions_t actions;
-    int ends[2], status = -1;
-    pid_t pid;
+    const struct romsim_program program = {.argv = argv, .output = &text};
+    int status;
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (romsim_program_run(&program, &status, NULL) < 0 || status != 0)
         return NULL;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    if (posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ) != 0)
-        pid = -1;
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (pid > 0) {
-        romsim_buffer_read_fd(&text, ends[0]);
-        waitpid(pid, &status, 0);
-    }
-    close(ends[0]);
-    return status == 0 ? romsim_buffer_steal(&text) : NULL;
+    return romsim_buffer_steal(&text);
 }
 
 /* Is there a program of this name in PATH? */

@@ -11,14 +11,13 @@
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
 #include <romsim/file.h>
+#include <romsim/program.h>
 #include <romsim/text.h>
 #include <romsim/volume.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,62 +167,6 @@ int volume_image_measure(const char *directory, uint64_t *ret_size_mb, uint64_t 
     return 0;
 }
 
-/* Ordinary users have the folders of the administrator's programs not always in PATH. */
-static int spawn(const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                 char *const *argv, pid_t *ret)
-{
-    static const char *const places[] = {"/usr/sbin/mke2fs", "/sbin/mke2fs"};
-    int errnum = posix_spawnp(ret, argv[0], actions, attributes, argv, environ);
-
-    for (size_t i = 0; errnum == ENOENT && i < sizeof(places) / sizeof(places[0]); i++)
-        errnum = posix_spawn(ret, places[i], actions, attributes, argv, environ);
-    return errnum;
-}
-
-/* Runs mke2fs, with what it says on its standard error in `errors`. */
-static int run(char *const *argv, struct romsim_buffer *errors, int *ret_status,
-               struct romsim_error *err)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    CLEANUP_FD int reader = -1, writer = -1;
-    int ends[2], errnum;
-    sigset_t none, defaults;
-    pid_t pid;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return romsim_error_system(err, errno, "cannot make a pipe");
-    reader = ends[0];
-    writer = ends[1];
-    sigemptyset(&none);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, writer, 2);
-    errnum = spawn(&actions, &attributes, argv, &pid);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (errnum != 0) {
-        romsim_error_system(err, errnum, "cannot run mke2fs");
-        return errnum == ENOENT ? romsim_error_hint(err, "install e2fsprogs") : -1;
-    }
-    cleanup_close_fd(&writer);
-    writer = -1;
-    romsim_buffer_read_fd(errors, reader); /* too much of it: the rest ends in a closed pipe */
-    cleanup_close_fd(&reader);
-    reader = -1;
-    while (waitpid(pid, ret_status, 0) < 0)
-        if (errno != EINTR)
-            return romsim_error_system(err, errno, "cannot wait for mke2fs");
-    return 0;
-}
-
 /* With what mke2fs said, as one line. */
 static int complain(struct romsim_buffer *errors, const char *directory, struct romsim_error *err)
 {
@@ -247,8 +190,9 @@ int volume_image_make(const char *image, const char *uuid, const char *directory
     const char *argv[20] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-U", uuid, "-E",
                             /* The file is new: what was not written is zeros already. */
                             "root_owner=0:0,lazy_journal_init=1"};
+    const struct romsim_program program = {.argv = argv, .errors = &errors};
     size_t count = 11;
-    int status = 0;
+    int status;
 
     if (directory) {
         argv[count++] = "-d";
@@ -260,7 +204,7 @@ int volume_image_make(const char *image, const char *uuid, const char *directory
         argv[count++] = number;
     }
     argv[count] = image;
-    if (run((char *const *)argv, &errors, &status, err) < 0)
-        return -1;
+    if (romsim_program_run(&program, &status, err) < 0)
+        return err && err->errnum == ENOENT ? romsim_error_hint(err, "install e2fsprogs") : -1;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : complain(&errors, directory, err);
 }

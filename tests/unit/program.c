@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* program.c: other programs, run to their end. */
+#include "harness.h"
+
+#include <romsim/program.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct romsim_buffer output, errors;
+
+/* Runs `sh -c SCRIPT`, and returns its wait status. */
+static int run(const char *script, int input, const int *inherited)
+{
+    const char *argv[] = {"sh", "-c", script, NULL};
+    const struct romsim_program program = {
+        .argv = argv, .inherited = inherited, .input = input, .output = &output, .errors = &errors};
+    struct romsim_error err;
+    int status = -1;
+
+    output = ROMSIM_BUFFER_INIT(1 << 20);
+    errors = ROMSIM_BUFFER_INIT(1 << 20);
+    ck_assert_int_eq(romsim_program_run(&program, &status, &err), 0);
+    return status;
+}
+
+/* A file with this text, in memory. */
+static int file_of(const char *text)
+{
+    int fd = memfd_create("text", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
+    ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+START_TEST(both_outputs_are_collected_however_they_come)
+{
+    int status = run("i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890; "
+                     "echo abcdefghijklmnopqrstuvwxyzabcde >&2; i=$((i+1)); done; exit 3",
+                     -1, NULL);
+
+    ck_assert_int_eq(WEXITSTATUS(status), 3);
+    ck_assert_uint_eq(output.size, 96000);
+    ck_assert_uint_eq(errors.size, 96000);
+    ck_assert_mem_eq(errors.data + 95968, "abcdefghijklmnopqrstuvwxyzabcde\n", 32);
+}
+END_TEST
+
+START_TEST(its_input_is_a_file_or_nothing)
+{
+    int text = file_of("over there");
+
+    ck_assert_int_eq(run("cat", -1, NULL), 0);
+    ck_assert_uint_eq(output.size, 0);
+    ck_assert_int_eq(run("cat", text, NULL), 0);
+    ck_assert_str_eq(output.data, "over there");
+    close(text);
+}
+END_TEST
+
+START_TEST(it_has_the_descriptors_that_it_is_given_and_no_other)
+{
+    int given = file_of("given"), kept = file_of("kept");
+    const int inherited[] = {given, -1};
+    char script[100];
+
+    snprintf(script, sizeof(script), "cat /dev/fd/%d; ! [ -e /dev/fd/%d ]", given, kept);
+    ck_assert_int_eq(run(script, -1, inherited), 0);
+    ck_assert_str_eq(output.data, "given");
+    close(given);
+    close(kept);
+}
+END_TEST
+
+START_TEST(what_prints_without_an_end_meets_a_closed_pipe)
+{
+    const char *argv[] = {"sh", "-c", "exec yes", NULL};
+    struct romsim_buffer some = ROMSIM_BUFFER_INIT(100000);
+    const struct romsim_program program = {.argv = argv, .output = &some};
+    int status;
+
+    signal(SIGPIPE, SIG_IGN); /* is not inherited */
+    ck_assert_int_eq(romsim_program_run(&program, &status, NULL), 0);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+    ck_assert_int_eq(some.failed, EFBIG);
+    romsim_buffer_reset(&some);
+}
+END_TEST
+
+START_TEST(a_program_that_is_not_there_is_an_error)
+{
+    const char *argv[] = {"no-such-program-anywhere", NULL};
+    const struct romsim_program program = {.argv = argv};
+    struct romsim_error err;
+    int status = 7;
+
+    ck_assert_int_eq(romsim_program_run(&program, &status, &err), -1);
+    ck_assert_int_eq(err.errnum, ENOENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "cannot run no-such-program-anywhere"));
+    ck_assert_int_eq(status, 7);
+}
+END_TEST
+
+START_TEST(the_administrators_programs_are_found_without_a_path_to_them)
+{
+    const char *argv[] = {"mke2fs", "-V", NULL};
+    const struct romsim_program program = {.argv = argv};
+    int status;
+
+    if (access("/usr/sbin/mke2fs", X_OK) < 0 && access("/sbin/mke2fs", X_OK) < 0)
+        UNIT_SKIP("there is no mke2fs");
+    setenv("PATH", "/usr/bin", 1);
+    ck_assert_int_eq(romsim_program_run(&program, &status, NULL), 0);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+UNIT_MAIN("program", both_outputs_are_collected_however_they_come, its_input_is_a_file_or_nothing,
+          it_has_the_descriptors_that_it_is_given_and_no_other,
+          what_prints_without_an_end_meets_a_closed_pipe, a_program_that_is_not_there_is_an_error,
+          the_administrators_programs_are_found_without_a_path_to_them)
