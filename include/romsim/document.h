@@ -62,6 +62,10 @@ void romsim_document_free(struct romsim_document *document);
 DEFINE_CLEANUP(struct romsim_document, romsim_document_free)
 #define CLEANUP_DOCUMENT CLEANUP(cleanup_romsim_document_free)
 
+/* From now on only JSON will do, as for the body of a request.  To be called before
+ * romsim_document_read(). */
+void romsim_document_demand_json(struct romsim_document *document);
+
 /* From now on the last of several members of one name counts, and a warning names it; without
  * this they are errors.  To be called before romsim_document_read(). */
 void romsim_document_let_last_win(struct romsim_document *document);

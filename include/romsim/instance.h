@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct romsim_shape; /* romsim/schema.h */
+
 /* The limits of cloud-rules §1; each can be changed with --limit NAME=VALUE. */
 struct romsim_limits {
     uint64_t roms;       /* ROMs an instance, inline and image together: 8 */
@@ -157,11 +159,15 @@ struct romsim_instances {
     size_t count;
 };
 
+/* What an instance looks like in a request, for who describes it: a file may have `dir`s, too. */
+extern const struct romsim_shape romsim_instance_shape;
+
 /* Where instances come from, and what is changed before they are looked at. */
 struct romsim_input {
     enum romsim_origin origin;
     const char *name;      /* stands for the file in messages */
     const char *directory; /* what relative paths are relative to; NULL: the working directory */
+    bool is_request;       /* the body of a request to the API: JSON, and no YAML */
     bool allow_local;      /* from the network: `dir` and paths of this machine are followed */
     /* Changes the instances, of which there is one at least, or says among the diagnostics why
      * not; or NULL.  Returns 0 or -1. */

@@ -73,6 +73,8 @@ struct romsim_schema {
     struct romsim_diagnostics *diagnostics;
     const char *subject;                   /* the root in messages: "An instance" */
     const struct romsim_synonym *synonyms; /* up to one without a name; or NULL */
+    bool is_request; /* to the API: an unknown member is told in both of the cloud's wordings, since
+                        clients look for either (cloud-rules §1) */
     bool is_forgiving; /* unknown members are warned of, those named x-... are passed over */
     struct romsim_buffer idle; /* the paths of idle members, divided by ", "; to be freed */
     size_t idle_offset;        /* of the first of them */

@@ -176,7 +176,8 @@ char *api_envelope(struct api_request *request, json_t *items, const char *messa
  */
 
 const struct romsim_api_options *api_options(const struct api *api);
-struct roll *api_roll(const struct api *api); /* roll.h */
+struct roll *api_roll(const struct api *api);     /* roll.h */
+struct makers *api_makers(const struct api *api); /* maker.h: the server has made them */
 
 /* Has the server begun to end?  Streams end then. */
 bool api_is_ending(const struct api *api);

@@ -53,6 +53,7 @@ struct romsim_document {
     const char *name;
     const char *text;
     size_t size;
+    bool is_json;   /* YAML is not tried */
     bool last_wins; /* of members with one name */
     bool is_flow_yaml;
     struct mistake json_mistake; /* of flow YAML */

@@ -402,8 +402,10 @@ static int check_text(struct romsim_document *document, struct romsim_diagnostic
         if (length == 0 || document->text[i] == '\0') {
             romsim_error_set(&error, EINVAL,
                              length ? "a NUL byte in the text" : "the text is not valid UTF-8");
-            romsim_error_hint(&error, "it must be YAML or JSON in UTF-8%s",
+            romsim_error_hint(&error, "it must be %s in UTF-8%s",
+                              document->is_json ? "JSON" : "YAML or JSON",
                               length ? "" : "; binary data goes into a file as base64");
+            error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
             romsim_document_complain(document, i, &error, diagnostics);
             return -1;
         }
@@ -451,15 +453,16 @@ void romsim_document_read(struct romsim_document *document, struct romsim_diagno
         return;
     if (document->size >= 3 && memcmp(document->text, byte_order_mark, 3) == 0)
         base = 3;
-    if (!begins_like_json(document->text + base, document->size - base)) {
+    if (!document->is_json && !begins_like_json(document->text + base, document->size - base)) {
         read_yaml(document, base, NULL, diagnostics);
         return;
     }
     attempt_read(document, json_read, base, &json);
-    if (json.result == READING_MISTAKE)
+    if (json.result == READING_MISTAKE && !document->is_json)
         read_yaml(document, base, &json.mistake, diagnostics);
     else
-        attempt_report(document, &json, NULL, diagnostics);
+        attempt_report(document, &json, json.result == READING_MISTAKE ? &json.mistake : NULL,
+                       diagnostics);
     romsim_diagnostics_clear(&json.diagnostics);
 }
 
@@ -477,6 +480,11 @@ struct romsim_document *romsim_document_new(const char *name, const char *text, 
         return NULL;
     }
     return document;
+}
+
+void romsim_document_demand_json(struct romsim_document *document)
+{
+    document->is_json = true;
 }
 
 void romsim_document_let_last_win(struct romsim_document *document)

@@ -257,7 +257,9 @@ static void complain_unknown(struct romsim_schema *schema, const struct romsim_n
     if (!nearest)
         nearest = nearest_member(shape, key->text);
     romsim_error_set(&error, EINVAL, "Unknown member '%s'%s", QUOTE(key->text),
-                     schema->is_forgiving ? " is ignored" : "");
+                     schema->is_forgiving ? " is ignored"
+                     : schema->is_request ? ": it is not a valid member"
+                                          : "");
     if (nearest)
         romsim_error_hint(&error, "did you mean '%s'?", nearest);
     else if (strcmp(key->text, "<<") == 0)

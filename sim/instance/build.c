@@ -543,7 +543,8 @@ static void warn_idle(struct build *build, struct romsim_schema *schema)
 }
 
 struct romsim_instance *instance_build(const struct romsim_document *document,
-                                       const struct romsim_node *node, const char *directory,
+                                       const struct romsim_node *node,
+                                       const struct romsim_input *source,
                                        const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics)
 {
@@ -551,10 +552,11 @@ struct romsim_instance *instance_build(const struct romsim_document *document,
     struct romsim_schema schema = {.document = document,
                                    .diagnostics = diagnostics,
                                    .subject = "An instance",
-                                   .synonyms = instance_synonyms};
+                                   .synonyms = instance_synonyms,
+                                   .is_request = source->is_request};
     CLEANUP_INSTANCE struct romsim_instance *instance = romsim_instance_new();
 
-    if (!instance || string_set(&instance->directory, directory) < 0)
+    if (!instance || string_set(&instance->directory, source->directory ?: "") < 0)
         return NULL;
     build.instance = instance;
     romsim_document_place(document, node->offset, &instance->place);

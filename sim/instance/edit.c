@@ -179,16 +179,22 @@ static int edit_one(json_t *body, const json_t *edit, struct romsim_diagnostics 
 /* ---- all of them -------------------------------------------------------------------------------
  */
 
+/* Whoever was allowed to name files of this machine is as good as the user. */
+static enum romsim_origin kept(const struct romsim_instance *from, enum romsim_origin origin)
+{
+    return from->allow_local && origin == ROMSIM_ORIGIN_NETWORK ? ROMSIM_ORIGIN_FLAGS : origin;
+}
+
 /* What the instance named before, it may go on to name, whoever edits it. */
 static void keep_origins(const struct romsim_instance *from, struct romsim_instance *to)
 {
     if (from->image && to->image && strcmp(from->image, to->image) == 0)
-        to->image_origin = from->image_origin;
+        to->image_origin = kept(from, from->image_origin);
     for (size_t i = 0; i < to->rom_count; i++)
         for (size_t j = 0; j < from->rom_count; j++)
             if (to->roms[i].image && from->roms[j].image &&
                 strcmp(to->roms[i].image, from->roms[j].image) == 0)
-                to->roms[i].origin = from->roms[j].origin;
+                to->roms[i].origin = kept(from, from->roms[j].origin);
 }
 
 /* What the body has no place for. */
@@ -200,7 +206,6 @@ static int keep_own(struct romsim_instances *instances, void *context,
 
     (void)diagnostics;
     keep_origins(from, to);
-    to->allow_local = from->allow_local;
     to->no_verify = from->no_verify;
     for (size_t i = 0; i < to->service_count && i < from->service_count; i++)
         to->services[i].host_port = from->services[i].host_port;
@@ -227,6 +232,7 @@ static int read_again(const struct romsim_instance *instance, const json_t *body
     struct romsim_input source = {.origin = origin,
                                   .name = "edit",
                                   .directory = instance->directory,
+                                  .is_request = origin == ROMSIM_ORIGIN_NETWORK,
                                   .amend = keep_own,
                                   .context = (void *)instance};
     struct romsim_instances instances = {0};

@@ -101,8 +101,7 @@ static int load_instance(struct load *load, const struct romsim_node *node)
         romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
         return -1;
     }
-    instance = instance_build(load->document, node, load->source->directory ?: "", load->limits,
-                              load->diagnostics);
+    instance = instance_build(load->document, node, load->source, load->limits, load->diagnostics);
     if (instance)
         set_origin(load->source, instance);
     return append(load, instance);
@@ -130,7 +129,8 @@ static void load_roots(struct load *load)
             return;
     if (load->instances.count > 0 || load->diagnostics->errors > errors)
         return;
-    romsim_error_set(&error, EINVAL, "there is no instance in the file");
+    romsim_error_set(&error, EINVAL, "there is no instance in the %s",
+                     load->source->is_request ? "request" : "file");
     romsim_error_hint(&error, "it has at least image: REFERENCE");
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     romsim_document_complain(load->document, 0, &error, load->diagnostics);
@@ -202,6 +202,8 @@ static int parse_text(struct load *load, const char *text, size_t size)
     if (!document)
         return complain_nomem(load->diagnostics);
     load->document = document;
+    if (load->source->is_request)
+        romsim_document_demand_json(document);
     romsim_document_read(document, load->diagnostics);
     warn_of_flow(load);
     if (load->diagnostics->errors == errors || romsim_document_root_count(document) > 0)

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <romsim/schema.h>
 
-/* The shape of an instance in a request (shapes.c). */
+/* The shape of an instance in a file or a request (shapes.c). */
 extern const struct romsim_shape instance_shape;
 
 /* What other tools call its members. */
@@ -19,7 +19,8 @@ extern const struct romsim_synonym instance_synonyms[];
  * fit its shape is left out, so that the rest can still be checked.  NULL without memory.
  */
 struct romsim_instance *instance_build(const struct romsim_document *document,
-                                       const struct romsim_node *node, const char *directory,
+                                       const struct romsim_node *node,
+                                       const struct romsim_input *source,
                                        const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics);
 

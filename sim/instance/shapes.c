@@ -2,6 +2,8 @@
 /*
  * shapes.c: what POST /v1/instances takes, as tables (cloud-rules §1), and romsim's own `dir`.
  *
+ * A request's form is described without `dir`, but read with it: who sends one is told why not.
+ *
  * ROMSIM_MEMBER_IDLE marks what romsim checks and does not simulate; a warning names such members.
  * They, and those that are ROMSIM_MEMBER_AS_IS, go through to the request as they are written.
  * Objects that are known by some of their members only are `open`.
@@ -54,15 +56,25 @@ static const struct romsim_shape file = {.kind = ROMSIM_SHAPE_OBJECT,
                                          .hint = "a file has path, encoding and data"};
 static const struct romsim_shape files = {
     .kind = ROMSIM_SHAPE_LIST, .item = &file, .hint = "each item has path, encoding and data"};
+#define ROM_MEMBERS                                                                                \
+    {"name", &string, 0, NULL}, {"image", &image, 0, NULL}, {"files", &files, 0, NULL},            \
+    {                                                                                              \
+        "at", &string, 0, NULL                                                                     \
+    }
 static const struct romsim_member rom_members[] = {
-    {"name", &string, 0, NULL}, {"image", &image, 0, NULL}, {"files", &files, 0, NULL},
-    {"at", &string, 0, NULL},   {"dir", &string, 0, NULL},  ROMSIM_END,
+    ROM_MEMBERS,
+    {"dir", &string, 0, NULL},
+    ROMSIM_END,
 };
+static const struct romsim_member request_rom_members[] = {ROM_MEMBERS, ROMSIM_END};
 static const struct romsim_shape rom = {.kind = ROMSIM_SHAPE_OBJECT,
                                         .members = rom_members,
                                         .hint = "a ROM has name, at, and image or files"};
+static const struct romsim_shape request_rom = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                .members = request_rom_members};
 static const struct romsim_shape roms = {
     .kind = ROMSIM_SHAPE_LIST, .item = &rom, .hint = "each item has name, at, and image or files"};
+static const struct romsim_shape request_roms = {.kind = ROMSIM_SHAPE_LIST, .item = &request_rom};
 
 /* ---- service_group ----------------------------------------------------------------------- */
 
@@ -155,45 +167,41 @@ static const struct romsim_shape interfaces = {
 
 /* ---- an instance ------------------------------------------------------------------------- */
 
-static const struct romsim_member instance_members[] = {
-    {"name", &string, 0, NULL},
-    {"image", &image, 0, NULL},
-    {"args", &strings, 0, NULL},
-    {"env", &string_map, 0, NULL},
-    {"memory_mb", &count, 0, NULL},
-    {"vcpus", &positive, 0, NULL},
-    {"service_group", &service_group, 0, NULL},
-    {"roms", &roms, 0, NULL},
-    {"hostname", &string, 0, NULL},
-    {"autostart", &boolean, 0, NULL},
-    {"replicas", &count, 0, NULL},
-    {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL},
-    {"volumes", &volumes, 0, NULL},
-    {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},
-    {"wait_timeout_ms", &patience, ROMSIM_MEMBER_AS_IS, NULL},
-    {"timeout_s", &patience, ROMSIM_MEMBER_AS_IS, NULL},
-    {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},
-    {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},
-    {"tags", &strings, ROMSIM_MEMBER_IDLE, NULL},
-    {"template", &template, ROMSIM_MEMBER_IDLE, NULL},
-    {"branch_from", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"checkpoint", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"sched_priority", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"schedules", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"dependencies", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"gateway", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"nameserver", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"network_interfaces", &interfaces, ROMSIM_MEMBER_IDLE, NULL},
-    {"type", &type, ROMSIM_MEMBER_IDLE, "micro"},
-    {"gpus", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"annotations", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"vsock", &any, ROMSIM_MEMBER_IDLE, NULL},
-    ROMSIM_END,
-};
+#define INSTANCE_MEMBERS(roms_shape)                                                               \
+    {"name", &string, 0, NULL}, {"image", &image, 0, NULL}, {"args", &strings, 0, NULL},           \
+        {"env", &string_map, 0, NULL}, {"memory_mb", &count, 0, NULL},                             \
+        {"vcpus", &positive, 0, NULL}, {"service_group", &service_group, 0, NULL},                 \
+        {"roms", &(roms_shape), 0, NULL}, {"hostname", &string, 0, NULL},                          \
+        {"autostart", &boolean, 0, NULL}, {"replicas", &count, 0, NULL},                           \
+        {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL}, {"volumes", &volumes, 0, NULL},   \
+        {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},                               \
+        {"wait_timeout_ms", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                 \
+        {"timeout_s", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                       \
+        {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},                             \
+        {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},                                     \
+        {"tags", &strings, ROMSIM_MEMBER_IDLE, NULL},                                              \
+        {"template", &template, ROMSIM_MEMBER_IDLE, NULL},                                         \
+        {"branch_from", &any, ROMSIM_MEMBER_IDLE, NULL},                                           \
+        {"checkpoint", &any, ROMSIM_MEMBER_IDLE, NULL},                                            \
+        {"sched_priority", &any, ROMSIM_MEMBER_IDLE, NULL},                                        \
+        {"schedules", &any, ROMSIM_MEMBER_IDLE, NULL},                                             \
+        {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},                                              \
+        {"dependencies", &any, ROMSIM_MEMBER_IDLE, NULL},                                          \
+        {"gateway", &any, ROMSIM_MEMBER_IDLE, NULL},                                               \
+        {"nameserver", &any, ROMSIM_MEMBER_IDLE, NULL},                                            \
+        {"network_interfaces", &interfaces, ROMSIM_MEMBER_IDLE, NULL},                             \
+        {"type", &type, ROMSIM_MEMBER_IDLE, "micro"}, {"gpus", &any, ROMSIM_MEMBER_IDLE, NULL},    \
+        {"annotations", &any, ROMSIM_MEMBER_IDLE, NULL},                                           \
+    {                                                                                              \
+        "vsock", &any, ROMSIM_MEMBER_IDLE, NULL                                                    \
+    }
+static const struct romsim_member instance_members[] = {INSTANCE_MEMBERS(roms), ROMSIM_END};
+static const struct romsim_member request_members[] = {INSTANCE_MEMBERS(request_roms), ROMSIM_END};
 const struct romsim_shape instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
                                             .members = instance_members,
                                             .hint = "it has at least image: REFERENCE"};
+const struct romsim_shape romsim_instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                   .members = request_members};
 
 const struct romsim_synonym instance_synonyms[] = {
     {"ports", "service_group"},

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* edit.c: an instance's edits carried out, in a thread. */
+/*
+ * edit.c: an instance's edits carried out, in a thread.
+ *
+ * Edits that wait together may have come from the user and from the network, who may name different
+ * things.  So each knows where it came from, and those in a row that came from the same place are
+ * made together.
+ */
 #include "edit.h"
 
 #include <romsim/cleanup.h>
@@ -33,13 +39,52 @@ static int first_error(const struct romsim_diagnostics *diagnostics, struct roms
     return romsim_error_nomem(err);
 }
 
+static enum romsim_origin origin_of(const json_t *edit)
+{
+    return json_object_get(edit, EDIT_ORIGIN) ? ROMSIM_ORIGIN_NETWORK : ROMSIM_ORIGIN_FLAGS;
+}
+
+/* The edits from `first` on that have one origin; a new array.  *first becomes the next one's. */
+static json_t *take_row(const json_t *edits, size_t *first)
+{
+    enum romsim_origin origin = origin_of(json_array_get(edits, *first));
+    json_t *row = json_array();
+
+    do
+        json_array_append(row, json_array_get(edits, *first));
+    while (++*first < json_array_size(edits) && origin_of(json_array_get(edits, *first)) == origin);
+    return row;
+}
+
+static int make(const struct romsim_instance *instance, const json_t *edits,
+                const struct romsim_limits *limits, struct romsim_instance **ret,
+                struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_INSTANCE struct romsim_instance *made = NULL;
+
+    for (size_t i = 0; i < json_array_size(edits);) {
+        enum romsim_origin origin = origin_of(json_array_get(edits, i));
+        struct romsim_instance *next = NULL;
+        json_t *row = take_row(edits, &i);
+        int status =
+            romsim_instance_edit(made ? made : instance, row, origin, limits, &next, diagnostics);
+
+        json_decref(row);
+        if (status < 0)
+            return -1;
+        romsim_instance_free(made);
+        made = next;
+    }
+    *ret = STEAL_POINTER(&made);
+    return *ret ? 0 : -1;
+}
+
 int edit_check(const struct romsim_instance *instance, const json_t *edits,
                const struct romsim_limits *limits, struct romsim_error *err)
 {
     CLEANUP_INSTANCE struct romsim_instance *edited = NULL;
     struct romsim_diagnostics diagnostics = {0};
-    int status =
-        romsim_instance_edit(instance, edits, ROMSIM_ORIGIN_FLAGS, limits, &edited, &diagnostics);
+    int status = make(instance, edits, limits, &edited, &diagnostics);
 
     if (status < 0)
         first_error(&diagnostics, err);
@@ -51,8 +96,7 @@ static void *work(void *argument)
 {
     struct edit *edit = argument;
 
-    if (romsim_instance_edit(edit->old, edit->edits, ROMSIM_ORIGIN_FLAGS, &edit->limits,
-                             &edit->instance, &edit->diagnostics) == 0) {
+    if (make(edit->old, edit->edits, &edit->limits, &edit->instance, &edit->diagnostics) == 0) {
         free(edit->instance->name);
         edit->instance->name = STEAL_POINTER(&edit->name);
         edit->layout =

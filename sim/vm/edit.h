@@ -13,6 +13,9 @@
 
 struct edit;
 
+/* The member of an edit that came over the network; others are the user's. */
+#define EDIT_ORIGIN "network"
+
 /* Starts; `instance` is borrowed until edit_finish(), `edits` is a reference of the caller's.  The
  * result has the name `name`. */
 struct edit *edit_start(const struct romsim_instance *instance, const char *name,

@@ -18,6 +18,9 @@
  *                                             "range"}
  *     attach  offset                          {"state", "restarts"}, then events; the console from
  *                                             `offset` on
+ *     edit    edits, network                  {"queued"}, once they are made or wait for the stop;
+ *                                             with "network" they may name nothing of this machine
+ *     restart edits, timeout_ms               the state, when what is needed for it is there
  *     delete                                  {"previous_state"}, when nothing is left
  *
  * A negative offset counts from the end of the log.

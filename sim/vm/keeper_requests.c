@@ -42,6 +42,16 @@ json_t *keeper_refuse_deleted(const struct keeper *keeper)
                          keeper->layout->name);
 }
 
+/* As the cloud shows them. */
+static json_t *updates_json(const struct keeper *keeper)
+{
+    json_t *updates = json_deep_copy(keeper->updates);
+
+    for (size_t i = 0; i < json_array_size(updates); i++)
+        json_object_del(json_array_get(updates, i), EDIT_ORIGIN);
+    return updates;
+}
+
 json_t *keeper_describe(const struct keeper *keeper)
 {
     struct instance_status status = keeper->status;
@@ -53,7 +63,7 @@ json_t *keeper_describe(const struct keeper *keeper)
                              (const char(*)[ROMSIM_UUID_SIZE])keeper->rom_uuids, &status,
                              keeper->config->plan);
     if (json_array_size(keeper->updates))
-        json_object_set(item, "updates", keeper->updates);
+        json_object_set_new(item, "updates", updates_json(keeper));
     return item;
 }
 
@@ -195,10 +205,25 @@ json_t *keeper_attach(struct keeper *keeper, struct keeper_client *client, const
     return answer;
 }
 
+/* Each edit is told where it came from. */
+static void mark_edits(const json_t *request)
+{
+    json_t *edits = json_object_get(request, "edits");
+    bool is_foreign = json_is_true(json_object_get(request, "network"));
+
+    for (size_t i = 0; i < json_array_size(edits); i++)
+        if (is_foreign)
+            json_object_set_new(json_array_get(edits, i), EDIT_ORIGIN, json_true());
+        else
+            json_object_del(json_array_get(edits, i), EDIT_ORIGIN);
+}
+
 static json_t *do_edit(struct keeper *keeper, struct keeper_client *client, const json_t *request)
 {
     const json_t *edits = json_object_get(request, "edits");
     struct romsim_error err = {0};
+
+    mark_edits(request);
 
     if (keeper->is_deleted || keeper->edit)
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",

@@ -26,10 +26,10 @@ static const struct bad bad[] = {
     {"# nothing but a comment\n", 1, 1, 16, "there is no instance in the file"},
     {"---\n---\n", 1, 1, 16, "there is no instance in the file"},
     {"[]\n", 1, 1, 16, "there is no instance in the file"},
-    {"image: \xff\n", 1, 8, 0, "the text is not valid UTF-8"},
-    {"image: \xc0\x80\n", 1, 8, 0, "the text is not valid UTF-8"},
-    {"image: \xed\xa0\x80\n", 1, 8, 0, "the text is not valid UTF-8"},
-    {"\xff\xfei\0m\0", 1, 1, 0, "the text is not valid UTF-8"},
+    {"image: \xff\n", 1, 8, 16, "the text is not valid UTF-8"},
+    {"image: \xc0\x80\n", 1, 8, 16, "the text is not valid UTF-8"},
+    {"image: \xed\xa0\x80\n", 1, 8, 16, "the text is not valid UTF-8"},
+    {"\xff\xfei\0m\0", 1, 1, 16, "the text is not valid UTF-8"},
 
     /* ---- YAML that is no YAML ---- */
     {"image: base\nroms:\n\t- name: x\n", 3, 1, 16, "a tab cannot indent YAML"},

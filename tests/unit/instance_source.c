@@ -435,6 +435,58 @@ START_TEST(an_edit_from_the_network_leaves_the_files_paths_and_brings_none)
 }
 END_TEST
 
+/* A server that was started again without --allow-paths has the instances of the other. */
+START_TEST(who_may_name_paths_once_may_not_for_ever)
+{
+    struct romsim_instance *edited = NULL;
+
+    ck_assert_int_eq(receive("{\"image\": \"./base\"}", true), 0);
+    ck_assert_uint_eq(edit("[{\"prop\": \"memory_mb\", \"op\": \"set\", \"value\": 99}]",
+                           ROMSIM_ORIGIN_NETWORK, &edited),
+                      0);
+    ck_assert_str_eq(edited->image, "./base");
+    romsim_instance_free(edited);
+    ck_assert_uint_eq(edit("[{\"prop\": \"image\", \"op\": \"set\", \"value\": \"./b\"}]",
+                           ROMSIM_ORIGIN_NETWORK, &edited),
+                      1);
+}
+END_TEST
+
+/* The text of a request's body, as it is. */
+static int receive_body(const char *text)
+{
+    const struct romsim_input source = {
+        .origin = ROMSIM_ORIGIN_NETWORK, .name = "request", .is_request = true};
+
+    romsim_diagnostics_clear(&diagnostics);
+    romsim_instances_clear(&instances);
+    return romsim_instances_parse(text, strlen(text), &source, NULL, &instances, &diagnostics);
+}
+
+START_TEST(a_request_is_json)
+{
+    static const char *const bad[] = {
+        "image: x", "{image: x}", "{\"image\": \"x\"} {}", "", "{\"image\": \"x\",}",
+    };
+
+    ck_assert_int_eq(receive_body("{\"image\": \"x\"}"), 0);
+    ck_assert_int_eq(receive_body("[{\"image\": \"x\"}, {\"image\": \"y\"}]"), 0);
+    ck_assert_uint_eq(instances.count, 2);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_int_eq(receive_body(bad[i]), -1);
+        ck_assert_int_eq(diagnostics.entries[0].error.cloud, ROMSIM_CLOUD_MALFORMED_REQUEST);
+    }
+}
+END_TEST
+
+/* The cloud has been seen to say it in two ways, and clients look for either. */
+START_TEST(a_request_is_told_of_an_unknown_member_in_both_wordings)
+{
+    ck_assert_int_eq(receive_body("{\"image\": \"x\", \"timeouts\": 3}"), -1);
+    ck_assert_str_eq(message(0), "Unknown member 'timeouts': it is not a valid member");
+}
+END_TEST
+
 UNIT_MAIN("instance_source", flags_make_an_instance, no_flags_make_no_instance,
           paths_in_flags_are_of_the_working_directory, bad_flags_say_what_is_wrong,
           flags_replace_what_passes_through, variables_come_from_files_as_docker_reads_them,
@@ -443,4 +495,6 @@ UNIT_MAIN("instance_source", flags_make_an_instance, no_flags_make_no_instance,
           an_image_of_a_flag_has_nothing_of_the_files_object,
           a_request_names_nothing_of_this_machine, it_may_where_that_is_allowed,
           a_name_from_the_network_is_not_tried_as_a_path,
-          an_edit_from_the_network_leaves_the_files_paths_and_brings_none)
+          an_edit_from_the_network_leaves_the_files_paths_and_brings_none,
+          who_may_name_paths_once_may_not_for_ever, a_request_is_json,
+          a_request_is_told_of_an_unknown_member_in_both_wordings)
