@@ -97,6 +97,10 @@ enum romsim_handlers {
     ROMSIM_HANDLER_REDIRECT = 4
 };
 
+/* "tls", "http" or "redirect": what the bit 1 << `bit` of it is called. */
+enum { ROMSIM_HANDLER_COUNT = 3 };
+const char *romsim_handler_name(unsigned bit);
+
 struct romsim_service {
     uint16_t port;             /* the public one */
     uint16_t destination_port; /* in the guest; = port when absent */

@@ -15,6 +15,10 @@
 #include <romsim/instance.h>
 #include <romsim/uuid.h>
 
+#include <stdbool.h>
+
+struct json_t; /* jansson's */
+
 enum { ROMSIM_DEVICE_NAME_SIZE = 80 };
 
 /* Where the app's command is looked for if neither image nor instance sets PATH. */
@@ -146,6 +150,16 @@ struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance,
 void romsim_layout_foresee(const struct romsim_layout *layout,
                            const struct romsim_instance *instance, bool as_warnings,
                            struct romsim_diagnostics *diagnostics);
+
+/* The layout as `romsim plan --json` prints it, an object; `digests`: with those of the images, for
+ * which all of their bytes are read.  NULL without memory. */
+struct json_t *romsim_layout_json(const struct romsim_layout *layout, bool digests);
+
+/* What is in a device ("erofs", "ext4"), how large it is, and whether `files` was counted: of the
+ * root nobody asked. */
+const char *romsim_device_format(const struct romsim_device *device);
+uint64_t romsim_device_size(const struct romsim_device *device);
+bool romsim_device_counts_files(const struct romsim_device *device);
 
 /* "ROM" or "volume", for messages. */
 const char *romsim_device_noun(const struct romsim_device *device);

@@ -49,6 +49,9 @@ enum romsim_link_news {
 enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_vm_event *ret_event,
                                        json_t **ret_answer);
 
+/* The descriptor that came with the last answer, which is the caller's; -1 if none did. */
+int romsim_link_take_fd(struct romsim_link *link);
+
 /*
  * Sends a request and waits for its answer, at most `timeout_ms` (-1: for ever); events that come
  * meanwhile go to `observer` (or NULL), as of instance 0.  NULL: what the instance answered was an

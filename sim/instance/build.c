@@ -331,13 +331,12 @@ static void build_volumes(struct build *build, const struct romsim_node *volumes
 
 static unsigned handler_bits(const struct romsim_node *handlers)
 {
-    static const char *const names[] = {"tls", "http", "redirect"};
     unsigned bits = 0;
 
     for (size_t i = 0; handlers && i < handlers->count; i++)
-        for (unsigned bit = 0; bit < 3; bit++)
+        for (unsigned bit = 0; bit < ROMSIM_HANDLER_COUNT; bit++)
             if (romsim_node_text(handlers->items[i].value) &&
-                strcmp(handlers->items[i].value->text, names[bit]) == 0)
+                strcmp(handlers->items[i].value->text, romsim_handler_name(bit)) == 0)
                 bits |= 1U << bit;
     return bits;
 }

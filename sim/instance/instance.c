@@ -224,6 +224,13 @@ static const struct {
 
 enum { RESTARTS = sizeof(restarts) / sizeof(restarts[0]) };
 
+const char *romsim_handler_name(unsigned bit)
+{
+    static const char *const names[ROMSIM_HANDLER_COUNT] = {"tls", "http", "redirect"};
+
+    return names[bit];
+}
+
 const char *romsim_restart_name(enum romsim_restart restart)
 {
     size_t i = 0;

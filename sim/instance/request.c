@@ -77,17 +77,15 @@ static void put_rom(struct request *request, const struct romsim_rom *rom)
 
 static void put_service(struct request *request, const struct romsim_service *service)
 {
-    static const char *const names[] = {"tls", "http", "redirect"};
-
     romsim_json_open(&request->json, NULL, '{');
     romsim_json_integer(&request->json, "port", service->port);
     if (service->destination_given || service->destination_port != service->port)
         romsim_json_integer(&request->json, "destination_port", service->destination_port);
     if (service->handlers) {
         romsim_json_open(&request->json, "handlers", '[');
-        for (unsigned bit = 0; bit < 3; bit++)
+        for (unsigned bit = 0; bit < ROMSIM_HANDLER_COUNT; bit++)
             if (service->handlers & 1U << bit)
-                put_string(request, NULL, names[bit]);
+                put_string(request, NULL, romsim_handler_name(bit));
         romsim_json_close(&request->json, ']');
     }
     romsim_json_close(&request->json, '}');

@@ -7,6 +7,8 @@
 #include <romsim/file.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -28,6 +30,13 @@ struct header {
 struct mark {
     size_t size; /* of the packet */
     uint64_t at; /* console bytes that go first */
+    bool passes; /* the next descriptor goes with it */
+};
+
+/* Room for one descriptor beside a message. */
+union passed {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 void channel_open(struct channel *channel, int fd)
@@ -42,6 +51,8 @@ void channel_close(struct channel *channel)
     romsim_buffer_reset(&channel->kept);
     channel->sent = 0;
     channel->log = NULL;
+    while (channel->passing_count > 0)
+        cleanup_close_fd(&channel->passing[--channel->passing_count]);
 }
 
 void channel_console(struct channel *channel, const struct console_log *log, uint64_t offset,
@@ -54,12 +65,27 @@ void channel_console(struct channel *channel, const struct console_log *log, uin
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-/* Sends a packet.  False if the socket is full; the channel is closed if the client is gone. */
-static bool send_packet(struct channel *channel, const struct iovec *parts, size_t count)
+/* Has a descriptor go with a message. */
+static void pass(struct msghdr *message, union passed *control, int fd)
+{
+    *control = (union passed){.header = {.cmsg_level = SOL_SOCKET,
+                                         .cmsg_type = SCM_RIGHTS,
+                                         .cmsg_len = CMSG_LEN(sizeof(fd))}};
+    memcpy(CMSG_DATA(&control->header), &fd, sizeof(fd));
+    message->msg_control = control;
+    message->msg_controllen = sizeof(*control);
+}
+
+/* Sends a packet, with a descriptor unless that is -1.  False if the socket is full; the channel is
+ * closed if the client is gone. */
+static bool send_packet(struct channel *channel, const struct iovec *parts, size_t count, int fd)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+    union passed control;
     ssize_t sent;
 
+    if (fd >= 0)
+        pass(&message, &control, fd);
     do
         sent = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
@@ -77,9 +103,9 @@ static uint64_t console_end(const struct channel *channel)
 }
 
 static void keep(struct channel *channel, const struct header *header, const char *text,
-                 size_t size)
+                 size_t size, bool passes)
 {
-    const struct mark mark = {sizeof(*header) + size, console_end(channel)};
+    const struct mark mark = {sizeof(*header) + size, console_end(channel), passes};
 
     if (channel->fd < 0)
         return;
@@ -95,10 +121,11 @@ void channel_event(struct channel *channel, const struct romsim_vm_event *event)
     struct header header = {event->kind, event->status, event->micros};
 
     keep(channel, &header, event->text ? event->text : "",
-         event->text ? min_u64(event->size, CHANNEL_TEXT_MAX) : 0);
+         event->text ? min_u64(event->size, CHANNEL_TEXT_MAX) : 0, false);
 }
 
-void channel_answer(struct channel *channel, json_t *answer)
+/* `passes`: with the last of the descriptors. */
+static void keep_answer(struct channel *channel, json_t *answer, bool passes)
 {
     CLEANUP_FREE char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     size_t left = text ? strlen(text) : 0;
@@ -106,11 +133,30 @@ void channel_answer(struct channel *channel, json_t *answer)
 
     json_decref(answer);
     while (left > CHANNEL_TEXT_MAX) {
-        keep(channel, &(struct header){.kind = CHANNEL_ANSWER_PART}, from, CHANNEL_TEXT_MAX);
+        keep(channel, &(struct header){.kind = CHANNEL_ANSWER_PART}, from, CHANNEL_TEXT_MAX, false);
         from += CHANNEL_TEXT_MAX;
         left -= CHANNEL_TEXT_MAX;
     }
-    keep(channel, &(struct header){.kind = CHANNEL_ANSWER}, from, left);
+    keep(channel, &(struct header){.kind = CHANNEL_ANSWER}, from, left, passes);
+}
+
+void channel_answer(struct channel *channel, json_t *answer)
+{
+    keep_answer(channel, answer, false);
+}
+
+void channel_answer_fd(struct channel *channel, json_t *answer, int fd)
+{
+    bool is_open = channel->fd >= 0 && channel->passing_count < CHANNEL_PASSING_MAX;
+    int copy = is_open ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (copy < 0) {
+        json_decref(answer);
+        channel_close(channel);
+        return;
+    }
+    channel->passing[channel->passing_count++] = copy;
+    keep_answer(channel, answer, true);
 }
 
 /* The next packet that is kept, or false. */
@@ -140,7 +186,7 @@ static bool tell_loss(struct channel *channel)
     const struct iovec parts[] = {{(void *)&header, sizeof(header)}, {text, (size_t)size}};
 
     channel->offset = channel->log->start;
-    return send_packet(channel, parts, 2);
+    return send_packet(channel, parts, 2, -1);
 }
 
 static bool send_console(struct channel *channel, uint64_t until)
@@ -155,7 +201,7 @@ static bool send_console(struct channel *channel, uint64_t until)
         return true;
     parts[1].iov_len = console_log_read(channel->log, channel->offset, bytes,
                                         min_u64(sizeof(bytes), until - channel->offset));
-    if (!send_packet(channel, parts, 2))
+    if (!send_packet(channel, parts, 2, -1))
         return false;
     channel->offset += parts[1].iov_len;
     return true;
@@ -165,10 +211,16 @@ static bool send_kept(struct channel *channel, const struct mark *mark)
 {
     struct iovec part = {channel->kept.data + channel->sent + sizeof(*mark), mark->size};
 
-    if (!send_packet(channel, &part, 1))
+    if (!send_packet(channel, &part, 1, mark->passes ? channel->passing[0] : -1))
         return false;
-    if (channel->fd >= 0)
-        channel->sent += sizeof(*mark) + mark->size;
+    if (channel->fd < 0)
+        return true;
+    channel->sent += sizeof(*mark) + mark->size;
+    if (mark->passes) {
+        cleanup_close_fd(&channel->passing[0]);
+        memmove(channel->passing, channel->passing + 1,
+                --channel->passing_count * sizeof(channel->passing[0]));
+    }
     return true;
 }
 
@@ -238,10 +290,7 @@ static json_t *read_file(int fd)
 int channel_take_request(struct channel *channel, json_t **ret)
 {
     CLEANUP_FREE char *bytes = malloc(PACKET_MAX);
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
+    union passed control;
     struct iovec part = {bytes, bytes ? PACKET_MAX : 0};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
@@ -280,17 +329,9 @@ int channel_request(int fd, json_t *request, struct romsim_error *err)
     size_t size = text ? strlen(text) : 0;
     bool is_long = size > PACKET_MAX;
     CLEANUP_FD int file = is_long ? write_file(text, size, err) : -1;
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {.cmsg_level = SOL_SOCKET,
-                            .cmsg_type = SCM_RIGHTS,
-                            .cmsg_len = CMSG_LEN(sizeof(int))}};
+    union passed control;
     struct iovec part = {is_long ? NULL : text, is_long ? 0 : size};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = is_long ? &control : NULL,
-                             .msg_controllen = is_long ? sizeof(control) : 0};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t sent;
 
     json_decref(request);
@@ -298,29 +339,38 @@ int channel_request(int fd, json_t *request, struct romsim_error *err)
         return romsim_error_nomem(err);
     if (is_long && file < 0)
         return -1;
-    memcpy(CMSG_DATA(&control.header), &file, sizeof(file));
+    if (is_long)
+        pass(&message, &control, file);
     do
         sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? romsim_error_system(err, errno, "cannot ask the instance's keeper") : 0;
 }
 
-int channel_receive(int fd, char text[CHANNEL_TEXT_MAX + 1], struct romsim_vm_event *ret)
+int channel_receive(int fd, char text[CHANNEL_TEXT_MAX + 1], struct romsim_vm_event *ret,
+                    int *ret_fd)
 {
     struct header header;
+    union passed control;
     struct iovec parts[] = {{&header, sizeof(header)}, {text, CHANNEL_TEXT_MAX}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    struct msghdr message;
     ssize_t size;
 
     /* ECONNRESET is said once when the keeper ended without reading our last wish: what it said
      * before its end comes behind that. */
-    do
-        size = recvmsg(fd, &message, MSG_DONTWAIT);
-    while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+    do {
+        message = (struct msghdr){.msg_iov = parts,
+                                  .msg_iovlen = 2,
+                                  .msg_control = ret_fd ? &control : NULL,
+                                  .msg_controllen = ret_fd ? CMSG_LEN(sizeof(int)) : 0};
+        size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size < 0 && errno == EAGAIN)
         return -1;
     if (size < (ssize_t)sizeof(header))
         return 0;
+    if (ret_fd)
+        *ret_fd = passed_fd(&message);
     size -= (ssize_t)sizeof(header);
     text[size] = '\0';
     *ret = (struct romsim_vm_event){.kind = header.kind,

@@ -11,6 +11,8 @@
  * for it: events are kept, each with its place in the console's bytes, and those are taken from the
  * console's log as the socket takes them, so that all arrives in the order in which it happened.
  * What the log has dropped by then is lost to the client, and it is told.
+ *
+ * With an answer may come a descriptor, of a file that the client may only read.
  */
 #ifndef ROMSIM_VM_CHANNEL_H
 #define ROMSIM_VM_CHANNEL_H
@@ -27,13 +29,17 @@ enum { CHANNEL_TEXT_MAX = 32 << 10 };
 /* Kinds beside those of events: an answer's JSON text, whose last part is an ANSWER. */
 enum { CHANNEL_ANSWER = 64, CHANNEL_ANSWER_PART };
 
+enum { CHANNEL_PASSING_MAX = 8 };
+
 /* The keeper's side. */
 struct channel {
-    int fd;                        /* -1 when the client is gone */
-    struct romsim_buffer kept;     /* packets that are to be sent */
-    size_t sent;                   /* of them */
-    const struct console_log *log; /* NULL: the client wants no console */
-    uint64_t offset, end;          /* of its bytes: what comes next, and how far it wants them */
+    int fd;                           /* -1 when the client is gone */
+    struct romsim_buffer kept;        /* packets that are to be sent */
+    size_t sent;                      /* of them */
+    const struct console_log *log;    /* NULL: the client wants no console */
+    uint64_t offset, end;             /* of its bytes: what comes next, and how far it wants them */
+    int passing[CHANNEL_PASSING_MAX]; /* descriptors that go with what is kept, in order; owned */
+    unsigned passing_count;
 };
 
 /* Takes the descriptor. */
@@ -51,6 +57,10 @@ void channel_console(struct channel *channel, const struct console_log *log, uin
 void channel_event(struct channel *channel, const struct romsim_vm_event *event);
 void channel_answer(struct channel *channel, json_t *answer);
 
+/* An answer with a copy of a descriptor.  A client that has asked for CHANNEL_PASSING_MAX of them
+ * and takes none is lost. */
+void channel_answer_fd(struct channel *channel, json_t *answer, int fd);
+
 /* Sends of what there is as much as the socket takes. */
 void channel_flush(struct channel *channel);
 
@@ -66,8 +76,10 @@ int channel_take_request(struct channel *channel, json_t **ret);
 /* Sends a request; takes the reference.  Returns 0 or -1. */
 int channel_request(int fd, json_t *request, struct romsim_error *err);
 
-/* Receives one event, or a part of an answer; its text stands in `text`.  1, 0 when the keeper is
- * gone, or -1 if there is nothing now. */
-int channel_receive(int fd, char text[CHANNEL_TEXT_MAX + 1], struct romsim_vm_event *ret);
+/* Receives one event, or a part of an answer; its text stands in `text`, and *ret_fd is the
+ * descriptor that came with it, or -1; with NULL none is taken.  1, 0 when the keeper is gone, or
+ * -1 if there is nothing now. */
+int channel_receive(int fd, char text[CHANNEL_TEXT_MAX + 1], struct romsim_vm_event *ret,
+                    int *ret_fd);
 
 #endif

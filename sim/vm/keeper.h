@@ -10,6 +10,11 @@
  * "message", "hint"}} with a code of enum romsim_cloud_code:
  *
  *     get                                     the item of the cloud's GET
+ *     plan                                    its layout, as `romsim plan --json` has it, without
+ *                                             the images' digests
+ *     image   device                          {"device", "format", "inline", "offset",
+ *                                             "size"}, and with it the file in which the image
+ *                                             stands: "ukp_rom1", or its other name
  *     start                                   {"state", "previous_state"}
  *     stop    force, drain_ms, timeout_ms,    the same, at once, or with "wait" when it has stopped
  *             wait

@@ -4,6 +4,7 @@
 
 #include <romsim/checked.h>
 #include <romsim/clock.h>
+#include <romsim/text.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -88,6 +89,46 @@ static json_t *do_get(struct keeper *keeper, struct keeper_client *client, const
 {
     (void)client, (void)request;
     return keeper_describe(keeper);
+}
+
+static json_t *do_plan(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    (void)client, (void)request;
+    return romsim_layout_json(keeper->layout, false)
+               ?: keeper_refuse(ROMSIM_CLOUD_FAILED_OPERATION, "out of memory");
+}
+
+static const struct romsim_device *find_device(const struct romsim_layout *layout, const char *name)
+{
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (strcmp(layout->devices[i].indexed_name, name) == 0 ||
+            strcmp(layout->devices[i].named_name, name) == 0)
+            return &layout->devices[i];
+    return NULL;
+}
+
+/* Whoever looks into an image does that himself: it may be large, and it is foreign. */
+static json_t *do_image(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "device"));
+    const struct romsim_device *device = name ? find_device(keeper->layout, name) : NULL;
+    uint64_t offset;
+    int fd;
+
+    if (!device || !*name)
+        return keeper_refuse(ROMSIM_CLOUD_NOT_FOUND, "the instance '%s' has no device '%s'",
+                             keeper->layout->name, QUOTE(name ?: ""));
+    if (!device->blob)
+        return keeper_refuse(ROMSIM_CLOUD_NOT_SUPPORTED,
+                             "what is in a volume is for the guest alone to know");
+    fd = romsim_blob_fd(device->blob, &offset);
+    channel_answer_fd(&client->channel,
+                      json_pack("{s:s, s:s, s:b, s:I, s:I}", "device", device->indexed_name,
+                                "format", romsim_device_format(device), "inline", device->is_inline,
+                                "offset", (json_int_t)offset, "size",
+                                (json_int_t)romsim_blob_size(device->blob)),
+                      fd);
+    return NULL;
 }
 
 static json_t *do_start(struct keeper *keeper, struct keeper_client *client, const json_t *request)
@@ -278,8 +319,8 @@ static const struct {
     /* NULL: the answer comes later. */
     json_t *(*handle)(struct keeper *keeper, struct keeper_client *client, const json_t *request);
 } requests[] = {
-    {"get", do_get},   {"start", do_start},     {"stop", do_stop},
-    {"wait", do_wait}, {"log", do_log},         {"attach", keeper_attach},
+    {"get", do_get},   {"plan", do_plan},       {"image", do_image},   {"start", do_start},
+    {"stop", do_stop}, {"wait", do_wait},       {"log", do_log},       {"attach", keeper_attach},
     {"edit", do_edit}, {"restart", do_restart}, {"delete", do_delete},
 };
 

@@ -26,6 +26,7 @@ enum { PREFIX_MIN = 4, LIST_MS = 1500, KILL_MS = 5000, PARTS_MAX = 64 << 20 };
 struct romsim_link {
     char *name;
     int fd;
+    int passed;                 /* what came with the last answer, or -1 */
     struct romsim_buffer parts; /* of an answer */
     char text[CHANNEL_TEXT_MAX + 1];
 };
@@ -105,6 +106,7 @@ static struct romsim_link *link_new(const char *name, const char *directory)
     if (!link)
         return NULL;
     link->parts = ROMSIM_BUFFER_INIT(PARTS_MAX);
+    link->passed = -1;
     link->name = strdup(name);
     link->fd = link->name ? meeting_connect(directory, KEEPER_SOCKET) : -1;
     if (link->fd >= 0)
@@ -144,6 +146,7 @@ void romsim_link_free(struct romsim_link *link)
     if (!link)
         return;
     cleanup_close_fd(&link->fd);
+    cleanup_close_fd(&link->passed);
     romsim_buffer_reset(&link->parts);
     free(link->name);
     free(link);
@@ -167,9 +170,13 @@ int romsim_link_send(struct romsim_link *link, json_t *request, struct romsim_er
 enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_vm_event *ret_event,
                                        json_t **ret_answer)
 {
-    int received;
+    int received, passed;
 
-    while ((received = channel_receive(link->fd, link->text, ret_event)) > 0) {
+    while ((received = channel_receive(link->fd, link->text, ret_event, &passed)) > 0) {
+        if (passed >= 0) {
+            cleanup_close_fd(&link->passed);
+            link->passed = passed;
+        }
         if ((int)ret_event->kind < CHANNEL_ANSWER)
             return ROMSIM_LINK_EVENT;
         romsim_buffer_append(&link->parts, ret_event->text, ret_event->size);
@@ -182,6 +189,11 @@ enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_v
         return *ret_answer ? ROMSIM_LINK_ANSWER : ROMSIM_LINK_END;
     }
     return received == 0 ? ROMSIM_LINK_END : ROMSIM_LINK_NOTHING;
+}
+
+int romsim_link_take_fd(struct romsim_link *link)
+{
+    return steal_fd(&link->passed);
 }
 
 /* Who listens at the other end; 0 if that cannot be known. */

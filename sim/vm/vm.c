@@ -403,7 +403,7 @@ static void on_channel(struct romsim_vm *vm, size_t index)
     struct instance *instance = &vm->instances[index];
     char text[CHANNEL_TEXT_MAX + 1];
     struct romsim_vm_event event;
-    int status = channel_receive(instance->channel, text, &event);
+    int status = channel_receive(instance->channel, text, &event, NULL);
 
     if (status > 0)
         on_event(vm, index, &event);

@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* A channel, and the client's end of it. */
 static int open_pair(struct channel *ret)
@@ -43,10 +45,10 @@ START_TEST(what_a_keeper_said_at_last_arrives_though_it_did_not_read_the_wish)
     channel_flush(&channel);
     ck_assert_int_eq(channel_request(client, json_object(), NULL), 0);
     channel_close(&channel);
-    ck_assert_int_eq(channel_receive(client, text, &event), 1);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), 1);
     ck_assert_int_eq(event.kind, ROMSIM_VM_EXIT);
     ck_assert_int_eq(event.status, 7);
-    ck_assert_int_eq(channel_receive(client, text, &event), 0);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), 0);
 }
 END_TEST
 
@@ -71,7 +73,7 @@ START_TEST(a_slow_client_gets_all_in_order)
     ck_assert_uint_gt(channel_kept(&channel), EVENTS * PIECE);
     while (notes < EVENTS) {
         channel_flush(&channel);
-        while (channel_receive(client, text, &event) > 0) {
+        while (channel_receive(client, text, &event, NULL) > 0) {
             if (event.kind == ROMSIM_VM_CONSOLE) {
                 console += event.size;
                 continue;
@@ -83,7 +85,7 @@ START_TEST(a_slow_client_gets_all_in_order)
     ck_assert_uint_eq(channel_kept(&channel), 0);
     console_log_add(&log, "last", 4, 0);
     channel_flush(&channel);
-    ck_assert_int_eq(channel_receive(client, text, &event), 1);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), 1);
     ck_assert_str_eq(event.text, "last");
     channel_close(&channel);
     console_log_close(&log);
@@ -97,7 +99,7 @@ static size_t read_console(int client, char *ret, size_t room, int *notes)
     struct romsim_vm_event event;
     size_t size = 0;
 
-    while (channel_receive(client, text, &event) > 0)
+    while (channel_receive(client, text, &event, NULL) > 0)
         if (event.kind == ROMSIM_VM_CONSOLE) {
             ck_assert_uint_le(size + event.size, room);
             memcpy(ret + size, event.text, event.size);
@@ -128,7 +130,7 @@ START_TEST(a_range_of_the_log_comes_before_its_answer_and_nothing_after_it)
     ck_assert_uint_eq(read_console(client, got, sizeof(got), &answers), 5);
     ck_assert_mem_eq(got, "23456", 5);
     ck_assert_int_eq(answers, 2);
-    ck_assert_int_eq(channel_receive(client, text, &event), -1);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), -1);
     channel_close(&channel);
     console_log_close(&log);
 }
@@ -231,7 +233,7 @@ START_TEST(a_long_answer_comes_in_parts_and_a_long_error_is_cut)
     channel_answer(&channel, json_pack("{s:s}", "x", sent));
     while (kind == CHANNEL_ANSWER_PART) {
         channel_flush(&channel);
-        ck_assert_int_eq(channel_receive(client, text, &event), 1);
+        ck_assert_int_eq(channel_receive(client, text, &event, NULL), 1);
         kind = (int)event.kind;
         memcpy(got + size, event.text, event.size);
         size += event.size;
@@ -240,9 +242,98 @@ START_TEST(a_long_answer_comes_in_parts_and_a_long_error_is_cut)
     ck_assert_uint_eq(size, sizeof(sent) - 1 + strlen("{\"x\":\"\"}"));
     say(&channel, ROMSIM_VM_FAILED, sent, sizeof(sent), 0);
     channel_flush(&channel);
-    ck_assert_int_eq(channel_receive(client, text, &event), 1);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), 1);
     ck_assert_uint_eq(event.size, CHANNEL_TEXT_MAX);
-    ck_assert_int_eq(channel_receive(client, text, &event), -1);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), -1);
+    channel_close(&channel);
+}
+END_TEST
+
+/* A file with one word in it. */
+static int file_with(const char *word)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, word, strlen(word)), (int)strlen(word));
+    return fd;
+}
+
+static unsigned open_files(void)
+{
+    unsigned count = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+START_TEST(a_descriptor_comes_with_its_answer)
+{
+    static const char *const words[] = {"zero", "one", "two"};
+    char text[CHANNEL_TEXT_MAX + 1], got[8];
+    struct romsim_vm_event event;
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    unsigned before = open_files();
+    int passed;
+
+    for (int i = 0; i < 3; i++) {
+        CLEANUP_FD int fd = file_with(words[i]);
+
+        say(&channel, ROMSIM_VM_NOTE, "x", 1, 0);
+        channel_answer_fd(&channel, json_pack("{s:i}", "n", i), fd);
+    }
+    channel_flush(&channel);
+    ck_assert_uint_eq(channel_kept(&channel), 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(channel_receive(client, text, &event, &passed), 1);
+        ck_assert_int_eq(passed, -1);
+        ck_assert_int_eq(channel_receive(client, text, &event, &passed), 1);
+        ck_assert_int_eq((int)event.kind, CHANNEL_ANSWER);
+        ck_assert_int_eq(fcntl(passed, F_GETFD), FD_CLOEXEC);
+        ck_assert_int_eq(pread(passed, got, sizeof(got), 0), (int)strlen(words[i]));
+        ck_assert_mem_eq(got, words[i], strlen(words[i]));
+        close(passed);
+    }
+    ck_assert_uint_eq(open_files(), before);
+    channel_close(&channel);
+}
+END_TEST
+
+/* Nobody has the keeper run out of descriptors, and none of them is left. */
+START_TEST(who_asks_for_descriptors_and_takes_none_is_lost)
+{
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    CLEANUP_FD int fd = file_with("x");
+    unsigned before = open_files();
+
+    for (int i = 0; i < CHANNEL_PASSING_MAX; i++)
+        channel_answer_fd(&channel, json_object(), fd);
+    ck_assert_int_ge(channel.fd, 0);
+    ck_assert_uint_eq(open_files(), before + CHANNEL_PASSING_MAX);
+    channel_answer_fd(&channel, json_object(), fd);
+    ck_assert_int_eq(channel.fd, -1);
+    ck_assert_uint_eq(open_files(), before - 1);
+    channel_answer_fd(&channel, json_object(), fd);
+    ck_assert_uint_eq(open_files(), before - 1);
+}
+END_TEST
+
+START_TEST(a_descriptor_that_is_not_asked_for_is_not_taken)
+{
+    char text[CHANNEL_TEXT_MAX + 1];
+    struct romsim_vm_event event;
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    CLEANUP_FD int fd = file_with("x");
+    unsigned before = open_files();
+
+    channel_answer_fd(&channel, json_object(), fd);
+    channel_flush(&channel);
+    ck_assert_int_eq(channel_receive(client, text, &event, NULL), 1);
+    ck_assert_uint_eq(open_files(), before);
     channel_close(&channel);
 }
 END_TEST
@@ -268,5 +359,6 @@ UNIT_MAIN("vm_channel", what_a_keeper_said_at_last_arrives_though_it_did_not_rea
           who_is_slower_than_the_log_is_long_is_told_of_the_loss,
           the_log_gives_any_range_over_its_seam, a_request_of_any_length_arrives,
           what_is_no_json_is_a_request_of_nothing,
-          a_long_answer_comes_in_parts_and_a_long_error_is_cut,
-          a_client_that_is_gone_closes_the_channel)
+          a_long_answer_comes_in_parts_and_a_long_error_is_cut, a_descriptor_comes_with_its_answer,
+          who_asks_for_descriptors_and_takes_none_is_lost,
+          a_descriptor_that_is_not_asked_for_is_not_taken, a_client_that_is_gone_closes_the_channel)
