@@ -23,6 +23,9 @@ struct romsim_link;
  * one instance only), and connects to it.  NULL: ENOENT with ROMSIM_CLOUD_NOT_FOUND, EINVAL if
  * several are meant. */
 struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err);
+
+/* The same for a whole name, without a look at all the others. */
+struct romsim_link *romsim_link_open_name(const char *name, struct romsim_error *err);
 void romsim_link_free(struct romsim_link *link); /* accepts NULL */
 
 DEFINE_CLEANUP(struct romsim_link, romsim_link_free)
@@ -60,6 +63,10 @@ int romsim_link_take_fd(struct romsim_link *link);
  */
 json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_ms,
                          romsim_vm_observer *observer, void *context, struct romsim_error *err);
+
+/* The second half of it, for who has sent requests to several before. */
+json_t *romsim_link_await(struct romsim_link *link, int timeout_ms, romsim_vm_observer *observer,
+                          void *context, struct romsim_error *err);
 
 /* Kills the keeper, who did not answer, and with it its VM; romsim_state_sweep() removes what is
  * left.  Returns 0, also if it has ended by itself, or -1. */

@@ -169,7 +169,8 @@ json_t *api_item_error(const char *key, const char *value, const struct romsim_e
 /* Adds status "success" to an item, and returns it. */
 json_t *api_item_success(json_t *item);
 
-/* The envelope of items as a text, malloc'ed, for a stream; takes the reference. */
+/* The envelope of items as a text, malloc'ed, for a stream; takes the reference.  With a message
+ * its status is "error", whatever theirs are: a wait has lapsed. */
 char *api_envelope(struct api_request *request, json_t *items, const char *message);
 
 /* ---- what the server was started with ----------------------------------------------------------

@@ -49,10 +49,11 @@ void roll_entries_clear(struct roll_entries *entries);
 void roll_refresh(struct roll *roll, const char *name);
 
 /*
- * Has `told` called in the roll's thread: at once for each instance that there is, then whenever
- * one has changed (`item`) or gone (NULL), until it returns false, and with `name` NULL when
- * timeout_ms (-1: never) has passed or the roll ends, which is the last call.  It must not block,
- * nor call the roll.
+ * Has `told` called in the roll's thread: at once for each instance that there is, and then with
+ * the name "" (so that who waits for one that is not there knows), from then on whenever one has
+ * changed (`item`) or gone (NULL), until it returns false, and with `name` NULL when timeout_ms
+ * (-1: never) has passed or the roll ends, which is the last call.  It must not block, nor call the
+ * roll.  -1 without memory, and no call.
  */
 typedef bool roll_told(void *context, const char *name, const json_t *item);
 int roll_watch(struct roll *roll, roll_told *told, void *context, int64_t timeout_ms);

@@ -117,28 +117,37 @@ static struct romsim_link *link_new(const char *name, const char *directory)
     return NULL;
 }
 
-struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err)
+static struct romsim_link *open_found(const char *name, struct romsim_error *err)
 {
-    CLEANUP_FREE char *found = find_name(name, err), *sub = NULL, *directory = NULL;
+    CLEANUP_FREE char *sub = romsim_path_join("instances", name), *directory = NULL;
     struct romsim_link *link;
 
-    if (!found)
-        return NULL;
-    sub = romsim_path_join("instances", found);
     directory = sub ? romsim_path_state(sub, err) : NULL;
     if (!directory)
         return NULL;
-    link = link_new(found, directory);
+    link = link_new(name, directory);
     if (!link && is_absence(errno)) {
         romsim_error_set(err, ENOENT, "the instance '%s' is being made or removed just now",
-                         QUOTE(found));
+                         QUOTE(name));
         if (err)
             err->cloud = ROMSIM_CLOUD_NOT_FOUND;
     } else if (!link) {
         romsim_error_system(err, errno, "cannot reach the keeper of the instance '%s'",
-                            QUOTE(found));
+                            QUOTE(name));
     }
     return link;
+}
+
+struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err)
+{
+    CLEANUP_FREE char *found = find_name(name, err);
+
+    return found ? open_found(found, err) : NULL;
+}
+
+struct romsim_link *romsim_link_open_name(const char *name, struct romsim_error *err)
+{
+    return open_found(name, err);
 }
 
 void romsim_link_free(struct romsim_link *link)
@@ -260,20 +269,13 @@ int romsim_link_kill(struct romsim_link *link, struct romsim_error *err)
     return 0;
 }
 
-json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_ms,
-                         romsim_vm_observer *observer, void *context, struct romsim_error *err)
+json_t *romsim_link_await(struct romsim_link *link, int timeout_ms, romsim_vm_observer *observer,
+                          void *context, struct romsim_error *err)
 {
     int64_t end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
-    struct romsim_error unsent = {0};
     struct romsim_vm_event event;
     json_t *answer = NULL;
 
-    /* A keeper that has just ended, or turned us away, may have said why. */
-    if (romsim_link_send(link, request, &unsent) < 0 && unsent.errnum != EPIPE) {
-        if (err)
-            *err = unsent;
-        return NULL;
-    }
     for (;;) {
         switch (romsim_link_take(link, &event, &answer)) {
         case ROMSIM_LINK_EVENT:
@@ -302,6 +304,20 @@ json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_
             break;
         }
     }
+}
+
+json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_ms,
+                         romsim_vm_observer *observer, void *context, struct romsim_error *err)
+{
+    struct romsim_error unsent = {0};
+
+    /* A keeper that has just ended, or turned us away, may have said why. */
+    if (romsim_link_send(link, request, &unsent) < 0 && unsent.errnum != EPIPE) {
+        if (err)
+            *err = unsent;
+        return NULL;
+    }
+    return romsim_link_await(link, timeout_ms, observer, context, err);
 }
 
 /* ---- all of them -------------------------------------------------------------------------------
