@@ -125,9 +125,57 @@ int romsim_store_untag(struct romsim_store *store, const char *name, struct roms
  * what cannot be a name.  malloc'ed. */
 char *romsim_store_normalize(const char *reference, struct romsim_error *err);
 
+/* What is behind a name's registry; the name if it has none.  Points into it. */
+const char *romsim_store_without_registry(const char *name);
+
+/* Is the name one of the repository's (org/app), as romsim_store_find() compares them?  Its tag. */
+bool romsim_store_name_is_of(const struct romsim_store_name *name, const char *repository);
+const char *romsim_store_name_tag(const struct romsim_store_name *name);
+
 /* Removes every blob that no name leads to.  The store must be open alone. */
 int romsim_store_gc(struct romsim_store *store, uint64_t *ret_blobs, uint64_t *ret_bytes,
                     struct romsim_error *err);
+
+/* ---- piece by piece ----------------------------------------------------------------------
+ *
+ * For who gets an image blob by blob, in any order: a registry.
+ */
+
+/* A file without a name in the folder of the user's own store, which is gone when it is closed; no
+ * lock is needed.  Returns a descriptor, or -1. */
+int romsim_store_scratch(struct romsim_error *err);
+
+/* Makes all of such a file the blob `digest`, without a copy where the file system can: it must not
+ * be written any more.  EUCLEAN if the bytes have another digest. */
+int romsim_store_add_scratch(struct romsim_store *store, int fd, const char *digest,
+                             struct romsim_error *err);
+
+/* Opens a blob that one of the stores has; nothing of it is verified.  Returns 1, 0 if none has it,
+ * or -1. */
+int romsim_stores_open_blob(const struct romsim_stores *stores, const char *digest, int *ret_fd,
+                            uint64_t *ret_size, struct romsim_error *err);
+
+/*
+ * Puts a manifest or an index into the store after all that it leads to: what another store has is
+ * copied.  `media_type` "": as the text says.  `digest` NULL: its SHA-256.  *ret has what
+ * romsim_store_tag() takes, and no name.  ENOENT if something that it leads to is not there;
+ * EUCLEAN for what is no manifest, or has another digest; EOPNOTSUPP for a type that no image has.
+ */
+int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_stores *stores,
+                              const char *media_type, const void *bytes, size_t size,
+                              const char *digest, struct romsim_store_name *ret,
+                              struct romsim_error *err);
+
+/* Is this the media type of a manifest, or of an index, that an image may have? */
+bool romsim_store_is_manifest_type(const char *media_type);
+
+/*
+ * Finds the manifest `digest` of a repository (org/name): a name leads to it, or to an index that
+ * has it.  Returns 1, 0 or -1; *ret has the name that leads there.
+ */
+int romsim_stores_find_manifest(const struct romsim_stores *stores, const char *repository,
+                                const char *digest, struct romsim_store_name *ret,
+                                struct romsim_error *err);
 
 /* ---- images ----------------------------------------------------------------------------- */
 

@@ -92,6 +92,11 @@ struct oci_descriptor {
 int oci_descriptor_parse(const json_t *json, const char *what, struct oci_descriptor *ret,
                          struct romsim_error *err);
 
+/* What a media type says: an index, a manifest, a layer that need not be with the image. */
+bool oci_type_is_index(const char *media_type);
+bool oci_type_is_manifest(const char *media_type);
+bool oci_type_is_foreign(const char *media_type);
+
 /* A digest that can be verified (romsim/digest.h); others are refused. */
 int oci_digest_parse(const char *text, char ret[ROMSIM_DIGEST_SIZE], struct romsim_error *err);
 

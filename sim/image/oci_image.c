@@ -139,7 +139,7 @@ static const char *const layer_types[] = {
 };
 
 /* Foreign layers need not be with the image; one that is there is a layer like others. */
-static bool is_foreign(const char *media_type)
+bool oci_type_is_foreign(const char *media_type)
 {
     return strstr(media_type, ".nondistributable.") || strstr(media_type, ".foreign.");
 }
@@ -232,7 +232,7 @@ int oci_layer_look(struct oci_source *source, const struct oci_layer *layer,
     oci_blob_path(&layer->descriptor, path);
     if (oci_source_open(source, path, layer->descriptor.size, &fd, &offset, err) == 0)
         return 0;
-    if (is_foreign(layer->descriptor.media_type) && !oci_source_has(source, path))
+    if (oci_type_is_foreign(layer->descriptor.media_type) && !oci_source_has(source, path))
         return romsim_error_hint(err, "it is a foreign layer, which need not be part of an image: "
                                       "its blob has to be put there first");
     return -1;

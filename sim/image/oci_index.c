@@ -21,13 +21,13 @@ static bool is_attestation(const json_t *entry)
            oci_annotation(entry, "vnd.docker.reference.type") != NULL;
 }
 
-static bool is_index(const char *media_type)
+bool oci_type_is_index(const char *media_type)
 {
     return strcmp(media_type, OCI_MEDIA_INDEX) == 0 ||
            strcmp(media_type, "application/vnd.docker.distribution.manifest.list.v2+json") == 0;
 }
 
-static bool is_manifest(const char *media_type)
+bool oci_type_is_manifest(const char *media_type)
 {
     return strcmp(media_type, OCI_MEDIA_MANIFEST) == 0 ||
            strcmp(media_type, "application/vnd.docker.distribution.manifest.v2+json") == 0;
@@ -40,7 +40,8 @@ static bool is_image(const json_t *entry)
     const char *media_type = json_string_value(json_object_get(entry, "mediaType"));
 
     return !is_attestation(entry) &&
-           (!media_type || !*media_type || is_index(media_type) || is_manifest(media_type));
+           (!media_type || !*media_type || oci_type_is_index(media_type) ||
+            oci_type_is_manifest(media_type));
 }
 
 /* Signatures, SBOMs and the like, which stand beside what they are about. */
@@ -236,7 +237,7 @@ int oci_index_resolve(struct oci_source *source, const struct oci_descriptor *st
 {
     struct oci_descriptor at = *start;
 
-    for (uint64_t depth = 0; is_index(at.media_type); depth++) {
+    for (uint64_t depth = 0; oci_type_is_index(at.media_type); depth++) {
         CLEANUP_JSON json_t *index = NULL;
         const json_t *manifests;
 

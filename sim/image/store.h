@@ -22,6 +22,9 @@ int store_lock_index(const struct romsim_store *store, struct romsim_error *err)
 int store_open_blobs(const struct romsim_store *store, const char *digest, bool make,
                      struct romsim_error *err);
 
+/* The store's index.json; an empty one if there is none yet. */
+struct json_t *store_read_index(const struct romsim_store *store, struct romsim_error *err);
+
 /* Replaces a small file of the store's folder by renaming; under the index's lock. */
 int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,
                   struct romsim_error *err);

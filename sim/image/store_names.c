@@ -47,9 +47,9 @@ char *romsim_store_normalize(const char *reference, struct romsim_error *err)
     return name;
 }
 
-/* What is behind the registry: a first component with a dot, a port, or "localhost"; and behind the
- * library/ that Docker's own has for names of one part. */
-static const char *without_registry(const char *name)
+/* The registry is a first component with a dot, a port, or "localhost"; and the library/ that
+ * Docker's own has for names of one part. */
+const char *romsim_store_without_registry(const char *name)
 {
     size_t size = strcspn(name, "/");
 
@@ -86,7 +86,7 @@ static json_t *new_index(void)
                      "manifests");
 }
 
-static json_t *read_index(const struct romsim_store *store, struct romsim_error *err)
+json_t *store_read_index(const struct romsim_store *store, struct romsim_error *err)
 {
     CLEANUP_FD int fd = openat(store->folder, "index.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     json_error_t error;
@@ -127,6 +127,11 @@ static int write_index(const struct romsim_store *store, const json_t *index,
 
     if (!text)
         return romsim_error_nomem(err);
+    /* One that could not be read again would hide all images. */
+    if (strlen(text) > romsim_bound(ROMSIM_BOUND_STORE_INDEX))
+        return romsim_bound_refuse(err, ROMSIM_BOUND_STORE_INDEX,
+                                   "the image store's index.json would have %zu bytes",
+                                   strlen(text));
     return store_replace(store, "index.json", text, strlen(text), err);
 }
 
@@ -189,7 +194,7 @@ int romsim_store_list(const struct romsim_store *store, struct romsim_store_name
             *err = store->failure;
         return -1;
     }
-    index = read_index(store, err);
+    index = store_read_index(store, err);
     if (!index)
         return -1;
     if (read_entries(json_object_get(index, "manifests"), &names, err) < 0) {
@@ -293,11 +298,11 @@ static bool fits_without_registry(const struct romsim_store_name *item, const ch
 {
     struct romsim_store_name bare = *item;
 
-    bare.name = (char *)(uintptr_t)without_registry(item->name);
+    bare.name = (char *)(uintptr_t)romsim_store_without_registry(item->name);
     /* One of the two may leave its registry out; two different ones are two images. */
-    if (bare.name != item->name && without_registry(name) != name)
+    if (bare.name != item->name && romsim_store_without_registry(name) != name)
         return false;
-    return fits(&bare, without_registry(name), digest);
+    return fits(&bare, romsim_store_without_registry(name), digest);
 }
 
 static struct romsim_store_name *find(const struct romsim_store_names *names, const char *name,
@@ -317,6 +322,20 @@ static struct romsim_store_name *find(const struct romsim_store_names *names, co
         found = &names->items[i];
     }
     return found;
+}
+
+bool romsim_store_name_is_of(const struct romsim_store_name *name, const char *repository)
+{
+    return fits(name, repository, name->digest) ||
+           fits_without_registry(name, repository, name->digest);
+}
+
+const char *romsim_store_name_tag(const struct romsim_store_name *name)
+{
+    const char *slash = strrchr(name->name, '/');
+    const char *colon = strchr(slash ? slash : name->name, ':');
+
+    return colon ? colon + 1 : "";
 }
 
 int romsim_stores_find(const struct romsim_stores *stores, const char *reference,
@@ -372,7 +391,7 @@ int romsim_store_tag(struct romsim_store *store, const char *name, const char *m
 {
     CLEANUP_FREE char *full = romsim_store_normalize(name, err);
     CLEANUP_FD int lock = full ? store_lock_index(store, err) : -1;
-    CLEANUP_JSON json_t *index = lock < 0 ? NULL : read_index(store, err);
+    CLEANUP_JSON json_t *index = lock < 0 ? NULL : store_read_index(store, err);
     json_t *entry;
 
     if (!index)
@@ -392,7 +411,7 @@ int romsim_store_untag(struct romsim_store *store, const char *name, struct roms
 {
     CLEANUP_FREE char *full = romsim_store_normalize(name, err);
     CLEANUP_FD int lock = full ? store_lock_index(store, err) : -1;
-    CLEANUP_JSON json_t *index = lock < 0 ? NULL : read_index(store, err);
+    CLEANUP_JSON json_t *index = lock < 0 ? NULL : store_read_index(store, err);
 
     if (!index)
         return -1;
