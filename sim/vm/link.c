@@ -119,12 +119,16 @@ static struct romsim_link *link_new(const char *name, const char *directory)
 
 static struct romsim_link *open_found(const char *name, struct romsim_error *err)
 {
-    CLEANUP_FREE char *sub = romsim_path_join("instances", name), *directory = NULL;
+    CLEANUP_FREE char *house = romsim_path_state("instances", err), *directory = NULL;
     struct romsim_link *link;
 
-    directory = sub ? romsim_path_state(sub, err) : NULL;
-    if (!directory)
+    if (!house)
         return NULL;
+    directory = romsim_path_join(house, name);
+    if (!directory) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
     link = link_new(name, directory);
     if (!link && is_absence(errno)) {
         romsim_error_set(err, ENOENT, "the instance '%s' is being made or removed just now",
@@ -147,7 +151,12 @@ struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err)
 
 struct romsim_link *romsim_link_open_name(const char *name, struct romsim_error *err)
 {
-    return open_found(name, err);
+    if (*name && *name != '.' && !strchr(name, '/'))
+        return open_found(name, err);
+    romsim_error_set(err, ENOENT, "No instance with name '%s'", QUOTE(name));
+    if (err)
+        err->cloud = ROMSIM_CLOUD_NOT_FOUND;
+    return NULL;
 }
 
 void romsim_link_free(struct romsim_link *link)
