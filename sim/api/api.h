@@ -57,6 +57,9 @@ struct api_request {
     size_t body_size; /* with `open_body`: how much was written there */
     int body_fd;      /* what `open_body` returned; -1 */
     void *context;    /* of a route with `open_body`, for its handler */
+    /* Called with it when the request has ended, whichever way: it may be cut before the handler
+     * is called.  Or NULL. */
+    void (*free_context)(void *context);
 };
 
 /* A header that was sent, any case; NULL. */

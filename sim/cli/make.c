@@ -181,9 +181,8 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
     return 0;
 }
 
-/* Before the images are chosen, which depends on it. */
-static int choose_processor(const struct cli_args *args, const struct romsim_vm_options *options,
-                            struct romsim_processor *ret)
+int make_choose_processor(const struct cli_args *args, const struct romsim_vm_options *options,
+                          struct romsim_processor *ret)
 {
     struct romsim_error error;
 
@@ -401,7 +400,7 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
                     const struct romsim_vm_options *options)
 {
     struct romsim_vm_options chosen = *options;
-    int status = choose_processor(args, options, &chosen.processor);
+    int status = make_choose_processor(args, options, &chosen.processor);
     struct romsim_layout **layouts = status == CLI_OK ? make_layouts(args, instances) : NULL;
     struct watch_set making = {0};
 

@@ -36,6 +36,11 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret);
  * report (then return CLI_USAGE). */
 int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret);
 
+/* Chooses the processor for these options and --cpu, before images are chosen, which depends on it.
+ * Returns CLI_OK, or another exit status after a report. */
+int make_choose_processor(const struct cli_args *args, const struct romsim_vm_options *options,
+                          struct romsim_processor *ret);
+
 /*
  * Chooses the processor, makes the instances with their replicas, and takes them; stays until they
  * are what they are to be (vm.h), showing what they say; a signal asks them to end.  Catch signals
