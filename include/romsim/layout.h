@@ -108,6 +108,23 @@ struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics);
 void romsim_layout_free(struct romsim_layout *layout);
 
+/* Instances that are to be made, each with its layout, replicas behind theirs. */
+struct romsim_making {
+    struct romsim_instance **instances;
+    struct romsim_layout **layouts;
+    size_t count;
+};
+
+/* Are these too many with all their replicas (bound instances)?  Returns 0 or -1. */
+int romsim_replicas_check(const struct romsim_instances *instances, struct romsim_error *err);
+
+/* Takes what has a layout, and adds its replicas, which share its images: what was taken is NULL
+ * afterwards.  Returns 0 or -1; romsim_making_clear() in any case. */
+int romsim_making_fill(struct romsim_making *making, struct romsim_instances *instances,
+                       struct romsim_layout **layouts, const struct romsim_limits *limits,
+                       struct romsim_error *err);
+void romsim_making_clear(struct romsim_making *making);
+
 /* The same layout for a replica of the instance, under a name of its own; it shares the blobs. NULL
  * without memory. */
 struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,

@@ -78,7 +78,8 @@ enum romsim_vm_event_kind {
     ROMSIM_VM_KERNEL_LOG, /* bytes of the kernel's log, if it is wanted */
     ROMSIM_VM_PORT,       /* a service accepts connections: text is its URL */
     ROMSIM_VM_EXIT,       /* the app ended: status 0-255 (128 + N for a signal) */
-    ROMSIM_VM_FAILED      /* romsim or the boot failed: text says why, with the console's tail */
+    ROMSIM_VM_FAILED      /* romsim or the boot failed: text says why, with the console's tail;
+                             status: the cloud's code for why it could not be made, else 0 */
 };
 
 struct romsim_vm_event {

@@ -250,76 +250,9 @@ static struct romsim_layout **make_layouts(const struct cli_args *args,
     return NULL;
 }
 
-/* ---- replicas ------------------------------------------------------------------------------ */
-
-static void free_making(struct watch_set *making)
-{
-    for (size_t i = 0; i < making->count; i++) {
-        romsim_instance_free(making->instances[i]);
-        romsim_layout_free(making->layouts[i]);
-    }
-    free(making->instances);
-    free(making->layouts);
-}
-
-static int add_replica(struct watch_set *making, const struct romsim_instance *instance,
-                       const struct romsim_layout *layout, const struct romsim_limits *limits)
-{
-    struct romsim_diagnostics diagnostics = {0};
-    json_t *no_edits = json_array();
-    struct romsim_instance *copy = NULL;
-    struct romsim_layout *replica = romsim_layout_replica(layout, instance);
-
-    if (replica)
-        romsim_instance_edit(instance, no_edits, ROMSIM_ORIGIN_FILE, limits, &copy, &diagnostics);
-    json_decref(no_edits);
-    romsim_diagnostics_clear(&diagnostics);
-    if (!copy) {
-        romsim_layout_free(replica);
-        return -1;
-    }
-    making->instances[making->count] = copy;
-    making->layouts[making->count++] = replica;
-    return 0;
-}
-
-/* An instance with N replicas is N + 1 instances, which share their images (cloud-rules §1). */
-static int expand(struct romsim_instances *instances, struct romsim_layout **layouts,
-                  const struct romsim_limits *limits, struct watch_set *ret)
-{
-    size_t count = 0, given = instances->count;
-
-    for (size_t i = 0; i < given; i++)
-        count += 1 + (size_t)instances->items[i]->replicas;
-    if (count > romsim_bound(ROMSIM_BOUND_INSTANCES)) {
-        struct romsim_error err = {0};
-
-        romsim_bound_refuse(&err, ROMSIM_BOUND_INSTANCES,
-                            "Too many instances: %zu with all replicas, of at most %llu", count,
-                            (unsigned long long)romsim_bound(ROMSIM_BOUND_INSTANCES));
-        cli_report(&err);
-        return -1;
-    }
-    ret->instances = calloc(count + 1, sizeof(struct romsim_instance *));
-    ret->layouts = calloc(count + 1, sizeof(struct romsim_layout *));
-    if (!ret->instances || !ret->layouts)
-        return -1;
-    for (size_t i = 0; i < given; i++) {
-        size_t first = ret->count;
-
-        ret->instances[ret->count] = STEAL_POINTER(&instances->items[i]);
-        ret->layouts[ret->count++] = STEAL_POINTER(&layouts[i]);
-        for (uint32_t j = 0; j < ret->instances[first]->replicas; j++)
-            if (add_replica(ret, ret->instances[first], ret->layouts[first], limits) < 0)
-                return -1;
-    }
-    instances->count = 0;
-    return 0;
-}
-
 /* ---- from the first to the last ------------------------------------------------------------- */
 
-static int follow(const struct watch_set *making, const struct romsim_vm_options *options,
+static int follow(const struct romsim_making *making, const struct romsim_vm_options *options,
                   struct run_console *console, struct watch *watch)
 {
     struct romsim_vm *vm = romsim_vm_new(
@@ -343,7 +276,7 @@ static int follow(const struct watch_set *making, const struct romsim_vm_options
 }
 
 /* Is one of them not waited for until it runs, or not for ever? */
-static bool has_patience(const struct watch_set *making)
+static bool has_patience(const struct romsim_making *making)
 {
     for (size_t i = 0; i < making->count; i++)
         if (making->instances[i]->given & ROMSIM_GIVEN_TIMEOUT)
@@ -351,7 +284,7 @@ static bool has_patience(const struct watch_set *making)
     return false;
 }
 
-static const char **list_names(const struct watch_set *making)
+static const char **list_names(const struct romsim_making *making)
 {
     const char **names = calloc(making->count + 1, sizeof(char *));
 
@@ -372,7 +305,7 @@ static int open_log(struct run_console *console, const char *path)
     return -1;
 }
 
-static int make(const struct cli_args *args, struct watch_set *making,
+static int make(const struct cli_args *args, struct romsim_making *making,
                 const struct romsim_vm_options *options)
 {
     struct run_console console = {.quiet = cli_has(args, "quiet"),
@@ -402,14 +335,17 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
     struct romsim_vm_options chosen = *options;
     int status = make_choose_processor(args, options, &chosen.processor);
     struct romsim_layout **layouts = status == CLI_OK ? make_layouts(args, instances) : NULL;
-    struct watch_set making = {0};
+    struct romsim_making making = {0};
+    struct romsim_error error = {0};
 
     if (status != CLI_OK)
         return status;
     status = CLI_RUN_FAILED;
-    if (layouts && expand(instances, layouts, &options->limits, &making) == 0)
+    if (layouts && romsim_making_fill(&making, instances, layouts, &options->limits, &error) < 0)
+        cli_report(&error);
+    else if (layouts)
         status = make(args, &making, &chosen);
-    free_making(&making);
+    romsim_making_clear(&making);
     free_layouts(layouts, instances->count);
     return status;
 }

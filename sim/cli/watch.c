@@ -67,7 +67,7 @@ struct restart {
 
 struct watch {
     const struct cli_args *args;
-    struct watch_set *set;
+    struct romsim_making *set;
     struct run_console *console;
     struct restart *restarts;
     int inotify, timer, epoll;
@@ -325,7 +325,7 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance)
 }
 
 /* Where the next instance of the file stands in the set, behind replicas. */
-static size_t skip(const struct watch_set *set, size_t index)
+static size_t skip(const struct romsim_making *set, size_t index)
 {
     return index + 1 + set->instances[index]->replicas;
 }
@@ -334,7 +334,7 @@ static size_t skip(const struct watch_set *set, size_t index)
 static void compare(struct watch *watch, struct romsim_vm *vm, size_t index,
                     struct romsim_instance *instance, struct romsim_layout *layout)
 {
-    struct watch_set *set = watch->set;
+    struct romsim_making *set = watch->set;
     json_t *edits = difference(set->instances[index], set->layouts[index], instance, layout);
 
     for (size_t i = index; json_array_size(edits) && i < skip(set, index); i++) {
@@ -360,7 +360,7 @@ static void compare(struct watch *watch, struct romsim_vm *vm, size_t index,
 }
 
 /* Are these as many instances as before? */
-static bool fits(const struct watch_set *set, const struct romsim_instances *instances)
+static bool fits(const struct romsim_making *set, const struct romsim_instances *instances)
 {
     size_t index = 0;
 
@@ -469,7 +469,7 @@ static int watch_descriptor(const struct watch *watch, int fd)
     return fd < 0 ? -1 : epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-struct watch *watch_new(const struct cli_args *args, struct watch_set *set,
+struct watch *watch_new(const struct cli_args *args, struct romsim_making *set,
                         struct run_console *console)
 {
     struct watch *watch = calloc(1, sizeof(*watch));

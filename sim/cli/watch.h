@@ -10,19 +10,13 @@
 
 #include "sim/cli/cli.h"
 
+#include <romsim/layout.h>
 #include <romsim/vm.h>
-
-/* Instances with what they were made from and of, replicas behind theirs. */
-struct watch_set {
-    struct romsim_instance **instances;
-    struct romsim_layout **layouts;
-    size_t count;
-};
 
 struct watch;
 
 /* All is borrowed until watch_free().  NULL after a report. */
-struct watch *watch_new(const struct cli_args *args, struct watch_set *set,
+struct watch *watch_new(const struct cli_args *args, struct romsim_making *set,
                         struct run_console *console);
 void watch_free(struct watch *watch); /* accepts NULL */
 

@@ -185,6 +185,8 @@ struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *n
             romsim_error_set(err, EEXIST, "there is %s '%s' already",
                              kind == ROMSIM_STATE_INSTANCE ? "an instance" : "a mount",
                              QUOTE(name));
+            if (err)
+                err->cloud = ROMSIM_CLOUD_ALREADY_EXISTS;
             return NULL;
         }
         rmdir(state->directory); /* unless there is something in it */

@@ -26,6 +26,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -308,9 +309,13 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
 
 static void tell_error(struct keeper *keeper, const struct romsim_error *err)
 {
-    CLEANUP_FREE char *text = romsim_error_text(err);
+    CLEANUP_FREE char *made = romsim_error_text(err);
+    const char *text = made ? made : err->message;
 
-    keeper_tell_text(keeper, ROMSIM_VM_FAILED, text ? text : err->message);
+    keeper_tell(keeper, &(struct romsim_vm_event){.kind = ROMSIM_VM_FAILED,
+                                                  .text = text,
+                                                  .size = strlen(text),
+                                                  .status = (int)err->cloud});
 }
 
 /* The last words to who is waiting for them. */

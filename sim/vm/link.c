@@ -151,7 +151,7 @@ struct romsim_link *romsim_link_open(const char *name, struct romsim_error *err)
 
 struct romsim_link *romsim_link_open_name(const char *name, struct romsim_error *err)
 {
-    if (*name && *name != '.' && !strchr(name, '/'))
+    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/'))
         return open_found(name, err);
     romsim_error_set(err, ENOENT, "No instance with name '%s'", QUOTE(name));
     if (err)

@@ -101,9 +101,14 @@ static void tell_text(struct romsim_vm *vm, size_t index, enum romsim_vm_event_k
 
 static void tell_error(struct romsim_vm *vm, size_t index, const struct romsim_error *err)
 {
-    CLEANUP_FREE char *text = romsim_error_text(err);
+    CLEANUP_FREE char *made = romsim_error_text(err);
+    const char *text = made ? made : err->message;
 
-    tell_text(vm, index, ROMSIM_VM_FAILED, text ? text : err->message);
+    tell(vm, index,
+         &(struct romsim_vm_event){.kind = ROMSIM_VM_FAILED,
+                                   .text = text,
+                                   .size = strlen(text),
+                                   .status = (int)err->cloud});
 }
 
 /* ---- before the start ----------------------------------------------------------------------- */
