@@ -120,14 +120,15 @@ static bool reap(pid_t app, int *ret_status)
 
 static int supervise(struct manifest *manifest, pid_t app, int signals)
 {
-    struct pollfd polls[] = {{signals, POLLIN, 0}, {control_fd(), POLLIN, 0}, {0}, {0}};
+    struct pollfd polls[] = {
+        {signals, POLLIN, 0}, {control_fd(), POLLIN, 0}, {libukp_fd(), POLLIN, 0}, {0}, {0}};
     struct signalfd_siginfo info;
     struct watch watch = {0};
     int status = 0;
 
     for (;;) {
-        console_watch(&polls[2], &polls[3]);
-        if (poll(polls, 4, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
+        console_watch(&polls[3], &polls[4]);
+        if (poll(polls, 5, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;
@@ -135,7 +136,9 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
             control_receive(app);
         else if (polls[1].revents)
             polls[1].fd = -1; /* the host closed the port; the app goes on until it ends the VM */
-        if (polls[2].revents || polls[3].revents)
+        if (polls[2].revents)
+            libukp_receive();
+        if (polls[3].revents || polls[4].revents)
             console_copy();
     }
 }
@@ -146,6 +149,7 @@ static void end_rest(int signals)
 {
     long long deadline = now_ms() + REST_TIMEOUT_MS, left;
 
+    libukp_close();
     kill(-1, SIGKILL);
     while ((left = deadline - now_ms()) > 0) {
         struct pollfd child = {signals, POLLIN, 0};
@@ -201,6 +205,7 @@ int app_run(struct manifest *manifest)
     if (signals < 0)
         fail(errno, "cannot watch processes");
     enter_directory(manifest->working_dir ? manifest->working_dir : "/");
+    libukp_mount();
     /* For the shell-like search of execvp(); the app's own PATH, if it has one. */
     for (size_t i = 0; i < manifest->env.count; i++)
         if (strncmp(manifest->env.items[i], "PATH=", 5) == 0)

@@ -150,7 +150,7 @@ void control_send(const char *format, ...)
     send_line(line, 1 + size);
 }
 
-/* The host sends whole lines, two words in all; what comes together is obeyed together. */
+/* The host sends whole lines, three words in all; what comes together is obeyed together. */
 void control_receive(int app)
 {
     char text[64];
@@ -159,6 +159,8 @@ void control_receive(int app)
     if (size <= 0)
         return;
     text[size] = '\0';
+    if (strstr(text, "go on\n"))
+        libukp_go_on();
     if (strstr(text, "kill\n"))
         kill(app, SIGKILL);
     else if (strstr(text, "stop\n"))

@@ -98,6 +98,22 @@ void nest_make_points(const struct manifest *manifest, size_t index, const char 
 /* Brings lo and eth0 up; writes resolv.conf, hostname and hosts. */
 void network_up(const struct manifest *manifest);
 
+/* ---- libukp.c ----------------------------------------------------------------------------- */
+
+/* Mounts /uk/libukp, if this kernel has FUSE.  From then on init itself must not look there: nobody
+ * else would answer. */
+void libukp_mount(void);
+
+/* Whoever waits for an answer gets an error: nobody can be ended before. */
+void libukp_close(void);
+
+/* The descriptor to poll, -1 without the mount, and what to do when it is readable. */
+int libukp_fd(void);
+void libukp_receive(void);
+
+/* Has the write that waits in template_instance return. */
+void libukp_go_on(void);
+
 /* ---- ports.c ------------------------------------------------------------------------------ */
 
 /* Looks for listeners on the ports of the manifest and reports each once.  Returns true while

@@ -13,7 +13,7 @@ GUEST := build/guest
 GUEST_WORK := build/guest-work
 KERNEL_PACKAGE ?= linux-image-cloud-amd64
 KERNEL_DEB ?=
-GUEST_MODULES := virtio_pci virtio_blk virtio_net virtio_console erofs overlay
+GUEST_MODULES := virtio_pci virtio_blk virtio_net virtio_console erofs overlay fuse
 # Of a volume's file system: loaded only if there is a volume.  Debian's cloud kernel has it built in.
 GUEST_MODULES_EXT4 := ext4
 GUEST_CC ?= musl-gcc

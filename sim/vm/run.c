@@ -47,6 +47,7 @@ enum {
     DRAIN_ANSWER_MS = 500, /* for QEMU to say whether connections are left */
     TAIL_LINES = 15,
     READ_MAX = 16 << 10,
+    ANSWERS_MAX = 1024, /* bytes that wait to be read by the guest */
     STATUS_STOPPED = 128 + SIGTERM,
     STATUS_KILLED = 128 + SIGKILL
 };
@@ -250,6 +251,15 @@ static void on_error(struct run *run, const char *text)
     run->saw_error = true;
 }
 
+/* The app may become a template now: only one that is made for it does, so it goes on. */
+static void on_template(struct run *run, const char *text)
+{
+    (void)text;
+    /* It may say so as often as it likes, and read nothing. */
+    if (run->outgoing.size - run->sent < ANSWERS_MAX)
+        romsim_buffer_puts(&run->outgoing, "go on\n");
+}
+
 static void on_port(struct run *run, const char *text)
 {
     const struct romsim_layout *layout = run->machine.layout;
@@ -333,7 +343,7 @@ struct report {
 static const struct report reports[] = {
     {"phase ", on_phase},   {"disk ", on_disk},         {"error ", on_error},
     {"port ", on_port},     {"loopback ", on_loopback}, {"exit ", on_exit_status},
-    {"failed ", on_failed},
+    {"failed ", on_failed}, {"template", on_template},
 };
 
 /* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */
@@ -485,6 +495,10 @@ static void write_control(struct run *run)
 
     if (sent > 0)
         run->sent += (size_t)sent;
+    if (run->sent == run->outgoing.size) {
+        romsim_buffer_reset(&run->outgoing);
+        run->sent = 0;
+    }
 }
 
 /* ---- wishes -----------------------------------------------------------------------------------
