@@ -3,5 +3,6 @@
 #include "api.h"
 
 const struct api_route *const api_routes[] = {
+    api_openapi_routes,
     NULL,
 };

