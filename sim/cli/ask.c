@@ -11,21 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct romsim_link *ask_open(const char *name)
+struct target *ask_open(const struct cli_args *args, const char *name)
 {
     struct romsim_error error;
-    struct romsim_link *link;
+    struct target *target = target_open(args, name, &error);
 
-    link = romsim_link_open(name, &error);
-    if (!link)
+    if (!target)
         cli_report(&error);
-    return link;
+    return target;
 }
 
-json_t *ask(struct romsim_link *link, json_t *request, int timeout_ms)
+json_t *ask(struct target *target, json_t *request, int timeout_ms)
 {
     struct romsim_error error;
-    json_t *answer = romsim_link_call(link, request, timeout_ms, NULL, NULL, &error);
+    json_t *answer = target_call(target, request, timeout_ms, NULL, NULL, &error);
 
     if (!answer)
         cli_report(&error);
@@ -38,22 +37,23 @@ static void note_status(int *status, int next)
         *status = next;
 }
 
-typedef int asker(const struct cli_args *args, struct romsim_link *link);
+typedef int asker(const struct cli_args *args, struct target *target);
 
 /* With --all: one that is gone by now is none. */
 static int ask_named(const struct cli_args *args, const char *name, bool all, asker *one)
 {
     struct romsim_error error;
-    CLEANUP_LINK struct romsim_link *link = romsim_link_open(name, &error);
+    CLEANUP_TARGET struct target *target = target_open(args, name, &error);
 
-    if (link)
-        return one(args, link);
+    if (target)
+        return one(args, target);
     return all && error.errnum == ENOENT ? CLI_OK : cli_report(&error);
 }
 
 int ask_each(const struct cli_args *args, asker *one)
 {
     bool all = cli_has(args, "all");
+    struct romsim_error error;
     int status = CLI_OK;
     json_t *list;
 
@@ -65,7 +65,9 @@ int ask_each(const struct cli_args *args, asker *one)
         note_status(&status, ask_named(args, args->operands[i], false, one));
     if (!all)
         return status;
-    list = romsim_link_list();
+    list = target_list(args, &error);
+    if (!list)
+        return cli_report(&error);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_object_get(json_array_get(list, i), "name"));
 
@@ -100,14 +102,14 @@ static void on_start_event(void *context, size_t instance, const struct romsim_v
 }
 
 /* Takes events until the start has come to something. */
-static void follow_start(struct romsim_link *link, struct start *start)
+static void follow_start(struct target *target, struct start *start)
 {
-    struct pollfd news = {.fd = romsim_link_fd(link), .events = POLLIN};
+    struct pollfd news = {.fd = target_fd(target), .events = POLLIN};
     struct romsim_vm_event event;
     json_t *answer = NULL;
 
     while (!start->runs && !start->ended) {
-        switch (romsim_link_take(link, &event, &answer)) {
+        switch (target_take(target, &event, &answer)) {
         case ROMSIM_LINK_EVENT:
             on_start_event(start, 0, &event);
             break;
@@ -124,35 +126,70 @@ static void follow_start(struct romsim_link *link, struct start *start)
     }
 }
 
-int ask_start(const struct cli_args *args, struct romsim_link *link)
+/* Follows an instance until its app has begun, from an attachment on that has been made; with
+ * `request`, which is sent first (takes the reference). */
+static int come_to_run(const struct cli_args *args, struct target *target, json_t *request)
 {
-    const char *name = romsim_link_name(link);
+    const char *name = target_name(target);
     struct start start = {
         .console = {.quiet = cli_has(args, "quiet"), .is_silent = true},
     };
     struct romsim_error error;
-    json_t *answer = ask(link, json_pack("{s:s}", "do", "attach"), ASK_TIMEOUT_MS);
+    json_t *answer = NULL;
 
-    json_decref(answer);
-    if (!answer || run_console_open(&start.console, &name, 1) < 0)
+    if (run_console_open(&start.console, &name, 1) < 0) {
+        json_decref(request);
         return CLI_FAILED;
-    answer = romsim_link_call(link, json_pack("{s:s}", "do", "start"), ASK_TIMEOUT_MS,
-                              on_start_event, &start, &error);
-    if (answer)
-        follow_start(link, &start);
+    }
+    if (request)
+        answer = target_call(target, request, ASK_TIMEOUT_MS, on_start_event, &start, &error);
+    if (answer || !request)
+        follow_start(target, &start);
     json_decref(answer);
-    if (start.is_lost)
+    if (start.is_lost && !target_is_remote(target))
         run_console_say(&start.console, "error: the keeper of '%s' has ended", name);
-    else if (start.ended && !start.runs && !start.has_failed)
+    else if (start.ended && !start.runs && !start.has_failed && !start.is_lost)
         run_console_say(&start.console, "error: '%s' was stopped before its app began", name);
     stream_flush(start.console.err);
     run_console_close(&start.console);
-    if (!answer)
+    if (request && !answer)
         return cli_report(&error);
     return start.runs ? CLI_OK : CLI_FAILED;
 }
 
-int ask_stop(struct romsim_link *link, json_t *request)
+int ask_start(const struct cli_args *args, struct target *target)
+{
+    json_t *attached = ask(target, json_pack("{s:s}", "do", "attach"), ASK_TIMEOUT_MS);
+
+    json_decref(attached);
+    return attached ? come_to_run(args, target, json_pack("{s:s}", "do", "start")) : CLI_FAILED;
+}
+
+/* Has an app that is not starting any more begun? */
+static int check_it_ran(struct target *target)
+{
+    json_t *item = ask(target, json_pack("{s:s}", "do", "get"), ASK_TIMEOUT_MS);
+    bool ran = json_integer_value(json_object_get(item, "boot_time_us")) > 0;
+
+    if (item && !ran)
+        cli_note("error: '%s' was stopped before its app began", QUOTE(target_name(target)));
+    json_decref(item);
+    return ran ? CLI_OK : CLI_FAILED;
+}
+
+int ask_until_it_runs(const struct cli_args *args, struct target *target)
+{
+    json_t *attached = ask(target, json_pack("{s:s}", "do", "attach"), ASK_TIMEOUT_MS);
+    bool is_starting =
+        strcmp(json_string_value(json_object_get(attached, "state")) ?: "", "starting") == 0;
+
+    json_decref(attached);
+    if (!attached)
+        return CLI_FAILED;
+    return is_starting ? come_to_run(args, target, NULL) : check_it_ran(target);
+}
+
+int ask_stop(struct target *target, json_t *request)
 {
     json_int_t drain = json_integer_value(json_object_get(request, "drain_ms"));
     const json_t *timeout = json_object_get(request, "timeout_ms");
@@ -162,7 +199,7 @@ int ask_stop(struct romsim_link *link, json_t *request)
     json_t *answer;
 
     json_object_set_new(request, "wait", json_true());
-    answer = romsim_link_call(link, request, (int)given + ASK_TIMEOUT_MS, NULL, NULL, &error);
+    answer = target_call(target, request, (int)given + ASK_TIMEOUT_MS, NULL, NULL, &error);
     json_decref(answer);
     if (answer || error.cloud == ROMSIM_CLOUD_NOT_FOUND)
         return CLI_OK;

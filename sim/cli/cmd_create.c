@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cmd_create.c: `romsim create [FILE]`: makes instances that are to be started later. */
 #include "sim/cli/make.h"
+#include "sim/cli/remote.h"
 #include "sim/cli/signals.h"
+#include "sim/cli/target.h"
 
 static const struct cli_option options[] = {
     MAKE_OPTIONS,
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"limit", 0, "NAME=VALUE", NULL},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 
 static int run_create(const struct cli_args *args)
 {
     struct romsim_instances instances = {0};
+    const char *host = remote_host(args);
     struct romsim_vm_options vm;
     int status;
 
     if (make_vm_options(args, &vm) < 0)
         return CLI_USAGE;
+    if (host)
+        return remote_create(args, host);
     vm.fate = ROMSIM_VM_CREATE;
     signals_catch();
     status = make_instances(args, &instances);

@@ -119,7 +119,7 @@ static json_t *read_edits(const struct cli_args *args)
 
 static int run_edit(const struct cli_args *args)
 {
-    CLEANUP_LINK struct romsim_link *link = NULL;
+    CLEANUP_TARGET struct target *target = NULL;
     json_t *edits = read_edits(args), *answer;
     bool is_queued;
 
@@ -129,20 +129,20 @@ static int run_edit(const struct cli_args *args)
         json_decref(edits);
         return cli_usage(args, "give --set, --add or --del");
     }
-    link = ask_open(args->operands[0]);
-    if (!link) {
+    target = ask_open(args, args->operands[0]);
+    if (!target) {
         json_decref(edits);
         return CLI_FAILED;
     }
-    answer = ask(link, json_pack("{s:s, s:o}", "do", "edit", "edits", edits), -1);
+    answer = ask(target, json_pack("{s:s, s:o}", "do", "edit", "edits", edits), -1);
     if (!answer)
         return CLI_FAILED;
     is_queued = json_is_true(json_object_get(answer, "queued"));
     json_decref(answer);
-    printf("%s\n", romsim_link_name(link));
+    printf("%s\n", target_name(target));
     if (is_queued && !cli_has(args, "quiet"))
         cli_note("'%s' is not stopped: this takes effect when it next stops ('romsim restart %s')",
-                 QUOTE(romsim_link_name(link)), QUOTE(romsim_link_name(link)));
+                 QUOTE(target_name(target)), QUOTE(target_name(target)));
     return CLI_OK;
 }
 
@@ -152,6 +152,7 @@ static const struct cli_option options[] = {
     {"del", 0, "PROP=NAME", "take away from env, roms, tags"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     CLI_OPTION_LIMIT,
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

@@ -12,7 +12,7 @@
 /* ---- JSON as YAML ------------------------------------------------------------------------------
  */
 
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as what this program itself has made */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as jansson reads: 2048 levels */
 static int add_node(yaml_document_t *document, const json_t *value);
 
 static int add_scalar(yaml_document_t *document, const char *text, bool is_text)
@@ -73,7 +73,7 @@ static int add_object(yaml_document_t *document, const json_t *value)
     return map;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as what this program itself has made */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as jansson reads: 2048 levels */
 static int add_node(yaml_document_t *document, const json_t *value)
 {
     if (json_is_object(value))
@@ -118,14 +118,14 @@ static int print_yaml(json_t *value)
 
 static int run_get(const struct cli_args *args)
 {
-    CLEANUP_LINK struct romsim_link *link = NULL;
+    CLEANUP_TARGET struct target *target = NULL;
     const char *form = cli_value(args, "output") ?: "yaml";
     json_t *item;
 
     if (strcmp(form, "yaml") != 0 && strcmp(form, "json") != 0)
         return cli_usage(args, "--output takes yaml or json");
-    link = ask_open(args->operands[0]);
-    item = link ? ask(link, json_pack("{s:s}", "do", "get"), ASK_TIMEOUT_MS) : NULL;
+    target = ask_open(args, args->operands[0]);
+    item = target ? ask(target, json_pack("{s:s}", "do", "get"), ASK_TIMEOUT_MS) : NULL;
     if (!item)
         return CLI_FAILED;
     return strcmp(form, "json") == 0 ? cli_print_json(item) : print_yaml(item);
@@ -133,6 +133,7 @@ static int run_get(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     {"output", 'o', "yaml|json", "the form (yaml)"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_MOST = 64 << 20 };
+enum { LOG_MOST = 64 << 20, LOG_LAST = 64 << 10 };
 
 /* ---- what was said -----------------------------------------------------------------------------
  */
@@ -33,27 +33,6 @@ static json_int_t offset_of(const json_t *answer, const char *range, const char 
     return json_integer_value(json_object_get(json_object_get(answer, range), end));
 }
 
-/* All of the log, or what was said in the last `since_ms`; *ret_end is the offset behind it. */
-static int read_log(struct romsim_link *link, int64_t since_ms, struct romsim_buffer *ret,
-                    json_int_t *ret_end)
-{
-    json_t *request = json_pack("{s:s, s:i, s:i}", "do", "log", "offset", 0, "limit", LOG_MOST);
-    struct romsim_error error;
-    json_t *answer;
-
-    if (since_ms >= 0)
-        json_object_set_new(request, "since_ms", json_integer(since_ms));
-    answer = romsim_link_call(link, request, -1, collect, ret, &error);
-    if (!answer)
-        return cli_report(&error);
-    *ret_end = offset_of(answer, "range", "end");
-    if (offset_of(answer, "available", "start") > 0 && since_ms < 0)
-        cli_note("the first %lld bytes are gone, the log keeps the last 16 MiB",
-                 (long long)offset_of(answer, "available", "start"));
-    json_decref(answer);
-    return CLI_OK;
-}
-
 /* Where the last `lines` lines of a text begin. */
 static size_t tail_start(const struct romsim_buffer *text, uint64_t lines)
 {
@@ -68,6 +47,47 @@ static size_t tail_start(const struct romsim_buffer *text, uint64_t lines)
     return place;
 }
 
+/* The log from `offset` on (negative: from its end), or what was said in the last `since_ms`;
+ * *ret_start is where it began and *ret_end the offset behind it. */
+static int read_from(struct target *target, json_int_t offset, int64_t since_ms,
+                     struct romsim_buffer *ret, json_int_t *ret_start, json_int_t *ret_end)
+{
+    json_t *request =
+        json_pack("{s:s, s:I, s:i}", "do", "log", "offset", offset, "limit", LOG_MOST);
+    struct romsim_error error;
+    json_t *answer;
+
+    if (since_ms >= 0)
+        json_object_set_new(request, "since_ms", json_integer(since_ms));
+    answer = target_call(target, request, -1, collect, ret, &error);
+    if (!answer)
+        return cli_report(&error);
+    *ret_start = offset_of(answer, "range", "start");
+    *ret_end = offset_of(answer, "range", "end");
+    if (offset == 0 && since_ms < 0 && *ret_start > 0)
+        cli_note("the first %lld bytes are gone, the log keeps the last 16 MiB",
+                 (long long)*ret_start);
+    json_decref(answer);
+    return CLI_OK;
+}
+
+/* As much of the log as the last `lines` lines need (UINT64_MAX: all of it); they are in its last
+ * bytes, as a rule, and a server takes its time for more. */
+static int read_log(struct target *target, int64_t since_ms, uint64_t lines,
+                    struct romsim_buffer *ret, json_int_t *ret_end)
+{
+    json_int_t start;
+
+    if (lines != UINT64_MAX && since_ms < 0) {
+        if (read_from(target, -LOG_LAST, -1, ret, &start, ret_end) != CLI_OK)
+            return CLI_FAILED;
+        if (ret->size < LOG_LAST || tail_start(ret, lines) > 0)
+            return CLI_OK;
+        romsim_buffer_reset(ret);
+    }
+    return read_from(target, 0, since_ms, ret, &start, ret_end);
+}
+
 /* ---- what is said ------------------------------------------------------------------------------
  */
 
@@ -79,6 +99,7 @@ struct follow {
     struct run_console console;
     bool ended;
     bool is_deleted; /* the instance, so that there is nobody any more who tells how it ended */
+    bool is_remote;
     int status;
 };
 
@@ -99,19 +120,20 @@ static void on_lost(struct follow *follow)
     if (follow->is_deleted)
         return;
     follow->status = FOLLOW_FAILED;
-    run_console_say(&follow->console, "error: the keeper of '%s' was killed",
-                    follow->console.names[0]);
+    if (!follow->is_remote) /* else it was told before */
+        run_console_say(&follow->console, "error: the keeper of '%s' was killed",
+                        follow->console.names[0]);
 }
 
 /* Takes what has come, as long as the output takes it. */
-static void take_events(struct romsim_link *link, struct follow *follow)
+static void take_events(struct target *target, struct follow *follow)
 {
     struct romsim_vm_event event;
     enum romsim_link_news news;
     json_t *answer = NULL;
 
     while (!follow->ended && stream_held(follow->console.out) == 0 &&
-           (news = romsim_link_take(link, &event, &answer)) != ROMSIM_LINK_NOTHING) {
+           (news = target_take(target, &event, &answer)) != ROMSIM_LINK_NOTHING) {
         if (news == ROMSIM_LINK_EVENT)
             on_event(follow, &event);
         else if (news == ROMSIM_LINK_ANSWER)
@@ -122,14 +144,14 @@ static void take_events(struct romsim_link *link, struct follow *follow)
 }
 
 /* Until the app ends, or a signal. */
-static void follow_events(struct romsim_link *link, struct follow *follow, int signals)
+static void follow_events(struct target *target, struct follow *follow, int signals)
 {
     struct stream *out = follow->console.out, *err = follow->console.err;
 
     while (!follow->ended || stream_held(out) || stream_held(err)) {
         struct pollfd polls[] = {
             {signals, POLLIN, 0},
-            {follow->ended || stream_held(out) ? -1 : romsim_link_fd(link), POLLIN, 0},
+            {follow->ended || stream_held(out) ? -1 : target_fd(target), POLLIN, 0},
             {stream_held(out) ? out->fd : -1, POLLOUT, 0},
             {stream_held(err) ? err->fd : -1, POLLOUT, 0},
         };
@@ -137,7 +159,7 @@ static void follow_events(struct romsim_link *link, struct follow *follow, int s
         poll(polls, 4, -1);
         if (polls[0].revents || out->problem)
             return;
-        take_events(link, follow);
+        take_events(target, follow);
         stream_flush(out);
         stream_flush(err);
     }
@@ -153,17 +175,18 @@ static bool is_alive(const json_t *attached)
 
 /* Follows the console from `offset` on (negative: from its end).  The app's status, CLI_OK after a
  * signal, or one of the above. */
-static int follow_console(const struct cli_args *args, struct romsim_link *link, json_int_t offset)
+static int follow_console(const struct cli_args *args, struct target *target, json_int_t offset)
 {
-    struct follow follow = {.console = {.quiet = cli_has(args, "quiet")}};
-    const char *name = romsim_link_name(link);
+    struct follow follow = {.console = {.quiet = cli_has(args, "quiet")},
+                            .is_remote = target_is_remote(target)};
+    const char *name = target_name(target);
     json_t *request = json_pack("{s:s}", "do", "attach"), *answer;
     int signals = signals_count();
     bool alive;
 
     if (offset >= 0)
         json_object_set_new(request, "offset", json_integer(offset));
-    answer = ask(link, request, ASK_TIMEOUT_MS);
+    answer = ask(target, request, ASK_TIMEOUT_MS);
     if (!answer)
         return FOLLOW_FAILED;
     alive = is_alive(answer);
@@ -172,7 +195,7 @@ static int follow_console(const struct cli_args *args, struct romsim_link *link,
         return FOLLOW_NOTHING;
     if (run_console_open(&follow.console, &name, 1) < 0)
         return FOLLOW_FAILED;
-    follow_events(link, &follow, signals);
+    follow_events(target, &follow, signals);
     run_console_close(&follow.console);
     return follow.status;
 }
@@ -183,7 +206,7 @@ static int follow_console(const struct cli_args *args, struct romsim_link *link,
 static int run_logs(const struct cli_args *args)
 {
     CLEANUP_BUFFER struct romsim_buffer log = ROMSIM_BUFFER_INIT(LOG_MOST);
-    CLEANUP_LINK struct romsim_link *link = NULL;
+    CLEANUP_TARGET struct target *target = NULL;
     size_t start = 0;
     json_int_t end;
     int64_t since_ms;
@@ -193,8 +216,8 @@ static int run_logs(const struct cli_args *args)
         cli_number(args, "tail", 0, UINT32_MAX, UINT64_MAX, &tail) < 0)
         return CLI_USAGE;
     signals_catch();
-    link = ask_open(args->operands[0]);
-    if (!link || read_log(link, since_ms, &log, &end) != CLI_OK)
+    target = ask_open(args, args->operands[0]);
+    if (!target || read_log(target, since_ms, tail, &log, &end) != CLI_OK)
         return CLI_FAILED;
     if (tail != UINT64_MAX)
         start = tail_start(&log, tail);
@@ -202,7 +225,7 @@ static int run_logs(const struct cli_args *args)
     if (!cli_has(args, "follow"))
         return CLI_OK;
     fflush(stdout);
-    return follow_console(args, link, end) == FOLLOW_FAILED ? CLI_FAILED : CLI_OK;
+    return follow_console(args, target, end) == FOLLOW_FAILED ? CLI_FAILED : CLI_OK;
 }
 
 static const struct cli_option logs_options[] = {
@@ -210,6 +233,7 @@ static const struct cli_option logs_options[] = {
     {"tail", 'n', "LINES", "the last lines only"},
     {"since", 0, "TIME", "only what was said in the last 30s, 5m, 2h"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 
@@ -227,22 +251,23 @@ const struct cli_command cli_command_logs = {
 
 static int run_attach(const struct cli_args *args)
 {
-    CLEANUP_LINK struct romsim_link *link = NULL;
+    CLEANUP_TARGET struct target *target = NULL;
     const char *name;
     int status;
 
     signals_catch();
-    link = ask_open(args->operands[0]);
-    status = link ? follow_console(args, link, -1) : FOLLOW_FAILED;
+    target = ask_open(args, args->operands[0]);
+    status = target ? follow_console(args, target, -1) : FOLLOW_FAILED;
     if (status != FOLLOW_NOTHING)
         return status == FOLLOW_FAILED ? CLI_RUN_FAILED : status;
-    name = romsim_link_name(link);
+    name = target_name(target);
     cli_note("'%s' is stopped: 'romsim start %s' starts it", QUOTE(name), QUOTE(name));
     return CLI_RUN_FAILED;
 }
 
 static const struct cli_option attach_options[] = {
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_ps.c: `romsim ps`: the instances of this machine. */
+/* cmd_ps.c: `romsim ps`: the instances of this machine, or of a server. */
 #include "sim/cli/ask.h"
+#include "sim/cli/remote.h"
 
 #include <romsim/buffer.h>
 #include <romsim/state.h>
@@ -95,16 +96,19 @@ static int run_ps(const struct cli_args *args)
 {
     static const char *const headings[] = {"NAME",       "STATE", "IMAGE", ">MB",
                                            "PRIVATE IP", "PORTS", NULL};
-    json_t *list = romsim_link_list();
     CLEANUP_TABLE struct cli_table *table = NULL;
+    struct romsim_error error;
+    json_t *list = target_list(args, &error);
 
-    if (list && !cli_has(args, "all"))
+    if (!list)
+        return cli_report(&error);
+    if (!cli_has(args, "all"))
         keep_running(list);
-    if (cli_has(args, "json") || !list)
+    if (cli_has(args, "json"))
         return cli_print_json(list);
     if (cli_has(args, "quiet")) {
         for (size_t i = 0; i < json_array_size(list); i++)
-            printf("%s\n", text_of(json_array_get(list, i), "name"));
+            printf("%s\n", QUOTE(text_of(json_array_get(list, i), "name")));
     } else {
         table = cli_table_new(headings);
         for (size_t i = 0; table && i < json_array_size(list); i++)
@@ -113,7 +117,7 @@ static int run_ps(const struct cli_args *args)
             cli_table_print(table);
     }
     json_decref(list);
-    if (!cli_has(args, "quiet"))
+    if (!cli_has(args, "quiet") && !remote_host(args))
         romsim_state_each(ROMSIM_STATE_MOUNT, note_damage, NULL);
     return CLI_OK;
 }
@@ -122,6 +126,7 @@ static const struct cli_option options[] = {
     {"all", 'a', NULL, "those that are stopped, too"},
     {"quiet", 'q', NULL, "names only"},
     CLI_OPTION_JSON,
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

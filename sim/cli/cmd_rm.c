@@ -8,29 +8,30 @@
 #include <stdio.h>
 
 /* A keeper that is stopped or hangs goes, too. */
-static int rm_by_force(struct romsim_link *link)
+static int rm_by_force(struct target *target)
 {
     struct romsim_error error;
 
-    if (romsim_link_kill(link, &error) < 0)
+    if (target_kill(target, &error) < 0)
         return cli_report(&error);
     romsim_state_sweep();
     return CLI_OK;
 }
 
-static int rm_one(const struct cli_args *args, struct romsim_link *link)
+static int rm_one(const struct cli_args *args, struct target *target)
 {
     struct romsim_error error;
-    json_t *answer = romsim_link_call(link, json_pack("{s:s}", "do", "delete"), ASK_TIMEOUT_MS,
-                                      NULL, NULL, &error);
+    json_t *answer =
+        target_call(target, json_pack("{s:s}", "do", "delete"), ASK_TIMEOUT_MS, NULL, NULL, &error);
 
     (void)args;
     json_decref(answer);
-    if (!answer && error.errnum != ETIMEDOUT && error.errnum != EPIPE)
+    if (!answer &&
+        (target_is_remote(target) || (error.errnum != ETIMEDOUT && error.errnum != EPIPE)))
         return cli_report(&error);
-    if (!answer && rm_by_force(link) != CLI_OK)
+    if (!answer && rm_by_force(target) != CLI_OK)
         return CLI_FAILED;
-    printf("%s\n", romsim_link_name(link));
+    printf("%s\n", target_name(target));
     return CLI_OK;
 }
 
@@ -41,6 +42,7 @@ static int run_rm(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     {"all", 'a', NULL, "all instances"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

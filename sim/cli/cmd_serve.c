@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:8080"
-#define ORG_DEFAULT    "romsim"
 #define METRO_DEFAULT  "local"
 
 enum { NAME_MOST = 63, TOKEN_MOST = 1024, END_MOST_S = 15 };
@@ -74,7 +73,7 @@ static int read_options(const struct cli_args *args, struct romsim_api_options *
 {
     *ret = (struct romsim_api_options){
         .listen = cli_value(args, "listen") ?: LISTEN_DEFAULT,
-        .organization = cli_value(args, "org") ?: ORG_DEFAULT,
+        .organization = cli_value(args, "org") ?: TOKEN_ORGANIZATION,
         .metro = cli_value(args, "metro") ?: METRO_DEFAULT,
         .allow_paths = cli_has(args, "allow-paths"),
     };

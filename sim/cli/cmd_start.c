@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static int start_one(const struct cli_args *args, struct romsim_link *link)
+static int start_one(const struct cli_args *args, struct target *target)
 {
-    int status = ask_start(args, link);
+    int status = ask_start(args, target);
 
     if (status == CLI_OK)
-        printf("%s\n", romsim_link_name(link));
+        printf("%s\n", target_name(target));
     return status;
 }
 
@@ -22,6 +22,7 @@ static int run_start(const struct cli_args *args)
 static const struct cli_option options[] = {
     {"all", 'a', NULL, "all instances"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 
@@ -37,11 +38,11 @@ const struct cli_command cli_command_start = {
     .run = run_start,
 };
 
-static int restart_one(const struct cli_args *args, struct romsim_link *link)
+static int restart_one(const struct cli_args *args, struct target *target)
 {
-    int status = ask_stop(link, json_pack("{s:s}", "do", "stop"));
+    int status = ask_stop(target, json_pack("{s:s}", "do", "stop"));
 
-    return status == CLI_OK ? start_one(args, link) : status;
+    return status == CLI_OK ? start_one(args, target) : status;
 }
 
 static int run_restart(const struct cli_args *args)

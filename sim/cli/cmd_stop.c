@@ -6,7 +6,7 @@
 
 enum { TIMEOUT_MOST_MS = 86400000 };
 
-static int stop_one(const struct cli_args *args, struct romsim_link *link)
+static int stop_one(const struct cli_args *args, struct target *target)
 {
     json_t *request = json_pack("{s:s, s:b}", "do", "stop", "force", cli_has(args, "force"));
     int64_t timeout_ms, drain_ms;
@@ -19,9 +19,9 @@ static int stop_one(const struct cli_args *args, struct romsim_link *link)
         json_object_set_new(request, "timeout_ms", json_integer(timeout_ms));
     if (drain_ms)
         json_object_set_new(request, "drain_ms", json_integer(drain_ms));
-    status = ask_stop(link, request);
+    status = ask_stop(target, request);
     if (status == CLI_OK)
-        printf("%s\n", romsim_link_name(link));
+        printf("%s\n", target_name(target));
     return status;
 }
 
@@ -44,6 +44,7 @@ static const struct cli_option options[] = {
     {"drain", 0, "TIME", "first let open connections end, at most that long"},
     {"timeout", 't', "TIME", "how long the app has after SIGTERM (10s)"},
     {"all", 'a', NULL, "all instances"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

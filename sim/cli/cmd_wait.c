@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-static int wait_one(const struct cli_args *args, struct romsim_link *link)
+static int wait_one(const struct cli_args *args, struct target *target)
 {
     const char *state = cli_value(args, "state") ?: "running";
     struct romsim_error error;
@@ -16,15 +16,15 @@ static int wait_one(const struct cli_args *args, struct romsim_link *link)
     json_t *answer;
 
     ask_duration(args, "timeout", -1, &timeout_ms); /* looked at before */
-    answer = romsim_link_call(link, json_pack("{s:s, s:s}", "do", "wait", "state", state),
-                              timeout_ms < 0 ? -1 : (int)timeout_ms, NULL, NULL, &error);
+    answer = target_call(target, json_pack("{s:s, s:s}", "do", "wait", "state", state),
+                         timeout_ms < 0 ? -1 : (int)timeout_ms, NULL, NULL, &error);
     if (!answer && error.errnum == ETIMEDOUT)
         romsim_error_set(&error, ETIMEDOUT, "timed out: '%s' is not %s yet",
-                         QUOTE(romsim_link_name(link)), QUOTE(state));
+                         QUOTE(target_name(target)), QUOTE(state));
     if (!answer)
         return cli_report(&error);
     json_decref(answer);
-    printf("%s\n", romsim_link_name(link));
+    printf("%s\n", target_name(target));
     return CLI_OK;
 }
 
@@ -43,6 +43,7 @@ static const struct cli_option options[] = {
     {"state", 's', "STATE", "running (the default), stopped, ..."},
     {"timeout", 't', "TIME", "fail after that long: 30s, 5m"},
     {"all", 'a', NULL, "all instances"},
+    CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
 

@@ -57,9 +57,10 @@ static int read_secret(const char *path, char secret[SECRET_SIZE + 2], struct ro
     return romsim_error_hint(err, "remove it, and a new one is made");
 }
 
-char *token_of(const char *organization, struct romsim_error *err)
+/* `makes`: a new one if there is none, else that is ENOENT. */
+static char *read_token(const char *organization, bool makes, struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = romsim_path_data("", err);
+    CLEANUP_FREE char *folder = makes ? romsim_path_data("", err) : romsim_path_data_name("", err);
     CLEANUP_FREE char *path = folder ? romsim_path_join(folder, "token") : NULL;
     char secret[SECRET_SIZE + 2] = "", pair[256 + SECRET_SIZE];
     char *token;
@@ -71,8 +72,12 @@ char *token_of(const char *organization, struct romsim_error *err)
         romsim_error_nomem(err);
         return NULL;
     }
-    if (lstat(path, &st) < 0 && errno == ENOENT && make(path, err) < 0)
-        return NULL;
+    if (lstat(path, &st) < 0 && errno == ENOENT) {
+        if (!makes)
+            romsim_error_set(err, ENOENT, "there is no token yet");
+        if (!makes || make(path, err) < 0)
+            return NULL;
+    }
     if (read_secret(path, secret, err) < 0)
         return NULL;
     snprintf(pair, sizeof(pair), "%s:%.*s", organization, SECRET_SIZE, secret);
@@ -80,4 +85,14 @@ char *token_of(const char *organization, struct romsim_error *err)
     if (!token)
         romsim_error_nomem(err);
     return token;
+}
+
+char *token_of(const char *organization, struct romsim_error *err)
+{
+    return read_token(organization, true, err);
+}
+
+char *token_kept(const char *organization, struct romsim_error *err)
+{
+    return read_token(organization, false, err);
 }

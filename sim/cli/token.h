@@ -10,4 +10,10 @@
  * NULL: it can be neither read nor made. */
 char *token_of(const char *organization, struct romsim_error *err);
 
+/* The same, but a secret that is not there yet is ENOENT. */
+char *token_kept(const char *organization, struct romsim_error *err);
+
+/* The organization where nobody names one. */
+#define TOKEN_ORGANIZATION "romsim"
+
 #endif
