@@ -37,6 +37,11 @@ const char *romsim_api_url(const struct romsim_api *api);
 /* Ends what still goes on, and no instance.  Accepts NULL. */
 void romsim_api_free(struct romsim_api *api);
 
+/* What makes instances of a request, a process of its own: this program with one argument, whose
+ * main() returns this. */
+#define ROMSIM_API_MAKER "--make-for-server"
+int romsim_api_maker(void);
+
 /* The OpenAPI document of what is served, malloc'ed. */
 char *romsim_api_description(struct romsim_error *err);
 

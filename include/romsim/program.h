@@ -6,6 +6,8 @@
 #include <romsim/buffer.h>
 #include <romsim/error.h>
 
+#include <sys/types.h>
+
 struct romsim_program {
     /* argv[0] is looked for in PATH, and then where the administrator's programs are: ordinary
      * users have those not always in it. */
@@ -14,6 +16,9 @@ struct romsim_program {
     int input;                    /* its standard input; 0 or -1: /dev/null */
     struct romsim_buffer *output; /* what it prints is added; NULL: /dev/null */
     struct romsim_buffer *errors; /* the same of its standard error; NULL: /dev/null */
+    /* Told the process's number while it cannot be anybody else's; or NULL. */
+    void (*started)(void *context, pid_t pid);
+    void *context;
 };
 
 /*

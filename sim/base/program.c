@@ -139,6 +139,8 @@ int romsim_program_run(const struct romsim_program *program, int *ret_status,
         errnum = start(program, readings, &pid);
     close_end(&readings[0].writer);
     close_end(&readings[1].writer);
+    if (errnum == 0 && program->started)
+        program->started(program->context, pid);
     if (errnum == 0)
         read_all(readings);
     close_reading(&readings[0]);

@@ -9,6 +9,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/habits.h"
 
+#include <romsim/api.h>
 #include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/state.h>
@@ -350,6 +351,8 @@ int cli_main(int argc, char **argv)
         print_program_help();
         return CLI_USAGE;
     }
+    if (argc == 2 && strcmp(argv[1], ROMSIM_API_MAKER) == 0)
+        return romsim_api_maker();
     if (is_help(argv[1]) && (argc < 3 || argv[1][0] == '-'))
         return print_program_help();
     if (strcmp(argv[1], "--version") == 0) {
