@@ -9,6 +9,8 @@
  */
 #include "server.h"
 
+#include "maker.h"
+
 #include <romsim/cleanup.h>
 #include <romsim/clock.h>
 #include <romsim/file.h>
@@ -602,6 +604,8 @@ static int start(struct api *api, int fd, struct romsim_error *err)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     status = workers_start(&api->workers, err);
+    if (status == 0 && !(api->makers = makers_new(api->options, err)))
+        status = -1;
     if (status == 0)
         status = start_clock(api, err);
     if (status == 0)
@@ -664,6 +668,7 @@ void romsim_api_free(struct romsim_api *ret)
         return;
     atomic_store(&api->is_ending, true);
     workers_stop(&api->workers);
+    makers_free(api->makers);
     streams_end(api);
     stop_clock(api);
     if (api->daemon)
