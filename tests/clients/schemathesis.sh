@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# schemathesis.sh: requests that schemathesis makes of the OpenAPI document, good and bad ones: no
+# answer is one that the document does not tell of, and none is an error of the server.
+# EXAMPLES=200 tries more of each operation, SEED=7 others.
+. "$(dirname "$0")/clients.bash"
+need_client python/bin/schemathesis "schemathesis" || done_testing
+
+# Nothing starts: there is no image in the store, so that no instance can be made.
+start_server
+cat >schemathesis.toml <<END
+[generation]
+mode = "all"
+max-examples = ${EXAMPLES:-20}
+deterministic = false
+END
+"$CLIENTS/python/bin/schemathesis" --config-file schemathesis.toml run "$url/openapi.json" \
+    --workers 1 --seed "${SEED:-1}" --request-timeout 60 --phases examples,coverage,fuzzing \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection \
+    -H "Authorization: Bearer $token" --no-color >schemathesis.out 2>&1
+status=$?
+is "$status" 0 "schemathesis finds nothing"
+[ $status = 0 ] || sed 's/^/# /' schemathesis.out | tail -150
+sed -n 's/^ *\(Test cases:.*\|.*[0-9] generated.*\)/# \1/p' schemathesis.out
+kill -0 "$server" 2>/dev/null && pass "and the server still runs" || fail "and the server still runs"
+api GET /v1/instances
+is "$http $(field .status)" "200 success" "and answers"
+done_testing
