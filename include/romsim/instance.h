@@ -15,6 +15,7 @@
 
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
+#include <romsim/schema.h>
 #include <romsim/strings.h>
 
 #include <jansson.h>
@@ -152,7 +153,12 @@ struct romsim_instance {
     char *other_json; /* the members that romsim checks for shape and does not simulate, as a JSON
                          object; NULL without.  They pass through to romsim_instance_request(). */
     char *service_group_json; /* the whole service_group as it came, for the request; or NULL */
-    char *directory;          /* relative paths in the instance are relative to this; "" = cwd */
+    /* Of an instance that was put in a service group of this machine (romsim_instance_set_group):
+     */
+    char *group_json;        /* what GET shows of it; or NULL */
+    bool has_group_services; /* `services` are the group's, and in no request */
+    int group_use;           /* open as long as the instance is in it (ledger.h); -1 */
+    char *directory;         /* relative paths in the instance are relative to this; "" = cwd */
     bool no_verify; /* set by the program, not by the file: built images are not read back */
     struct romsim_place place, name_place, hostname_place, image_place, memory_place, args_place,
         timeout_place;
@@ -216,6 +222,23 @@ DEFINE_CLEANUP(struct romsim_instance, romsim_instance_free)
 /* A volume that was to be made has been: from now on it is there, and has this name.  Returns 0 or
  * -1. */
 int romsim_volume_settle(struct romsim_volume *volume, const char *name, struct romsim_error *err);
+
+/* The cloud's rules on the `services` of a service group, whose shape (below) is right: there is
+ * one, each port once, handlers that fit their port.  Returns 0 or -1. */
+int romsim_services_check(const json_t *services, struct romsim_error *err);
+
+/* What `services` look like, for who takes them in another request. */
+extern const struct romsim_shape romsim_services_shape;
+
+/* The `service_group` as a request would have it, with all services: a new reference, or NULL if
+ * there is none (or no memory). */
+json_t *romsim_instance_service_group(const struct romsim_instance *instance);
+
+/* Puts the instance in a service group (group.h), which is shown as `group`, as long as `use` is
+ * open, which is taken.  An instance without services of its own has those of the group.  Returns
+ * 0, or -1 and `use` is still the caller's. */
+int romsim_instance_set_group(struct romsim_instance *instance, const json_t *group, int use,
+                              struct romsim_error *err);
 
 /* Loads the `dir` of every ROM that has one and whose files are not loaded yet, as
  * romsim_instances_parse() does.  A directory beyond the limits is an error and is not loaded.

@@ -181,6 +181,16 @@ bool romsim_device_counts_files(const struct romsim_device *device);
 /* "ROM" or "volume", for messages. */
 const char *romsim_device_noun(const struct romsim_device *device);
 
+/*
+ * Gives the instance the service group that it asks for (group.h), before its layout is made: one
+ * that is there, by name or UUID, whose services it gets; or a new one, not persistent, of its own
+ * services, which then also has the `name` that was given.  It is used as long as the instance, or
+ * an edited copy of it, is not freed in some process.  `metro` NULL: ROMSIM_METRO_DEFAULT.  Without
+ * a name and without services there is no group.  Returns 0 or -1.
+ */
+int romsim_layout_join_group(struct romsim_instance *instance, const char *metro,
+                             struct romsim_error *err);
+
 /* Only the ROMs' images: what `romsim build` needs.  It has no root device. */
 struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
                                          struct romsim_diagnostics *diagnostics);

@@ -329,17 +329,33 @@ static int make(const struct cli_args *args, struct romsim_making *making,
     return status;
 }
 
+/* Before the layouts, whose ports are those of the service groups. */
+static int join_groups(const struct romsim_instances *instances)
+{
+    struct romsim_error error;
+
+    for (size_t i = 0; i < instances->count; i++)
+        if (romsim_layout_join_group(instances->items[i], NULL, &error) < 0) {
+            cli_report(&error);
+            return CLI_RUN_FAILED;
+        }
+    return CLI_OK;
+}
+
 int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
                     const struct romsim_vm_options *options)
 {
     struct romsim_vm_options chosen = *options;
     int status = make_choose_processor(args, options, &chosen.processor);
-    struct romsim_layout **layouts = status == CLI_OK ? make_layouts(args, instances) : NULL;
+    struct romsim_layout **layouts;
     struct romsim_making making = {0};
     struct romsim_error error = {0};
 
+    if (status == CLI_OK)
+        status = join_groups(instances);
     if (status != CLI_OK)
         return status;
+    layouts = make_layouts(args, instances);
     status = CLI_RUN_FAILED;
     if (layouts && romsim_making_fill(&making, instances, layouts, &options->limits, &error) < 0)
         cli_report(&error);

@@ -203,13 +203,16 @@ static int keep_own(struct romsim_instances *instances, void *context,
 {
     const struct romsim_instance *from = context;
     struct romsim_instance *to = instances->items[0];
+    struct romsim_error err;
 
-    (void)diagnostics;
     keep_origins(from, to);
     to->no_verify = from->no_verify;
     for (size_t i = 0; i < to->service_count && i < from->service_count; i++)
         to->services[i].host_port = from->services[i].host_port;
-    return 0;
+    if (instance_keep_group(from, to) == 0)
+        return 0;
+    romsim_error_nomem(&err);
+    return complain(diagnostics, &err);
 }
 
 /* The places are of a text that nobody has seen. */

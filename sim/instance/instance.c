@@ -19,6 +19,7 @@ struct romsim_instance *romsim_instance_new(void)
         return NULL;
     instance->memory_mb = MEMORY_MB_DEFAULT;
     instance->vcpus = 1;
+    instance->group_use = -1;
     instance->directory = strdup("");
     if (!instance->directory) {
         free(instance);
@@ -72,6 +73,8 @@ void romsim_instance_free(struct romsim_instance *instance)
     free(instance->image_json);
     free(instance->other_json);
     free(instance->service_group_json);
+    free(instance->group_json);
+    cleanup_close_fd(&instance->group_use);
     free(instance->directory);
     free(instance);
 }

@@ -42,6 +42,14 @@ struct romsim_rom *instance_append_rom(struct romsim_instance *instance);
 struct romsim_volume *instance_append_volume(struct romsim_instance *instance);
 struct romsim_service *instance_append_service(struct romsim_instance *instance);
 
+/* Is it a service that can be beside others whose ports are not 0 in `seen`, which has 65536
+ * places?  Its own port is set then.  Returns 0 or -1. */
+int service_check(const struct romsim_service *service, uint8_t *seen, struct romsim_error *err);
+
+/* Puts an instance in the service group of another.  Returns 0, or -1 without memory or another
+ * descriptor. */
+int instance_keep_group(const struct romsim_instance *from, struct romsim_instance *to);
+
 /* A mount point without doubled and trailing '/' ("/" stays), malloc'ed; NULL without memory. */
 char *normalise_at(const char *at);
 

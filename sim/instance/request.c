@@ -103,20 +103,22 @@ static void put_services(struct request *request, const struct romsim_instance *
 static void put_service_group(struct request *request, const struct romsim_instance *instance)
 {
     json_t *group = parse(request, instance->service_group_json), *value;
-    bool has_services = json_object_get(group, "services");
+    bool has_services = instance->service_count > 0 && !instance->has_group_services;
+    bool is_placed = false;
     const char *name;
 
-    if (!group && instance->service_count == 0)
+    if (!group && !has_services)
         return;
     romsim_json_open(&request->json, "service_group", '{');
     json_object_foreach(group, name, value)
     {
-        if (strcmp(name, "services") == 0 && instance->service_count > 0)
+        is_placed |= strcmp(name, "services") == 0;
+        if (strcmp(name, "services") == 0 && has_services)
             put_services(request, instance);
         else
             romsim_json_value(&request->json, name, value);
     }
-    if (!has_services && instance->service_count > 0)
+    if (has_services && !is_placed)
         put_services(request, instance);
     romsim_json_close(&request->json, '}');
     json_decref(group);
@@ -261,6 +263,23 @@ json_t *instance_json(const struct romsim_instance *instance)
     CLEANUP_FREE char *text = romsim_instance_request(instance, NULL);
 
     return text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
+}
+
+json_t *romsim_instance_service_group(const struct romsim_instance *instance)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(SIZE_MAX);
+    struct request request = {.json.text = &text};
+    json_t *body, *group;
+
+    romsim_json_open(&request.json, NULL, '{');
+    put_service_group(&request, instance);
+    romsim_json_close(&request.json, '}');
+    if (request.no_memory || text.failed)
+        return NULL;
+    body = json_loadb(text.data, text.size, 0, NULL);
+    group = json_incref(json_object_get(body, "service_group"));
+    json_decref(body);
+    return group;
 }
 
 int request_size(const struct romsim_instances *instances, uint64_t *ret_size)

@@ -7,6 +7,7 @@
  */
 #include "model.h"
 
+#include <romsim/name.h>
 #include <romsim/reference.h>
 #include <romsim/text.h>
 #include <romsim/uuid.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 
 enum {
-    NAME_MAX_SIZE = 63,
     COMPONENT_MAX = 255,  /* NAME_MAX of Linux */
     PATH_MAX_SIZE = 4095, /* PATH_MAX of Linux, less the NUL */
     SIZE_MIN_MB = 8,      /* of a volume: as volume.h has it */
@@ -37,35 +37,13 @@ static void report(struct check *check, const struct romsim_place *place,
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-static bool is_name_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-}
-
-/* 1 to 63 of [A-Za-z0-9._-], not "." or "..". */
-static bool is_name(const char *name)
-{
-    size_t size = strlen(name);
-
-    if (size == 0 || size > NAME_MAX_SIZE || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        if (!is_name_character(name[i]))
-            return false;
-    return true;
-}
-
 static void check_name(struct check *check, const char *what, const char *name,
                        const struct romsim_place *place)
 {
     struct romsim_error error;
 
-    if (!name || is_name(name))
-        return;
-    romsim_error_set(&error, EINVAL, "Invalid %s '%s'", what, QUOTE(name));
-    romsim_error_hint(&error, "1 to %d of the characters A-Z a-z 0-9 . _ -", NAME_MAX_SIZE);
-    report(check, place, ROMSIM_CLOUD_INVALID, &error);
+    if (name && romsim_name_check(what, name, &error) < 0)
+        report(check, place, ROMSIM_CLOUD_INVALID, &error);
 }
 
 static void check_hostname(struct check *check)
@@ -73,10 +51,11 @@ static void check_hostname(struct check *check)
     const char *name = check->instance->hostname;
     struct romsim_error error;
 
-    if (!name || (is_name(name) && !strchr(name, '_') && name[0] != '-' && name[0] != '.'))
+    if (!name ||
+        (romsim_name_is_valid(name) && !strchr(name, '_') && name[0] != '-' && name[0] != '.'))
         return;
     romsim_error_set(&error, EINVAL, "Invalid hostname '%s'", QUOTE(name));
-    romsim_error_hint(&error, "1 to %d of the characters A-Z a-z 0-9 . -", NAME_MAX_SIZE);
+    romsim_error_hint(&error, "1 to %d of the characters A-Z a-z 0-9 . -", ROMSIM_NAME_SIZE_MAX);
     report(check, &check->instance->hostname_place, ROMSIM_CLOUD_INVALID, &error);
 }
 
@@ -148,11 +127,8 @@ static void check_services(struct check *check)
     for (size_t i = 0; seen && i < check->instance->service_count; i++) {
         const struct romsim_service *service = &check->instance->services[i];
 
-        if (!seen[service->port]++)
-            continue;
-        seen[service->port] = 1;
-        romsim_error_set(&error, EINVAL, "Duplicate service port %u", service->port);
-        report(check, &service->place, ROMSIM_CLOUD_ALREADY_EXISTS, &error);
+        if (service_check(service, seen, &error) < 0)
+            report(check, &service->place, error.cloud, &error);
     }
 }
 

@@ -82,22 +82,26 @@ static const struct romsim_shape handler = {.kind = ROMSIM_SHAPE_WORD,
                                             .words = ROMSIM_WORDS("tls", "http", "redirect")};
 static const struct romsim_shape handlers = {
     .kind = ROMSIM_SHAPE_LIST, .item = &handler, .hint = "[tls, http]"};
+/* UDP, and with it `ip`, is for those alone who run the cloud themselves. */
+static const struct romsim_shape protocol = {.kind = ROMSIM_SHAPE_WORD,
+                                             .words = ROMSIM_WORDS("tcp")};
 static const struct romsim_member service_members[] = {
     {"port", &number16, ROMSIM_MEMBER_REQUIRED, NULL},
     {"destination_port", &number16, 0, NULL},
     {"handlers", &handlers, 0, NULL},
+    {"protocol", &protocol, 0, NULL},
     ROMSIM_END,
 };
 static const struct romsim_shape service = {.kind = ROMSIM_SHAPE_OBJECT,
                                             .members = service_members};
-static const struct romsim_shape services = {.kind = ROMSIM_SHAPE_LIST,
-                                             .item = &service,
-                                             .hint =
-                                                 "each item has port, destination_port, handlers"};
+const struct romsim_shape romsim_services_shape = {
+    .kind = ROMSIM_SHAPE_LIST,
+    .item = &service,
+    .hint = "each item has port, destination_port, handlers"};
 static const struct romsim_member service_group_members[] = {
-    {"uuid", &string, ROMSIM_MEMBER_IDLE, NULL},
-    {"name", &string, ROMSIM_MEMBER_IDLE, NULL},
-    {"services", &services, 0, NULL},
+    {"uuid", &string, 0, NULL},
+    {"name", &string, 0, NULL},
+    {"services", &romsim_services_shape, 0, NULL},
     {"domains", &anything_list, ROMSIM_MEMBER_IDLE, NULL},
     {"soft_limit", &number16, ROMSIM_MEMBER_IDLE, NULL},
     {"hard_limit", &number16, ROMSIM_MEMBER_IDLE, NULL},

@@ -7,6 +7,7 @@
 #include <romsim/buffer.h>
 #include <romsim/file.h>
 #include <romsim/lock.h>
+#include <romsim/name.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 #include <romsim/volume.h>
@@ -25,24 +26,13 @@
 
 #define RECORD "volume.json"
 
-enum { NAME_MAX_SIZE = 63, RECORD_MAX = 64 << 10 };
+enum { RECORD_MAX = 64 << 10 };
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-/* As instances' and ROMs' names are (cloud-rules §4). */
 static int check_name(const char *name, struct romsim_error *err)
 {
-    static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                     "0123456789._-";
-    size_t size = strlen(name);
-
-    if (size > 0 && size <= NAME_MAX_SIZE && strspn(name, characters) == size &&
-        strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-        return 0;
-    romsim_error_set(err, EINVAL, "Invalid volume name '%s'", QUOTE(name));
-    if (err)
-        err->cloud = ROMSIM_CLOUD_INVALID;
-    return romsim_error_hint(err, "1 to %d of the characters A-Z a-z 0-9 . _ -", NAME_MAX_SIZE);
+    return romsim_name_check("volume name", name, err);
 }
 
 static int check_size(uint64_t size_mb, struct romsim_error *err)

@@ -247,7 +247,7 @@ json_t *instance_describe(const struct romsim_instance *instance,
     set(item, "private_fqdn", json_string(fqdn));
     set(item, "private_ip", json_string(address));
     set(item, "network_interfaces", interfaces_json(status));
-    set_parsed(item, "service_group", instance->service_group_json);
+    set_parsed(item, "service_group", instance->group_json ?: instance->service_group_json);
     other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
     if (other)
         json_object_update_missing(item, other);

@@ -368,7 +368,7 @@ START_TEST(a_request_is_counted_to_the_byte)
 {
     static const char text[] =
         "image: {url: x, credentials: {a: [1, 2.5, null, {}, []]}}\nenv: {A: \"\\e[1m\\u202e\"}\n"
-        "service_group: {services: [{port: 80, handlers: [tls]}], soft_limit: 3}\nreplicas: 2\n"
+        "service_group: {services: [{port: 22, handlers: [tls]}], soft_limit: 3}\nreplicas: 2\n"
         "roms: [{at: /a, files: [{path: a, data: \"x\\0\\n\"}, {path: b, encoding: base64, data: "
         "AA==},\n"
         "  {path: c, encoding: base64, data: AAA=}, {path: d, data: \"\"}]}]\n---\nimage: y\n";
@@ -727,16 +727,16 @@ START_TEST(the_request_has_what_the_input_named_and_nothing_more)
     assert_request(
         "name: n\nimage: {url: x, pull_policy: always}\nargs: []\nenv: {PORT: 80}\n"
         "memory_mb: 128\nautostart: false\nhostname: h\nrestart_policy: on_failure\nreplicas: 2\n"
-        "service_group: {name: g, services: [{port: 80}, {port: 443, destination_port: 443, "
-        "handlers: [redirect]}], soft_limit: 3}\n"
+        "service_group: {name: g, services: [{port: 443}, {port: 80, destination_port: 80, "
+        "handlers: [http, redirect]}], soft_limit: 3}\n"
         "roms: [{name: a, image: {url: r, headers: {X: y}}, at: /a/}, "
         "{files: [{path: /t, data: 1}, {path: b, encoding: base64, data: AA==}]}]\n"
         "annotations: {n: 1, f: 1.5, t: true, z: ~, l: [a, 2]}\nvcpus: 1\ntags: [1]\n",
         "{\"name\": \"n\", \"image\": {\"url\": \"x\", \"pull_policy\": \"always\"}, \"args\": [],"
         "\"env\": {\"PORT\": \"80\"}, \"memory_mb\": 128, \"vcpus\": 1, \"autostart\": false,"
         "\"hostname\": \"h\", \"restart_policy\": \"on_failure\", \"replicas\": 2,"
-        "\"service_group\": {\"name\": \"g\", \"services\": [{\"port\": 80}, {\"port\": 443,"
-        "\"destination_port\": 443, \"handlers\": [\"redirect\"]}], \"soft_limit\": 3},"
+        "\"service_group\": {\"name\": \"g\", \"services\": [{\"port\": 443}, {\"port\": 80,"
+        "\"destination_port\": 80, \"handlers\": [\"http\", \"redirect\"]}], \"soft_limit\": 3},"
         "\"roms\": [{\"name\": \"a\", \"image\": {\"url\": \"r\", \"headers\": {\"X\": \"y\"}},"
         "\"at\": \"/a\"}, {\"files\": [{\"path\": \"t\", \"encoding\": \"text\", \"data\": \"1\"},"
         "{\"path\": \"b\", \"encoding\": \"base64\", \"data\": \"AA==\"}]}],"

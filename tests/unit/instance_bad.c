@@ -159,6 +159,16 @@ static const struct bad bad[] = {
      "Invalid handlers 'https'"},
     {IMAGE "service_group: {services: [{port: 80}, {port: 80}]}\n", 2, 40, 23,
      "Duplicate service port 80"},
+    {IMAGE "service_group: {services: [{port: 80, handlers: [http, tls]}]}\n", 2, 28, 7,
+     "Invalid handlers for port 80"},
+    {IMAGE "service_group: {services: [{port: 443, handlers: [http]}]}\n", 2, 28, 7,
+     "Invalid handlers for port 443"},
+    {IMAGE "service_group: {services: [{port: 443, handlers: [http, tls, redirect]}]}\n", 2, 28, 7,
+     "Invalid handlers for port 443"},
+    {IMAGE "service_group: {services: [{port: 22, handlers: [http, tls]}]}\n", 2, 28, 7,
+     "Invalid handlers for port 22"},
+    {IMAGE "service_group: {services: [{port: 22, protocol: udp}]}\n", 2, 49, 7,
+     "Invalid protocol 'udp'"},
     {IMAGE "service_group: {soft_limit: 65536}\n", 2, 29, 7, "Invalid soft_limit 65536"},
 
     /* ---- ROMs ---- */
