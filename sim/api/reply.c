@@ -146,9 +146,10 @@ char *api_envelope(struct api_request *request, json_t *items, const char *messa
             first = json_string_value(json_object_get(item, "message"));
     }
     return render(request,
-                  good == count ? "success"
-                  : good        ? "partial_success"
-                                : "error",
+                  message         ? "error"
+                  : good == count ? "success"
+                  : good          ? "partial_success"
+                                  : "error",
                   message ?: first, json_pack("{s:o}", request->route->list, items), NULL);
 }
 

@@ -30,7 +30,10 @@ struct roll_entry {
 };
 
 struct roll *roll_new(struct romsim_error *err);
-void roll_free(struct roll *roll);
+
+/* Ends its threads; from then on it is as it was. */
+void roll_end(struct roll *roll);
+void roll_free(struct roll *roll); /* after that; accepts NULL, as the one before */
 
 /* A reference to the entry of that name or, with `name` NULL, that (whole) UUID; NULL. */
 struct roll_entry *roll_find(struct roll *roll, const char *name, const char *uuid);
@@ -45,7 +48,8 @@ int roll_list(struct roll *roll, struct roll_entries *ret);
 void roll_entries_clear(struct roll_entries *entries);
 
 /* Asks the keeper of that name now, so that what was just done to it is seen by whoever looks next;
- * one that is not there is struck out. */
+ * one that is not there is struck out.  It is needed only for what its keeper has not answered, as
+ * where it was killed: what a keeper has answered has been told to the roll before. */
 void roll_refresh(struct roll *roll, const char *name);
 
 /*

@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include "maker.h"
+#include "roll.h"
 
 #include <romsim/cleanup.h>
 #include <romsim/clock.h>
@@ -608,6 +609,8 @@ static int start(struct api *api, int fd, struct romsim_error *err)
         status = -1;
     if (status == 0)
         status = start_clock(api, err);
+    if (status == 0 && !(api->roll = roll_new(err)))
+        status = -1;
     if (status == 0)
         status = start_daemon(api, fd, err);
     else
@@ -667,12 +670,14 @@ void romsim_api_free(struct romsim_api *ret)
     if (!api)
         return;
     atomic_store(&api->is_ending, true);
+    roll_end(api->roll);
     workers_stop(&api->workers);
     makers_free(api->makers);
     streams_end(api);
     stop_clock(api);
     if (api->daemon)
         MHD_stop_daemon(api->daemon);
+    roll_free(api->roll);
     pthread_cond_destroy(&api->tick);
     pthread_mutex_destroy(&api->lock);
     free(api->url);

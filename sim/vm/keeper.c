@@ -235,6 +235,7 @@ static void loop(struct keeper *keeper)
             dispatch_times(keeper);
         if (keeper->run && run_has_ended(keeper->run))
             keeper_end_run(keeper);
+        keeper_tell_watchers(keeper);
         for (size_t i = 0; i < keeper->clients.count; i++)
             channel_flush(&keeper->clients.items[i]->channel);
         drop_closed(keeper);

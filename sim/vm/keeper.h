@@ -27,6 +27,11 @@
  *                                             with "network" they may name nothing of this machine
  *     restart edits, timeout_ms               the state, when what is needed for it is there
  *     delete                                  {"previous_state"}, when nothing is left
+ *     watch   number                          {"number", "item"}, the item of "get", now and
+ *                                             whenever it has changed, with the number of the last
+ *                                             such request; {"number", "deleted"} at last.  Who
+ *                                             is answered that he changed it is answered after
+ *                                             that
  *
  * A negative offset counts from the end of the log.
  */

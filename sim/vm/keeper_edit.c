@@ -170,6 +170,7 @@ void keeper_end_edit(struct keeper *keeper)
     bool good = edit_finish(keeper->edit, &instance, &layout, &err) == 0, restarts;
 
     keeper->edit = NULL;
+    keeper->is_changed = true;
     restarts = answer_edit(keeper, good ? NULL : &err);
     if (good && keeper->run) {
         romsim_layout_free(keeper->next_layout);

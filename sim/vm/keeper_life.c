@@ -44,6 +44,7 @@ void keeper_change_state(struct keeper *keeper, enum instance_state state)
     if (keeper->status.state == state)
         return;
     keeper->status.state = state;
+    keeper->is_changed = true;
     if (keeper->folder)
         romsim_state_set_summary(keeper->folder, keeper_describe(keeper), NULL);
     keeper_tell_text(keeper, ROMSIM_VM_STATE, instance_state_name(state));
@@ -74,6 +75,7 @@ static void on_run_event(void *context, const struct romsim_vm_event *event)
         console_log_add(&keeper->log, event->text, event->size, time(NULL));
         return;
     }
+    keeper->is_changed = true;
     if (event->kind == ROMSIM_VM_PORT && !keeper->status.net_time_us)
         keeper->status.net_time_us = event->micros;
     keeper_tell(keeper, event);
@@ -205,6 +207,7 @@ void keeper_end_run(struct keeper *keeper)
     struct instance_status *status = &keeper->status;
     uint64_t ran = romsim_clock_us() - keeper->run_start;
 
+    keeper->is_changed = true;
     status->uptime_ms += ran / 1000;
     status->stopped_at = time(NULL);
     instance_status_end(status, result, keeper->wish, keeper->is_forced);

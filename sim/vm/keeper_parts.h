@@ -30,6 +30,8 @@ struct keeper_client {
     bool is_attached;
     int awaited; /* an enum instance_state, or -1 */
     bool awaits_end, awaits_edit, awaits_restart;
+    bool is_watching, is_due; /* there is something that it was not told yet */
+    json_int_t number;        /* of its last request "watch" */
 };
 
 DEFINE_VECTOR(keeper_clients, struct keeper_client *);
@@ -44,7 +46,8 @@ struct keeper {
     struct keeper_clients clients;
     struct keeper_client *parent; /* NULL when it is gone */
     int listener, signals;
-    bool is_full; /* no descriptor is left for another client until one goes */
+    bool is_changed; /* since the watchers were told */
+    bool is_full;    /* no descriptor is left for another client until one goes */
     char (*rom_uuids)[ROMSIM_UUID_SIZE];
 
     struct instance_status status;
@@ -146,6 +149,9 @@ json_t *keeper_describe(const struct keeper *keeper);
 
 /* The client gets all events from now on; the answer is the caller's. */
 json_t *keeper_attach(struct keeper *keeper, struct keeper_client *client, const json_t *request);
+
+/* Tells those who watch what has changed, if they have taken what they were told before. */
+void keeper_tell_watchers(struct keeper *keeper);
 
 /* Does what a client asks for, and answers it, now or later. */
 void keeper_take_request(struct keeper *keeper, struct keeper_client *client,

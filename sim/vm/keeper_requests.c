@@ -314,14 +314,52 @@ static json_t *do_delete(struct keeper *keeper, struct keeper_client *client, co
     return NULL;
 }
 
+/* Answered by keeper_tell_watchers(), at once. */
+static json_t *do_watch(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    (void)keeper;
+    client->is_watching = client->is_due = true;
+    client->number = number(request, "number", 0);
+    return NULL;
+}
+
+void keeper_tell_watchers(struct keeper *keeper)
+{
+    json_t *item = NULL;
+
+    for (size_t i = 0; i < keeper->clients.count; i++) {
+        struct keeper_client *client = keeper->clients.items[i];
+
+        client->is_due |= keeper->is_changed || !keeper->folder;
+        if (!client->is_watching || !client->is_due)
+            continue;
+        channel_flush(&client->channel);
+        if (channel_kept(&client->channel))
+            continue; /* it is told when it has taken that: of many changes the last will do */
+        client->is_due = false;
+        /* Of one that is deleted there is nothing left to describe: its ports are others'. */
+        if (!item && keeper->folder)
+            item = keeper_describe(keeper);
+        channel_answer(&client->channel,
+                       keeper->folder
+                           ? json_pack("{s:I, s:O}", "number", client->number, "item", item)
+                           : json_pack("{s:I, s:b}", "number", client->number, "deleted", 1));
+        channel_flush(&client->channel);
+    }
+    keeper->is_changed = false;
+    json_decref(item);
+}
+
 static const struct {
     const char *word;
     /* NULL: the answer comes later. */
     json_t *(*handle)(struct keeper *keeper, struct keeper_client *client, const json_t *request);
+    bool changes;
 } requests[] = {
-    {"get", do_get},   {"plan", do_plan},       {"image", do_image},   {"start", do_start},
-    {"stop", do_stop}, {"wait", do_wait},       {"log", do_log},       {"attach", keeper_attach},
-    {"edit", do_edit}, {"restart", do_restart}, {"delete", do_delete},
+    {"get", do_get, false},     {"plan", do_plan, false},      {"image", do_image, false},
+    {"wait", do_wait, false},   {"log", do_log, false},        {"attach", keeper_attach, false},
+    {"watch", do_watch, false}, {"start", do_start, true},     {"stop", do_stop, true},
+    {"edit", do_edit, true},    {"restart", do_restart, true}, {"delete", do_delete, true},
 };
 
 void keeper_take_request(struct keeper *keeper, struct keeper_client *client, const json_t *request)
@@ -337,6 +375,7 @@ void keeper_take_request(struct keeper *keeper, struct keeper_client *client, co
     for (size_t i = 0; word && i < sizeof(requests) / sizeof(requests[0]); i++)
         if (strcmp(word, requests[i].word) == 0) {
             answer = requests[i].handle(keeper, client, request);
+            keeper->is_changed |= requests[i].changes;
             if (answer)
                 channel_answer(&client->channel, answer);
             return;
