@@ -63,6 +63,8 @@ struct cli_command {
     const char *help_beside; /* in the list of commands it shares the line of the next one, whose
                               * text this is; or NULL */
     bool sweeps_itself;      /* else romsim_state_sweep() comes before run */
+    bool
+        is_of_this_machine; /* it could be taken to be of ROMSIM_HOST's, and is not: that is said */
     int (*run)(const struct cli_args *args); /* returns the exit status */
 };
 

@@ -52,6 +52,7 @@ const struct cli_command cli_command_run = {
     .operands_min = 0,
     .operands_max = 1,
     .summary = "start instances and stay until their apps have ended",
+    .is_of_this_machine = true,
     .options = options,
     .run = run_run,
 };

@@ -47,6 +47,7 @@ static const struct cli_command create = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "make an empty volume",
+    .is_of_this_machine = true,
     .options = size_option,
     .run = run_create,
 };
@@ -69,6 +70,7 @@ static const struct cli_command import = {
     .operands_min = 2,
     .operands_max = 2,
     .summary = "make a volume of an ext4 image or of a directory",
+    .is_of_this_machine = true,
     .description =
         "Without --size a directory's volume has room for what is in it, and 32 MB more.\n"
         "An image is copied as it is.\n",
@@ -93,6 +95,7 @@ static const struct cli_command rm = {
     .operands_min = 1,
     .operands_max = CLI_OPERANDS_ANY,
     .summary = "remove volumes and what is in them",
+    .is_of_this_machine = true,
     .run = run_rm,
 };
 
@@ -157,6 +160,7 @@ static const struct cli_command ls = {
     .name = "ls",
     .operands = "",
     .summary = "list the volumes, and which instances have them",
+    .is_of_this_machine = true,
     .options = json_option,
     .run = run_ls,
 };

@@ -264,6 +264,14 @@ static int parse(struct cli_args *args, int argc, char **argv)
     return check_operands(args);
 }
 
+static void note_machine(const struct cli_args *args)
+{
+    const char *host = getenv("ROMSIM_HOST");
+
+    if (args->command->is_of_this_machine && host && *host && !cli_has(args, "quiet"))
+        cli_note("'romsim %s' is about this machine, and not about ROMSIM_HOST", args->name);
+}
+
 static int run_command(struct cli_args *args, int argc, char **argv)
 {
     CLEANUP_FREE struct cli_match *matches = calloc((size_t)argc, sizeof(*matches));
@@ -282,6 +290,7 @@ static int run_command(struct cli_args *args, int argc, char **argv)
     status = parse(args, argc, argv);
     if (status != CLI_OK)
         return status < 0 ? CLI_OK : status;
+    note_machine(args);
     if (!args->command->sweeps_itself)
         romsim_state_sweep();
     return args->command->run(args);
