@@ -166,6 +166,12 @@ int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_st
                               const char *digest, struct romsim_store_name *ret,
                               struct romsim_error *err);
 
+/* Tells of the manifest that a name leads to, and of all that that leads to: digests, some of them
+ * twice.  Returns 0, or -1 if not all of it can be read. */
+typedef void romsim_store_told(void *context, const char *digest);
+int romsim_store_walk(const struct romsim_store_name *name, romsim_store_told *told, void *context,
+                      struct romsim_error *err);
+
 /* Is this the media type of a manifest, or of an index, that an image may have? */
 bool romsim_store_is_manifest_type(const char *media_type);
 

@@ -60,6 +60,7 @@ struct api_request {
     /* Called with it when the request has ended, whichever way: it may be cut before the handler
      * is called.  Or NULL. */
     void (*free_context)(void *context);
+    uint64_t body_maximum; /* the most that may be written there, if `open_body` has set it */
 };
 
 /* A header that was sent, any case; NULL. */
@@ -92,8 +93,8 @@ struct api_route {
     const char *path; /* "/v1/instances/{uuid}/log"; a last "{name...}" takes slashes, too */
     api_handler *handle;
     unsigned flags; /* of enum api_flags */
-    /* The body goes to the descriptor that this returns, which is closed after the reply, and is as
-     * large as the route likes; -1 if it has replied.  NULL: to memory, 8 MiB at most. */
+    /* The body goes to the descriptor that this returns, which is closed after the reply; -1 if
+     * it has replied.  NULL: to memory, 8 MiB at most. */
     int (*open_body)(struct api_request *request);
     const char *id;      /* the operation's name in the OpenAPI document: "getInstances" */
     const char *summary; /* a sentence about it */

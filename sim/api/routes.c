@@ -4,5 +4,6 @@
 
 const struct api_route *const api_routes[] = {
     api_openapi_routes,
+    api_registry_routes,
     NULL,
 };

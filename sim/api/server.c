@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include "maker.h"
+#include "registry.h"
 #include "roll.h"
 
 #include <romsim/cleanup.h>
@@ -167,11 +168,10 @@ static bool find_route(struct exchange *exchange, const char *method)
     return false;
 }
 
-static void refuse_size(struct exchange *exchange)
+static void refuse_size(struct exchange *exchange, uint64_t maximum)
 {
     api_reply_fail(&exchange->request, 413, ROMSIM_CLOUD_TOO_LONG,
-                   "The body is larger than %llu bytes",
-                   (unsigned long long)exchange->body.maximum);
+                   "The body is larger than %llu bytes", (unsigned long long)maximum);
 }
 
 /* What the headers say of the body's size; 0 if nothing. */
@@ -206,8 +206,11 @@ static void begin(struct exchange *exchange, const char *url, const char *method
         /* As slow as it likes, if it is not idle. */
         set_deadline(exchange, 0);
         request->body_fd = request->route->open_body(request);
+        if (request->body_fd >= 0 && request->body_maximum &&
+            announced_size(request) > request->body_maximum)
+            refuse_size(exchange, request->body_maximum);
     } else if (announced_size(request) > exchange->body.maximum) {
-        refuse_size(exchange);
+        refuse_size(exchange, exchange->body.maximum);
     }
 }
 
@@ -248,7 +251,7 @@ static void keep_body(struct exchange *exchange, const char *bytes, size_t size)
     if (romsim_buffer_append(&exchange->body, bytes, size) == 0)
         return;
     if (exchange->body.failed == EFBIG)
-        refuse_size(exchange);
+        refuse_size(exchange, exchange->body.maximum);
     else
         api_reply_fail(request, 503, ROMSIM_CLOUD_FAILED_OPERATION, "out of memory");
     romsim_buffer_reset(&exchange->body);
@@ -257,9 +260,14 @@ static void keep_body(struct exchange *exchange, const char *bytes, size_t size)
 static void write_body(struct exchange *exchange, const char *bytes, size_t size)
 {
     struct api_request *request = &exchange->request;
-    int problem = romsim_write_fully(request->body_fd, bytes, size, request->body_size);
     struct romsim_error err = {0};
+    int problem;
 
+    if (request->body_maximum && size > request->body_maximum - request->body_size) {
+        refuse_size(exchange, request->body_maximum);
+        return;
+    }
+    problem = romsim_write_fully(request->body_fd, bytes, size, request->body_size);
     request->body_size += size;
     if (!problem)
         return;
@@ -429,6 +437,7 @@ static void *run_clock(void *context)
         pthread_mutex_unlock(&api->lock);
         cut_off_late(api);
         streams_tick(api);
+        registry_tick(api->registry, romsim_clock_us());
         pthread_mutex_lock(&api->lock);
     }
     pthread_mutex_unlock(&api->lock);
@@ -650,6 +659,11 @@ struct romsim_api *romsim_api_new(const struct romsim_api_options *options,
         return NULL;
     }
     raise_files();
+    api->registry = registry_new(err);
+    if (!api->registry) {
+        romsim_api_free(ret);
+        return NULL;
+    }
     fd = listen_at(&address, options->listen, err);
     if (fd < 0 || make_url(api, fd, err) < 0 || start(api, steal_fd(&fd), err) < 0) {
         romsim_api_free(ret);
@@ -678,6 +692,7 @@ void romsim_api_free(struct romsim_api *ret)
     if (api->daemon)
         MHD_stop_daemon(api->daemon);
     roll_free(api->roll);
+    registry_free(api->registry);
     pthread_cond_destroy(&api->tick);
     pthread_mutex_destroy(&api->lock);
     free(api->url);
@@ -696,6 +711,11 @@ const struct romsim_api_options *api_options(const struct api *api)
 struct roll *api_roll(const struct api *api)
 {
     return api->roll;
+}
+
+struct registry *api_registry(const struct api *api)
+{
+    return api->registry;
 }
 
 struct makers *api_makers(const struct api *api)

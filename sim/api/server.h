@@ -92,6 +92,7 @@ struct api {
     struct MHD_Daemon *daemon;
     struct workers workers;
     struct roll *roll;
+    struct registry *registry;
     struct makers *makers;
 
     pthread_mutex_t lock; /* of what follows */

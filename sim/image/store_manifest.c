@@ -197,7 +197,8 @@ int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_st
     return ret->media_type ? 0 : romsim_error_nomem(err);
 }
 
-/* ---- finding one --------------------------------------------------------------------------- */
+/* ---- looking at what is there
+ * --------------------------------------------------------------------------- */
 
 struct search {
     const char *digest;
@@ -219,22 +220,47 @@ static int compare_found(void *context, const struct oci_descriptor *descriptor,
     return 0;
 }
 
+static int walk(const struct romsim_store_name *name, reach_found *found, void *context,
+                struct romsim_error *err)
+{
+    CLEANUP_REACH struct reach reach = {.found = found, .context = context};
+    CLEANUP_OCI_SOURCE struct oci_source *source = oci_source_store(name->store, err);
+    struct oci_descriptor start = {{0}, {0}, 0};
+
+    memcpy(start.digest, name->digest, sizeof(start.digest));
+    start.size = name->size;
+    return !source || reach_add(&reach, &start, err) < 0 ? -1 : reach_walk(&reach, source, err);
+}
+
+struct telling {
+    romsim_store_told *told;
+    void *context;
+};
+
+static int tell(void *context, const struct oci_descriptor *descriptor, bool is_manifest,
+                struct romsim_error *err)
+{
+    const struct telling *telling = context;
+
+    (void)is_manifest, (void)err;
+    telling->told(telling->context, descriptor->digest);
+    return 0;
+}
+
+int romsim_store_walk(const struct romsim_store_name *name, romsim_store_told *told, void *context,
+                      struct romsim_error *err)
+{
+    return walk(name, tell, &(struct telling){told, context}, err);
+}
+
 /* Is the manifest in the index that a name leads to?  One that cannot be read has it not. */
 static bool find_inside(const struct romsim_store_name *name, const char *digest,
                         struct oci_descriptor *ret)
 {
     struct search search = {digest, ret, false};
-    CLEANUP_REACH struct reach reach = {.found = compare_found, .context = &search};
-    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
-    struct oci_descriptor index = {{0}, {0}, 0};
 
-    if (!oci_type_is_index(name->media_type))
-        return false;
-    source = oci_source_store(name->store, NULL);
-    memcpy(index.digest, name->digest, sizeof(index.digest));
-    index.size = name->size;
-    if (source && reach_add(&reach, &index, NULL) == 0)
-        reach_walk(&reach, source, NULL);
+    if (oci_type_is_index(name->media_type))
+        walk(name, compare_found, &search, NULL);
     return search.is_found;
 }
 

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* registry_manifests.c: manifests and tags. */
+#include "registry.h"
+
+#include <romsim/bounds.h>
+#include <romsim/cleanup.h>
+#include <romsim/file.h>
+#include <romsim/text.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* "org/app:tag" or "org/app@sha256:...": what the store calls it. */
+static char *full_name(const struct registry_path *path)
+{
+    char *name = NULL;
+    char divider = strchr(path->reference, ':') ? '@' : ':';
+
+    return asprintf(&name, "%s%c%s", path->name, divider, path->reference) < 0 ? NULL : name;
+}
+
+static bool is_digest(const char *reference)
+{
+    return strchr(reference, ':');
+}
+
+static void fail_unknown(struct api_request *request, const struct registry_path *path)
+{
+    registry_fail(request, 404, "MANIFEST_UNKNOWN", "there is no manifest '%s' in '%s'",
+                  QUOTE(path->reference), path->name);
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+/* One that was pushed by its digest, and that no name leads to yet. */
+static int find_held(struct api_request *request, const struct registry_path *path,
+                     struct romsim_store_name *ret)
+{
+    char type[128] = "";
+
+    if (!registry_holds(api_registry(request->api), path->name, path->reference, type,
+                        sizeof(type)) ||
+        !*type)
+        return 0;
+    *ret = (struct romsim_store_name){.media_type = strdup(type)};
+    memcpy(ret->digest, path->reference, strlen(path->reference) + 1);
+    return ret->media_type ? 1 : -1;
+}
+
+static int find_manifest(struct api_request *request, const struct registry_path *path,
+                         const struct romsim_stores *stores, struct romsim_store_name *ret,
+                         struct romsim_error *err)
+{
+    CLEANUP_FREE char *full = NULL;
+    int found;
+
+    if (is_digest(path->reference)) {
+        if (!romsim_digest_is_valid(path->reference))
+            return 0;
+        found = find_held(request, path, ret);
+        return found ? found
+                     : romsim_stores_find_manifest(stores, path->name, path->reference, ret, err);
+    }
+    if (!registry_tag_is_valid(path->reference))
+        return 0;
+    full = full_name(path);
+    return full ? romsim_stores_find(stores, full, ret, err) : romsim_error_nomem(err);
+}
+
+void registry_get_manifest(struct api_request *request, const struct registry_path *path)
+{
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_store_name name = {0};
+    struct romsim_error err = {0};
+    uint64_t size;
+    int fd = -1, found = -1;
+
+    if (romsim_stores_open(&stores, &err) == 0)
+        found = find_manifest(request, path, &stores, &name, &err);
+    if (found > 0)
+        found = romsim_stores_open_blob(&stores, name.digest, &fd, &size, &err);
+    if (found > 0) {
+        registry_header(request, "Docker-Content-Digest", "%s", name.digest);
+        api_reply_file(request, 200, name.media_type, fd, 0, size);
+    } else if (found == 0) {
+        fail_unknown(request, path);
+    } else {
+        registry_error(request, "UNKNOWN", &err);
+    }
+    romsim_store_name_release(&name);
+}
+
+/* ---- writing -----------------------------------------------------------------------------------
+ */
+
+/* The manifest's bytes, malloc'ed.  NULL: after a reply. */
+static char *read_body(struct api_request *request)
+{
+    size_t size = request->body_size;
+    char *bytes = size <= REGISTRY_MANIFEST_MAX ? malloc(size + 1) : NULL;
+    struct romsim_error err;
+    int errnum;
+
+    if (size > REGISTRY_MANIFEST_MAX) {
+        registry_fail(request, 413, "SIZE_INVALID", "the manifest has more than %s",
+                      SIZE_TEXT(REGISTRY_MANIFEST_MAX));
+        return NULL;
+    }
+    errnum = bytes ? romsim_read_fully(request->body_fd, bytes, size, 0) : ENOMEM;
+    if (errnum == 0)
+        return bytes;
+    free(bytes);
+    romsim_error_system(&err, errnum, "cannot read the manifest");
+    registry_error(request, "UNKNOWN", &err);
+    return NULL;
+}
+
+struct named {
+    struct registry *registry;
+    const char *repository;
+};
+
+/* A name leads to it now, so that no gc takes it. */
+static void let_go(void *context, const char *digest)
+{
+    const struct named *named = context;
+
+    registry_let_go(named->registry, named->repository, digest);
+}
+
+static int put(struct api_request *request, const struct registry_path *path, const char *bytes,
+               struct romsim_store_name *ret, struct romsim_error *err)
+{
+    const char *type = api_request_header(request, "Content-Type");
+    const char *digest = is_digest(path->reference) ? path->reference : NULL;
+    struct registry *registry = api_registry(request->api);
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, err);
+    CLEANUP_FREE char *full = full_name(path);
+    char media_type[128] = "";
+
+    if (!store || romsim_stores_open(&stores, err) < 0)
+        return -1;
+    if (!full)
+        return romsim_error_nomem(err);
+    registry_parse_type(type ? type : "", media_type, sizeof(media_type));
+    if (romsim_store_add_manifest(store, &stores, media_type, bytes, request->body_size, digest,
+                                  ret, err) < 0)
+        return -1;
+    if (digest)
+        return registry_hold(registry, path->name, ret->digest, ret->media_type, &store, err);
+    if (romsim_store_tag(store, full, ret->media_type, ret->digest, ret->size, err) < 0)
+        return -1;
+    return romsim_store_walk(ret, let_go, &(struct named){registry, path->name}, err);
+}
+
+void registry_put_manifest(struct api_request *request, const struct registry_path *path)
+{
+    CLEANUP_FREE char *bytes = NULL;
+    struct romsim_store_name name = {0};
+    struct romsim_error err;
+
+    if (is_digest(path->reference) ? !romsim_digest_is_valid(path->reference)
+                                   : !registry_tag_is_valid(path->reference)) {
+        registry_fail(request, 400, is_digest(path->reference) ? "DIGEST_INVALID" : "TAG_INVALID",
+                      "'%s' is neither a tag nor a digest", QUOTE(path->reference));
+        return;
+    }
+    bytes = read_body(request);
+    if (!bytes)
+        return;
+    if (put(request, path, bytes, &name, &err) == 0) {
+        registry_header(request, "Location", "/v2/%s/manifests/%s", path->name, name.digest);
+        registry_header(request, "Docker-Content-Digest", "%s", name.digest);
+        registry_done(request, 201);
+    } else {
+        registry_error(request, err.errnum == ENOENT ? "MANIFEST_BLOB_UNKNOWN" : "MANIFEST_INVALID",
+                       &err);
+    }
+    romsim_store_name_release(&name);
+}
+
+/* ---- deleting ----------------------------------------------------------------------------------
+ */
+
+/* Takes the names away that lead to a digest.  Returns how many, or -1. */
+static int untag_all(struct romsim_store *store, const struct registry_path *path,
+                     struct romsim_error *err)
+{
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+    int count = 0;
+
+    if (romsim_store_list(store, &names, err) < 0)
+        return -1;
+    for (size_t i = 0; i < names.count; i++) {
+        if (strcmp(names.items[i].digest, path->reference) != 0 ||
+            !romsim_store_name_is_of(&names.items[i], path->name))
+            continue;
+        if (romsim_store_untag(store, names.items[i].name, err) < 0)
+            return -1;
+        count++;
+    }
+    return count;
+}
+
+/* The same of one tag, by the name that it is found by. */
+static int untag(struct romsim_store *store, const struct registry_path *path,
+                 struct romsim_error *err)
+{
+    CLEANUP_FREE char *full = full_name(path);
+    struct romsim_store_name name = {0};
+    int found = full ? romsim_store_find(store, full, &name, err) : romsim_error_nomem(err);
+
+    if (found > 0 && romsim_store_untag(store, name.name, err) < 0)
+        found = -1;
+    romsim_store_name_release(&name);
+    return found;
+}
+
+/* Is it to be had all the same, from a store that is only read? */
+static bool is_elsewhere(struct api_request *request, const struct registry_path *path)
+{
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_store_name name = {0};
+    int found = romsim_stores_open(&stores, NULL) == 0
+                    ? find_manifest(request, path, &stores, &name, NULL)
+                    : 0;
+
+    romsim_store_name_release(&name);
+    return found > 0;
+}
+
+void registry_delete_manifest(struct api_request *request, const struct registry_path *path)
+{
+    struct registry *registry = api_registry(request->api);
+    struct romsim_error err;
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &err);
+    char type[128] = "";
+    int count = -1;
+
+    if (store && is_digest(path->reference)) {
+        count = untag_all(store, path, &err);
+        if (count == 0)
+            count =
+                registry_holds(registry, path->name, path->reference, type, sizeof(type)) && *type;
+        registry_let_go(registry, path->name, path->reference);
+    } else if (store) {
+        count = untag(store, path, &err);
+    }
+    if (count > 0)
+        registry_done(request, 202);
+    else if (count == 0 && is_elsewhere(request, path))
+        registry_fail(request, 405, "UNSUPPORTED", "it is in an image store that is only read");
+    else if (count == 0)
+        fail_unknown(request, path);
+    else
+        registry_error(request, "UNKNOWN", &err);
+}
