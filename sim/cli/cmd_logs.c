@@ -143,7 +143,8 @@ static void take_events(struct target *target, struct follow *follow)
     }
 }
 
-/* Until the app ends, or a signal. */
+/* Until the app ends, a signal comes, or the reader goes, which is seen although the app may say
+ * nothing more: `romsim logs -f NAME | grep -m 1 ready` ends with its grep. */
 static void follow_events(struct target *target, struct follow *follow, int signals)
 {
     struct stream *out = follow->console.out, *err = follow->console.err;
@@ -152,12 +153,12 @@ static void follow_events(struct target *target, struct follow *follow, int sign
         struct pollfd polls[] = {
             {signals, POLLIN, 0},
             {follow->ended || stream_held(out) ? -1 : target_fd(target), POLLIN, 0},
-            {stream_held(out) ? out->fd : -1, POLLOUT, 0},
+            {out->fd, stream_held(out) ? POLLOUT : 0, 0},
             {stream_held(err) ? err->fd : -1, POLLOUT, 0},
         };
 
         poll(polls, 4, -1);
-        if (polls[0].revents || out->problem)
+        if (polls[0].revents || polls[2].revents & ~POLLOUT || out->problem)
             return;
         take_events(target, follow);
         stream_flush(out);

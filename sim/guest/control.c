@@ -13,6 +13,8 @@
 #include <sys/reboot.h>
 #include <unistd.h>
 
+enum { PORT_PATIENCE_MS = 20000, PORT_INTERVAL_MS = 2 };
+
 static int port = -1;
 
 /* Is this the port?  Its name stands in sysfs. */
@@ -35,21 +37,36 @@ static bool has_name(const char *entry, const char *wanted)
     return strcmp(name, wanted) == 0;
 }
 
-int port_open(const char *name, int flags)
+/* Opens it if it is there.  -1 if it is not, -2 if there is nothing where it would be. */
+static int look_for_port(const char *name, int flags)
 {
     DIR *directory = opendir("/sys/class/virtio-ports");
     struct dirent *entry;
     char path[300];
     int fd = -1;
 
-    while (directory && fd < 0 && (entry = readdir(directory)))
+    if (!directory)
+        return -2;
+    while (fd < 0 && (entry = readdir(directory)))
         if (has_name(entry->d_name, name)) {
             snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
             fd = open(path, O_RDWR | O_CLOEXEC | flags);
         }
-    if (directory)
-        closedir(directory);
+    closedir(directory);
     return fd;
+}
+
+/* The driver is there before its ports are: the host tells of each, and of its name, in messages of
+ * their own, which a busy host may leave for later. */
+int port_open(const char *name, int flags)
+{
+    int fd = look_for_port(name, flags);
+
+    for (int tries = 0; fd == -1 && tries < PORT_PATIENCE_MS / PORT_INTERVAL_MS; tries++) {
+        usleep(PORT_INTERVAL_MS * 1000);
+        fd = look_for_port(name, flags);
+    }
+    return fd < 0 ? -1 : fd;
 }
 
 void control_open(void)

@@ -16,7 +16,7 @@
 
 /* ---- control.c: the line to the host ------------------------------------------------------ */
 
-/* Opens the virtio-serial port of this name.  -1 if there is none. */
+/* Opens the virtio-serial port of this name, once it is there.  -1 if there is none. */
 int port_open(const char *name, int flags);
 
 /* Opens the port MANIFEST_PORT.  Dies if the VM has none. */

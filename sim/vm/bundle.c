@@ -45,51 +45,70 @@ static char *value_of(const char *text, const char *key)
     return NULL;
 }
 
-/* Reads the release out of the bundle's `info`. */
+/* Reads the release out of the bundle's `info`; NULL with errno if that cannot be opened. */
 static char *read_release(const char *directory)
 {
     CLEANUP_FREE char *path = romsim_path_join(directory, "info");
     CLEANUP_FILE FILE *file = path ? fopen(path, "re") : NULL;
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
 
-    if (!file || romsim_buffer_read_fd(&text, fileno(file)) < 0 || !text.data)
+    if (!file)
+        return NULL;
+    errno = 0;
+    if (romsim_buffer_read_fd(&text, fileno(file)) < 0 || !text.data)
         return NULL;
     return value_of(text.data, "release");
 }
 
-/* Is a whole bundle in this folder?  Takes the folder's name. */
-static bool take_directory(char *directory, struct romsim_bundle *ret)
+/* Is it this process that has not enough of something?  Then it does not know what is there. */
+static bool is_shortage(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM;
+}
+
+/* Is a whole bundle in this folder?  1, 0, or -1 if that cannot be found out; takes the folder's
+ * name. */
+static int take_directory(char *directory, struct romsim_bundle *ret, struct romsim_error *err)
 {
     struct romsim_bundle bundle = {.directory = directory};
+    int problem;
 
+    errno = ENOMEM;
     if (directory) {
         bundle.kernel = romsim_path_join(directory, "vmlinux");
         bundle.initrd = romsim_path_join(directory, "initrd");
         bundle.kernel_release = read_release(directory);
     }
-    if (!bundle.kernel || !bundle.initrd || !bundle.kernel_release ||
-        access(bundle.kernel, R_OK) < 0 || access(bundle.initrd, R_OK) < 0) {
-        romsim_bundle_release(&bundle);
-        return false;
+    if (bundle.kernel && bundle.initrd && bundle.kernel_release &&
+        access(bundle.kernel, R_OK) == 0 && access(bundle.initrd, R_OK) == 0) {
+        *ret = bundle;
+        return 1;
     }
-    *ret = bundle;
-    return true;
+    problem = errno;
+    if (is_shortage(problem))
+        romsim_error_system(err, problem, "cannot look for the guest bundle in '%s'",
+                            directory ? QUOTE(directory) : "");
+    romsim_bundle_release(&bundle);
+    return is_shortage(problem) ? -1 : 0;
 }
 
 int romsim_bundle_find(struct romsim_bundle *ret, struct romsim_error *err)
 {
     CLEANUP_FREE char *program = program_directory();
     const char *chosen = getenv("ROMSIM_GUEST");
+    int taken = 0;
 
     if (chosen && *chosen) {
-        if (take_directory(strdup(chosen), ret))
-            return 0;
+        taken = take_directory(strdup(chosen), ret, err);
+        if (taken != 0)
+            return taken > 0 ? 0 : -1;
         romsim_error_set(err, ENOENT, "no guest bundle in %s (ROMSIM_GUEST)", QUOTE(chosen));
         return romsim_error_hint(err, "it has the files vmlinux, initrd and info");
     }
-    for (size_t i = 0; program && i < sizeof(places) / sizeof(places[0]); i++)
-        if (take_directory(romsim_path_join(program, places[i]), ret))
-            return 0;
+    for (size_t i = 0; taken == 0 && program && i < sizeof(places) / sizeof(places[0]); i++)
+        taken = take_directory(romsim_path_join(program, places[i]), ret, err);
+    if (taken != 0)
+        return taken > 0 ? 0 : -1;
     romsim_error_set(err, ENOENT, "the guest bundle (kernel and initramfs) is missing");
     return romsim_error_hint(err, "run 'make guest' in romsim's source folder");
 }

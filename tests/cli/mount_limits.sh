@@ -52,12 +52,13 @@ if need guest "runs with few descriptors"; then
     # Each run that works is a boot: the last is enough.
     for n in $(seq 8 40) 64 96; do
         with_files "$n" run x.yaml
-        case $? in
+        status=$?
+        case $status in
         0) ran=1 ;;
         125)
             grep -q "Too many open files" said || fault+="$n: $(cat said); "
             ! grep -q "install QEMU" said || fault+="$n: blames QEMU; " ;;
-        *) fault+="$n: $(cat said); " ;;
+        *) fault+="$n: status $status, $(cat said); " ;;
         esac
         [ -z "$(left)" ] || fault+="$n leaves $(left); "
     done

@@ -132,6 +132,9 @@ both_hear() {
     is_in followed said && is_in attached said
 }
 ok "both hear what is said" eventually both_hear
+# The app says nothing more: it is not by writing that one learns that the reader is gone.
+is "$(timeout 100 "$ROMSIM" logs -f web | grep -m 1 ready; echo "${PIPESTATUS[0]}")" "ready
+0" "logs -f ends with its reader"
 ok "restart starts it again" romsim restart web
 wait $follower
 is "$?" 0 "logs -f ends with the app"
@@ -220,7 +223,7 @@ is "$(folders)" "" "and leaves nothing"
 # ---- how they end
 cat >ends.yaml <<'END'
 - {name: three, image: ./base, args: [/bin/sh, -c, exit 3]}
-- {name: deaf, image: ./base, args: [/bin/sh, -c, "trap '' TERM; while :; do sleep 1; done"]}
+- {name: deaf, image: ./base, args: [/bin/sh, -c, "trap '' TERM; echo deaf; while :; do sleep 1; done"]}
 - {name: hungry, image: ./base, memory_mb: 96, args: [/bin/sh, -c, "exec tail /dev/zero"]}
 - {name: brief, image: ./base, features: [delete-on-stop], args: [/bin/sh, -c, "while :; do sleep 1; done"]}
 END
@@ -230,6 +233,7 @@ romsim wait --state stopped three hungry >/dev/null
 is "$(item three '[.stop_reason, .stop_code, .exit_code]')" '[3,33024,3]' "an app's own end is a 3"
 is "$(item hungry '[.stop_reason, .stop_code, .exit_code]')" '[1,818948,137]' \
     "one that had too little memory is told"
+eventually says deaf deaf
 ok "stop has a time" romsim stop --timeout 500ms deaf
 is "$(item deaf '[.stop_reason, .exit_code]')" '[13,137]' "an app that does not obey is killed"
 ok "what is deleted by its stop can be stopped" romsim stop --force brief
