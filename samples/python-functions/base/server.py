@@ -2,7 +2,8 @@
 
     python3 server.py [FILE]        FILE: /rom/python_function.py
 
-The file defines handler(request): it gets the request and returns the text of the answer.
+The file defines handler(request), which gets the request and returns the text of the answer, or, as
+in the cloud's guide, function(), which gets nothing.
 """
 
 import http.server
@@ -33,11 +34,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else "/rom/python_function.py"
-    function = load(path)
+    module = load(path)
+    handler = getattr(module, "handler", None) or (lambda request: module.function())
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            body = function.handler(self).encode()
+            body = handler(self).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
