@@ -51,10 +51,12 @@ async def raises(kind, text, awaitable):
 
 
 def extras(model, path=""):
-    """What the SDK's model, which was made of the cloud's specification, does not know."""
+    """What the SDK's model, which was made of the cloud's specification, does not know.  What only
+    romsim has to say is in a member of that name."""
     if isinstance(model, BaseModel):
         for name in model.model_extra or {}:
-            yield f"{path}.{name}"
+            if name != "romsim":
+                yield f"{path}.{name}"
         for name in type(model).model_fields:
             yield from extras(getattr(model, name), f"{path}.{name}")
     elif isinstance(model, list):
