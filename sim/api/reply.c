@@ -193,10 +193,26 @@ unsigned api_http_status(const struct romsim_error *err)
     }
 }
 
+/* Under /v2/ clients of registries ask, who know other codes (OCI distribution-spec 1.1). */
+static const char *registry_code(const struct api_request *request, unsigned http)
+{
+    const char *path = request->path ?: "";
+
+    if (strncmp(path, "/v2", 3) != 0 || (path[3] && path[3] != '/'))
+        return NULL;
+    return http == 401   ? "UNAUTHORIZED"
+           : http == 403 ? "DENIED"
+           : http == 404 ? "NAME_UNKNOWN"
+           : http == 405 ? "UNSUPPORTED"
+                         : "UNKNOWN";
+}
+
 void reply_failure(struct api_request *request, unsigned http, enum romsim_cloud_code code,
                    const char *text)
 {
-    json_t *errors = json_pack("[{s:i, s:i}]", "status", (int)http, "error", (int)code);
+    const char *word = registry_code(request, http);
+    json_t *errors = word ? json_pack("[{s:s, s:o}]", "code", word, "message", text_json(text))
+                          : json_pack("[{s:i, s:i}]", "status", (int)http, "error", (int)code);
 
     send_json(request, http, render(request, "error", text, NULL, errors));
 }
