@@ -100,6 +100,9 @@ $(BUILD)/libromsim.a: $(LIBRARY_OBJECTS)
 $(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# Its files are in it (.incbin), which the compiler does not tell.
+$(BUILD)/obj/sim/api/page.o build/fuzz/obj/sim/api/page.o: $(wildcard sim/api/page/*)
+
 -include $(LIBRARY_OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d)
 
 # ---- what it needs ------------------------------------------------------------------------

@@ -164,6 +164,9 @@ struct api_stream *api_reply_stream(struct api_request *request, const char *typ
 int api_stream_write(struct api_stream *stream, const void *bytes, size_t size);
 void api_stream_end(struct api_stream *stream);
 
+/* How many bytes wait for the client; SIZE_MAX if it is gone. */
+size_t api_stream_waiting(struct api_stream *stream);
+
 /* ---- items -------------------------------------------------------------------------------------
  */
 
@@ -181,8 +184,9 @@ char *api_envelope(struct api_request *request, json_t *items, const char *messa
  */
 
 const struct romsim_api_options *api_options(const struct api *api);
-struct roll *api_roll(const struct api *api);     /* roll.h */
-struct makers *api_makers(const struct api *api); /* maker.h: the server has made them */
+struct roll *api_roll(const struct api *api);         /* roll.h */
+struct consoles *api_consoles(const struct api *api); /* page.h */
+struct makers *api_makers(const struct api *api);     /* maker.h: the server has made them */
 
 /* Has the server begun to end?  Streams end then. */
 bool api_is_ending(const struct api *api);

@@ -5,5 +5,6 @@
 const struct api_route *const api_routes[] = {
     api_openapi_routes,
     api_registry_routes,
+    api_page_routes,
     NULL,
 };

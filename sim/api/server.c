@@ -10,6 +10,7 @@
 #include "server.h"
 
 #include "maker.h"
+#include "page.h"
 #include "registry.h"
 #include "roll.h"
 
@@ -616,6 +617,8 @@ static int start(struct api *api, int fd, struct romsim_error *err)
     status = workers_start(&api->workers, err);
     if (status == 0 && !(api->makers = makers_new(api->options, err)))
         status = -1;
+    if (status == 0 && !(api->consoles = consoles_new(err)))
+        status = -1;
     if (status == 0)
         status = start_clock(api, err);
     if (status == 0 && !(api->roll = roll_new(err)))
@@ -687,6 +690,7 @@ void romsim_api_free(struct romsim_api *ret)
     roll_end(api->roll);
     workers_stop(&api->workers);
     makers_free(api->makers);
+    consoles_free(api->consoles);
     streams_end(api);
     stop_clock(api);
     if (api->daemon)
@@ -716,6 +720,11 @@ struct roll *api_roll(const struct api *api)
 struct registry *api_registry(const struct api *api)
 {
     return api->registry;
+}
+
+struct consoles *api_consoles(const struct api *api)
+{
+    return api->consoles;
 }
 
 struct makers *api_makers(const struct api *api)

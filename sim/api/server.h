@@ -94,6 +94,7 @@ struct api {
     struct roll *roll;
     struct registry *registry;
     struct makers *makers;
+    struct consoles *consoles;
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t tick;

@@ -195,6 +195,16 @@ int api_stream_write(struct api_stream *stream, const void *bytes, size_t size)
     return status;
 }
 
+size_t api_stream_waiting(struct api_stream *stream)
+{
+    size_t waiting;
+
+    pthread_mutex_lock(&stream->lock);
+    waiting = stream->is_lost ? SIZE_MAX : stream->waiting.size - stream->sent;
+    pthread_mutex_unlock(&stream->lock);
+    return waiting;
+}
+
 /* The lock is held. */
 static void end(struct api_stream *stream)
 {
