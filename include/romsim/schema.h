@@ -31,6 +31,7 @@ struct romsim_shape {
     enum romsim_shape_kind kind;
     bool open, binary;
     bool or_forever; /* an INTEGER may be -1, too */
+    bool is_signed;  /* the same, -maximum and more */
     uint64_t minimum, maximum;
     const char *const *words;
     const struct romsim_shape *item;

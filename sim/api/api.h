@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct api; /* the server */
 
@@ -68,6 +69,9 @@ const char *api_request_header(const struct api_request *request, const char *na
 
 /* The first parameter of that name; NULL. */
 const char *api_request_parameter(const struct api_request *request, const char *name);
+
+/* In place; the text's size, or -1 for what is no text: a NUL, or no UTF-8. */
+ssize_t api_unescape(char *text);
 
 /* Gives the one reply (below) that every request has to get, before or after it returns. */
 typedef void api_handler(struct api_request *request);

@@ -26,6 +26,7 @@ struct maker_order {
     struct romsim_processor processor;
     bool use_image_kernel, allow_host, isolated, no_fuse;
     unsigned boot_timeout_s;
+    char metro[64];
     uint64_t bounds[ROMSIM_BOUND_COUNT];
     uint32_t kernel_size; /* of its path with the NUL; 0: the bundle's */
     uint32_t body_size;

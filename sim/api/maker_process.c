@@ -130,21 +130,34 @@ static int read_body(struct maker *maker)
     return status;
 }
 
+/* The layout of one, whose ports are those of its service group; NULL: why is in *ret. */
+static struct romsim_layout *make_layout(struct maker *maker, struct romsim_instance *instance,
+                                         json_t **ret)
+{
+    struct romsim_diagnostics diagnostics = {0};
+    struct romsim_layout *layout = NULL;
+    struct romsim_error err;
+
+    if (romsim_layout_join_group(instance, maker->order->metro, &err) < 0) {
+        *ret = one_error_json(&err);
+        return NULL;
+    }
+    layout = romsim_layout_new(instance, &diagnostics);
+    add_warnings(maker, &diagnostics);
+    if (!layout)
+        *ret = errors_json(&diagnostics);
+    romsim_diagnostics_clear(&diagnostics);
+    return layout;
+}
+
 static int make_layouts(struct maker *maker)
 {
     size_t count = maker->instances.count;
 
     maker->layouts = calloc(count + 1, sizeof(*maker->layouts));
     maker->refusals = calloc(count + 1, sizeof(*maker->refusals));
-    for (size_t i = 0; maker->layouts && maker->refusals && i < count; i++) {
-        struct romsim_diagnostics diagnostics = {0};
-
-        maker->layouts[i] = romsim_layout_new(maker->instances.items[i], &diagnostics);
-        add_warnings(maker, &diagnostics);
-        if (!maker->layouts[i])
-            maker->refusals[i] = errors_json(&diagnostics);
-        romsim_diagnostics_clear(&diagnostics);
-    }
+    for (size_t i = 0; maker->layouts && maker->refusals && i < count; i++)
+        maker->layouts[i] = make_layout(maker, maker->instances.items[i], &maker->refusals[i]);
     return maker->layouts && maker->refusals ? 0 : -1;
 }
 

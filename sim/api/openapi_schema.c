@@ -79,8 +79,10 @@ static json_t *integer_schema(struct openapi_components *components,
                               const struct romsim_shape *shape, enum openapi_role role,
                               const char *name)
 {
-    json_t *schema = json_pack("{s:s, s:I}", "type", "integer", "minimum",
-                               shape->or_forever ? (json_int_t)-1 : (json_int_t)shape->minimum);
+    json_int_t minimum = shape->or_forever  ? -1
+                         : shape->is_signed ? -(json_int_t)shape->maximum
+                                            : (json_int_t)shape->minimum;
+    json_t *schema = json_pack("{s:s, s:I}", "type", "integer", "minimum", minimum);
 
     (void)role, (void)name;
     if (shape->maximum <= INT64_MAX)

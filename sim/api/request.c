@@ -27,7 +27,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-ssize_t request_unescape(char *text)
+ssize_t api_unescape(char *text)
 {
     char *to = text;
     size_t size;
@@ -115,8 +115,8 @@ static bool unescape_parameters(struct exchange *exchange)
     struct api_request *request = &exchange->request;
 
     for (size_t i = 0; i < request->parameter_count; i++)
-        if (request_unescape(exchange->parameters[i].name) < 0 ||
-            request_unescape(exchange->parameters[i].value) < 0 ||
+        if (api_unescape(exchange->parameters[i].name) < 0 ||
+            api_unescape(exchange->parameters[i].value) < 0 ||
             !romsim_utf8_is_valid(exchange->parameters[i].raw, strlen(exchange->parameters[i].raw)))
             return false;
     return true;

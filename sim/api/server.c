@@ -153,7 +153,7 @@ static bool find_route(struct exchange *exchange, const char *method)
 
     request->route = dispatch_find(api_routes, request->method, request->path, &allowed, captures);
     for (size_t i = 0; i < API_CAPTURES_MAX; i++) {
-        is_text = is_text && (!captures[i] || request_unescape(captures[i]) >= 0);
+        is_text = is_text && (!captures[i] || api_unescape(captures[i]) >= 0);
         request->captures[i] = captures[i];
     }
     is_open = request->route && (request->route->flags & API_OPEN);

@@ -119,9 +119,6 @@ void exchange_reply(struct exchange *exchange, unsigned http, struct MHD_Respons
 /* Copies what the connection has of the request.  False: after a reply. */
 bool request_fill(struct exchange *exchange, const char *url);
 
-/* In place; the text's size, or -1 for what is no text: a NUL, or no UTF-8. */
-ssize_t request_unescape(char *text);
-
 /* Is the query as the route has it?  False: after a reply. */
 bool request_check_query(struct exchange *exchange);
 

@@ -118,6 +118,9 @@ static void complain_range(struct romsim_schema *schema, const struct romsim_nod
     if (shape->or_forever)
         romsim_error_hint(&error, "a whole number from %llu to %llu, or -1 for no end",
                           (unsigned long long)shape->minimum, (unsigned long long)shape->maximum);
+    else if (shape->is_signed && shape->maximum < UINT64_MAX)
+        romsim_error_hint(&error, "a whole number from -%llu to %llu",
+                          (unsigned long long)shape->maximum, (unsigned long long)shape->maximum);
     else if (shape->maximum == UINT64_MAX)
         romsim_error_hint(&error, "a whole number of %llu or more",
                           (unsigned long long)shape->minimum);
@@ -125,6 +128,11 @@ static void complain_range(struct romsim_schema *schema, const struct romsim_nod
         romsim_error_hint(&error, "a whole number from %llu to %llu",
                           (unsigned long long)shape->minimum, (unsigned long long)shape->maximum);
     complain(schema, node, ROMSIM_CLOUD_INVALID, &error);
+}
+
+static bool may_be_negative(const struct romsim_shape *shape, uint64_t magnitude)
+{
+    return shape->is_signed ? magnitude <= shape->maximum : shape->or_forever && magnitude == 1;
 }
 
 static void check_integer(struct romsim_schema *schema, const struct romsim_node *node,
@@ -140,7 +148,7 @@ static void check_integer(struct romsim_schema *schema, const struct romsim_node
                       path);
     else if (romsim_node_integer(node, &negative, &magnitude) <= 0)
         complain_range(schema, node, shape, path);
-    else if (negative ? !shape->or_forever || magnitude != 1
+    else if (negative ? !may_be_negative(shape, magnitude)
                       : magnitude < shape->minimum || magnitude > shape->maximum)
         complain_range(schema, node, shape, path);
 }

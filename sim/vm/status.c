@@ -249,6 +249,8 @@ json_t *instance_describe(const struct romsim_instance *instance,
     set(item, "network_interfaces", interfaces_json(status));
     set_parsed(item, "service_group", instance->group_json ?: instance->service_group_json);
     other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
+    json_object_del(other, "timeout_s"); /* of the request, not of the instance */
+    json_object_del(other, "wait_timeout_ms");
     if (other)
         json_object_update_missing(item, other);
     json_decref(other);

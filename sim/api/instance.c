@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* instance.c: the routes of instances (cloud-api §1.3). */
+#include "instance.h"
+
+#include <romsim/instance.h>
+
+/* What comes with templates and checkpoints. */
+static void refuse_templates(struct api_request *request)
+{
+    api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED,
+                   "Templates, checkpoints and branches are not simulated yet");
+}
+
+static void refuse_history(struct api_request *request)
+{
+    api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED,
+                   "Instances have no history without checkpoints, which are not simulated yet");
+}
+
+static void refuse_plugins(struct api_request *request)
+{
+    api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED, "Plugins are not simulated");
+}
+
+#define BULK(route_method, route_path, handler, name, text, ...)                                   \
+    {                                                                                              \
+        .method = (route_method), .path = (route_path), .handle = (handler), .id = (name),         \
+        .summary = (text), .list = "instances", __VA_ARGS__                                        \
+    }
+
+/* A change of many, and of one. */
+#define CHANGE(route_method, what, handler, name, text, shape, item_shape)                         \
+    BULK(route_method, "/v1/instances" what, handler, name "Instances", text " instances",         \
+         .query = instance_reference_query, .body_kind = API_OBJECT_OR_LIST,                       \
+         .body = &shape##_shape, .item = &item_shape),                                             \
+        BULK(route_method, "/v1/instances/{uuid}" what, handler, name "Instance",                  \
+             text " an instance", .body_kind = API_OBJECT, .body = &shape##_one_shape,             \
+             .item = &item_shape)
+
+/* A look at many, and at one, with what it is about in the query, too. */
+#define LOOK(route_method, what, handler, name, text, shape, item_shape)                           \
+    BULK(route_method, "/v1/instances" what, handler, name "s", text " instances",                 \
+         .query = shape##_query, .body_kind = API_OBJECT_OR_LIST, .body = &shape##_shape,          \
+         .item = &item_shape),                                                                     \
+        BULK(route_method, "/v1/instances/{uuid}" what, handler, name, text " an instance",        \
+             .query = shape##_one_query, .body_kind = API_OBJECT, .body = &shape##_one_shape,      \
+             .item = &item_shape)
+
+/* What is not simulated. */
+#define REFUSED(route_method, route_path, handler, name, text)                                     \
+    {                                                                                              \
+        .method = (route_method), .path = (route_path), .handle = (handler), .flags = API_QUICK,   \
+        .id = (name), .summary = (text)                                                            \
+    }
+
+/* Templates or checkpoints, all of them and one. */
+#define KIND_AT(where, what, name)                                                                 \
+    REFUSED(API_GET, "/v1/instances/" where, refuse_templates, "get" name, what),                  \
+        REFUSED(API_POST, "/v1/instances/" where, refuse_templates, "create" name, what),          \
+        REFUSED(API_PATCH, "/v1/instances/" where, refuse_templates, "update" name, what),         \
+        REFUSED(API_DELETE, "/v1/instances/" where, refuse_templates, "delete" name, what)
+#define KIND(where, name)                                                                          \
+    KIND_AT(where, name "s: not simulated yet", name "s"),                                         \
+        KIND_AT(where "/{rest...}", name "s: not simulated yet", name)
+
+#define PLUGIN  "/v1/instances/{uuid}/plugins/{plugin}/{path...}"
+#define PLUGINS "Plugins: not simulated"
+
+const struct api_route api_instance_routes[] = {
+    BULK(API_POST, "/v1/instances", instances_create, "createInstance",
+         "Make instances, and start those that say autostart", .body_kind = API_OBJECT_OR_LIST,
+         .body = &romsim_instance_shape, .item = &instance_created_shape),
+    BULK(API_GET, "/v1/instances", instances_get, "getInstances", "Show instances",
+         .query = instance_list_query, .body_kind = API_OBJECT_OR_LIST,
+         .body = &instance_reference_shape, .item = &instance_item_shape),
+    BULK(API_GET, "/v1/instances/{uuid}", instances_get, "getInstance", "Show an instance",
+         .query = instance_get_query, .item = &instance_item_shape),
+    CHANGE(API_PATCH, "", instances_edit, "update", "Change properties of", instance_patch,
+           instance_edited_shape),
+    CHANGE(API_DELETE, "", instances_delete, "delete", "Delete", instance_delete,
+           instance_deleted_shape),
+    CHANGE(API_PUT, "/start", instances_start, "start", "Start", instance_start,
+           instance_changed_shape),
+    CHANGE(API_PUT, "/stop", instances_stop, "stop", "Stop", instance_stop, instance_changed_shape),
+    CHANGE(API_PUT, "/suspend", instances_suspend, "suspend", "Suspend", instance_suspend,
+           instance_changed_shape),
+    LOOK(API_GET, "/wait", instances_wait, "waitInstance", "Wait for a state of", instance_wait,
+         instance_state_shape),
+    LOOK(API_PUT, "/wait", instances_wait, "waitInstanceByPut", "Wait for a state of",
+         instance_wait, instance_state_shape),
+    LOOK(API_GET, "/log", instances_log, "getInstanceLog", "Show the console's log of",
+         instance_log, instance_logged_shape),
+    LOOK(API_GET, "/logs", instances_log, "getInstanceConsoleLog", "Show the console's log of",
+         instance_log, instance_logged_shape),
+    BULK(API_GET, "/v1/instances/metrics", instances_metrics, "getInstancesMetrics",
+         "Show what instances use; without any named, all", .query = instance_reference_query,
+         .body_kind = API_OBJECT_OR_LIST, .body = &instance_reference_shape,
+         .item = &instance_metrics_shape),
+    BULK(API_GET, "/v1/instances/{uuid}/metrics", instances_metrics, "getInstanceMetrics",
+         "Show what an instance uses", .item = &instance_metrics_shape),
+
+    REFUSED(API_GET, "/v1/instances/history", refuse_history, "getInstancesHistory",
+            "Checkpoints that instances come from: not simulated yet"),
+    REFUSED(API_GET, "/v1/instances/{uuid}/history", refuse_history, "getInstanceHistory",
+            "Checkpoints that an instance comes from: not simulated yet"),
+    KIND("templates", "Template"),
+    KIND("checkpoints", "Checkpoint"),
+    REFUSED(API_GET, PLUGIN, refuse_plugins, "getPlugin", PLUGINS),
+    REFUSED(API_POST, PLUGIN, refuse_plugins, "postPlugin", PLUGINS),
+    REFUSED(API_PUT, PLUGIN, refuse_plugins, "putPlugin", PLUGINS),
+    REFUSED(API_PATCH, PLUGIN, refuse_plugins, "patchPlugin", PLUGINS),
+    REFUSED(API_DELETE, PLUGIN, refuse_plugins, "deletePlugin", PLUGINS),
+    {0},
+};
