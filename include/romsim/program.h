@@ -12,6 +12,7 @@ struct romsim_program {
     /* argv[0] is looked for in PATH, and then where the administrator's programs are: ordinary
      * users have those not always in it. */
     const char *const *argv;
+    const char *file;             /* what is run under the name of argv[0]; NULL: that */
     const int *inherited;         /* descriptors that it has, too, by their numbers; ended by -1 */
     int input;                    /* its standard input; 0 or -1: /dev/null */
     struct romsim_buffer *output; /* what it prints is added; NULL: /dev/null */

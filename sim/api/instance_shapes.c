@@ -211,5 +211,4 @@ ITEM(instance_metrics, HAS("uuid", &string), HAS("name", &string), HAS("state", 
      MAY("stopped_at", &string), HAS("uptime_ms", &size), HAS("boot_time_us", &size),
      HAS("net_time_us", &size), HAS("rss_bytes", &size), HAS("cpu_time_ms", &size),
      HAS("rx_bytes", &size), HAS("rx_packets", &size), HAS("tx_bytes", &size),
-     HAS("tx_packets", &size), HAS("nconns", &count), HAS("nreqs", &count), HAS("nqueued", &count),
-     HAS("ntotal", &size));
+     HAS("tx_packets", &size), HAS("nconns", &count));

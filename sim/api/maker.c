@@ -122,10 +122,11 @@ static void explain_end(int status, const struct romsim_buffer *complaints,
 /* The answer, a new reference, or NULL. */
 static json_t *run(struct post *post, int input, struct romsim_error *err)
 {
-    static const char *const argv[] = {"/proc/self/exe", ROMSIM_API_MAKER, NULL};
+    static const char *const argv[] = {"romsim", ROMSIM_API_MAKER, NULL};
     CLEANUP_BUFFER struct romsim_buffer output = ROMSIM_BUFFER_INIT(ANSWER_MAX);
     CLEANUP_BUFFER struct romsim_buffer complaints = ROMSIM_BUFFER_INIT(COMPLAINTS_MAX);
     const struct romsim_program program = {.argv = argv,
+                                           .file = "/proc/self/exe",
                                            .input = input,
                                            .output = &output,
                                            .errors = &complaints,

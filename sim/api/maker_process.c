@@ -380,6 +380,7 @@ int romsim_api_maker(void)
 
     if (take_order(&order, &kernel, &maker.body) < 0)
         return STATUS_FAILED;
+    prctl(PR_SET_NAME, "romsim"); /* and not "exe", which it was started by */
     /* The server may have ended before this was said. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != order.server || set_bounds(&order) < 0)

@@ -75,12 +75,13 @@ static int spawn(const struct romsim_program *program, const posix_spawn_file_ac
 {
     static const char *const folders[] = {"/usr/sbin", "/sbin"};
     char *const *argv = (char *const *)program->argv;
-    int errnum = posix_spawnp(ret, argv[0], actions, attributes, argv, environ);
+    const char *file = program->file ? program->file : argv[0];
+    int errnum = posix_spawnp(ret, file, actions, attributes, argv, environ);
 
-    for (size_t i = 0; errnum == ENOENT && !strchr(argv[0], '/') && i < 2; i++) {
+    for (size_t i = 0; errnum == ENOENT && !strchr(file, '/') && i < 2; i++) {
         char path[256];
 
-        snprintf(path, sizeof(path), "%s/%s", folders[i], argv[0]);
+        snprintf(path, sizeof(path), "%s/%s", folders[i], file);
         errnum = posix_spawn(ret, path, actions, attributes, argv, environ);
     }
     return errnum;

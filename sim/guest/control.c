@@ -167,7 +167,7 @@ void control_send(const char *format, ...)
     send_line(line, 1 + size);
 }
 
-/* The host sends whole lines, three words in all; what comes together is obeyed together. */
+/* The host sends whole lines, of few words; what comes together is obeyed together. */
 void control_receive(int app)
 {
     char text[64];
@@ -178,6 +178,8 @@ void control_receive(int app)
     text[size] = '\0';
     if (strstr(text, "go on\n"))
         libukp_go_on();
+    if (strstr(text, "traffic\n"))
+        network_report();
     if (strstr(text, "kill\n"))
         kill(app, SIGKILL);
     else if (strstr(text, "stop\n"))

@@ -98,6 +98,9 @@ void nest_make_points(const struct manifest *manifest, size_t index, const char 
 /* Brings lo and eth0 up; writes resolv.conf, hostname and hosts. */
 void network_up(const struct manifest *manifest);
 
+/* Tells the host what has come and gone over it. */
+void network_report(void);
+
 /* ---- libukp.c ----------------------------------------------------------------------------- */
 
 /* Mounts /uk/libukp, if this kernel has FUSE.  From then on init itself must not look there: nobody

@@ -9,8 +9,8 @@
  *     romsim 2 BYTES\n              the version, and how many bytes follow
  *     KEY LENGTH\nVALUE\n           records; VALUE has LENGTH bytes of any kind but NUL
  *
- * and sends at any later time one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL) and
- * `go on` (what was told by `template` has been dealt with).
+ * and sends at any later time one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL),
+ * `go on` (what was told by `template` has been dealt with) and `traffic` (asking for that line).
  * The keys are those of the table in manifest.c.  Numbers are decimal.  What has several parts has
  * a blank between them; the last one may have blanks, too, or be missing:
  *
@@ -26,6 +26,8 @@
  *     port NUMBER                   the app accepts connections there
  *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it
  *     template                      the app waits to become a template (libukp.c)
+ *     traffic RX-BYTES RX-PACKETS TX-BYTES TX-PACKETS
+ *                                   what has come and gone over the network
  *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; nothing else runs
  *                                   any more; the console has BYTES in all, which may arrive later
  *     failed TEXT                   the boot stopped

@@ -165,6 +165,7 @@ static int time_left(const struct keeper *keeper)
         return 0;
     if (!keeper->edit)
         left = sooner(left, until(keeper->restart_time));
+    left = sooner(left, until(keeper->metrics_time));
     return keeper->drain_time ? sooner(left, until(min_u64(keeper->drain_time, keeper->drain_look)))
                               : left;
 }
@@ -235,6 +236,7 @@ static void loop(struct keeper *keeper)
             dispatch_times(keeper);
         if (keeper->run && run_has_ended(keeper->run))
             keeper_end_run(keeper);
+        keeper_answer_metrics(keeper);
         keeper_tell_watchers(keeper);
         for (size_t i = 0; i < keeper->clients.count; i++)
             channel_flush(&keeper->clients.items[i]->channel);

@@ -23,6 +23,7 @@
  *                                             "range"}
  *     attach  offset                          {"state", "restarts"}, then events; the console from
  *                                             `offset` on
+ *     metrics                                 what it uses, and what of its item is about time
  *     edit    edits, network                  {"queued"}, once they are made or wait for the stop;
  *                                             with "network" they may name nothing of this machine
  *     restart edits, timeout_ms               the state, when what is needed for it is there

@@ -5,6 +5,7 @@
  *     keeper.c           clients, the loop, from the beginning to the end
  *     keeper_life.c      states, the runs of the VM, stopping, deletion: what is told of them
  *     keeper_edit.c      edits, and restarts with them
+ *     keeper_metrics.c   what the VM uses
  *     keeper_requests.c  the words on the socket and their answers
  *
  * One thread calls all of them, that of the loop.
@@ -29,7 +30,7 @@ struct keeper_client {
     struct channel channel;
     bool is_attached;
     int awaited; /* an enum instance_state, or -1 */
-    bool awaits_end, awaits_edit, awaits_restart;
+    bool awaits_end, awaits_edit, awaits_restart, awaits_metrics;
     bool is_watching, is_due; /* there is something that it was not told yet */
     json_int_t number;        /* of its last request "watch" */
 };
@@ -62,6 +63,8 @@ struct keeper {
     struct romsim_layout *next_layout;
     uint64_t run_start, restart_time, drain_time, drain_look; /* microseconds; 0: none */
     enum stop_wish wish;
+    uint64_t metrics_time;    /* by when the guest is to say what went over its network; 0 */
+    unsigned metrics_answers; /* how often it had said so before */
     bool is_forced, is_deleted;
     unsigned stop_ms; /* for the app, once it is drained */
     enum instance_state before_deletion;
@@ -132,6 +135,15 @@ void keeper_begin_restart(struct keeper *keeper);
  * same. */
 char (*keeper_new_uuids(const struct keeper *keeper, const struct romsim_instance *instance,
                         const struct romsim_layout *layout))[ROMSIM_UUID_SIZE];
+
+/* ---- keeper_metrics.c --------------------------------------------------------------------------
+ */
+
+/* Answers, or has the client wait for the guest. */
+json_t *keeper_measure(struct keeper *keeper, struct keeper_client *client, const json_t *request);
+
+/* Answers who waits, if it is time. */
+void keeper_answer_metrics(struct keeper *keeper);
 
 /* ---- keeper_requests.c -------------------------------------------------------------------------
  */

@@ -356,10 +356,13 @@ static const struct {
     json_t *(*handle)(struct keeper *keeper, struct keeper_client *client, const json_t *request);
     bool changes;
 } requests[] = {
-    {"get", do_get, false},     {"plan", do_plan, false},      {"image", do_image, false},
-    {"wait", do_wait, false},   {"log", do_log, false},        {"attach", keeper_attach, false},
-    {"watch", do_watch, false}, {"start", do_start, true},     {"stop", do_stop, true},
-    {"edit", do_edit, true},    {"restart", do_restart, true}, {"delete", do_delete, true},
+    {"get", do_get, false},      {"plan", do_plan, false},
+    {"image", do_image, false},  {"wait", do_wait, false},
+    {"log", do_log, false},      {"attach", keeper_attach, false},
+    {"watch", do_watch, false},  {"start", do_start, true},
+    {"stop", do_stop, true},     {"metrics", keeper_measure, false},
+    {"edit", do_edit, true},     {"restart", do_restart, true},
+    {"delete", do_delete, true},
 };
 
 void keeper_take_request(struct keeper *keeper, struct keeper_client *client, const json_t *request)

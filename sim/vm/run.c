@@ -100,6 +100,7 @@ struct run {
     struct romsim_buffer line;     /* of the control port, not complete yet */
     struct romsim_buffer outgoing; /* for the control port */
     size_t sent;
+    struct run_traffic traffic;
     struct verdict verdict;
     struct run_result result;
 };
@@ -335,6 +336,15 @@ static void on_failed(struct run *run, const char *text)
         decide(run, RUN_END_BOOT, 0, "the boot stopped: %s", text);
 }
 
+static void on_traffic(struct run *run, const char *text)
+{
+    unsigned long long rx_bytes, rx_packets, tx_bytes, tx_packets;
+
+    if (sscanf(text, "%llu %llu %llu %llu", &rx_bytes, &rx_packets, &tx_bytes, &tx_packets) == 4)
+        run->traffic = (struct run_traffic){rx_bytes, rx_packets, tx_bytes, tx_packets,
+                                            run->traffic.answers + 1};
+}
+
 struct report {
     const char *word;
     void (*handle)(struct run *run, const char *text);
@@ -343,7 +353,7 @@ struct report {
 static const struct report reports[] = {
     {"phase ", on_phase},   {"disk ", on_disk},         {"error ", on_error},
     {"port ", on_port},     {"loopback ", on_loopback}, {"exit ", on_exit_status},
-    {"failed ", on_failed}, {"template", on_template},
+    {"failed ", on_failed}, {"template", on_template},  {"traffic ", on_traffic},
 };
 
 /* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */
@@ -704,6 +714,24 @@ void run_dispatch(struct run *run, const struct pollfd *polls)
         cleanup_close_fd(&lines[LINE_QMP]), lines[LINE_QMP] = -1;
     if (polls[WATCH_QEMU].revents)
         on_qemu_ended(run);
+}
+
+const struct run_traffic *run_traffic(const struct run *run)
+{
+    return &run->traffic;
+}
+
+bool run_ask_traffic(struct run *run)
+{
+    if (!app_runs(run) || run->exited || run->outgoing.size - run->sent >= ANSWERS_MAX)
+        return false;
+    romsim_buffer_puts(&run->outgoing, "traffic\n");
+    return true;
+}
+
+pid_t run_qemu(const struct run *run)
+{
+    return run->machine.qemu.pid;
 }
 
 bool run_app_runs(const struct run *run)

@@ -58,6 +58,19 @@ void run_time_out(struct run *run);
 /* Has QEMU been asked for the app's start and said yes, by now? */
 bool run_app_runs(const struct run *run);
 
+/* What went over the guest's network since its start, as it said when it was asked last. */
+struct run_traffic {
+    uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets;
+    unsigned answers; /* how often it has said so */
+};
+const struct run_traffic *run_traffic(const struct run *run);
+
+/* Asks for it.  False: nobody is there who could answer. */
+bool run_ask_traffic(struct run *run);
+
+/* QEMU's process; 0: it has not begun, or has ended. */
+pid_t run_qemu(const struct run *run);
+
 /* Asks the app to end (SIGTERM), and has it killed after so many milliseconds. */
 void run_stop(struct run *run, unsigned timeout_ms);
 void run_kill(struct run *run);

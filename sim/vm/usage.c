@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* usage.c: what a VM takes of this machine, as /proc tells it. */
+#include "usage.h"
+
+#include <romsim/cleanup.h>
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ESTABLISHED = 1 };
+
+/* The name in the second field may have blanks and brackets in it: what is wanted comes after the
+ * last bracket. */
+static uint64_t cpu_ticks(const char *line)
+{
+    const char *rest = strrchr(line, ')');
+    unsigned long long user, kernel;
+
+    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+                        &kernel) != 2)
+        return 0;
+    return user + kernel;
+}
+
+struct usage usage_of(pid_t pid)
+{
+    char path[64], line[1024];
+    struct usage usage = {0};
+    unsigned long long pages;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    CLEANUP_FILE FILE *stat = fopen(path, "re");
+    if (stat && fgets(line, sizeof(line), stat))
+        usage.cpu_ms = cpu_ticks(line) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    CLEANUP_FILE FILE *statm = fopen(path, "re");
+    if (statm && fgets(line, sizeof(line), statm) && sscanf(line, "%*u %llu", &pages) == 1)
+        usage.rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return usage;
+}
+
+static bool is_claimed(const struct forward *forwards, size_t count, unsigned port)
+{
+    for (size_t i = 0; i < count; i++)
+        if (forwards[i].host_port == port)
+            return true;
+    return false;
+}
+
+unsigned usage_connections(const struct forward *forwards, size_t count)
+{
+    CLEANUP_FILE FILE *list = fopen("/proc/self/net/tcp", "re");
+    unsigned connections = 0, address, port, state;
+    char line[512];
+
+    while (list && fgets(line, sizeof(line), list))
+        if (sscanf(line, " %*u: %8x:%4x %*8x:%*4x %2x", &address, &port, &state) == 3 &&
+            state == ESTABLISHED && address == htonl(INADDR_LOOPBACK) &&
+            is_claimed(forwards, count, port))
+            connections++;
+    return connections;
+}
