@@ -83,8 +83,8 @@ bool guard_knows_host(const char *host, const char *address)
     static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
     size_t size = host_size(host);
 
-    if (size > strlen(host)) /* a bracket that nothing closes */
-        return false;
+    if (size > strlen(host) || (host[size] && host[size] != ':'))
+        return false; /* a bracket that nothing closes, or something behind it */
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (is_host(host, size, names[i]))
             return true;

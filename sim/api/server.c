@@ -21,13 +21,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -183,13 +183,16 @@ static uint64_t announced_size(const struct api_request *request)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
-static void set_deadline(struct exchange *exchange, unsigned seconds)
+/* For the next phase of the connection; 0: it may take as long as it likes.  In some of them there
+ * is more to come of the request. */
+static void set_deadline(struct exchange *exchange, unsigned seconds, bool has_more)
 {
     struct api *api = exchange->request.api;
 
     if (!exchange->visitor)
         return;
     pthread_mutex_lock(&api->lock);
+    exchange->visitor->has_more = has_more;
     exchange->visitor->deadline_us = seconds ? romsim_clock_us() + seconds * 1000000ULL : 0;
     pthread_mutex_unlock(&api->lock);
 }
@@ -205,7 +208,7 @@ static void begin(struct exchange *exchange, const char *url, const char *method
         return;
     if (request->route->open_body) {
         /* As slow as it likes, if it is not idle. */
-        set_deadline(exchange, 0);
+        set_deadline(exchange, 0, true);
         request->body_fd = request->route->open_body(request);
         if (request->body_fd >= 0 && request->body_maximum &&
             announced_size(request) > request->body_maximum)
@@ -221,7 +224,7 @@ static enum MHD_Result give(struct exchange *exchange)
     struct MHD_Response *response = STEAL_POINTER(&exchange->response);
     enum MHD_Result result = MHD_NO;
 
-    set_deadline(exchange, 0);
+    set_deadline(exchange, 0, false);
     if (response) {
         result = MHD_queue_response(exchange->connection, exchange->http, response);
         MHD_destroy_response(response);
@@ -298,7 +301,7 @@ static enum MHD_Result dispatch(struct exchange *exchange)
     bool is_quick = request->route->flags & API_QUICK, is_replied;
 
     exchange->is_dispatched = true;
-    set_deadline(exchange, 0);
+    set_deadline(exchange, 0, false);
     if (request->body_fd < 0) {
         request->body = exchange->body.data ? exchange->body.data : "";
         request->body_size = exchange->body.size;
@@ -340,7 +343,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
             return MHD_NO;
         *place = exchange;
         exchange->visitor = visitor_of(connection);
-        set_deadline(exchange, BODY_S);
+        set_deadline(exchange, BODY_S, true);
         begin(exchange, url, method);
         return exchange->is_replied && waits_to_send(&exchange->request) ? give(exchange) : MHD_YES;
     }
@@ -364,7 +367,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!exchange)
         return;
     *place = NULL;
-    set_deadline(exchange, HEADERS_S);
+    set_deadline(exchange, HEADERS_S, false);
     pthread_mutex_lock(&exchange->lock);
     is_handled = exchange->is_replied || exchange->is_dispatched;
     pthread_mutex_unlock(&exchange->lock);
@@ -413,6 +416,15 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     }
 }
 
+/* Has the client ended what it sends?  libmicrohttpd would wait for the rest of a body. */
+static bool has_ended(const struct visitor *visitor)
+{
+    struct pollfd poll_fd = {.fd = visitor->fd, .events = POLLRDHUP};
+    int unread = 0;
+
+    return poll(&poll_fd, 1, 0) > 0 && ioctl(visitor->fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
 /* The descriptor is open as long as the visitor is in the list. */
 static void cut_off_late(struct api *api)
 {
@@ -420,7 +432,8 @@ static void cut_off_late(struct api *api)
 
     pthread_mutex_lock(&api->lock);
     for (struct visitor *visitor = api->visitors; visitor; visitor = visitor->next)
-        if (visitor->deadline_us && now > visitor->deadline_us)
+        if ((visitor->deadline_us && now > visitor->deadline_us) ||
+            (visitor->has_more && has_ended(visitor)))
             shutdown(visitor->fd, SHUT_RDWR);
     pthread_mutex_unlock(&api->lock);
 }

@@ -46,6 +46,7 @@ struct visitor {
     struct visitor *previous, *next;
     int fd;
     uint64_t deadline_us; /* when it is cut off; 0: never */
+    bool has_more;        /* of the request to come */
 };
 
 struct exchange {
