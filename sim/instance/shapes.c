@@ -183,7 +183,7 @@ static const struct romsim_shape interfaces = {
         {"timeout_s", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                       \
         {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},                             \
         {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},                                     \
-        {"tags", &strings, ROMSIM_MEMBER_IDLE, NULL},                                              \
+        {"tags", &strings, ROMSIM_MEMBER_AS_IS, NULL},                                             \
         {"template", &template, ROMSIM_MEMBER_IDLE, NULL},                                         \
         {"branch_from", &any, ROMSIM_MEMBER_IDLE, NULL},                                           \
         {"checkpoint", &any, ROMSIM_MEMBER_IDLE, NULL},                                            \

@@ -23,7 +23,7 @@ need_client() {
 # image TAG FOLDER: its Kraftfile's image, in the store.
 image() { romsim image build "$2" -t "$1" >/dev/null || fail "image $1 is built"; }
 
-# make_images: a base that runs /rom/app.sh, and two ROMs with one.
+# make_images: a base that runs /rom/app.sh, two ROMs with one, and a ROM that is no EROFS image.
 make_images() {
     local i
     mkdir -p images/base
@@ -41,6 +41,10 @@ while :; do sleep 0.1; done
 END
         image org/rom$i:latest images/rom$i
     done
+    mkdir -p images/raw/files
+    printf 'spec: v0.7\ntargets: [kraftcloud/x86_64]\nroms: [{source: ./files, format: cpio}]\n' \
+        >images/raw/Kraftfile
+    image org/raw:latest images/raw
 }
 
 # start_server [OPTIONS]: one, at $url, with $token; or there is nothing more to test.

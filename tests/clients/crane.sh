@@ -22,7 +22,7 @@ ok "crane auth login" crane auth login "$host" -u org -p "$token"
 ok "crane ls" crane ls "$host/org/base"
 is "$out" latest "lists the tags"
 ok "crane catalog" crane catalog "$host"
-is "$(sort <<<"$out" | tr '\n' ' ')" "org/base org/rom1 org/rom2 " "lists the images"
+is "$(sort <<<"$out" | tr '\n' ' ')" "org/base org/raw org/rom1 org/rom2 " "lists the images"
 
 # ---- out of the store
 ok "crane manifest" crane manifest "$host/org/rom1:latest"

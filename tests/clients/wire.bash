@@ -16,27 +16,25 @@
 # misfits TABLE: of the items in $out, what does not fit.
 misfits() {
     jq -r --argjson table "$1" '
-        def misfit($type; $path):
-            if ($type | type) == "array" then
+        def misfit($want; $path):
+            if ($want | type) == "array" then
                 if . == null then empty
                 elif type != "array" then "\($path) is no list"
-                else to_entries[] | .key as $at | .value | misfit($type[0]; "\($path)[\($at)]") end
-            elif ($type | type) == "object" then
+                else to_entries[] | .key as $at | .value | misfit($want[0]; "\($path)[\($at)]") end
+            elif ($want | type) == "object" then
                 if . == null then empty
                 elif type != "object" then "\($path) is no object"
-                else . as $object | $type | to_entries[] | .key as $key | .value as $inner |
+                else . as $object | $want | to_entries[] | .key as $key | .value as $inner |
                     $object[$key] | misfit($inner; "\($path).\($key)") end
-            elif . == null then select($type | tostring | endswith("!")) | "\($path) is not there"
-            else ($type | rtrimstr("!")) as $kind | select(
+            elif . == null then select($want | endswith("!")) | "\($path) is not there"
+            else ($want | rtrimstr("!")) as $kind | select(
                 if $kind == "s" then type != "string"
                 elif $kind == "b" then type != "boolean"
                 elif $kind == "i" then type != "number" or floor != .
                 elif $kind == "u" then type != "number" or floor != . or . < 0
                 elif $kind == "m" then type != "object" or any(.[]; type != "string")
                 else true end) | "\($path) is \(tojson), not \($kind)" end;
-        (.data // {} | to_entries[].value) as $items |
-        if ($items | type) != "array" then "data is no list"
-        else $items | misfit([$table]; "item") end' <<<"$out" 2>&1
+        .data // {} | to_entries[] | .key as $list | .value | misfit([$table]; $list)' <<<"$out" 2>&1
 }
 
 fits() { is "$(misfits "$2")" "" "$1"; }

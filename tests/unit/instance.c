@@ -552,11 +552,12 @@ START_TEST(one_warning_names_what_is_not_simulated)
            "features: [delete-on-stop]\n"
            "type: micro\n"
            "replicas: 0\n"
+           "annotations: {a: b}\n"
            "tags: [a]\n");
     ck_assert_uint_eq(diagnostics.warnings, 1);
     ck_assert_str_eq(diagnostics.entries[0].error.message,
                      "accepted, but not simulated: image.pull_policy, image.credentials, "
-                     "volumes[0].uid, scale_to_zero, service_group.domains, tags");
+                     "volumes[0].uid, scale_to_zero, service_group.domains, annotations");
     accept("image: x\nfeatures: [delete-on-stop, nested-virt]\n");
     ck_assert_str_eq(diagnostics.entries[0].error.message, "accepted, but not simulated: features");
 }
