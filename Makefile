@@ -35,6 +35,7 @@ BUILD := build/sanitize
 OPTIMIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 LDOPTIMIZE := -fsanitize=address,undefined
+SANITIZED := build/sanitize/obj/tests/sanitized.o
 else ifeq ($(COVERAGE),1)
 BUILD := build/coverage
 OPTIMIZE := -O0 --coverage
@@ -97,7 +98,7 @@ $(BUILD)/libromsim.a: $(LIBRARY_OBJECTS)
 	@rm -f $@
 	$(call say,AR,$@)ar rcs $@ $^
 
-$(BUILD)/romsim: $(PROGRAM_OBJECTS) $(BUILD)/libromsim.a
+$(BUILD)/romsim: $(PROGRAM_OBJECTS) $(SANITIZED) $(BUILD)/libromsim.a
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # Its files are in it (.incbin), which the compiler does not tell.

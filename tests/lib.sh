@@ -24,6 +24,12 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/romsim-test.XXXXXX")
 export XDG_CACHE_HOME=$T/.xdg/cache XDG_DATA_HOME=$T/.xdg/data XDG_RUNTIME_DIR=$T/.xdg/run
 mkdir -p -m 700 "$XDG_CACHE_HOME" "$XDG_DATA_HOME" "$XDG_RUNTIME_DIR"
 export LC_ALL=C.UTF-8
+# Reports of sanitizers: a folder for each test (tests/run).
+if [ -n "${FINDINGS:-}" ]; then
+    mkdir -p -m 1777 "$FINDINGS/${0##*/}"
+    export ASAN_OPTIONS="${ASAN_OPTIONS:-}:log_path=$FINDINGS/${0##*/}/report"
+    export UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:log_path=$FINDINGS/${0##*/}/report"
+fi
 cd "$T" || exit 1
 count=0
 failed=0
@@ -64,6 +70,12 @@ fails() {
     out=$("$@" 2>&1); status=$?
     if [ $status = "$want" ]; then pass "$text"
     else fail "$text" "status $status, not $want, from: $*" "$out"; fi
+}
+
+# provoked COMMAND...: runs a command under a limit that was set on purpose, to which sanitizers
+# have something to say, too, which is no finding: they say it on stderr.
+provoked() {
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:log_path=stderr" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:log_path=stderr" "$@"
 }
 
 # is GOT WANT TEXT

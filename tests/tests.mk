@@ -14,7 +14,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/packages-present
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CHECK_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libromsim.a
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(SANITIZED) $(BUILD)/libromsim.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(PKG_LIBS)
 

@@ -100,7 +100,7 @@ done
 is "$(roots)" "$before" "which was built once"
 instance oci:gzip
 layer=$(romsim image inspect --json oci:gzip | jq -r '.layers[1].digest' | cut -d: -f2)
-ok "with the root cached" env ASAN_OPTIONS=detect_leaks=0 strace -f -y -o trace \
+ok "with the root cached" env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -y -o trace \
     -e trace=openat,openat2,read,pread64,mmap,copy_file_range,ioctl,sendfile "$ROMSIM" plan x.yaml
 like "$(grep openat trace)" "$layer" "a layer that was checked is looked at"
 is "$(grep "$layer" trace | grep -v openat)" "" "and not read again"

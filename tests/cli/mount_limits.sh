@@ -16,7 +16,7 @@ left() {
     find "$XDG_RUNTIME_DIR/romsim/instances" "$XDG_RUNTIME_DIR/romsim/mounts" -mindepth 1 2>/dev/null
 }
 # with_files N COMMAND...: with N descriptors at most.  What is said is in the file `said`.
-with_files() { local n=$1; shift; (exec 3>said; ulimit -n "$n"; exec "$ROMSIM" "$@" >&3 2>&3 3>&- </dev/null); }
+with_files() { local n=$1; shift; (exec 3>said; ulimit -n "$n"; provoked exec "$ROMSIM" "$@" >&3 2>&3 3>&- </dev/null); }
 
 # hold FILE: a process, $holder, locks it until it is killed.
 hold() {
@@ -70,7 +70,8 @@ fi
 if need fuse "a mount with little memory"; then
     fault='' refused=0
     for megabytes in $(seq 16 8 240); do
-        if (ulimit -v $((megabytes << 10)); exec "$ROMSIM" mount x.yaml view >said 2>&1); then
+        # The shell's word about one that was aborted goes with the group's stderr.
+        if { (ulimit -v $((megabytes << 10)); provoked exec "$ROMSIM" mount x.yaml view >said 2>&1); } 2>/dev/null; then
             { [ "$(cat view/rom/file)" = text ] && romsim umount view >said 2>&1; } ||
                 fault+="$megabytes MB: mounted, and then not: $(cat said); "
         else

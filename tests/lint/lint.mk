@@ -20,8 +20,8 @@ LINT_TIDY := -*,$\
 	-bugprone-implicit-widening-of-multiplication-result,-bugprone-branch-clone,$\
 	-bugprone-macro-parentheses,-bugprone-misplaced-widening-cast,-bugprone-sizeof-expression,-bugprone-suspicious-include
 
-.PHONY: lint lint-format lint-rooms lint-words lint-cppcheck lint-tidy lint-pages
-lint: lint-format lint-rooms lint-words lint-pages lint-cppcheck lint-tidy
+.PHONY: lint lint-format lint-rooms lint-words lint-modes lint-cppcheck lint-tidy lint-pages
+lint: lint-format lint-rooms lint-words lint-modes lint-pages lint-cppcheck lint-tidy
 	@echo "lint: clean"
 
 lint-format:
@@ -33,6 +33,10 @@ lint-rooms:
 
 lint-words:
 	@tests/lint/words.sh
+
+# What begins with #! is run directly, and what is run directly begins with #!.
+lint-modes:
+	@tests/lint/modes.sh
 
 lint-pages:
 	@$(if $(LINT_PAGES),mandoc -T lint -W warning $(LINT_PAGES))

@@ -49,7 +49,8 @@ if need user "an ordinary user runs instances"; then
     chown -R nobody home && chmod 700 home/run
     as_user() {
         setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups env -i PATH=/usr/bin:/bin \
-            HOME="$T/home" XDG_RUNTIME_DIR="$T/home/run" LC_ALL=C.UTF-8 ASAN_OPTIONS="${ASAN_OPTIONS-}" "$@"
+            HOME="$T/home" XDG_RUNTIME_DIR="$T/home/run" LC_ALL=C.UTF-8 \
+            ASAN_OPTIONS="${ASAN_OPTIONS-}" UBSAN_OPTIONS="${UBSAN_OPTIONS-}" "$@"
     }
     ok "an ordinary user runs an instance" as_user "$T/bin/romsim" run one.yaml
     like "$out" "from the ROM" "and it sees its ROM"
