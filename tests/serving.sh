@@ -23,11 +23,11 @@ serve() {
     "$ROMSIM" serve --listen 127.0.0.1:0 "$@" >"$T/serve.out" 2>"$T/serve.err" &
     server=$!
     for ((tries = 0; tries < 1200; tries++)); do
-        url=$(sed -n 's/^listening at //p' "$T/serve.out")
         grep -q '^the page is at ' "$T/serve.out" && break
         kill -0 "$server" 2>/dev/null || return 1
         sleep 0.05
     done
+    url=$(sed -n 's/^listening at //p' "$T/serve.out")
     token=$(sed -n 's/^the page is at .*#token=//p' "$T/serve.out")
     [ -n "$url" ]
 }

@@ -329,7 +329,7 @@ START_TEST(a_target_is_unescaped_if_it_is_a_text)
         ssize_t size;
 
         snprintf(text, sizeof(text), "%s", cases[i].raw);
-        size = request_unescape(text);
+        size = api_unescape(text);
         if (!cases[i].text)
             ck_assert_int_eq(size, -1);
         else
