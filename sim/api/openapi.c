@@ -39,15 +39,6 @@ static const char envelope[] =
     "\"type\": {\"type\": \"string\"}, \"message\": {\"type\": \"string\"}}}},"
     "\"op_time_us\": {\"type\": \"integer\", \"minimum\": 0}}}";
 
-static const char failed_item[] =
-    "{\"type\": \"object\", \"required\": [\"status\", \"message\"], \"additionalProperties\": "
-    "false,"
-    "\"properties\": {\"status\": {\"type\": \"string\", \"const\": \"error\"},"
-    "\"message\": {\"type\": \"string\"}, \"error\": {\"type\": \"integer\","
-    "\"minimum\": 0, \"maximum\": 30, \"description\": \"the cloud's code; 8 is 'not found'\"},"
-    "\"uuid\": {\"type\": \"string\"}, \"name\": {\"type\": \"string\"},"
-    "\"state\": {\"type\": \"string\"}}}";
-
 enum { PATH_SIZE_MAX = 4096 };
 
 struct description {
@@ -118,30 +109,27 @@ static json_t *body_schema(struct description *description, const struct api_rou
 {
     CLEANUP_FREE char *name = component_name(route, "request");
     json_t *one = openapi_schema(&description->components, route->body, OPENAPI_SENT, name);
+    json_t *kinds = json_array();
 
-    switch (route->body_kind) {
-    case API_LIST:
-        return json_pack("{s:s, s:o}", "type", "array", "items", one);
-    case API_OBJECT_OR_LIST:
-        return json_pack("{s:[O, {s:s, s:o}]}", "anyOf", one, "type", "array", "items", one);
-    default:
-        return one;
-    }
+    if (route->body_kind != API_LIST)
+        append(description, kinds, json_incref(one));
+    if (route->body_kind != API_OBJECT)
+        append(description, kinds, json_pack("{s:s, s:O}", "type", "array", "items", one));
+    append(description, kinds, json_pack("{s:s}", "type", "null")); /* as none at all */
+    json_decref(one);
+    return json_pack("{s:o}", "anyOf", kinds);
 }
 
 /* ---- what is answered --------------------------------------------------------------------- */
 
-/* The items are those of the route's shape, or failed. */
 static json_t *items_schema(struct description *description, const struct api_route *route)
 {
     CLEANUP_FREE char *name = component_name(route, "item");
-    json_t *kinds = json_array();
+    json_t *item = route->item
+                       ? openapi_schema(&description->components, route->item, OPENAPI_ITEM, name)
+                       : openapi_failed_item();
 
-    if (route->item)
-        append(description, kinds,
-               openapi_schema(&description->components, route->item, OPENAPI_ITEM, name));
-    append(description, kinds, openapi_reference("FailedItem"));
-    return json_pack("{s:s, s:{s:o}}", "type", "array", "items", "anyOf", kinds);
+    return json_pack("{s:s, s:o}", "type", "array", "items", item);
 }
 
 static json_t *data_schema(struct description *description, const struct api_route *route)
@@ -258,7 +246,6 @@ static json_t *describe(struct description *description)
     json_t *schemas = description->components.schemas;
 
     put(description, schemas, "Envelope", json_loads(envelope, 0, NULL));
-    put(description, schemas, "FailedItem", json_loads(failed_item, 0, NULL));
     for (const struct api_route *const *table = api_routes; *table; table++)
         for (const struct api_route *route = *table; route->path; route++)
             if (!(route->flags & API_HIDDEN))

@@ -17,7 +17,7 @@
 enum openapi_role {
     OPENAPI_SENT,     /* null stands for a member that is not there, too */
     OPENAPI_ANSWERED, /* no null, no word about what strings cannot have */
-    OPENAPI_ITEM      /* answered, with the `status` and `message` of an item that did not fail */
+    OPENAPI_ITEM      /* answered, with what each item has, and no member for sure if it failed */
 };
 
 enum { OPENAPI_SHAPES_MAX = 256, OPENAPI_NAME_SIZE = 96 };
@@ -37,6 +37,9 @@ struct openapi_components {
  * has none yet).  Sets `failed` and returns NULL when it cannot. */
 json_t *openapi_schema(struct openapi_components *components, const struct romsim_shape *shape,
                        enum openapi_role role, const char *name);
+
+/* Of an item where nothing is simulated, so that each fails. */
+json_t *openapi_failed_item(void);
 
 /* The name of a component, malloc'ed, for what stands in member `member` of another: "Request" and
  * "service_groups" give "RequestServiceGroup".  NULL without memory. */

@@ -157,40 +157,57 @@ static void annotate(struct openapi_components *components, json_t *schema,
         openapi_put(components, schema, "x-romsim-not-simulated", json_true());
 }
 
-static void add_member(struct openapi_components *components, json_t *schema,
+static void add_member(struct openapi_components *components, json_t *properties, json_t *required,
                        const struct romsim_member *member, enum openapi_role role, const char *name)
 {
     CLEANUP_FREE char *inner = openapi_name(name, member->name);
-    json_t *properties = json_object_get(schema, "properties");
     bool is_required = member->flags & ROMSIM_MEMBER_REQUIRED;
     json_t *value;
 
+    if (is_required)
+        append(components, required, json_string(member->name));
     if (json_object_get(properties, member->name))
-        return; /* every item has it */
+        return; /* every item may have it */
     value = openapi_schema(components, member->shape, role, inner ? inner : name);
     if (!is_required && role == OPENAPI_SENT)
         value = or_null(components, value);
     annotate(components, value, member, role);
     openapi_put(components, properties, member->name, value);
-    if (is_required)
-        append(components, json_object_get(schema, "required"), json_string(member->name));
+}
+
+/* What every item has (cloud-api §1.2): one that failed need not have more. */
+static const char item_frame[] =
+    "{\"type\": \"object\", \"required\": [\"status\"], \"properties\": {"
+    "\"status\": {\"type\": \"string\", \"enum\": [\"success\", \"error\"]},"
+    "\"message\": {\"type\": \"string\"}, \"error\": {\"type\": \"integer\","
+    "\"minimum\": 0, \"maximum\": 30, \"description\": \"the cloud's code; 8 is 'not found'\"},"
+    "\"uuid\": {\"type\": \"string\"}, \"name\": {\"type\": \"string\"}},"
+    "\"if\": {\"properties\": {\"status\": {\"const\": \"success\"}}},"
+    "\"then\": {\"required\": []}, \"else\": {\"required\": [\"message\"]}}";
+
+json_t *openapi_failed_item(void)
+{
+    json_t *schema = json_loads(item_frame, 0, NULL);
+
+    json_object_set_new(schema, "additionalProperties", json_false());
+    return schema;
 }
 
 static json_t *object_schema(struct openapi_components *components,
                              const struct romsim_shape *shape, enum openapi_role role,
                              const char *name)
 {
+    bool is_item = role == OPENAPI_ITEM;
     json_t *schema =
-        role == OPENAPI_ITEM
-            ? json_pack("{s:s, s:{s:{s:s, s:s}, s:{s:s}}, s:[s]}", "type", "object", "properties",
-                        "status", "type", "string", "const", "success", "message", "type", "string",
-                        "required", "status")
-            : json_pack("{s:s, s:{}, s:[]}", "type", "object", "properties", "required");
+        is_item ? json_loads(item_frame, 0, NULL)
+                : json_pack("{s:s, s:{}, s:[]}", "type", "object", "properties", "required");
+    json_t *required =
+        json_object_get(is_item ? json_object_get(schema, "then") : schema, "required");
 
     for (const struct romsim_member *member = shape->members; member && member->name; member++)
-        add_member(components, schema, member, role == OPENAPI_ITEM ? OPENAPI_ANSWERED : role,
-                   name);
-    if (json_array_size(json_object_get(schema, "required")) == 0)
+        add_member(components, json_object_get(schema, "properties"), required, member,
+                   is_item ? OPENAPI_ANSWERED : role, name);
+    if (!is_item && json_array_size(required) == 0)
         json_object_del(schema, "required");
     if (!shape->open)
         openapi_put(components, schema, "additionalProperties", json_false());

@@ -181,7 +181,7 @@ END_TEST
 
 /* ---- shapes ------------------------------------------------------------------------------- */
 
-static void check_shape(const struct romsim_shape *shape, const json_t *schema, size_t extra);
+static void check_shape(const struct romsim_shape *shape, const json_t *schema, bool is_item);
 
 /* The one of several kinds that is no string and no null; the schema itself if it has one kind. */
 static const json_t *alternative(const json_t *schema)
@@ -201,26 +201,30 @@ static bool is_of_type(const json_t *schema, const char *type)
     return has_word(has, type) || strcmp(json_string_value(has) ?: "", type) == 0;
 }
 
-static void check_members(const struct romsim_shape *shape, const json_t *schema, size_t extra)
+static void check_members(const struct romsim_shape *shape, const json_t *schema, bool is_item)
 {
+    static const char *const of_items[] = {"status", "message", "error", "uuid", "name"};
     const json_t *properties = json_object_get(schema, "properties");
-    size_t count = extra;
+    const json_t *required =
+        json_object_get(is_item ? json_object_get(schema, "then") : schema, "required");
+    size_t count = 0;
 
     for (const struct romsim_member *member = shape->members; member && member->name; member++) {
         const json_t *property = json_object_get(properties, member->name);
 
         ck_assert_msg(property, "there is no %s", member->name);
-        ck_assert_int_eq(has_word(json_object_get(schema, "required"), member->name),
+        ck_assert_int_eq(has_word(required, member->name),
                          (member->flags & ROMSIM_MEMBER_REQUIRED) != 0);
-        check_shape(member->shape, property, 0);
-        if (!extra || (strcmp(member->name, "status") != 0 && strcmp(member->name, "message") != 0))
-            count++;
+        check_shape(member->shape, property, false);
+        count++;
     }
+    for (size_t i = 0; is_item && i < sizeof(of_items) / sizeof(of_items[0]); i++)
+        count += !romsim_shape_member(shape, of_items[i]);
     ck_assert_uint_eq(json_object_size(properties), count);
     ck_assert_int_eq(json_is_false(json_object_get(schema, "additionalProperties")), !shape->open);
 }
 
-static void check_shape(const struct romsim_shape *shape, const json_t *schema, size_t extra)
+static void check_shape(const struct romsim_shape *shape, const json_t *schema, bool is_item)
 {
     static const char *const types[] = {
         [ROMSIM_SHAPE_STRING] = "string",   [ROMSIM_SHAPE_BOOLEAN] = "boolean",
@@ -234,13 +238,13 @@ static void check_shape(const struct romsim_shape *shape, const json_t *schema, 
         return;
     ck_assert_msg(is_of_type(schema, types[shape->kind]), "no %s", types[shape->kind]);
     if (shape->kind == ROMSIM_SHAPE_OBJECT || shape->kind == ROMSIM_SHAPE_EITHER)
-        check_members(shape, schema, extra);
+        check_members(shape, schema, is_item);
     for (size_t i = 0; shape->kind == ROMSIM_SHAPE_WORD && shape->words[i]; i++)
         ck_assert(has_word(json_object_get(schema, "enum"), shape->words[i]));
     if (shape->kind == ROMSIM_SHAPE_LIST)
-        check_shape(shape->item, json_object_get(schema, "items"), 0);
+        check_shape(shape->item, json_object_get(schema, "items"), false);
     if (shape->kind == ROMSIM_SHAPE_MAP)
-        check_shape(shape->item, json_object_get(schema, "additionalProperties"), 0);
+        check_shape(shape->item, json_object_get(schema, "additionalProperties"), false);
 }
 
 static const json_t *content(const json_t *owner)
@@ -253,12 +257,11 @@ static void check_body(const struct api_route *route, const json_t *operation)
 {
     const json_t *schema = content(json_object_get(operation, "requestBody"));
 
-    if (route->body_kind == API_OBJECT_OR_LIST)
-        schema = json_array_get(json_object_get(schema, "anyOf"), 0);
-    else if (route->body_kind == API_LIST)
+    schema = json_array_get(json_object_get(schema, "anyOf"), 0);
+    if (route->body_kind == API_LIST)
         schema = json_object_get(schema, "items");
     if (route->body_kind != API_NO_BODY)
-        check_shape(route->body, schema, 0);
+        check_shape(route->body, schema, false);
 }
 
 START_TEST(bodies_have_the_members_of_their_shapes)
@@ -277,13 +280,12 @@ static void check_items(const struct api_route *route, const json_t *operation)
         return;
     ck_assert_msg(data, "%s answers nothing", route->id);
     if (!route->list) {
-        check_shape(route->item, data, 0);
+        check_shape(route->item, data, false);
         return;
     }
     data = json_object_get(json_object_get(data, "properties"), route->list);
     ck_assert_msg(data, "%s does not answer %s", route->id, route->list);
-    data = json_array_get(json_object_get(json_object_get(data, "items"), "anyOf"), 0);
-    check_shape(route->item, data, 2); /* status and message, of every item */
+    check_shape(route->item, json_object_get(data, "items"), true);
 }
 
 START_TEST(items_have_the_members_of_their_shapes)
