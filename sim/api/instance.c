@@ -46,11 +46,11 @@ static void refuse_plugins(struct api_request *request)
              .query = shape##_one_query, .body_kind = API_OBJECT, .body = &shape##_one_shape,      \
              .item = &item_shape)
 
-/* What is not simulated. */
+/* What is not simulated, and therefore not in the document of what is served. */
 #define REFUSED(route_method, route_path, handler, name, text)                                     \
     {                                                                                              \
-        .method = (route_method), .path = (route_path), .handle = (handler), .flags = API_QUICK,   \
-        .id = (name), .summary = (text)                                                            \
+        .method = (route_method), .path = (route_path), .handle = (handler),                       \
+        .flags = API_QUICK | API_HIDDEN, .id = (name), .summary = (text)                           \
     }
 
 /* Templates or checkpoints, all of them and one. */

@@ -343,7 +343,11 @@ is "$(names | tr ' ' '\n' | sort | xargs)" "$(romsim ps -a | awk 'NR > 1 {print 
     "also those that were being made"
 is "$(pgrep -P "$server" -f make-for-server | wc -l)" 0 "and no maker is left"
 # A client that goes away.
-timeout 0.02 curl -sS --noproxy '*' -o /dev/null -H "Authorization: Bearer $secret" -d "{\"name\": \"left\", $B}" "$url$I" 2>/dev/null
+body="{\"name\": \"left\", $B}"
+exec {line}<>"/dev/tcp/127.0.0.1/${url##*:}"
+printf 'POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Length: %s\r\n\r\n%s' \
+    "$I" "$token" "${#body}" "$body" >&"$line"
+exec {line}>&-
 for i in $(seq 100); do
     api GET "$I?name=left&details=false"
     [ "$(codes)" = "[0]" ] && break
