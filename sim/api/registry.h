@@ -128,7 +128,7 @@ int registry_hold(struct registry *registry, const char *name, const char *diges
 bool registry_holds(struct registry *registry, const char *name, const char *digest, char *ret_type,
                     size_t ret_size);
 
-/* It has a name now, or was deleted; in any case it is held no longer. */
+/* A name leads to it now, or it was deleted: it is held no longer. */
 void registry_let_go(struct registry *registry, const char *name, const char *digest);
 
 /* How much there is, for the tests. */

@@ -365,12 +365,14 @@ bool registry_holds(struct registry *registry, const char *name, const char *dig
 
 void registry_let_go(struct registry *registry, const char *name, const char *digest)
 {
-    struct held **at;
-
     pthread_mutex_lock(&registry->lock);
-    at = find_held(registry, name, digest);
-    if (*at)
-        remove_held(registry, at);
+    /* A blob is safe now wherever it was pushed; a manifest is still looked for where it was. */
+    for (struct held **at = &registry->held; *at;)
+        if (strcmp((*at)->digest, digest) == 0 &&
+            (!*(*at)->media_type || is_repository((*at)->name, name)))
+            remove_held(registry, at);
+        else
+            at = &(*at)->next;
     give_store_up(registry);
     pthread_mutex_unlock(&registry->lock);
 }
