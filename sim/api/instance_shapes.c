@@ -169,8 +169,8 @@ OBJECT(group, MAY("uuid", &string), MAY("name", &string), MAY("domains", &domain
 
 /* What the cloud has not. */
 OBJECT(own_port, HAS("port", &port), HAS("destination_port", &port), HAS("url", &string));
-OBJECT(own, MAY("keeper_pid", &count), MAY("ports", &own_port_list), MAY("isolated", &boolean),
-       MAY("silent", &boolean));
+OBJECT(own, MAY("keeper_pid", &count), MAY("created_us", &size), MAY("ports", &own_port_list),
+       MAY("isolated", &boolean), MAY("silent", &boolean));
 
 ITEM(instance_item, HAS("uuid", &string), HAS("name", &string), HAS("created_at", &string),
      HAS("state", &shown_state), MAY("image", &string), HAS("memory_mb", &count),

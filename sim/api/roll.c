@@ -150,6 +150,8 @@ static struct entry *entry_new(const char *name, json_t *item)
     atomic_store(&entry->references, 1);
     snprintf(entry->shown.uuid, sizeof(entry->shown.uuid), "%s", uuid);
     entry->shown.created_at = seconds_of(json_string_value(json_object_get(item, "created_at")));
+    entry->shown.created_us =
+        json_integer_value(json_object_get(json_object_get(item, "romsim"), "created_us"));
     entry->shown.item = item;
     entry->shown.seen_us = romsim_clock_us();
     return entry;
@@ -162,6 +164,8 @@ static int by_creation(const void *one, const void *other)
 
     if (a->created_at != b->created_at)
         return a->created_at < b->created_at ? -1 : 1;
+    if (a->created_us != b->created_us)
+        return a->created_us < b->created_us ? -1 : 1;
     return strcmp(a->uuid, b->uuid);
 }
 

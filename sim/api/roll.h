@@ -25,8 +25,9 @@ struct roll_entry {
     char *name;
     char uuid[ROMSIM_UUID_SIZE];
     int64_t created_at;
-    json_t *item;     /* of GET /v1/instances, with status "success"; not to be changed */
-    uint64_t seen_us; /* when: uptime_ms goes on since, while it runs */
+    int64_t created_us; /* to tell those of one second; 0 if its keeper does not say */
+    json_t *item;       /* of GET /v1/instances, with status "success"; not to be changed */
+    uint64_t seen_us;   /* when: uptime_ms goes on since, while it runs */
 };
 
 struct roll *roll_new(struct romsim_error *err);

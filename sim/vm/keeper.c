@@ -303,7 +303,9 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
     if (volumes_attach(keeper->layout, keeper->instance, &keeper->volumes, err) < 0)
         return -1;
     status->number = romsim_state_number(keeper->folder);
-    status->created_at = time(NULL);
+    status->created_at = keeper->config->made.tv_sec;
+    status->created_us = (uint64_t)keeper->config->made.tv_sec * 1000000 +
+                         (uint64_t)keeper->config->made.tv_nsec / 1000;
     keeper->listener = meeting_listen(romsim_state_directory(keeper->folder), KEEPER_SOCKET);
     if (keeper->listener < 0)
         return romsim_error_system(err, errno, "cannot listen for who asks for the instance");

@@ -43,6 +43,8 @@
 
 #include <romsim/instance.h>
 
+#include <time.h>
+
 #define KEEPER_SOCKET "socket"
 
 struct keeper_config {
@@ -50,6 +52,7 @@ struct keeper_config {
     struct romsim_layout *layout;
     struct romsim_limits limits; /* for edits */
     const struct vm_plan *plan;
+    struct timespec made; /* when: of several instances the first has the earliest */
     int parent;     /* the end of a socket to the client that makes the instance: it is attached */
     bool is_bound;  /* the instance is deleted when that client goes, or the app has ended */
     bool stays;     /* if it is bound: not when the app has ended by itself */

@@ -196,9 +196,10 @@ static void add_history(json_t *item, const struct instance_status *status)
     set(item, "net_time_us", json_integer((json_int_t)status->net_time_us));
 }
 
-/* What the cloud has not: where the ports are on this machine, who keeps the instance, and whether
- * it is isolated. */
-static json_t *own_json(const struct romsim_layout *layout, const struct vm_plan *plan)
+/* What the cloud has not: where the ports are on this machine, who keeps the instance, since when
+ * to the microsecond, and whether it is isolated. */
+static json_t *own_json(const struct romsim_layout *layout, const struct instance_status *status,
+                        const struct vm_plan *plan)
 {
     const struct forward *forwards = plan->forwards;
     json_t *ports = json_array();
@@ -212,7 +213,8 @@ static json_t *own_json(const struct romsim_layout *layout, const struct vm_plan
                                                (int)layout->ports[i].port, "destination_port",
                                                (int)layout->ports[i].destination_port, "url", url));
     }
-    return json_pack("{s:i, s:o, s:o*}", "keeper_pid", (int)getpid(), "ports", ports, "isolated",
+    return json_pack("{s:i, s:I, s:o, s:o*}", "keeper_pid", (int)getpid(), "created_us",
+                     (json_int_t)status->created_us, "ports", ports, "isolated",
                      plan->isolated ? json_true() : NULL);
 }
 
@@ -255,6 +257,6 @@ json_t *instance_describe(const struct romsim_instance *instance,
         json_object_update_missing(item, other);
     json_decref(other);
     add_history(item, status);
-    set(item, "romsim", own_json(layout, plan));
+    set(item, "romsim", own_json(layout, status, plan));
     return item;
 }

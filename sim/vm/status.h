@@ -38,6 +38,7 @@ struct instance_status {
     char interface_uuid[ROMSIM_UUID_SIZE];
     unsigned number; /* romsim_state_number(): gives its private address */
     time_t created_at, started_at, stopped_at; /* 0: not yet */
+    uint64_t created_us;                       /* since 1970: several are made in a second */
     bool has_ended;                            /* the following are of the last run: */
     unsigned stop_reason, stop_code;
     int exit_code;

@@ -232,7 +232,8 @@ static void anchor(struct romsim_instance *instance)
     instance->directory = absolute;
 }
 
-static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int parent)
+static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int parent,
+                                    const struct timespec *made)
 {
     const struct instance *instance = &vm->instances[index];
     struct vm_plan plan = vm->plan;
@@ -242,6 +243,7 @@ static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int pare
                                    .limits = vm->limits,
                                    .stays = vm->stays,
                                    .plan = &plan,
+                                   .made = *made,
                                    .parent = parent,
                                    .is_bound = vm->fate == ROMSIM_VM_BOUND,
                                    .autostart = starts(vm, index)};
@@ -265,14 +267,16 @@ static int watch(const struct romsim_vm *vm, int fd, size_t number)
 static int start(struct romsim_vm *vm, size_t index, struct romsim_error *err)
 {
     struct instance *instance = &vm->instances[index];
+    struct timespec now;
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return romsim_error_system(err, errno, "cannot make a socket");
+    clock_gettime(CLOCK_REALTIME, &now);
     instance->channel = pair[0];
     instance->pid = watch(vm, pair[0], index) < 0 ? -1 : romsim_daemon_fork();
     if (instance->pid == 0)
-        become_keeper(vm, index, pair[1]);
+        become_keeper(vm, index, pair[1], &now);
     close(pair[1]);
     release_ports(vm, index);
     if (instance->pid < 0) {

@@ -147,7 +147,7 @@ api GET $I
 all=$(names)
 read -r first second rest <<<"$all"
 is "$(printf '%s\n' $all | sort | xargs | sed 's/base-[a-z0-9]*/base/g')" "base base one three two" "all are listed"
-is "$(printf '%s' "$out" | jq '[.data.instances[].created_at] | . == sort')" true "in the order of creation"
+is "$(printf '%s' "$out" | jq '[.data.instances[].romsim.created_us] | . == sort and .[0] > 0')" true "in the order of creation"
 api GET "$I?order=desc"
 is "$(names)" "$(printf '%s\n' $all | tac | xargs)" "or the other way"
 api GET "$I?count=2&sortby=create_time"

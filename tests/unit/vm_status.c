@@ -97,6 +97,7 @@ static json_t *describe(const char *text, struct instance_status *status)
     memcpy(status->interface_uuid, uuid, sizeof(uuid));
     status->number = 36;
     status->created_at = 1;
+    status->created_us = 1000002;
     item = instance_describe(instances.items[0], &layout, NULL, rom_uuids, status, &plan);
     ck_assert_ptr_nonnull(item);
     romsim_diagnostics_clear(&diagnostics);
@@ -142,6 +143,7 @@ START_TEST(an_instance_is_told_as_the_cloud_tells_it)
     IS("uuid", "\"11111111-2222-4333-8444-555555555555\"");
     IS("name", "\"web\"");
     IS("created_at", "\"1970-01-01T00:00:01Z\"");
+    IS("romsim.created_us", "1000002");
     IS("state", "\"stopped\"");
     IS("image", "\"org/base:1\"");
     IS("memory_mb", "256");
