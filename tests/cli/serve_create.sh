@@ -136,8 +136,11 @@ api POST $I "@full.json"
 is "$http $(item 0 .name)" '200 "full"' "a large one is made"
 api GET "$I?name=full"
 is "$(item 0 '.roms | length')" 5 "with all of its ROMs"
-rss=$(awk '/VmRSS/ {print $2}' "/proc/$(item 0 .romsim.keeper_pid)/status")
-[ "$rss" -lt 60000 ] && pass "its keeper does not keep the body" || fail "its keeper does not keep the body" "$rss kB"
+if [ "${SANITIZE:-0}" != 1 ]; then
+    rss=$(awk '/VmRSS/ {print $2}' "/proc/$(item 0 .romsim.keeper_pid)/status")
+    if [ "$rss" -lt 60000 ]; then pass "its keeper does not keep the body"
+    else fail "its keeper does not keep the body" "$rss kB"; fi
+fi
 
 # ---- lists --------------------------------------------------------------------------------------
 names() { printf '%s' "$out" | jq -r '[.data.instances[].name] | join(" ")'; }
