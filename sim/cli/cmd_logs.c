@@ -204,6 +204,18 @@ static int follow_console(const struct cli_args *args, struct target *target, js
 /* ---- the commands ------------------------------------------------------------------------------
  */
 
+/* What was said between a reading of the log and the app's end. */
+static int print_rest(struct target *target, json_int_t offset)
+{
+    CLEANUP_BUFFER struct romsim_buffer rest = ROMSIM_BUFFER_INIT(LOG_MOST);
+    json_int_t start, end;
+
+    if (read_from(target, offset, -1, &rest, &start, &end) != CLI_OK)
+        return CLI_FAILED;
+    fwrite(rest.data ?: "", 1, rest.size, stdout);
+    return CLI_OK;
+}
+
 static int run_logs(const struct cli_args *args)
 {
     CLEANUP_BUFFER struct romsim_buffer log = ROMSIM_BUFFER_INIT(LOG_MOST);
@@ -212,6 +224,7 @@ static int run_logs(const struct cli_args *args)
     json_int_t end;
     int64_t since_ms;
     uint64_t tail;
+    int status;
 
     if (ask_duration(args, "since", -1, &since_ms) < 0 ||
         cli_number(args, "tail", 0, UINT32_MAX, UINT64_MAX, &tail) < 0)
@@ -226,7 +239,10 @@ static int run_logs(const struct cli_args *args)
     if (!cli_has(args, "follow"))
         return CLI_OK;
     fflush(stdout);
-    return follow_console(args, target, end) == FOLLOW_FAILED ? CLI_FAILED : CLI_OK;
+    status = follow_console(args, target, end);
+    if (status == FOLLOW_NOTHING)
+        return print_rest(target, end);
+    return status == FOLLOW_FAILED ? CLI_FAILED : CLI_OK;
 }
 
 static const struct cli_option logs_options[] = {

@@ -94,15 +94,18 @@ static void note_host_ports(const struct cli_args *args, const struct romsim_ins
 /* ---- what came of it --------------------------------------------------------------------------
  */
 
+/* All but what romsim does not simulate: of that the file was told already. */
 static void warn(const json_t *envelope)
 {
     const json_t *warnings = json_object_get(envelope, "warnings");
 
     for (size_t i = 0; i < json_array_size(warnings); i++) {
-        const json_t *message = json_object_get(json_array_get(warnings, i), "message");
+        const json_t *warning = json_array_get(warnings, i);
+        const char *type = json_string_value(json_object_get(warning, "type")) ?: "";
+        const char *message = json_string_value(json_object_get(warning, "message"));
 
-        if (json_is_string(message))
-            cli_warn("%s", json_string_value(message));
+        if (message && strcmp(type, "not_simulated") != 0)
+            cli_warn("%s", message);
     }
 }
 

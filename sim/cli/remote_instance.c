@@ -205,13 +205,40 @@ int remote_instance_fd(const struct remote_instance *instance)
     return instance->timer;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(text_of(*(const json_t *const *)a, "name"),
+                  text_of(*(const json_t *const *)b, "name"));
+}
+
+/* Takes the reference. */
+static json_t *sort_by_name(json_t *list, struct romsim_error *err)
+{
+    size_t count = json_array_size(list);
+    CLEANUP_FREE json_t **items = calloc(count + 1, sizeof(json_t *));
+    json_t *sorted = items ? json_array() : NULL;
+
+    for (size_t i = 0; items && i < count; i++)
+        items[i] = json_array_get(list, i);
+    if (items)
+        qsort(items, count, sizeof(json_t *), compare_names);
+    for (size_t i = 0; sorted && i < count; i++)
+        json_array_append(sorted, items[i]);
+    json_decref(list);
+    if (!sorted)
+        romsim_error_nomem(err);
+    return sorted;
+}
+
 json_t *remote_list(const char *host, struct romsim_error *err)
 {
     CLEANUP_REMOTE struct remote *remote = remote_new(host, err);
+    json_t *list = NULL;
 
-    if (!remote)
-        return NULL;
-    return remote_items(remote, "GET", "/v1/instances?details=true", NULL, REMOTE_PATIENCE_S, err);
+    if (remote)
+        list =
+            remote_items(remote, "GET", "/v1/instances?details=true", NULL, REMOTE_PATIENCE_S, err);
+    return list ? sort_by_name(list, err) : NULL;
 }
 
 /* ---- requests that are one --------------------------------------------------------------------

@@ -204,11 +204,12 @@ is "$(grep -c ^POST said)" 1 "once"
 answer POST.v1.instances '{"status": "error", "message": "Too many: 8388608 bytes at most"}' "413 application/json"
 fails 1 "what is refused as a whole" romsim create app.yaml
 like "$out" "romsim: error: Too many: 8388608 bytes at most" "is told in the server's words"
-answer POST.v1.instances '{"status": "partial_success", "data": {"instances": ['"$(item stopped)"', {"status": "error", "message": "Name taken", "error": 23}]}, "warnings": [{"type": "x", "message": "scale_to_zero is not simulated"}]}'
+answer POST.v1.instances '{"status": "partial_success", "data": {"instances": ['"$(item stopped)"', {"status": "error", "message": "Name taken", "error": 23}]}, "warnings": [{"type": "deprecated", "message": "wait_timeout_ms is deprecated"}, {"type": "not_simulated", "message": "accepted, but not simulated: tags"}]}'
 fails 1 "one of several fails" romsim create app.yaml
 like "$out" "web" "the other is named"
 like "$out" "error: Name taken" "the error, too"
-like "$out" "warning: scale_to_zero is not simulated" "and a warning of the server's"
+like "$out" "warning: wait_timeout_ms is deprecated" "and a warning of the server's"
+unlike "$out" "not simulated" "but what is not simulated was said of the file"
 answer POST.v1.instances '{"status": "error", "message": "app timed out", "data": {"instances": ['"$(item starting)"']}}'
 fails 124 "a create whose timeout_s is over" romsim create app.yaml
 like "$out" web "names the instance all the same"
