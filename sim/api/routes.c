@@ -4,6 +4,7 @@
 
 const struct api_route *const api_routes[] = {
     api_instance_routes,
+    api_image_routes,
     api_openapi_routes,
     api_registry_routes,
     api_page_routes,

@@ -567,6 +567,29 @@ if can root && need buildah "buildah pushes"; then
     like "$(romsim image inspect team/built:3)" "/bin/sh" "with its command"
 fi
 ok "nothing is under way any more" romsim image gc
+
+# ---- the registry where the cloud's CLIs look for it: index.NAME, on port 80 (docs/clients.md)
+by_name() { # in a network and with a hosts file of its own
+    unshare --net --mount bash -s <<'END'
+set -e
+ip link set lo up
+echo '127.0.0.1 api.romsim.localhost index.romsim.localhost' >hosts
+mount --bind hosts /etc/hosts
+"$ROMSIM" serve --listen 127.0.0.1:80 --org team --token secret >named.out 2>&1 &
+trap "kill $!; wait" EXIT
+until grep -q '^the page' named.out; do kill -0 $!; sleep 0.05; done
+curl -sSf -o /dev/null -H 'Authorization: Bearer secret' http://api.romsim.localhost/v1/image-store
+skopeo --insecure-policy copy -q --dest-tls-verify=false --dest-creds team:secret oci:base.oci:v1 \
+    docker://index.romsim.localhost/team/named:1
+"$ROMSIM" image inspect index.romsim.localhost/team/named:1
+END
+}
+if can root && can skopeo && can ip && unshare --net --mount true 2>/dev/null; then
+    export ROMSIM
+    ok "a push to index.NAME of an endpoint api.NAME" by_name
+else
+    skip "a push to index.NAME of an endpoint api.NAME" "not root, or no skopeo, ip or unshare"
+fi
 serve_end
 is "$status" 0 "the server ends"
 if command -v skopeo >/dev/null; then
