@@ -17,11 +17,13 @@ END
     --workers 1 --mode all --max-examples "${EXAMPLES:-20}" --seed "${SEED:-1}" --request-timeout 60 --phases examples,coverage,fuzzing \
     --checks all --exclude-checks positive_data_acceptance,missing_required_header \
     -H "Authorization: Bearer $token" --no-color >schemathesis.out 2>&1
-status=$?
-is "$status" 0 "schemathesis finds nothing"
-[ $status = 0 ] || sed 's/^/# /' schemathesis.out | tail -150
+found=$?
+is "$found" 0 "schemathesis finds nothing"
+[ $found = 0 ] || sed 's/^/# /' schemathesis.out | tail -150
 sed -n 's/^ *\(Test cases:.*\|.*[0-9] generated.*\)/# \1/p' schemathesis.out
 kill -0 "$server" 2>/dev/null && pass "and the server still runs" || fail "and the server still runs"
 api GET /v1/instances
 is "$http $(field .status)" "200 success" "and answers"
+serve_end
+is "$status $(cat serve.err)" "0 " "and ends well"
 done_testing
