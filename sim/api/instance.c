@@ -29,13 +29,13 @@ static void refuse_plugins(struct api_request *request)
     }
 
 /* A change of many, and of one. */
-#define CHANGE(route_method, what, handler, name, text, shape, item_shape)                         \
+#define CHANGE(route_method, what, handler, name, text, shape, item_shape, ...)                    \
     BULK(route_method, "/v1/instances" what, handler, name "Instances", text " instances",         \
          .query = instance_reference_query, .body_kind = API_OBJECT_OR_LIST,                       \
          .body = &shape##_shape, .item = &item_shape),                                             \
         BULK(route_method, "/v1/instances/{uuid}" what, handler, name "Instance",                  \
              text " an instance", .body_kind = API_OBJECT, .body = &shape##_one_shape,             \
-             .item = &item_shape)
+             .item = &item_shape, __VA_ARGS__)
 
 /* A look at many, and at one, with what it is about in the query, too. */
 #define LOOK(route_method, what, handler, name, text, shape, item_shape)                           \
@@ -80,8 +80,9 @@ const struct api_route api_instance_routes[] = {
     CHANGE(API_DELETE, "", instances_delete, "delete", "Delete", instance_delete,
            instance_deleted_shape),
     CHANGE(API_PUT, "/start", instances_start, "start", "Start", instance_start,
-           instance_changed_shape),
-    CHANGE(API_PUT, "/stop", instances_stop, "stop", "Stop", instance_stop, instance_changed_shape),
+           instance_changed_shape, .query = instance_start_one_query),
+    CHANGE(API_PUT, "/stop", instances_stop, "stop", "Stop", instance_stop, instance_changed_shape,
+           .query = instance_stop_one_query),
     CHANGE(API_PUT, "/suspend", instances_suspend, "suspend", "Suspend", instance_suspend,
            instance_changed_shape),
     LOOK(API_GET, "/wait", instances_wait, "waitInstance", "Wait for a state of", instance_wait,

@@ -33,7 +33,8 @@ extern const struct romsim_shape instance_reference_shape, instance_patch_shape,
 
 extern const struct api_query instance_list_query[], instance_get_query[],
     instance_reference_query[], instance_wait_query[], instance_wait_one_query[],
-    instance_log_query[], instance_log_one_query[];
+    instance_start_one_query[], instance_stop_one_query[], instance_log_query[],
+    instance_log_one_query[];
 
 /* Items of answers. */
 extern const struct romsim_shape instance_item_shape, instance_created_shape, instance_edited_shape,

@@ -209,6 +209,21 @@ void instances_suspend(struct api_request *request)
 /* ---- delete ------------------------------------------------------------------------------------
  */
 
+/* One that is protected by a PATCH of `delete_lock`. */
+static bool is_locked(const struct wish *wish)
+{
+    return json_is_true(json_object_get(wish->entry->item, "delete_lock"));
+}
+
+static void refuse_deletion(struct wish *wish)
+{
+    struct romsim_error err;
+
+    romsim_error_set(&err, EPERM, "Deletion protection enabled");
+    err.cloud = ROMSIM_CLOUD_NOT_ALLOWED;
+    wish->item = wish_error(wish, &err);
+}
+
 /* The keeper's answer comes when nothing is left, so it is not waited for. */
 static void begin_deletion(struct wish *wish)
 {
@@ -237,7 +252,9 @@ void instances_delete(struct api_request *request)
     if (wishes_read(request, false, &wishes) < 0)
         return;
     for (size_t i = 0; i < wishes.count; i++)
-        if (wishes.items[i].entry)
+        if (wishes.items[i].entry && is_locked(&wishes.items[i]))
+            refuse_deletion(&wishes.items[i]);
+        else if (wishes.items[i].entry)
             begin_deletion(&wishes.items[i]);
     patience = patience_of(&wishes, NULL);
     list = await_wishes(request, &wishes, GOAL_END);

@@ -113,6 +113,18 @@ const struct api_query instance_list_query[] = {
 const struct api_query instance_get_query[] = {QUERY_DETAILS, QUERY_END};
 const struct api_query instance_reference_query[] = {QUERY_REFERENCE, QUERY_END};
 
+/* An older specification has these there (cloud-api §1.3). */
+const struct api_query instance_start_one_query[] = {
+    {"timeout_s", &patience, "how long it is waited for; -1: for ever", false},
+    {"wait_timeout_ms", &patience, "the older form of timeout_s", false},
+    QUERY_END,
+};
+const struct api_query instance_stop_one_query[] = {
+    {"force", &boolean, "true: at once", false},
+    {"drain_timeout_ms", &patience, "for connections to end; -1: as long as may be", false},
+    QUERY_END,
+};
+
 #define QUERY_WAIT                                                                                 \
     {"state", &state, "what is waited for; running", false},                                       \
         {"timeout_s", &patience, "0: not at all, -1: for ever", false},                            \

@@ -196,6 +196,7 @@ static const struct romsim_shape interfaces = {
         {"network_interfaces", &interfaces, ROMSIM_MEMBER_IDLE, NULL},                             \
         {"type", &type, ROMSIM_MEMBER_IDLE, "micro"}, {"gpus", &any, ROMSIM_MEMBER_IDLE, NULL},    \
         {"annotations", &any, ROMSIM_MEMBER_IDLE, NULL},                                           \
+        {"delete_lock", &boolean, ROMSIM_MEMBER_AS_IS, NULL},                                      \
     {                                                                                              \
         "vsock", &any, ROMSIM_MEMBER_IDLE, NULL                                                    \
     }

@@ -235,6 +235,13 @@ is "$http" 400 "nor in other ways"
 api PATCH $I '[]'
 is "$http $(envelope)" "400 error 400 13" "no edit at all is a mistake"
 
+api PATCH "$I/$uuid" '{"prop": "delete_lock", "op": "set", "value": true}'
+api DELETE "$I/$uuid"
+is "$(codes) $(item 0 .message)" '[14] "Deletion protection enabled"' "one that is protected is not deleted"
+api PATCH "$I/$uuid" '{"prop": "delete_lock", "op": "del"}'
+api GET "$I/$uuid"
+is "$(item 0 '[.name, has("delete_lock")]')" '["one",false]' "until it is no more"
+
 # ---- stop, log, wait without a VM ---------------------------------------------------------------
 api PUT $I/stop '[{"name": "one"}]'
 is "$(item 0 '[.state, .previous_state, .status]')" '["stopped","stopped","success"]' "a stopped one can be stopped"
@@ -242,6 +249,8 @@ api PUT "$I/$uuid/stop" '{"force": true}'
 is "$(item 0 .status)" '"success"' "by its path"
 api PUT "$I/stop?uuid=$uuid"
 is "$(item 0 .status)" '"success"' "by the query"
+api PUT "$I/$uuid/stop?force=true&drain_timeout_ms=1000"
+is "$http $(envelope)" "400 error 400 17" "what is said of it may stand in the query, as older clients have it"
 api PUT $I/stop '[{"name": "one", "force": true, "drain_timeout_ms": 1000}]'
 is "$http $(envelope)" "400 error 400 17" "force and drain_timeout_ms exclude each other"
 api PUT $I/stop '[{"name": "one", "ifstate": "running"}]'
