@@ -133,6 +133,8 @@ struct romsim_instance {
     enum romsim_origin image_origin;
     bool allow_local; /* paths of this machine are followed, even if they came over the network */
     bool image_optional; /* it has a `template` or `branch_from` */
+    char *template_name; /* what it is a clone of: by this, */
+    char *template_uuid; /* or by this; both NULL: of nothing */
     unsigned given;      /* of enum romsim_given */
     struct romsim_strings args;
     bool has_args; /* an empty list replaces the image's Cmd too */
@@ -161,7 +163,7 @@ struct romsim_instance {
     char *directory;         /* relative paths in the instance are relative to this; "" = cwd */
     bool no_verify; /* set by the program, not by the file: built images are not read back */
     struct romsim_place place, name_place, hostname_place, image_place, memory_place, args_place,
-        timeout_place;
+        timeout_place, template_place;
 };
 
 struct romsim_instances {
@@ -205,6 +207,9 @@ int romsim_instances_parse(const char *text, size_t size, const struct romsim_in
 int romsim_instances_load(const char *path, const struct romsim_input *source,
                           const struct romsim_limits *limits, struct romsim_instances *ret,
                           struct romsim_diagnostics *diagnostics);
+
+/* Is it to be a clone of a template? */
+bool romsim_instance_is_clone(const struct romsim_instance *instance);
 
 /* Are paths of this machine out of bounds for what has this origin? */
 bool romsim_instance_is_foreign(const struct romsim_instance *instance, enum romsim_origin origin);
@@ -262,6 +267,8 @@ int romsim_instance_add_env(struct romsim_instance *instance, const char *spec,
                             struct romsim_error *err); /* K=V; K with the value it has here */
 int romsim_instance_set_name(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err);
+int romsim_instance_set_template(struct romsim_instance *instance, const char *spec,
+                                 struct romsim_error *err); /* a name */
 int romsim_instance_set_memory(struct romsim_instance *instance, const char *spec,
                                struct romsim_error *err); /* megabytes, or with a suffix: 1G */
 int romsim_instance_set_vcpus(struct romsim_instance *instance, const char *spec,

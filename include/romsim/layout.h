@@ -13,6 +13,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/image.h>
 #include <romsim/instance.h>
+#include <romsim/template.h>
 #include <romsim/uuid.h>
 
 #include <stdbool.h>
@@ -95,6 +96,7 @@ struct romsim_layout {
     size_t port_count;
     enum romsim_restart restart;
     struct romsim_blob *image_kernel; /* or NULL; owned: a reference */
+    struct romsim_template *template; /* what it is a clone of, or NULL; owned: a reference */
 };
 
 /*
@@ -167,6 +169,10 @@ struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance,
 void romsim_layout_foresee(const struct romsim_layout *layout,
                            const struct romsim_instance *instance, bool as_warnings,
                            struct romsim_diagnostics *diagnostics);
+
+/* What a template has to remember of the layout that it is made of: a new object, or NULL.  Volumes
+ * have no place in it. */
+struct json_t *romsim_layout_template(const struct romsim_layout *layout);
 
 /* The layout as `romsim plan --json` prints it, an object; `digests`: with those of the images, for
  * which all of their bytes are read.  NULL without memory. */

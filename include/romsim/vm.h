@@ -17,6 +17,7 @@
 #include <romsim/error.h>
 #include <romsim/instance.h>
 #include <romsim/layout.h>
+#include <romsim/template.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,18 +52,45 @@ struct romsim_processor {
 int romsim_processor_choose(enum romsim_accel wanted, const char *cpu, struct romsim_processor *ret,
                             struct romsim_error *err);
 
+/* The template that is to be made of an instance: when it is where one can be, it is saved and
+ * ends, with a PHASE "saved" and status 0. */
+struct romsim_vm_saving {
+    int memory, state; /* files, open for reading and writing, empty */
+    bool at_init;      /* before the app starts; else when the app says so, or a second after its
+                          first port accepts connections */
+};
+
+/*
+ * Prepares the making of a template: a draft of that name, with the images of the layout's drives,
+ * and in *ret its files for romsim_vm_options.saving.  EINVAL for what no template can have:
+ * volumes, more than one instance's memory, a template of its own.  NULL on failure; the files are
+ * to be closed by romsim_vm_template_end().
+ */
+struct romsim_template_draft *romsim_vm_template_begin(const char *name,
+                                                       const struct romsim_layout *layout,
+                                                       struct romsim_vm_saving *ret,
+                                                       struct romsim_error *err);
+
+/* Ends it, and frees the draft: with `is_saved` the template is there afterwards.  Returns 0 or -1.
+ */
+int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm_saving *saving,
+                           const struct romsim_layout *layout,
+                           const struct romsim_processor *processor, bool is_saved,
+                           struct romsim_error *err);
+
 struct romsim_vm_options {
     enum romsim_vm_fate fate;
     struct romsim_limits limits; /* for edits */
     bool stays; /* instances that are bound are not deleted when their app has ended by itself: it
                    may be started again by romsim_vm_restart() */
     struct romsim_processor processor;
-    const char *kernel;      /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
-    bool use_image_kernel;   /* --image-kernel */
-    bool allow_host;         /* --allow-host: the guest reaches this machine, too */
-    bool isolated;           /* --isolated: other instances neither reach it nor are reached */
-    bool no_fuse;            /* drives straight from the built files */
-    bool kernel_log;         /* all that the guest's kernel says, as KERNEL_LOG events */
+    const char *kernel;    /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
+    bool use_image_kernel; /* --image-kernel */
+    bool allow_host;       /* --allow-host: the guest reaches this machine, too */
+    bool isolated;         /* --isolated: other instances neither reach it nor are reached */
+    bool no_fuse;          /* drives straight from the built files */
+    bool kernel_log;       /* all that the guest's kernel says, as KERNEL_LOG events */
+    const struct romsim_vm_saving *saving; /* of one bound instance; or NULL */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
 };
 

@@ -93,6 +93,7 @@ static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_CPU, CLI
 
 const struct cli_command cli_command_plan = {
     .name = "plan",
+    .help_beside = "show what an instance would be; say what is wrong with it",
     .operands = "FILE",
     .operands_min = 1,
     .operands_max = 1,

@@ -30,17 +30,12 @@ struct flag {
 };
 
 static const struct flag flags[] = {
-    {"image", romsim_instance_set_image},
-    {"rom", romsim_instance_add_rom},
-    {"volume", romsim_instance_add_volume},
-    {"publish", romsim_instance_add_port},
-    {"env", romsim_instance_add_env},
-    {"args", romsim_instance_set_args},
-    {"memory", romsim_instance_set_memory},
-    {"name", romsim_instance_set_name},
-    {"vcpus", romsim_instance_set_vcpus},
-    {"restart", romsim_instance_set_restart},
-    {"scale-to-zero", romsim_instance_set_scale_to_zero},
+    {"image", romsim_instance_set_image},     {"template", romsim_instance_set_template},
+    {"rom", romsim_instance_add_rom},         {"volume", romsim_instance_add_volume},
+    {"publish", romsim_instance_add_port},    {"env", romsim_instance_add_env},
+    {"args", romsim_instance_set_args},       {"memory", romsim_instance_set_memory},
+    {"name", romsim_instance_set_name},       {"vcpus", romsim_instance_set_vcpus},
+    {"restart", romsim_instance_set_restart}, {"scale-to-zero", romsim_instance_set_scale_to_zero},
 };
 
 static bool has_flags(const struct cli_args *args)
@@ -141,7 +136,7 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
                                         .context = &amendment};
     int status;
 
-    if (!file && !cli_has(args, "image"))
+    if (!file && !cli_has(args, "image") && !cli_has(args, "template"))
         return cli_usage(args, "give an instance file, or --image");
     status = cli_load_from(args, file, &source, ret);
     if (file && status == CLI_FAILED && is_meant_as_image(file))

@@ -132,9 +132,10 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;
-        if (polls[1].revents & POLLIN)
-            control_receive(app);
-        else if (polls[1].revents)
+        if (polls[1].revents & POLLIN) {
+            if (control_receive(app, manifest))
+                watch = (struct watch){0};
+        } else if (polls[1].revents)
             polls[1].fd = -1; /* the host closed the port; the app goes on until it ends the VM */
         if (polls[2].revents)
             libukp_receive();

@@ -114,6 +114,11 @@ unsigned long long console_collect(void)
     return sent + (held_to - held_from) + rest_size;
 }
 
+void console_restart(void)
+{
+    sent = 0;
+}
+
 void console_finish(void)
 {
     send_all(held + held_from, held_to - held_from);

@@ -81,49 +81,75 @@ int control_fd(void)
     return port;
 }
 
+/* Bytes that have come and were not used yet. */
+static char input[256];
+static size_t input_from, input_to;
+
+/* Takes in what has come, waiting for some where there is none. */
+static void fill(void)
+{
+    ssize_t got;
+
+    input_from = 0;
+    do
+        got = read(port, input, sizeof(input));
+    while (got < 0 && errno == EINTR);
+    if (got <= 0)
+        fail(got < 0 ? errno : 0, "the host went away");
+    input_to = (size_t)got;
+}
+
 static void read_all(char *bytes, size_t size)
 {
     while (size > 0) {
-        ssize_t got = read(port, bytes, size);
+        size_t part = input_to - input_from < size ? input_to - input_from : size;
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            fail(got < 0 ? errno : 0, "the host went away");
-        bytes += got;
-        size -= (size_t)got;
+        memcpy(bytes, input + input_from, part);
+        input_from += part;
+        bytes += part;
+        size -= part;
+        if (size > 0)
+            fill();
     }
 }
 
-/* Reads the line "romsim 1 BYTES\n", byte for byte: what follows it is not ours to take. */
-static size_t read_greeting(void)
+enum { LINE_SIZE = 64 };
+
+static void read_line(char line[LINE_SIZE])
 {
-    char line[64];
     size_t size = 0;
-    long bytes = -1;
 
     do
         read_all(&line[size], 1);
-    while (line[size] != '\n' && ++size < sizeof(line) - 1);
+    while (line[size] != '\n' && ++size < LINE_SIZE - 1);
     line[size] = '\0';
+}
+
+/* What follows a line "romsim 2 BYTES". */
+static void read_manifest(const char *line, struct manifest *ret)
+{
+    long size = -1;
+    char *bytes;
+    const char *problem;
+
     if (strncmp(line, MANIFEST_GREETING, strlen(MANIFEST_GREETING)) == 0)
-        bytes = manifest_number(line + strlen(MANIFEST_GREETING), MANIFEST_MAX);
-    if (bytes < 0)
+        size = manifest_number(line + strlen(MANIFEST_GREETING), MANIFEST_MAX);
+    if (size < 0)
         fail(0, "the host speaks another version: run 'make guest' again");
-    return (size_t)bytes;
+    bytes = malloc((size_t)size + 1);
+    if (!bytes)
+        fail(ENOMEM, "cannot hold the manifest");
+    read_all(bytes, (size_t)size);
+    if (manifest_parse(bytes, (size_t)size, ret, &problem) < 0)
+        fail(0, "bad manifest: %s", problem);
 }
 
 void control_read_manifest(struct manifest *ret)
 {
-    size_t size = read_greeting();
-    char *bytes = malloc(size + 1);
-    const char *problem;
+    char line[LINE_SIZE];
 
-    if (!bytes)
-        fail(ENOMEM, "cannot hold the manifest");
-    read_all(bytes, size);
-    if (manifest_parse(bytes, size, ret, &problem) < 0)
-        fail(0, "bad manifest: %s", problem);
+    read_line(line);
+    read_manifest(line, ret);
 }
 
 /* Sends a line behind a newline: whoever else wrote to the port, an app that stole it, say, and
@@ -167,23 +193,36 @@ void control_send(const char *format, ...)
     send_line(line, 1 + size);
 }
 
-/* The host sends whole lines, of few words; what comes together is obeyed together. */
-void control_receive(int app)
+/* The host sends whole lines. */
+bool control_receive(int app, struct manifest *manifest)
 {
-    char text[64];
-    ssize_t size = read(port, text, sizeof(text) - 1);
+    bool is_clone = false;
 
-    if (size <= 0)
-        return;
-    text[size] = '\0';
-    if (strstr(text, "go on\n"))
-        libukp_go_on();
-    if (strstr(text, "traffic\n"))
-        network_report();
-    if (strstr(text, "kill\n"))
-        kill(app, SIGKILL);
-    else if (strstr(text, "stop\n"))
-        kill(app, SIGTERM);
+    if (input_from == input_to)
+        fill();
+    while (input_from < input_to) {
+        char line[LINE_SIZE];
+
+        read_line(line);
+        if (strcmp(line, "kill") == 0) {
+            kill(app, SIGKILL);
+        } else if (strcmp(line, "stop") == 0) {
+            kill(app, SIGTERM);
+        } else if (strcmp(line, "go on") == 0) {
+            libukp_go_on();
+        } else if (strcmp(line, "traffic") == 0) {
+            network_report();
+        } else {
+            struct manifest next;
+
+            read_manifest(line, &next);
+            clone_become(manifest, &next);
+            if (app)
+                control_send("phase app");
+            is_clone = true;
+        }
+    }
+    return is_clone;
 }
 
 _Noreturn void fail(int error, const char *format, ...)

@@ -28,9 +28,10 @@ void control_read_manifest(struct manifest *ret);
 /* Sends one line: "phase devices".  Line ends inside become spaces. */
 void control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The descriptor to poll, and what to do when it is readable: commands for process `app`. */
+/* The descriptor to poll, and what to do when it is readable: commands for process `app` (0: none
+ * yet).  True if the VM has become a clone, whose manifest takes the place of the old one. */
 int control_fd(void);
-void control_receive(int app);
+bool control_receive(int app, struct manifest *manifest);
 
 /* Says why the boot stops, on the console and to the host, and stops.  With `error` not 0, its
  * text follows. */
@@ -52,6 +53,9 @@ void console_copy(void);
  * has in all. */
 unsigned long long console_collect(void);
 
+/* What was sent before was another's console. */
+void console_restart(void);
+
 /* Sends what was left, waiting for the host where it must. */
 void console_finish(void);
 
@@ -71,6 +75,13 @@ void modules_load_file_systems(const struct manifest *manifest);
 /* Makes the nodes of every device of the manifest in /dev, under both of its names. */
 void devices_make(const struct manifest *manifest);
 
+/* In a VM of which a template is made: lets go of the disks that stand for those of a clone. */
+void devices_release_spares(void);
+
+/* In a clone: takes the first of them, which are the manifest's devices; the nodes of the ROMs that
+ * were the template's go. */
+void devices_replace(const struct manifest *old, const struct manifest *manifest);
+
 /* ---- root.c ------------------------------------------------------------------------------- */
 
 /* Mounts /dev, /proc and /sys of the initramfs. */
@@ -81,6 +92,9 @@ void root_enter(const struct manifest *manifest);
 
 /* Mounts every `at`, in order, and says so on the console. */
 void root_mount_devices(const struct manifest *manifest);
+
+/* Unmounts them all, whoever uses them still. */
+void root_detach_devices(const struct manifest *manifest);
 
 /* Before the end: unmounts what was mounted, so that all that was written to a volume is in it. */
 void root_release_volumes(const struct manifest *manifest);
@@ -100,6 +114,19 @@ void network_up(const struct manifest *manifest);
 
 /* Tells the host what has come and gone over it. */
 void network_report(void);
+
+/* The same once more, with another address. */
+void network_change(const struct manifest *manifest);
+
+/* ---- clone.c ------------------------------------------------------------------------------ */
+
+/* Waits, if the manifest says so, until the VM has been saved and is a clone; the manifest is then
+ * the clone's. */
+void clone_wait(struct manifest *manifest);
+
+/* Makes of a VM that was saved the clone of this manifest: its time, randomness, names, address and
+ * ROMs.  `old` is the clone's then, with the app as it was.  Whoever waits in libukp goes on. */
+void clone_become(struct manifest *old, struct manifest *manifest);
 
 /* ---- libukp.c ----------------------------------------------------------------------------- */
 

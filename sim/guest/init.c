@@ -24,12 +24,14 @@ int main(void)
     control_read_manifest(&manifest);
     modules_load_file_systems(&manifest);
     devices_make(&manifest);
+    devices_release_spares();
     control_send("phase devices");
     root_enter(&manifest);
     network_up(&manifest);
     control_send("phase root");
     root_mount_devices(&manifest);
     control_send("phase mounts");
+    clone_wait(&manifest);
 
     status = app_run(&manifest);
     root_release_volumes(&manifest);

@@ -20,6 +20,9 @@ static const struct field fields[] = {
     {"nameserver", FIELD_TEXT, offsetof(struct manifest, nameserver)},
     {"cwd", FIELD_TEXT, offsetof(struct manifest, working_dir)},
     {"root", FIELD_TEXT, offsetof(struct manifest, root)},
+    {"hold", FIELD_TEXT, offsetof(struct manifest, hold)},
+    {"clone", FIELD_TEXT, offsetof(struct manifest, clone_time)},
+    {"seed", FIELD_TEXT, offsetof(struct manifest, seed)},
     {"device", FIELD_DEVICES, offsetof(struct manifest, devices)},
     {"mount", FIELD_MOUNTS, offsetof(struct manifest, mounts)},
     {"port", FIELD_PORTS, offsetof(struct manifest, ports)},
@@ -199,9 +202,9 @@ static bool has_device(const struct manifest *manifest, const char *name)
 /* What does not fit together, or is missing; NULL if nothing is. */
 static const char *check(const struct manifest *manifest)
 {
-    if (manifest->argv.count == 0)
+    if (manifest->argv.count == 0 && !manifest->clone_time)
         return "no command";
-    if (!manifest->root || !has_device(manifest, manifest->root))
+    if (!manifest->clone_time && (!manifest->root || !has_device(manifest, manifest->root)))
         return "no root device";
     for (size_t i = 0; i < manifest->mounts.count; i++)
         if (!has_device(manifest, manifest->mounts.items[i].device))

@@ -17,6 +17,9 @@
  *     device NAME ro|rw [SECOND-NAME]     NAME is its serial as well
  *     mount DEVICE TYPE ro|rw PATH        of a device that has been named before
  *
+ * In a VM that was saved and goes on as a clone the host sends one more manifest, which says
+ * `clone` and has the clone's own devices; of the app it says nothing.
+ *
  * The guest answers with lines of at most MANIFEST_LINE_MAX bytes, each with a newline before it as
  * well (the app is root, and may write on the port what it wants):
  *
@@ -25,7 +28,7 @@
  *     error TEXT                    the app could not be started
  *     port NUMBER                   the app accepts connections there
  *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it
- *     template                      the app waits to become a template (libukp.c)
+ *     template                      the VM may be saved now: the app waits (libukp.c), or init
  *     traffic RX-BYTES RX-PACKETS TX-BYTES TX-PACKETS
  *                                   what has come and gone over the network
  *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; nothing else runs
@@ -95,7 +98,10 @@ struct manifest {
     const char *gateway;    /* "10.0.0.1" */
     const char *nameserver; /* "10.0.0.254" */
     const char *working_dir;
-    const char *root; /* the device with the root's image: EROFS, the lower layer of / */
+    const char *root;       /* the device with the root's image: EROFS, the lower layer of / */
+    const char *hold;       /* the VM is to be saved before the app starts, or NULL */
+    const char *clone_time; /* SECONDS.NANOSECONDS since 1970: it is a clone's manifest; or NULL */
+    const char *seed;       /* of a clone: 32 random bytes in hexadecimal */
     struct manifest_devices devices;
     struct manifest_mounts mounts; /* in the order in which they are made */
     struct manifest_ports ports;   /* to watch: "8080" */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <net/route.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -23,15 +24,33 @@ static void set_address(struct sockaddr *ret, in_addr_t address)
     memcpy(ret, &inet, sizeof(inet));
 }
 
-static int interface_up(int fd, const char *name)
+static int interface_switch(int fd, const char *name, bool up)
 {
     struct ifreq request = {0};
 
     snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
     if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
         return -1;
-    request.ifr_flags |= IFF_UP;
+    request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
     return ioctl(fd, SIOCSIFFLAGS, &request);
+}
+
+/* The hardware's address follows from the other (cloud-api §5): 12:b0 and its four bytes. */
+static int interface_hardware(int fd, const char *name, const char *text)
+{
+    struct ifreq request = {0};
+    unsigned char *bytes = (unsigned char *)request.ifr_hwaddr.sa_data;
+    char address[32];
+    in_addr_t own;
+
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    snprintf(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text);
+    own = inet_addr(address);
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    bytes[0] = 0x12;
+    bytes[1] = 0xb0;
+    memcpy(bytes + 2, &own, sizeof(own));
+    return ioctl(fd, SIOCSIFHWADDR, &request);
 }
 
 /* Sets an address "10.0.0.2/24". */
@@ -98,19 +117,44 @@ static void write_names(const struct manifest *manifest)
     }
 }
 
-void network_up(const struct manifest *manifest)
+static void bring_up(int fd, const struct manifest *manifest)
+{
+    if (!manifest->address)
+        return;
+    if (interface_address(fd, "eth0", manifest->address) < 0 ||
+        interface_switch(fd, "eth0", true) < 0)
+        fail(errno, "cannot bring the network up (virtio_net)");
+    if (manifest->gateway && default_route(fd, manifest->gateway) < 0 && errno != EEXIST)
+        fail(errno, "cannot set the gateway");
+}
+
+static int open_socket(void)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         fail(errno, "this kernel has no network");
-    interface_up(fd, "lo");
-    if (manifest->address) {
-        if (interface_address(fd, "eth0", manifest->address) < 0 || interface_up(fd, "eth0") < 0)
-            fail(errno, "cannot bring the network up (virtio_net)");
-        if (manifest->gateway && default_route(fd, manifest->gateway) < 0)
-            fail(errno, "cannot set the gateway");
-    }
+    return fd;
+}
+
+void network_up(const struct manifest *manifest)
+{
+    int fd = open_socket();
+
+    interface_switch(fd, "lo", true);
+    bring_up(fd, manifest);
+    close(fd);
+    write_names(manifest);
+}
+
+void network_change(const struct manifest *manifest)
+{
+    int fd = open_socket();
+
+    if (manifest->address && (interface_switch(fd, "eth0", false) < 0 ||
+                              interface_hardware(fd, "eth0", manifest->address) < 0))
+        fail(errno, "cannot change the network's address");
+    bring_up(fd, manifest);
     close(fd);
     write_names(manifest);
 }

@@ -202,6 +202,13 @@ void root_mount_devices(const struct manifest *manifest)
     }
 }
 
+void root_detach_devices(const struct manifest *manifest)
+{
+    for (size_t i = manifest->mounts.count; i-- > 0;)
+        if (umount2(manifest->mounts.items[i].path, MNT_DETACH) < 0 && errno != EINVAL)
+            fail(errno, "cannot unmount %s", manifest->mounts.items[i].path);
+}
+
 void root_release_volumes(const struct manifest *manifest)
 {
     bool written = false;

@@ -473,6 +473,27 @@ static void build_other(struct build *build, const struct romsim_node *node)
         build->instance->other_json = take_dump(build, node, other);
 }
 
+/* {uuid|name}; the rest is idle. */
+static void build_template(struct build *build, const struct romsim_node *node)
+{
+    struct romsim_error error;
+
+    take_place(build, node, "template", &build->instance->template_place);
+    if (!romsim_node_present(node, "template"))
+        return;
+    node = romsim_node_present(node, "template");
+    build->instance->template_name = take_text(build, node, "name");
+    build->instance->template_uuid = take_text(build, node, "uuid");
+    if (build->instance->template_name && build->instance->template_uuid) {
+        romsim_error_set(&error, EINVAL, "Cannot specify 'name' when 'uuid' is set");
+        report(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
+    } else if (!romsim_instance_is_clone(build->instance) && node->kind == ROMSIM_NODE_OBJECT) {
+        romsim_error_set(&error, EINVAL, "Missing member name");
+        romsim_error_hint(&error, "a template has its name or its uuid");
+        report(build, node, ROMSIM_CLOUD_MISSING_ID, &error);
+    }
+}
+
 /* What excludes, replaces or counts other members than those of the model. */
 static void check_members(struct build *build, const struct romsim_node *node)
 {
@@ -502,8 +523,8 @@ static void build_members(struct build *build, const struct romsim_node *node)
     const struct romsim_node *args = romsim_node_present(node, "args");
     const struct romsim_node *env = romsim_node_present(node, "env");
 
-    instance->name_place = instance->hostname_place = instance->memory_place =
-        instance->image_place = instance->timeout_place = instance->place;
+    instance->template_place = instance->name_place = instance->hostname_place =
+        instance->memory_place = instance->image_place = instance->timeout_place = instance->place;
     take_place(build, node, "name", &instance->name_place);
     take_place(build, node, "hostname", &instance->hostname_place);
     take_place(build, node, "image", &instance->image_place);
@@ -524,6 +545,7 @@ static void build_members(struct build *build, const struct romsim_node *node)
         build_roms(build, roms);
     if (volumes && volumes->kind == ROMSIM_NODE_LIST)
         build_volumes(build, volumes);
+    build_template(build, node);
     build_other(build, node);
     check_members(build, node);
 }

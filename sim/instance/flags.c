@@ -376,6 +376,19 @@ static int set_member(struct romsim_instance *instance, const char *name, json_t
     return 0;
 }
 
+int romsim_instance_set_template(struct romsim_instance *instance, const char *spec,
+                                 struct romsim_error *err)
+{
+    json_t *template = json_pack("{s:s}", "name", spec);
+
+    free(instance->template_uuid);
+    instance->template_uuid = NULL;
+    if (string_set(&instance->template_name, spec) < 0)
+        return romsim_error_nomem(err);
+    instance->image_optional = true;
+    return set_member(instance, "template", template, err);
+}
+
 int romsim_instance_set_restart(struct romsim_instance *instance, const char *spec,
                                 struct romsim_error *err)
 {

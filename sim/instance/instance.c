@@ -69,6 +69,8 @@ void romsim_instance_free(struct romsim_instance *instance)
     free(instance->services);
     free(instance->name);
     free(instance->hostname);
+    free(instance->template_name);
+    free(instance->template_uuid);
     free(instance->image);
     free(instance->image_json);
     free(instance->other_json);
@@ -251,4 +253,9 @@ bool romsim_restart_find(const char *word, enum romsim_restart *ret)
             return true;
         }
     return false;
+}
+
+bool romsim_instance_is_clone(const struct romsim_instance *instance)
+{
+    return instance->template_name || instance->template_uuid;
 }

@@ -77,6 +77,40 @@ static void check_image(struct check *check)
     }
 }
 
+/* What the saved VM has already, nobody can choose any more (cloud-rules §4). */
+static void check_template(struct check *check)
+{
+    const struct romsim_instance *instance = check->instance;
+    const struct {
+        const char *name;
+        bool is_given;
+        const struct romsim_place *place;
+    } locked[] = {
+        {"image", instance->image, &instance->image_place},
+        {"args", instance->has_args, &instance->args_place},
+        {"env", instance->env_count > 0, &instance->template_place},
+        {"memory_mb", instance->given & ROMSIM_GIVEN_MEMORY, &instance->memory_place},
+        {"vcpus", instance->given & ROMSIM_GIVEN_VCPUS, &instance->template_place},
+    };
+    struct romsim_error error;
+
+    if (!romsim_instance_is_clone(instance))
+        return;
+    check_name(check, "template name", instance->template_name, &instance->template_place);
+    if (instance->template_uuid && !romsim_uuid_is_valid(instance->template_uuid)) {
+        romsim_error_set(&error, EINVAL, "Invalid uuid '%s'", QUOTE(instance->template_uuid));
+        report(check, &instance->template_place, ROMSIM_CLOUD_INVALID, &error);
+    }
+    for (size_t i = 0; i < sizeof(locked) / sizeof(locked[0]); i++)
+        if (locked[i].is_given) {
+            romsim_error_set(&error, EINVAL,
+                             "Cannot specify '%s' when creating an instance from a template",
+                             locked[i].name);
+            romsim_error_hint(&error, "the template has its own, saved with it");
+            report(check, locked[i].place, ROMSIM_CLOUD_NOT_BOTH, &error);
+        }
+}
+
 static void check_memory(struct check *check)
 {
     const struct romsim_limits *limits = check->limits;
@@ -546,6 +580,7 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
     check_hostname(&check);
     check_image(&check);
     check_reference(&check, instance->image, instance->image_origin, &instance->image_place);
+    check_template(&check);
     check_memory(&check);
     check_timeout(&check);
     check_env(&check);

@@ -152,8 +152,13 @@ static const struct romsim_shape scale_to_zero = {.kind = ROMSIM_SHAPE_OBJECT,
                                                   .members = scale_members};
 
 static const struct romsim_member template_members[] = {
-    {"uuid", &string, 0, NULL},     {"name", &string, 0, NULL},  {"prepare", &any, 0, NULL},
-    {"create_args", &any, 0, NULL}, {"autokill", &any, 0, NULL}, ROMSIM_END,
+    {"uuid", &string, 0, NULL},
+    {"name", &string, 0, NULL},
+    {"prepare", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"create_args", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"prepare_timeout_s", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},
+    ROMSIM_END,
 };
 static const struct romsim_shape template = {.kind = ROMSIM_SHAPE_OBJECT,
                                              .members = template_members};
@@ -184,7 +189,7 @@ static const struct romsim_shape interfaces = {
         {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},                             \
         {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},                                     \
         {"tags", &strings, ROMSIM_MEMBER_AS_IS, NULL},                                             \
-        {"template", &template, ROMSIM_MEMBER_IDLE, NULL},                                         \
+        {"template", &template, ROMSIM_MEMBER_AS_IS, NULL},                                        \
         {"branch_from", &any, ROMSIM_MEMBER_IDLE, NULL},                                           \
         {"checkpoint", &any, ROMSIM_MEMBER_IDLE, NULL},                                            \
         {"sched_priority", &any, ROMSIM_MEMBER_IDLE, NULL},                                        \

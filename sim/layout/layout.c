@@ -19,6 +19,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,16 +120,14 @@ static bool add_app(struct romsim_layout *layout, const struct romsim_instance *
 
 /* ---- devices ---------------------------------------------------------------------------- */
 
-/* A template's clone or a branch has its root from there, and that is not simulated. */
+/* A branch has its root from the instance that it goes off, and that is not simulated. */
 static bool refuse_imageless(const struct romsim_instance *instance,
                              struct romsim_diagnostics *diagnostics)
 {
     struct romsim_error error;
 
-    romsim_error_set(&error, ENOTSUP,
-                     "the instance has no image, and templates and branches are "
-                     "not simulated");
-    romsim_error_hint(&error, "give it the image that the template was made from");
+    romsim_error_set(&error, ENOTSUP, "the instance has no image, and branches are not simulated");
+    romsim_error_hint(&error, "give it the image that the other instance has");
     error.cloud = ROMSIM_CLOUD_NOT_SUPPORTED;
     error.place = instance->place;
     return complain(diagnostics, &error);
@@ -158,6 +157,70 @@ static bool excuse(enum parts parts, const char *reference, const struct romsim_
     return complain(diagnostics, error);
 }
 
+static bool take_list(const json_t *list, struct romsim_strings *ret)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (romsim_strings_append(ret, json_string_value(json_array_get(list, i)) ?: "") < 0)
+            return false;
+    return true;
+}
+
+static char *take_text(const json_t *record, const char *key)
+{
+    return strdup(json_string_value(json_object_get(record, key)) ?: "");
+}
+
+/* A clone's root, its app and its size are its template's. */
+static bool add_saved_root(struct romsim_layout *layout, struct romsim_device *device,
+                           const struct romsim_instance *instance, enum parts parts,
+                           struct romsim_diagnostics *diagnostics)
+{
+    const json_t *saved;
+    struct romsim_error error;
+
+    layout->template =
+        romsim_template_open(instance->template_name, instance->template_uuid, &error);
+    if (!layout->template) {
+        if (parts == HERE && error.errnum == ENOENT)
+            return true;
+        error.place = instance->template_place;
+        return complain(diagnostics, &error);
+    }
+    saved = json_object_get(layout->template->record, "layout");
+    device->blob = romsim_blob_ref(layout->template->drives[0]);
+    device->kind = ROMSIM_IMAGE_EROFS;
+    device->source = take_text(saved, "image");
+    layout->working_dir = take_text(saved, "working_dir");
+    layout->memory_mb = (uint64_t)json_integer_value(json_object_get(saved, "memory_mb"));
+    layout->guest_memory_mb =
+        (uint64_t)json_integer_value(json_object_get(saved, "guest_memory_mb"));
+    layout->vcpus = (uint32_t)json_integer_value(json_object_get(saved, "vcpus"));
+    return (take_list(json_object_get(saved, "args"), &layout->argv) &&
+            take_list(json_object_get(saved, "env"), &layout->env) && device->source &&
+            layout->working_dir) ||
+           out_of_memory(diagnostics);
+}
+
+static json_t *put_list(const struct romsim_strings *strings)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < strings->count; i++)
+        json_array_append_new(list, json_string(strings->items[i]));
+    return list;
+}
+
+json_t *romsim_layout_template(const struct romsim_layout *layout)
+{
+    const struct romsim_device *root = romsim_layout_root(layout);
+
+    return json_pack("{s:s, s:s, s:I, s:I, s:i, s:o, s:o}", "image", root ? root->source : "",
+                     "working_dir", layout->working_dir, "memory_mb", (json_int_t)layout->memory_mb,
+                     "guest_memory_mb", (json_int_t)layout->guest_memory_mb, "vcpus",
+                     (int)layout->vcpus, "args", put_list(&layout->argv), "env",
+                     put_list(&layout->env));
+}
+
 static bool add_root(struct romsim_layout *layout, const struct romsim_instance *instance,
                      enum parts parts, struct romsim_diagnostics *diagnostics)
 {
@@ -168,6 +231,8 @@ static bool add_root(struct romsim_layout *layout, const struct romsim_instance 
 
     device->role = ROMSIM_DEVICE_ROOT;
     snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_rom0");
+    if (romsim_instance_is_clone(instance))
+        return add_saved_root(layout, device, instance, parts, diagnostics);
     if (!instance->image)
         return is_partial(parts) || refuse_imageless(instance, diagnostics);
     if (romsim_image_base(instance, &base, &error) < 0)
@@ -486,7 +551,7 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
     layout->devices =
         calloc(1 + instance->rom_count + instance->volume_count, sizeof(*layout->devices));
     layout->name_is_random = !instance->name;
-    layout->name = instance->name ? strdup(instance->name) : random_name(instance->image);
+    layout->name = instance->name ? strdup(instance->name) : random_name(instance->image ?: instance->template_name);
     if (!layout->devices || !layout->name)
         return NULL;
     layout->hostname = strdup(instance->hostname ?: layout->name);
@@ -630,7 +695,7 @@ struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,
     copy_devices(layout, replica, &ok);
     copy_mounts(layout, replica, &ok);
     replica->name_is_random = true;
-    replica->name = random_name(instance->image);
+    replica->name = random_name(instance->image ?: instance->template_name);
     replica->hostname = copy(instance->hostname ?: replica->name, &ok);
     replica->working_dir = copy(layout->working_dir, &ok);
     replica->working_dir_is_made = layout->working_dir_is_made;
@@ -640,6 +705,8 @@ struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,
     replica->restart = layout->restart;
     if (layout->image_kernel)
         replica->image_kernel = romsim_blob_ref(layout->image_kernel);
+    if (layout->template)
+        replica->template = romsim_template_ref(layout->template);
     ok &= romsim_strings_append_all(&replica->argv, &layout->argv) == 0;
     ok &= romsim_strings_append_all(&replica->env, &layout->env) == 0;
     return ok && replica->name ? STEAL_POINTER(&replica) : NULL;
@@ -665,6 +732,7 @@ void romsim_layout_free(struct romsim_layout *layout)
     romsim_strings_clear(&layout->argv);
     romsim_strings_clear(&layout->env);
     romsim_blob_unref(layout->image_kernel);
+    romsim_template_unref(layout->template);
     free(layout->working_dir);
     free(layout->hostname);
     free(layout->name);

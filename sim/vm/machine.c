@@ -6,7 +6,9 @@
 #include "tail.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/clock.h>
 #include <romsim/descriptors.h>
+#include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,9 +107,70 @@ struct ends {
     int gate[GATE_ENDS];
 };
 
+/* ---- drives ------------------------------------------------------------------------------
+ *
+ * A VM of which a template is made has drives for all that its clones may have, behind its own; and
+ * a clone has the same ones in the same places: the root, the ROMs that the template had of its own
+ * (of which files may still be open), then those of the clone.
+ */
+
+enum { SPARES = 12 };
+
+static const char *const spare_names[SPARES] = {"spare0", "spare1", "spare2",  "spare3",
+                                                "spare4", "spare5", "spare6",  "spare7",
+                                                "spare8", "spare9", "spare10", "spare11"};
+static const char *const saved_names[ROMSIM_TEMPLATE_DRIVES_MAX] = {
+    "saved0", "saved1", "saved2",  "saved3",  "saved4",  "saved5",  "saved6",  "saved7",
+    "saved8", "saved9", "saved10", "saved11", "saved12", "saved13", "saved14", "saved15"};
+
+static bool has_spares(const struct machine *machine, const struct vm_plan *plan)
+{
+    return machine->layout->template || plan->saving;
+}
+
+/* All drives in QEMU's order, to be freed; their files belong to others. */
+static struct qemu_drive *collect_drives(const struct machine *machine, const struct vm_plan *plan,
+                                         size_t *ret_count, struct romsim_error *err)
+{
+    const struct drives *own = &machine->drives;
+    const struct romsim_template *template = machine->layout->template;
+    size_t saved = template ? template->drive_count : 0, count = 0, spares = SPARES;
+    struct qemu_drive *drives = calloc(own->count + saved + SPARES + 1, sizeof(*drives));
+
+    if (!drives) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (template && own->count > 1 + SPARES) {
+        free(drives);
+        romsim_error_set(err, E2BIG, "a clone has room for %d ROMs and volumes", SPARES);
+        return NULL;
+    }
+    for (size_t i = 0; i < own->count; i++) {
+        drives[count++] = own->items[i];
+        for (size_t j = 1; i == 0 && j < saved; j++) {
+            uint64_t offset;
+
+            drives[count++] = (struct qemu_drive){
+                .name = saved_names[j], .fd = romsim_blob_fd(template->drives[j], &offset)};
+        }
+    }
+    if (template)
+        spares -= own->count - 1;
+    for (size_t i = 0; has_spares(machine, plan) && i < spares; i++)
+        drives[count++] = (struct qemu_drive){.name = spare_names[i], .is_spare = true, .fd = -1};
+    *ret_count = count;
+    return drives;
+}
+
 static int start_qemu(struct machine *machine, const struct vm_plan *plan,
                       const struct ends *theirs, struct romsim_error *err)
 {
+    const struct romsim_template *template = machine->layout->template;
+    int memory = template ? template->memory : plan->saving ? plan->saving->memory : -1;
+    size_t drive_count = 0;
+    CLEANUP_FREE struct qemu_drive *drives = collect_drives(machine, plan, &drive_count, err);
+    const struct drives all = {.items = drives, .count = drive_count};
     const struct qemu_config config = {
         .accel = plan->processor.accel,
         .cpu = plan->processor.model,
@@ -118,8 +181,12 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .kernel_log = plan->kernel_log,
         .memory_mb = machine->layout->guest_memory_mb,
         .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
-        .drives = machine->drives.items,
-        .drive_count = machine->drives.count,
+        .memory_fd = memory,
+        .is_saved = !template && memory >= 0,
+        .is_clone = template,
+        .spare_count = SPARES,
+        .drives = drives,
+        .drive_count = drive_count,
         .console_fd = theirs->lines[LINE_CONSOLE],
         .control_fd = theirs->lines[LINE_CONTROL],
         .log_fd = theirs->lines[LINE_LOG],
@@ -128,18 +195,21 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .gate_fds = machine->gate ? theirs->gate : NULL,
     };
     struct qemu_argv argv = {0};
-    CLEANUP_FREE int *inherited =
-        calloc(LINES + GATE_ENDS + machine->drives.count + 1, sizeof(int));
+    CLEANUP_FREE int *inherited = calloc(LINES + GATE_ENDS + drive_count + 2, sizeof(int));
     size_t count = LINES;
     int status;
 
+    if (!drives)
+        return -1;
     if (!inherited)
         return romsim_error_nomem(err);
     memcpy(inherited, theirs->lines, sizeof(theirs->lines));
     for (size_t i = 0; machine->gate && i < GATE_ENDS; i++)
         inherited[count++] = theirs->gate[i];
+    if (memory >= 0)
+        inherited[count++] = memory;
     inherited[count] = -1;
-    drives_inherit(&machine->drives, inherited);
+    drives_inherit(&all, inherited);
     if (qemu_command(&config, &argv, err) < 0)
         return -1;
     status = process_start((const char *const *)argv.items, inherited, &machine->qemu, err);
@@ -192,12 +262,123 @@ int machine_launch(struct machine *machine, const struct vm_plan *plan, struct r
     return status;
 }
 
+/* ---- saving and going on ------------------------------------------------------------------
+ *
+ * The guest's memory is the file that it has been in all the time, so that what is saved is the
+ * state of the devices, half a megabyte ("x-ignore-shared": memory that is shared with a file is
+ * not a part of the stream).  A clone maps the file privately, and loads the state.
+ */
+
+enum { SAVE_LOOK_US = 2000 };
+
+static int ignore_memory(struct machine *machine, struct romsim_error *err)
+{
+    return qmp_execute(
+        &machine->qmp, "migrate-set-capabilities",
+        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "x-ignore-shared", "state", 1),
+        NULL, err);
+}
+
+/* The word of QEMU's answer to a question for its status, "completed" or "paused"; and back to it
+ * as long as it is `busy`. */
+static int await_status(struct machine *machine, const char *question, const char *const *busy,
+                        char ret[32], struct romsim_error *err)
+{
+    uint64_t end = romsim_clock_us() + (uint64_t)machine->qmp.timeout_ms * 1000;
+
+    for (;;) {
+        json_t *answer = NULL;
+        const char *status, *reason;
+        bool is_busy = false;
+
+        if (qmp_execute(&machine->qmp, question, NULL, &answer, err) < 0)
+            return -1;
+        status = json_string_value(json_object_get(answer, "status"));
+        reason = json_string_value(json_object_get(answer, "error-desc"));
+        snprintf(ret, 32, "%s", status ? status : "");
+        if (reason)
+            romsim_error_set(err, EIO, "QEMU: %s", QUOTE(reason));
+        json_decref(answer);
+        if (reason)
+            return -1;
+        for (size_t i = 0; busy[i]; i++)
+            is_busy |= strcmp(busy[i], ret) == 0;
+        if (!is_busy)
+            return 0;
+        if (romsim_clock_us() >= end)
+            return romsim_error_set(err, ETIMEDOUT, "QEMU does not come to an end with it");
+        usleep(SAVE_LOOK_US);
+    }
+}
+
+int machine_save(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
+{
+    static const char *const busy[] = {"", "none", "setup", "active", "device", NULL};
+    char status[32];
+
+    if (qmp_execute(&machine->qmp, "stop", NULL, NULL, err) < 0 ||
+        ignore_memory(machine, err) < 0 ||
+        qmp_pass_fd(&machine->qmp, plan->saving->state, "state", err) < 0 ||
+        qmp_execute(&machine->qmp, "migrate", json_pack("{s:s}", "uri", "fd:state"), NULL, err) <
+            0 ||
+        await_status(machine, "query-migrate", busy, status, err) < 0)
+        return romsim_error_context(err, "the VM cannot be saved");
+    if (strcmp(status, "completed") == 0)
+        return 0;
+    return romsim_error_set(err, EIO, "the VM cannot be saved: QEMU says '%s'", QUOTE(status));
+}
+
+/* The state's file, with a position of our own: replicas share the descriptor. */
+static int open_state(const struct romsim_template *template, struct romsim_error *err)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", template->state);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? romsim_error_system(err, errno, "cannot open the template's state") : fd;
+}
+
+/* Another version may read the state in another way. */
+static int check_version(struct machine *machine, const struct romsim_template *template,
+                         struct romsim_error *err)
+{
+    const char *saved = json_string_value(json_object_get(template->record, "qemu"));
+    char version[QMP_VERSION_SIZE];
+
+    if (qmp_version(&machine->qmp, version, err) < 0)
+        return -1;
+    if (saved && strcmp(saved, version) == 0)
+        return 0;
+    romsim_error_set(err, EINVAL, "the template '%s' was saved by QEMU %s, and this is %s",
+                     template->name, saved ? QUOTE(saved) : "of another version", version);
+    return romsim_error_hint(err, "make it anew: 'romsim template rm %s', and create it",
+                             template->name);
+}
+
+static int go_on(struct machine *machine, struct romsim_error *err)
+{
+    static const char *const busy[] = {"inmigrate", "", NULL};
+    const struct romsim_template *template = machine->layout->template;
+    CLEANUP_FD int state = open_state(template, err);
+    char status[32];
+
+    if (state < 0 || check_version(machine, template, err) < 0 || ignore_memory(machine, err) < 0 ||
+        qmp_pass_fd(&machine->qmp, state, "state", err) < 0 ||
+        qmp_execute(&machine->qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:state"), NULL,
+                    err) < 0 ||
+        await_status(machine, "query-status", busy, status, err) < 0)
+        return -1;
+    return qmp_execute(&machine->qmp, "cont", NULL, NULL, err);
+}
+
 int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
                      struct romsim_error *err)
 {
-    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], timeout_ms, err) < 0)
+    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], timeout_ms, err) < 0 ||
+        open_ports(machine, plan, err) < 0)
         return -1;
-    return open_ports(machine, plan, err);
+    return machine->layout->template ? go_on(machine, err) : 0;
 }
 
 /* QEMU's words, on its standard error, say more than the closed line. */

@@ -20,7 +20,8 @@ struct vm_plan {
     const char *kernel, *initrd;
     bool no_fuse, allow_host, isolated, kernel_log;
     unsigned boot_timeout_s;
-    struct forward *forwards; /* one for each port of the layout */
+    const struct romsim_vm_saving *saving; /* NULL: no template is made of it */
+    struct forward *forwards;              /* one for each port of the layout */
 };
 
 enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
@@ -53,6 +54,9 @@ int machine_launch(struct machine *machine, const struct vm_plan *plan, struct r
  * protocol's line alone.  When this returns 0, QEMU runs and its ports are bound. */
 int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
                      struct romsim_error *err);
+
+/* Stops the VM and saves it; then it is of no more use.  As machine_converse(). */
+int machine_save(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err);
 
 /* Why that failed, in QEMU's own words where it had some. */
 void machine_explain(struct machine *machine, const struct romsim_error *why,

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 static void record(struct romsim_buffer *out, const char *key, const char *value)
 {
@@ -55,11 +57,14 @@ static void add_devices(const struct romsim_layout *layout, struct romsim_buffer
 {
     const struct romsim_device *root = romsim_layout_root(layout);
 
-    if (root)
+    if (root && !layout->template)
         record(out, "root", root->indexed_name);
     for (size_t i = 0; i < layout->device_count; i++) {
         const struct romsim_device *device = &layout->devices[i];
 
+        /* A clone has its root already. */
+        if (layout->template && device->role == ROMSIM_DEVICE_ROOT)
+            continue;
         record_format(out, "device", "%s %s %s", device->indexed_name, access_word(device->access),
                       device->named_name);
     }
@@ -85,15 +90,37 @@ static void add_network(uint32_t address, struct romsim_buffer *out)
     record(out, "nameserver", resolver);
 }
 
-int outline_write(const struct romsim_layout *layout, uint32_t address, struct romsim_buffer *ret,
-                  struct romsim_error *err)
+/* What no two clones may have alike. */
+static int add_clone(struct romsim_buffer *out, struct romsim_error *err)
+{
+    uint8_t seed[32];
+    char text[2 * sizeof(seed) + 1];
+    struct timespec now;
+
+    if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        return romsim_error_system(err, errno, "the kernel has no random bytes");
+    for (size_t i = 0; i < sizeof(seed); i++)
+        snprintf(text + 2 * i, 3, "%02x", seed[i]);
+    clock_gettime(CLOCK_REALTIME, &now);
+    record_format(out, "clone", "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    record(out, "seed", text);
+    return 0;
+}
+
+int outline_write(const struct romsim_layout *layout, uint32_t address, bool holds,
+                  struct romsim_buffer *ret, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer body = ROMSIM_BUFFER_INIT(MANIFEST_MAX);
 
     record(&body, "hostname", layout->hostname ? layout->hostname : layout->name);
     add_network(address, &body);
     add_devices(layout, &body);
-    add_app(layout, &body);
+    if (!layout->template)
+        add_app(layout, &body);
+    else if (add_clone(&body, err) < 0)
+        return -1;
+    if (holds)
+        record(&body, "hold", "");
     if (body.failed == EFBIG)
         return romsim_error_set(err, E2BIG, "args and env take more than %d MiB together",
                                 MANIFEST_MAX >> 20);

@@ -7,10 +7,12 @@
 #include <romsim/error.h>
 #include <romsim/layout.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Appends the manifest of a guest with a private address, with its greeting, to `ret`. */
-int outline_write(const struct romsim_layout *layout, uint32_t address, struct romsim_buffer *ret,
-                  struct romsim_error *err);
+/* Appends the manifest of a guest with a private address, with its greeting, to `ret`; of a clone,
+ * what is its own.  `holds`: it is to be saved before its app starts. */
+int outline_write(const struct romsim_layout *layout, uint32_t address, bool holds,
+                  struct romsim_buffer *ret, struct romsim_error *err);
 
 #endif

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPARE_SIZE = 4096 };
 enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 
 /* The kernel says nothing but errors if it is not asked for more, runs no self-tests, believes the
@@ -42,6 +43,9 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 #define LOG_ERRORS " quiet"
 #define LOG_ALL    " loglevel=8"
 #define NO_TIMER   " nolapic_timer"
+
+/* init reads the number in its environment (sim/guest/devices.c). */
+#define SPARES " romsim_spares=%u"
 
 #define MACHINE "q35,sata=off,usb=off,smbus=off,smm=off,vmport=off,graphics=off"
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
@@ -97,6 +101,19 @@ static int add_json(struct qemu_argv *argv, const char *option, json_t *value)
     return add_owned(argv, text);
 }
 
+/* The guest's memory as a file: with a template's the file is written, a clone has its own copy of
+ * each page that it changes. */
+static int add_memory(const struct qemu_config *config, struct qemu_argv *argv)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", config->memory_fd);
+    return add_json(argv, "-object",
+                    json_pack("{s:s, s:s, s:I, s:s, s:b}", "qom-type", "memory-backend-file", "id",
+                              "memory", "size", (json_int_t)(config->memory_mb << 20), "mem-path",
+                              path, "share", (int)config->is_saved));
+}
+
 static int add_machine(const struct qemu_config *config, struct qemu_argv *argv)
 {
     bool kvm = config->accel == ROMSIM_ACCEL_KVM;
@@ -106,18 +123,27 @@ static int add_machine(const struct qemu_config *config, struct qemu_argv *argv)
         add_owned(argv, strdup("-no-reboot")) < 0 ||
         add(argv, "-name", "romsim,process=romsim-qemu") < 0 ||
         add(argv, "-sandbox", SANDBOX) < 0 || add(argv, "-display", "none") < 0 ||
-        add(argv, "-machine", MACHINE) < 0 || add(argv, "-accel", kvm ? "kvm" : "tcg") < 0 ||
-        add(argv, "-cpu", "%s", config->cpu) < 0 ||
+        add(argv, "-machine", "%s%s", MACHINE,
+            config->memory_fd >= 0 ? ",memory-backend=memory" : "") < 0 ||
+        add(argv, "-accel", kvm ? "kvm" : "tcg") < 0 || add(argv, "-cpu", "%s", config->cpu) < 0 ||
         add(argv, "-m", "%llu", (unsigned long long)config->memory_mb) < 0 ||
         add(argv, "-smp", "%u", config->vcpus) < 0)
         return -1;
-    return config->firmware ? add(argv, "-bios", "%s", config->firmware) : 0;
+    if (config->firmware && add(argv, "-bios", "%s", config->firmware) < 0)
+        return -1;
+    return config->memory_fd >= 0 ? add_memory(config, argv) : 0;
 }
 
 static int add_kernel(const struct qemu_config *config, struct qemu_argv *argv)
 {
+    char spares[32] = "";
+
+    if (config->is_clone)
+        return add(argv, "-incoming", "defer");
+    if (config->is_saved)
+        snprintf(spares, sizeof(spares), SPARES, config->spare_count);
     if (add(argv, "-kernel", "%s", config->kernel) < 0 ||
-        add(argv, "-append", "%s", qemu_kernel_arguments(config)) < 0)
+        add(argv, "-append", "%s%s", qemu_kernel_arguments(config), spares) < 0)
         return -1;
     return config->initrd ? add(argv, "-initrd", "%s", config->initrd) : 0;
 }
@@ -188,6 +214,10 @@ static int add_drive_node(const struct qemu_drive *drive, unsigned position, str
 {
     json_t *file, *raw;
 
+    if (drive->is_spare)
+        return add_json(argv, "-blockdev",
+                        json_pack("{s:s, s:s, s:i, s:b}", "driver", "null-co", "node-name",
+                                  drive->name, "size", SPARE_SIZE, "read-only", 1));
     if (!drive->filename && add(argv, "-add-fd", "fd=%d,set=%u", drive->fd, position) < 0)
         return -1;
     file = drive_file(drive, position);

@@ -21,10 +21,11 @@ enum { QEMU_DRIVES_MAX = 27 * 8 };
 /* The guest's network: QEMU's user network, with the addresses of address.h. */
 #define QEMU_NET_ID "net0"
 
-/* A drive: a file by its name, or an open one. */
+/* A drive: a file by its name, or an open one; or one that stands for a clone's. */
 struct qemu_drive {
     const char *name; /* its virtio-blk serial, of at most 20 bytes: ukp_rom3 */
     bool is_writable;
+    bool is_spare;   /* there is nothing in it */
     char *filename;  /* or NULL: */
     int fd;          /* open for what is done with it */
     uint64_t offset; /* of the drive in the file */
@@ -35,10 +36,14 @@ struct qemu_config {
     enum romsim_accel accel; /* not AUTO */
     const char *cpu;         /* a model, as QEMU's -cpu takes it */
     const char *name;
-    const char *firmware; /* a file name, or NULL for QEMU's own choice */
-    const char *kernel, *initrd;
+    const char *firmware;        /* a file name, or NULL for QEMU's own choice */
+    const char *kernel, *initrd; /* NULL for a clone, whose memory has them */
     bool kernel_log; /* the kernel says all that it has to say, and not its errors only */
     uint64_t memory_mb;
+    int memory_fd;        /* a file that is the guest's memory, inherited by QEMU; or -1 */
+    bool is_saved;        /* the guest writes to it, for a template; else its changes are its own */
+    bool is_clone;        /* it waits for the state of the devices */
+    unsigned spare_count; /* how many of the drives are spares, or were: the last ones */
     unsigned vcpus;
     const struct qemu_drive *drives;
     size_t drive_count;

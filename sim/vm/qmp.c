@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -62,17 +63,41 @@ static json_t *read_message(struct qmp *qmp, struct romsim_error *err)
     return take_line(qmp, newline, err);
 }
 
-static int send_all(int fd, const char *text, struct romsim_error *err)
+/* With a descriptor (or -1) that goes along with the first byte. */
+static ssize_t send_some(int fd, const char *text, size_t size, int passed)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec part = {(void *)(uintptr_t)text, size};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (passed >= 0) {
+        struct cmsghdr *header;
+
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        header = CMSG_FIRSTHDR(&message);
+        *header = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(header), &passed, sizeof(passed));
+    }
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static int send_all(int fd, const char *text, int passed, struct romsim_error *err)
 {
     size_t left = strlen(text);
 
     while (left > 0) {
-        ssize_t sent = send(fd, text, left, MSG_NOSIGNAL);
+        ssize_t sent = send_some(fd, text, left, passed);
 
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
             return romsim_error_set(err, EPIPE, "QEMU has ended");
+        passed = -1;
         text += sent;
         left -= (size_t)sent;
     }
@@ -95,8 +120,8 @@ static int take_answer(json_t *message, json_t **ret, struct romsim_error *err)
     return 1;
 }
 
-int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t **ret,
-                struct romsim_error *err)
+static int execute(struct qmp *qmp, const char *command, json_t *arguments, int passed,
+                   json_t **ret, struct romsim_error *err)
 {
     json_t *request = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
     CLEANUP_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
@@ -105,7 +130,7 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t 
     json_decref(request);
     if (!text)
         return romsim_error_nomem(err);
-    if (send_all(qmp->fd, text, err) < 0)
+    if (send_all(qmp->fd, text, passed, err) < 0)
         return -1;
     while (status == 0) {
         json_t *message = read_message(qmp, err);
@@ -116,6 +141,35 @@ int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t 
         json_decref(message);
     }
     return status < 0 ? -1 : 0;
+}
+
+int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t **ret,
+                struct romsim_error *err)
+{
+    return execute(qmp, command, arguments, -1, ret, err);
+}
+
+int qmp_pass_fd(struct qmp *qmp, int fd, const char *name, struct romsim_error *err)
+{
+    return execute(qmp, "getfd", json_pack("{s:s}", "fdname", name), fd, NULL, err);
+}
+
+int qmp_version(struct qmp *qmp, char ret[QMP_VERSION_SIZE], struct romsim_error *err)
+{
+    json_t *answer = NULL, *numbers;
+    const char *package;
+
+    if (qmp_execute(qmp, "query-version", NULL, &answer, err) < 0)
+        return -1;
+    numbers = json_object_get(answer, "qemu");
+    package = json_string_value(json_object_get(answer, "package"));
+    snprintf(ret, QMP_VERSION_SIZE, "%lld.%lld.%lld%s%s%s",
+             json_integer_value(json_object_get(numbers, "major")),
+             json_integer_value(json_object_get(numbers, "minor")),
+             json_integer_value(json_object_get(numbers, "micro")), package && *package ? " (" : "",
+             package ? package : "", package && *package ? ")" : "");
+    json_decref(answer);
+    return 0;
 }
 
 int qmp_open(struct qmp *qmp, int fd, int timeout_ms, struct romsim_error *err)

@@ -47,7 +47,8 @@ enum {
     DRAIN_ANSWER_MS = 500, /* for QEMU to say whether connections are left */
     TAIL_LINES = 15,
     READ_MAX = 16 << 10,
-    ANSWERS_MAX = 1024, /* bytes that wait to be read by the guest */
+    SAVE_PATIENCE_S = 1, /* for an app that accepts connections to say that it may be saved */
+    ANSWERS_MAX = 1024,  /* bytes that wait to be read by the guest */
     STATUS_STOPPED = 128 + SIGTERM,
     STATUS_KILLED = 128 + SIGKILL
 };
@@ -55,7 +56,7 @@ enum {
 /* What init reports of the boot, in this order. */
 static const char *const phases[] = {"hello", "devices", "root", "mounts", "app"};
 
-enum { PHASES = sizeof(phases) / sizeof(phases[0]) };
+enum { PHASES = sizeof(phases) / sizeof(phases[0]), CLONE_PHASE = 3 };
 
 /* How the run ended. */
 struct verdict {
@@ -66,10 +67,10 @@ struct verdict {
     struct romsim_buffer text;
 };
 
-/* The thread that asks QEMU for the ports. */
+/* The thread that asks QEMU for the ports, or to save the VM. */
 struct conversation {
     pthread_t thread;
-    bool is_running;
+    bool is_running, saves;
     int done; /* an eventfd; -1 when it is over */
     int status;
     struct romsim_error err;
@@ -89,6 +90,9 @@ struct run {
     unsigned phase;      /* how many of `phases` are reached */
     bool *announced;     /* for each port of the layout */
     bool *loopback;      /* the same: it was said that nobody reaches it */
+    bool wants_save;     /* the VM is where a template can be made of it */
+    bool is_saved;       /* or about to be */
+    uint64_t save_time;  /* when that is so if nothing is heard of the guest; 0: not by the clock */
     char complaint[256]; /* init's last words after the app's start, if it had any */
     bool exited;         /* the guest reported how the app ended: */
     bool out_of_memory;
@@ -252,10 +256,18 @@ static void on_error(struct run *run, const char *text)
     run->saw_error = true;
 }
 
-/* The app may become a template now: only one that is made for it does, so it goes on. */
+static bool is_to_be_saved(const struct run *run)
+{
+    return run->plan->saving && !run->is_saved;
+}
+
+/* The app, or init, waits to become a template; one that is not made for it goes on. */
 static void on_template(struct run *run, const char *text)
 {
     (void)text;
+    run->wants_save |= is_to_be_saved(run);
+    if (is_to_be_saved(run))
+        return;
     /* It may say so as often as it likes, and read nothing. */
     if (run->outgoing.size - run->sent < ANSWERS_MAX)
         romsim_buffer_puts(&run->outgoing, "go on\n");
@@ -273,6 +285,9 @@ static void on_port(struct run *run, const char *text)
             forward_url(&layout->ports[i], run->plan->forwards[i].host_port, url);
             send_text(run, ROMSIM_VM_PORT, url);
         }
+    /* One that says nothing more is ready. */
+    if (is_to_be_saved(run))
+        run->save_time = romsim_clock_us() + SAVE_PATIENCE_S * 1000000ULL;
 }
 
 static void on_loopback(struct run *run, const char *text)
@@ -538,22 +553,6 @@ void run_kill(struct run *run)
         decide(run, RUN_END_FORCED, STATUS_KILLED, "%s", "");
 }
 
-void run_time_out(struct run *run)
-{
-    if (run->exited) {
-        decide_exited(run);
-        return;
-    }
-    if (run->stopping) {
-        send_text(run, ROMSIM_VM_NOTE, "the app did not obey SIGTERM: it was killed");
-        decide(run, RUN_END_KILLED, STATUS_KILLED, "%s", "");
-        return;
-    }
-    decide(run, RUN_END_BOOT, 0, "the guest made no progress for %llu s, after the phase '%s'",
-           (unsigned long long)(run->boot_timeout / 1000000),
-           run->phase ? phases[run->phase - 1] : "start");
-}
-
 static void on_qemu_ended(struct run *run)
 {
     char panic[256];
@@ -574,8 +573,10 @@ static void *converse(void *argument)
     struct run *run = argument;
     struct conversation *conversation = &run->conversation;
 
-    conversation->status = machine_converse(&run->machine, run->plan,
-                                            (int)(run->boot_timeout / 1000), &conversation->err);
+    conversation->status =
+        conversation->saves ? machine_save(&run->machine, run->plan, &conversation->err)
+                            : machine_converse(&run->machine, run->plan,
+                                               (int)(run->boot_timeout / 1000), &conversation->err);
     eventfd_write(conversation->done, 1);
     return NULL;
 }
@@ -607,12 +608,40 @@ static void end_conversation(struct run *run)
     conversation->done = -1;
 }
 
+/* The VM has become a template, or not. */
+static void on_saved(struct run *run)
+{
+    if (run->conversation.status < 0) {
+        decide_failed(run, &run->conversation.err);
+        return;
+    }
+    send_text(run, ROMSIM_VM_PHASE, "saved");
+    decide(run, RUN_END_SAVED, 0, "%s", "");
+}
+
+static void save_if_wanted(struct run *run)
+{
+    struct romsim_error err = {0};
+
+    if (!run->wants_save || run->is_saved || run->conversation.is_running || run->verdict.given)
+        return;
+    run->is_saved = true;
+    run->save_time = run->deadline = 0;
+    run->conversation.saves = true;
+    if (begin_conversation(run, &err) < 0)
+        decide_failed(run, &err);
+}
+
 /* QEMU runs and its ports are bound, or not. */
 static void on_conversation(struct run *run)
 {
     struct romsim_error err = {0};
 
     end_conversation(run);
+    if (run->conversation.saves) {
+        on_saved(run);
+        return;
+    }
     if (run->conversation.status == 0) {
         send_text(run, ROMSIM_VM_PHASE, "qemu");
         saw_progress(run);
@@ -664,17 +693,21 @@ _Static_assert((int)WATCHES == (int)RUN_POLLS, "run.h says how many there are");
 
 int run_time_left(const struct run *run)
 {
-    uint64_t time = romsim_clock_us();
+    uint64_t time = romsim_clock_us(), next = run->deadline;
 
-    if (!run->deadline)
+    if (run->save_time && (!next || run->save_time < next))
+        next = run->save_time;
+    if (!next)
         return -1;
-    return run->deadline <= time ? 0 : (int)((run->deadline - time) / 1000 + 1);
+    return next <= time ? 0 : (int)((next - time) / 1000 + 1);
 }
 
 void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_POLLS])
 {
     const int *lines = run->machine.lines;
-    bool pending = run->sent < run->outgoing.size, asks = run->conversation.is_running;
+    bool asks = run->conversation.is_running;
+    /* A clone hears nothing before it goes on. */
+    bool pending = run->sent < run->outgoing.size && !(asks && run->machine.layout->template);
     bool waits = console_waits && !run->exited;
     const struct pollfd polls[WATCHES] = {
         /* QEMU's end is seen in the conversation, too, and explained there. */
@@ -714,6 +747,28 @@ void run_dispatch(struct run *run, const struct pollfd *polls)
         cleanup_close_fd(&lines[LINE_QMP]), lines[LINE_QMP] = -1;
     if (polls[WATCH_QEMU].revents)
         on_qemu_ended(run);
+    save_if_wanted(run);
+}
+
+void run_time_out(struct run *run)
+{
+    if (run->save_time && run->save_time <= romsim_clock_us()) {
+        run->wants_save = true;
+        save_if_wanted(run);
+        return;
+    }
+    if (run->exited) {
+        decide_exited(run);
+        return;
+    }
+    if (run->stopping) {
+        send_text(run, ROMSIM_VM_NOTE, "the app did not obey SIGTERM: it was killed");
+        decide(run, RUN_END_KILLED, STATUS_KILLED, "%s", "");
+        return;
+    }
+    decide(run, RUN_END_BOOT, 0, "the guest made no progress for %llu s, after the phase '%s'",
+           (unsigned long long)(run->boot_timeout / 1000000),
+           run->phase ? phases[run->phase - 1] : "start");
 }
 
 const struct run_traffic *run_traffic(const struct run *run)
@@ -757,7 +812,8 @@ static int begin(struct run *run, struct romsim_error *err)
     if (!run->announced || !run->loopback)
         return romsim_error_nomem(err);
     if (machine_prepare(&run->machine, run->plan, &note, err) < 0 ||
-        outline_write(run->machine.layout, run->machine.address, &run->outgoing, err) < 0)
+        outline_write(run->machine.layout, run->machine.address,
+                      run->plan->saving && run->plan->saving->at_init, &run->outgoing, err) < 0)
         return -1;
     if (note)
         send_text(run, ROMSIM_VM_NOTE, note);
@@ -794,6 +850,8 @@ struct run *run_start(const struct romsim_layout *layout, const struct volumes *
     run->outgoing = ROMSIM_BUFFER_INIT(MANIFEST_MAX + 1024);
     run->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
     kernel_log_init(&run->kernel, send_note, run);
+    /* A clone's init is past the first of them. */
+    run->phase = layout->template ? CLONE_PHASE : 0;
     machine_init(&run->machine, layout, volumes, state);
     if (begin(run, &err) < 0)
         decide_failed(run, &err);

@@ -22,6 +22,7 @@ enum run_end {
     RUN_END_MEMORY,  /* the guest had too little, and its kernel killed the app */
     RUN_END_CRASHED, /* the guest's kernel did, or the VM ended in another strange way */
     RUN_END_BOOT,    /* the boot did not come to the app's start */
+    RUN_END_SAVED,   /* it has become a template */
     RUN_END_BROKEN   /* QEMU or romsim failed */
 };
 

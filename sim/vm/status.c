@@ -61,6 +61,7 @@ static unsigned end_bits(enum run_end end)
     case RUN_END_CRASHED:
     case RUN_END_BOOT:
         return BY_KERNEL;
+    case RUN_END_SAVED:
     case RUN_END_STOPPED:
     case RUN_END_FORCED:
         return 0;
@@ -235,10 +236,14 @@ json_t *instance_describe(const struct romsim_instance *instance,
     set(item, "state", json_string(instance_state_name(status->state)));
     if (instance->image)
         set(item, "image", json_string(instance->image));
+    else if (romsim_layout_root(layout)) /* a clone's is its template's */
+        set(item, "image", json_string(romsim_layout_root(layout)->source));
     set(item, "memory_mb", json_integer((json_int_t)layout->memory_mb));
     set(item, "vcpus", json_integer(layout->vcpus));
     if (instance->has_args)
         set(item, "args", strings_json(&instance->args));
+    else if (layout->template)
+        set(item, "args", strings_json(&layout->argv));
     set(item, "env", env_json(instance));
     set(item, "restart_policy", json_string(romsim_restart_name(instance->restart)));
     for (size_t i = 0; i < instance->rom_count; i++)

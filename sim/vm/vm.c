@@ -14,6 +14,7 @@
 #include "channel.h"
 #include "keeper.h"
 #include "kernel_file.h"
+#include "template.h"
 
 #include <romsim/cleanup.h>
 #include <romsim/clock.h>
@@ -141,6 +142,15 @@ static int choose_image_kernel(struct romsim_vm *vm, const struct romsim_layout 
     return instance->kernel ? 0 : romsim_error_context(err, "the image's kernel");
 }
 
+/* Could a clone go on here? */
+static int check_processor(const struct romsim_vm *vm, const struct romsim_layout *layout,
+                           struct romsim_error *err)
+{
+    struct romsim_processor processor = vm->plan.processor;
+
+    return layout->template ? template_processor(layout->template, &processor, err) : 0;
+}
+
 static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
                   struct romsim_error *err)
 {
@@ -155,6 +165,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.kernel_log = options->kernel_log;
     vm->plan.isolated = options->isolated;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
+    vm->plan.saving = options->saving;
     vm->plan.processor = options->processor;
     if (*options->processor.note)
         tell_text(vm, 0, ROMSIM_VM_NOTE, options->processor.note);
@@ -252,6 +263,9 @@ static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int pare
     leave(vm, index);
     if (instance->kernel)
         plan.kernel = instance->kernel;
+    /* It was looked at before. */
+    if (vm->layouts[index]->template)
+        template_processor(vm->layouts[index]->template, &plan.processor, NULL);
     plan.forwards = instance->forwards;
     keeper_run(&config);
     _exit(0);
@@ -624,7 +638,8 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
         tell_text(vm, 0, ROMSIM_VM_NOTE, "the VM reads the built ROM files directly (--no-fuse)");
     for (size_t i = 0; status == 0 && i < count; i++)
         if (choose_image_kernel(vm, layouts[i], options->use_image_kernel, &vm->instances[i],
-                                &err) < 0) {
+                                &err) < 0 ||
+            check_processor(vm, layouts[i], &err) < 0) {
             index = i;
             status = -1;
         }

@@ -89,7 +89,9 @@ like "$out" "4096" "... and says what would be right"
 refused plan 'image: ./base\nargs: [a]\nroms: [{image: ./nothing}]\n' \
     "x.yaml:3:16: error: Invalid size 0 of ROM image './nothing'" "an empty ROM"
 refused plan 'name: t\ntemplate: {name: t}\n' \
-    "x.yaml:2:11: warning: accepted, but not simulated: template" "an instance without an image"
+    "x.yaml:2:11: error: No template instance with name 't'" "a clone of no template"
+refused plan 'name: t\nbranch_from: {name: t}\n' \
+    "x.yaml:2:14: warning: accepted, but not simulated: branch_from" "an instance without an image"
 like "$out" "x.yaml:1:1: error: the instance has no image" "... with its message and place"
 printf 'image: ./base\nargs: [a]\nroms: [{image: ./raw, at: /x}]\n' >x.yaml
 ok "an 'at' on a raw ROM is warned of" romsim plan x.yaml

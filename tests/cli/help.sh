@@ -23,7 +23,7 @@ has_line() {
 # fits TEXT WHAT: it fits a screen of 24 lines and 80 columns; what makes instances has more to say.
 fits() {
     local tall wide most=24
-    case $2 in "run "* | "create "*) most=40 ;; esac
+    case $2 in "run "* | "create "* | "template create "*) most=40 ;; esac
     tall=$(wc -l <<<"$1") wide=$(awk '{ if (length > w) w = length } END { print w }' <<<"$1")
     if [ "$tall" -le $most ] && [ "$wide" -le 80 ]; then pass "$2 fits a screen"
     else fail "$2 fits a screen" "$tall lines, $wide columns" "$1"; fi
@@ -64,7 +64,7 @@ is "$(complete_line romsim "")" "$(printf '%s\n' $commands help --help --version
     "the completion offers every command"
 for command in $commands; do
     case $command in
-    rom | image | volume)
+    rom | image | volume | template)
         ok "$command --help succeeds" romsim "$command" --help
         fits "$out" "$command --help"
         is "$(complete_line romsim "$command" "")" "$(_romsim_commands romsim "$command")" \

@@ -22,7 +22,7 @@ LIBRARIES = {
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "document": "document", "schema": "document", "json": "document",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout",
-                "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state", "ledger": "state", "group": "state",
+                "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state", "ledger": "state", "group": "state", "template": "state",
                 "link": "vm", "api": "api"}
 # What the guest's init shares with its keeper.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}

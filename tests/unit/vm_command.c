@@ -28,6 +28,7 @@ static struct qemu_config config_new(const struct qemu_drive *drives, size_t cou
                                 .control_fd = 11,
                                 .log_fd = 12,
                                 .qmp_fd = 13,
+                                .memory_fd = -1,
                                 .address = 0x0a000007};
 }
 
@@ -281,7 +282,7 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     const char *problem = NULL;
     char *body;
 
-    ck_assert_int_eq(outline_write(&layout, 0x0a000102, &text, NULL), 0);
+    ck_assert_int_eq(outline_write(&layout, 0x0a000102, false, &text, NULL), 0);
     ck_assert_int_eq(strncmp(text.data, MANIFEST_GREETING, strlen(MANIFEST_GREETING)), 0);
     body = strchr(text.data, '\n') + 1;
     ck_assert_int_eq(atoi(text.data + strlen(MANIFEST_GREETING)),

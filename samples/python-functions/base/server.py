@@ -1,6 +1,9 @@
 """Serves one Python function, which comes in a ROM, over HTTP.
 
-    python3 server.py [FILE]        FILE: /rom/python_function.py
+    python3 server.py [--template] [FILE]       FILE: /rom/python_function.py
+
+With --template the server waits, all loaded but the function, until it is a template: each clone of
+it goes on from there, with a ROM of its own.
 
 The file defines handler(request), which gets the request and returns the text of the answer, or, as
 in the cloud's guide, function(), which gets nothing.
@@ -32,8 +35,18 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address
 
 
+def become_template():
+    """Returns in each clone."""
+    with open("/uk/libukp/template_instance", "w") as file:
+        file.write("1")
+
+
 def main():
-    path = sys.argv[1] if len(sys.argv) > 1 else "/rom/python_function.py"
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--template"]:
+        become_template()
+        arguments = arguments[1:]
+    path = arguments[0] if arguments else "/rom/python_function.py"
     module = load(path)
     handler = getattr(module, "handler", None) or (lambda request: module.function())
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * template.h: templates: VMs that were saved where clones of them are to go on (cloud-rules §4).
+ *
+ *     $XDG_DATA_HOME/romsim/templates/
+ *         new/<uuid>/        one that is being made, or removed; `lock`
+ *         ready/<name>/      template.json
+ *                            memory      the guest's, a sparse file
+ *                            state       the devices', as QEMU saves it
+ *                            drive0 ...  the root's image, and those of the template's own ROMs
+ *
+ * Theory of operation: whoever makes a template holds a lock (flock) on the `lock` of its folder in
+ * new/, which goes with the process, however it dies; a folder there whose lock is free is what was
+ * left behind, and is swept.  A whole one is renamed into ready/ and never changes.  Who uses a
+ * template opens all of its files first, so that one that is removed lives on in its clones.
+ *
+ * Not thread-safe, but for reading an open template.
+ */
+#ifndef ROMSIM_TEMPLATE_H
+#define ROMSIM_TEMPLATE_H
+
+#include <romsim/blob.h>
+#include <romsim/cleanup.h>
+#include <romsim/error.h>
+#include <romsim/uuid.h>
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ROMSIM_TEMPLATE_DRIVES_MAX = 16 };
+
+struct romsim_template {
+    char *name;
+    char uuid[ROMSIM_UUID_SIZE];
+    int64_t created_at; /* seconds since 1970 */
+    uint64_t size;      /* what it takes on the disk, in bytes */
+    json_t *record;     /* what its maker wrote of it */
+    int memory, state;  /* descriptors; -1 in a list */
+    struct romsim_blob *drives[ROMSIM_TEMPLATE_DRIVES_MAX];
+    size_t drive_count;
+    unsigned references;
+};
+
+/* Opens the template of that name or, with `name` NULL, that UUID: a reference.  NULL: ENOENT with
+ * ROMSIM_CLOUD_NOT_FOUND, EUCLEAN for one that is damaged. */
+struct romsim_template *romsim_template_open(const char *name, const char *uuid,
+                                             struct romsim_error *err);
+struct romsim_template *romsim_template_ref(struct romsim_template *template);
+void romsim_template_unref(struct romsim_template *template); /* accepts NULL */
+
+DEFINE_CLEANUP(struct romsim_template, romsim_template_unref)
+#define CLEANUP_TEMPLATE CLEANUP(cleanup_romsim_template_unref)
+
+/* All of them, by name, without their files.  One that cannot be read is passed over and its error
+ * goes to `complain`.  Returns 0 or -1. */
+struct romsim_templates {
+    struct romsim_template **items;
+    size_t count;
+};
+int romsim_template_list(struct romsim_templates *ret,
+                         void (*complain)(void *context, const struct romsim_error *error),
+                         void *context, struct romsim_error *err);
+void romsim_templates_clear(struct romsim_templates *templates);
+#define CLEANUP_TEMPLATES CLEANUP(romsim_templates_clear)
+
+/* Removes it; its clones go on.  ENOENT.  Returns 0 or -1. */
+int romsim_template_remove(const char *name, struct romsim_error *err);
+
+/* One that is being made. */
+struct romsim_template_draft;
+
+/* EEXIST if there is one of that name, EINVAL for a name that can be none's. */
+struct romsim_template_draft *romsim_template_draft(const char *name, struct romsim_error *err);
+
+/* Makes one of its files, for writing: "memory", "state".  A descriptor of the caller's, or -1. */
+int romsim_template_draft_file(const struct romsim_template_draft *draft, const char *file,
+                               struct romsim_error *err);
+
+/* Adds a copy of the next drive's image.  Returns 0 or -1. */
+int romsim_template_draft_drive(struct romsim_template_draft *draft, const struct romsim_blob *blob,
+                                struct romsim_error *err);
+
+/* It is whole: `record` (whose reference is taken) says what is in it.  EEXIST if somebody else has
+ * made one of that name meanwhile.  Returns 0 or -1; the draft is still to be freed. */
+int romsim_template_draft_finish(struct romsim_template_draft *draft, json_t *record,
+                                 struct romsim_error *err);
+
+/* Removes what is not finished.  Accepts NULL. */
+void romsim_template_draft_free(struct romsim_template_draft *draft);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * template.c: templates, from the layout that one is made of to what its clones have to know.
+ *
+ * A saved VM goes on only where the same machine is put around it: QEMU of the same version, with
+ * the same processor by the same accelerator.  The record has all of that.  The kernel and init are
+ * in the memory, whatever this romsim has.
+ */
+#include "template.h"
+#include "qemu.h"
+
+#include <romsim/cleanup.h>
+#include <romsim/program.h>
+#include <romsim/text.h>
+#include <romsim/vm.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int refuse(enum romsim_cloud_code code, const char *why, struct romsim_error *err)
+{
+    romsim_error_set(err, EINVAL, "%s", why);
+    if (err)
+        err->cloud = code;
+    return -1;
+}
+
+/* What cannot be saved with the VM. */
+static int check(const struct romsim_layout *layout, struct romsim_error *err)
+{
+    size_t roms = 0;
+
+    if (layout->template)
+        return refuse(ROMSIM_CLOUD_NOT_SUPPORTED,
+                      "a template of a template's clone is not simulated", err);
+    if (!romsim_layout_root(layout))
+        return refuse(ROMSIM_CLOUD_INVALID, "a template needs an image", err);
+    for (size_t i = 0; i < layout->device_count; i++) {
+        if (layout->devices[i].role == ROMSIM_DEVICE_VOLUME)
+            return refuse(ROMSIM_CLOUD_NOT_ALLOWED,
+                          "a template has no volumes: its clones may have some", err);
+        roms += layout->devices[i].role == ROMSIM_DEVICE_ROM;
+    }
+    return roms < ROMSIM_TEMPLATE_DRIVES_MAX
+               ? 0
+               : refuse(ROMSIM_CLOUD_TOO_MANY, "a template has room for 15 ROMs", err);
+}
+
+static int copy_drives(struct romsim_template_draft *draft, const struct romsim_layout *layout,
+                       struct romsim_error *err)
+{
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (romsim_template_draft_drive(draft, layout->devices[i].blob, err) < 0)
+            return -1;
+    return 0;
+}
+
+struct romsim_template_draft *romsim_vm_template_begin(const char *name,
+                                                       const struct romsim_layout *layout,
+                                                       struct romsim_vm_saving *ret,
+                                                       struct romsim_error *err)
+{
+    struct romsim_template_draft *draft =
+        check(layout, err) < 0 ? NULL : romsim_template_draft(name, err);
+
+    if (!draft)
+        return NULL;
+    ret->memory = ret->state = -1;
+    if (copy_drives(draft, layout, err) == 0 &&
+        (ret->memory = romsim_template_draft_file(draft, "memory", err)) >= 0 &&
+        (ret->state = romsim_template_draft_file(draft, "state", err)) >= 0)
+        return draft;
+    romsim_vm_template_end(draft, ret, layout, NULL, false, NULL);
+    return NULL;
+}
+
+/* "7.2.22 (Debian 1:7.2+dfsg-7)", as QEMU says it to qmp_version(); malloc'ed. */
+static char *qemu_version(struct romsim_error *err)
+{
+    static const char before[] = "version ";
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(4096);
+    const char *const argv[] = {QEMU_PROGRAM, "--version", NULL};
+    const struct romsim_program program = {.argv = argv, .output = &text};
+    const char *version;
+    int status;
+
+    if (romsim_program_run(&program, &status, err) < 0)
+        return NULL;
+    version = text.data ? strstr(text.data, before) : NULL;
+    if (status != 0 || !version) {
+        romsim_error_set(err, EPROTO, "%s does not say its version", QEMU_PROGRAM);
+        return NULL;
+    }
+    version += strlen(before);
+    return strndup(version, strcspn(version, "\n"));
+}
+
+static const char *accel_name(enum romsim_accel accel)
+{
+    return accel == ROMSIM_ACCEL_KVM ? "kvm" : "tcg";
+}
+
+static json_t *record_of(const struct romsim_layout *layout,
+                         const struct romsim_processor *processor, const char *version)
+{
+    return json_pack("{s:s, s:s, s:s, s:i, s:o}", "qemu", version, "accel",
+                     accel_name(processor->accel), "cpu", processor->model, "level",
+                     processor->level, "layout", romsim_layout_template(layout));
+}
+
+int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm_saving *saving,
+                           const struct romsim_layout *layout,
+                           const struct romsim_processor *processor, bool is_saved,
+                           struct romsim_error *err)
+{
+    CLEANUP_FREE char *version = is_saved ? qemu_version(err) : NULL;
+    int status = 0;
+
+    cleanup_close_fd(&saving->memory);
+    cleanup_close_fd(&saving->state);
+    saving->memory = saving->state = -1;
+    if (is_saved)
+        status = version ? romsim_template_draft_finish(draft,
+                                                        record_of(layout, processor, version), err)
+                         : -1;
+    romsim_template_draft_free(draft);
+    return status;
+}
+
+int template_processor(const struct romsim_template *template, struct romsim_processor *processor,
+                       struct romsim_error *err)
+{
+    const char *accel = json_string_value(json_object_get(template->record, "accel"));
+    const char *model = json_string_value(json_object_get(template->record, "cpu"));
+
+    if (!accel || !model)
+        return romsim_error_set(err, EUCLEAN, "the template '%s' is damaged",
+                                QUOTE(template->name));
+    if (strcmp(accel, accel_name(processor->accel)) != 0) {
+        romsim_error_set(err, EINVAL, "the template '%s' was saved with --accel %s, and this is %s",
+                         QUOTE(template->name), accel, accel_name(processor->accel));
+        return romsim_error_hint(err, "start its clones with --accel %s, or make it anew", accel);
+    }
+    snprintf(processor->model, sizeof(processor->model), "%s", model);
+    processor->level = (int)json_integer_value(json_object_get(template->record, "level"));
+    return 0;
+}
