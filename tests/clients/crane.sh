@@ -6,7 +6,8 @@
 need_client crane "crane" || done_testing
 need jq "crane" || done_testing
 
-crane() { "$CLIENTS/crane" "$@"; }
+# It tries TLS first, and says so if it has to try that again.
+crane() { "$CLIENTS/crane" "$@" 2> >(grep -v 'retrying EOF' >&2); }
 export DOCKER_CONFIG=$T/docker
 make_images
 start_server
