@@ -308,7 +308,8 @@ int romsim_instance_edit(const struct romsim_instance *instance, const json_t *e
                          enum romsim_origin origin, const struct romsim_limits *limits,
                          struct romsim_instance **ret, struct romsim_diagnostics *diagnostics);
 
-/* The properties that can be edited, by an index from 0; false behind the last.  *ret_absent is
+/* The properties that a user can edit, by an index from 0 (`volumes`, which romsim_instance_edit()
+ * knows, too, are attached and detached); false behind the last.  *ret_absent is
  * what one that is absent is set to, as JSON, or NULL: it is taken away by "del". */
 bool romsim_instance_property(size_t index, const char **ret_name, const char **ret_absent);
 

@@ -14,6 +14,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
 #include <romsim/vm.h>
+#include <romsim/volume.h>
 
 #include <jansson.h>
 
@@ -67,6 +68,16 @@ json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_
 /* The second half of it, for who has sent requests to several before. */
 json_t *romsim_link_await(struct romsim_link *link, int timeout_ms, romsim_vm_observer *observer,
                           void *context, struct romsim_error *err);
+
+/*
+ * Attaches a volume to the instance, or detaches it: at once if the instance is stopped, or else,
+ * which *ret_is_queued says, when it stops.  Return 0 or -1.
+ */
+int romsim_link_attach_volume(struct romsim_link *link, const struct romsim_volume_info *volume,
+                              const char *at, bool readonly, int timeout_ms, bool *ret_is_queued,
+                              struct romsim_error *err);
+int romsim_link_detach_volume(struct romsim_link *link, const struct romsim_volume_info *volume,
+                              int timeout_ms, bool *ret_is_queued, struct romsim_error *err);
 
 /* Kills the keeper, who did not answer, and with it its VM; romsim_state_sweep() removes what is
  * left.  Returns 0, also if it has ended by itself, or -1. */

@@ -20,4 +20,8 @@ int romsim_name_check(const char *what, const char *name, struct romsim_error *e
 enum { ROMSIM_NAME_POEM_SIZE = 40 };
 bool romsim_name_poem(char ret[ROMSIM_NAME_POEM_SIZE]);
 
+/* "vol-k3x8a", as it names volumes. */
+enum { ROMSIM_NAME_VOLUME_SIZE = 10 };
+bool romsim_name_volume(char ret[ROMSIM_NAME_VOLUME_SIZE]);
+
 #endif

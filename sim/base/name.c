@@ -57,3 +57,9 @@ bool romsim_name_poem(char ret[ROMSIM_NAME_POEM_SIZE])
              nouns[bytes[1] % 32], suffix);
     return true;
 }
+
+bool romsim_name_volume(char ret[ROMSIM_NAME_VOLUME_SIZE])
+{
+    memcpy(ret, "vol-", 4);
+    return romsim_random_suffix(ret + 4, 5);
+}

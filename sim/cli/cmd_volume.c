@@ -2,11 +2,13 @@
 /* cmd_volume.c: `romsim volume`: the volumes of this machine. */
 #include "sim/cli/cli.h"
 
+#include <romsim/link.h>
 #include <romsim/text.h>
+#include <romsim/uuid.h>
 #include <romsim/volume.h>
 
+#include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 /* The value of --size in megabytes; `absent` without it.  Returns 0, or -1 (reported). */
 static int size_of(const struct cli_args *args, uint64_t absent, uint64_t *ret)
@@ -31,7 +33,7 @@ static int run_create(const struct cli_args *args)
         return cli_usage(args, "give the volume's --size");
     if (size_of(args, 0, &size_mb) < 0)
         return CLI_USAGE;
-    if (romsim_volume_create(args->operands[0], size_mb, &error) < 0)
+    if (romsim_volume_create(args->operands[0], size_mb, NULL, &error) < 0)
         return cli_report(&error);
     return CLI_OK;
 }
@@ -101,19 +103,6 @@ static const struct cli_command rm = {
 
 /* ---- ls --------------------------------------------------------------------------------- */
 
-/* As the cloud's GET /v1/volumes has it, and what it takes here. */
-static json_t *volume_json(const struct romsim_volume_info *info)
-{
-    char created[ROMSIM_TIME_SIZE];
-    json_t *holders = info->holder ? json_pack("[{s:s}]", "name", info->holder) : json_array();
-
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:o}", "name", info->name, "uuid",
-                     info->uuid, "created_at", romsim_text_time(info->created_at, created), "state",
-                     info->holder ? "mounted" : "available", "size_mb",
-                     (json_int_t)(info->size >> 20), "used_bytes", (json_int_t)info->used,
-                     "persistent", info->is_persistent, "attached_to", holders);
-}
-
 static void complain(void *context, const struct romsim_error *error)
 {
     int *status = context;
@@ -128,11 +117,13 @@ static int run_ls(const struct cli_args *args)
     CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
     CLEANUP_VOLUMES struct romsim_volume_infos infos = {0};
     json_t *list = cli_has(args, "json") ? json_array() : NULL;
+    json_t *instances = list ? romsim_link_list() : NULL;
     struct romsim_error error;
     int status = CLI_OK;
 
     if (romsim_volume_list(&infos, complain, &status, &error) < 0) {
         json_decref(list);
+        json_decref(instances);
         return cli_report(&error);
     }
     for (size_t i = 0; i < infos.count; i++) {
@@ -140,13 +131,14 @@ static int run_ls(const struct cli_args *args)
         char created[ROMSIM_TIME_SIZE];
         const char *cells[] = {info->name, SIZE_TEXT(info->size), SIZE_TEXT(info->used),
                                romsim_text_time(info->created_at, created),
-                               info->holder ? info->holder : "-"};
+                               info->holder && *info->holder ? info->holder : "-"};
 
         if (list)
-            json_array_append_new(list, volume_json(info));
+            json_array_append_new(list, romsim_volume_json(info, instances));
         else
             cli_table_row(table, cells);
     }
+    json_decref(instances);
     if (!list)
         cli_table_print(table);
     else if (cli_print_json(list) != CLI_OK)
@@ -165,9 +157,163 @@ static const struct cli_command ls = {
     .run = run_ls,
 };
 
+/* ---- attach, detach, grow --------------------------------------------------------------- */
+
+/* The volume of that name or UUID.  0, or -1 after a report. */
+static int find(const char *name, struct romsim_volume_info *ret)
+{
+    bool is_uuid = romsim_uuid_is_valid(name);
+    struct romsim_error error;
+    int found = romsim_volume_find(name, NULL, ret, &error);
+
+    if (found == 0 && is_uuid)
+        found = romsim_volume_find(NULL, name, ret, &error);
+    if (found == 0) {
+        romsim_error_set(&error, ENOENT, "No volume with %s '%s'", is_uuid ? "uuid" : "name",
+                         QUOTE(name));
+        romsim_error_hint(&error, "'romsim volume ls' lists what there is");
+    }
+    return found > 0 ? 0 : (cli_report(&error), -1);
+}
+
+static void note_queued(const struct romsim_link *link, bool is_queued)
+{
+    if (is_queued)
+        cli_note("'%s' runs: it is done when it stops", QUOTE(romsim_link_name(link)));
+}
+
+static int run_attach(const struct cli_args *args)
+{
+    const char *to = cli_value(args, "to"), *at = cli_value(args, "at");
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    CLEANUP_LINK struct romsim_link *link = NULL;
+    struct romsim_error error;
+    bool is_queued;
+
+    if (!to || !at)
+        return cli_usage(args, "say --to which instance, and --at which place");
+    if (find(args->operands[0], &info) < 0)
+        return CLI_FAILED;
+    link = romsim_link_open(to, &error);
+    if (!link || romsim_link_attach_volume(link, &info, at, cli_has(args, "read-only"), -1,
+                                           &is_queued, &error) < 0)
+        return cli_report(&error);
+    note_queued(link, is_queued);
+    return CLI_OK;
+}
+
+static const struct cli_option attach_options[] = {
+    {"to", 0, "INSTANCE", "which instance gets it"},
+    {"at", 0, "PATH", "where it is mounted"},
+    {"read-only", 'r', NULL, "for reading only"},
+    CLI_OPTION_END,
+};
+
+static const struct cli_command attach = {
+    .name = "attach",
+    .operands = "VOLUME",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "give a volume to an instance",
+    .description = "At once if the instance is stopped, else when it stops.\n",
+    .options = attach_options,
+    .run = run_attach,
+};
+
+/* 0, or -1 after a report. */
+static int detach_from(const char *instance, const struct romsim_volume_info *info)
+{
+    struct romsim_error error;
+    CLEANUP_LINK struct romsim_link *link = romsim_link_open(instance, &error);
+    bool is_queued;
+
+    if (!link || romsim_link_detach_volume(link, info, -1, &is_queued, &error) < 0)
+        return cli_report(&error), -1;
+    note_queued(link, is_queued);
+    return 0;
+}
+
+static int detach_from_all(const struct romsim_volume_info *info)
+{
+    json_t *instances = romsim_link_list(), *item = romsim_volume_json(info, instances);
+    const json_t *attached = json_object_get(item, "attached_to");
+    int status = CLI_OK;
+
+    for (size_t i = 0; i < json_array_size(attached); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(attached, i), "name"));
+
+        if (name && detach_from(name, info) < 0)
+            status = CLI_FAILED;
+    }
+    if (json_array_size(attached) == 0) {
+        struct romsim_error error;
+
+        romsim_error_set(&error, EINVAL, "the volume '%s' is not attached", QUOTE(info->name));
+        status = cli_report(&error);
+    }
+    json_decref(item);
+    json_decref(instances);
+    return status;
+}
+
+static int run_detach(const struct cli_args *args)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+
+    if (find(args->operands[0], &info) < 0)
+        return CLI_FAILED;
+    if (!cli_has(args, "from"))
+        return detach_from_all(&info);
+    return detach_from(cli_value(args, "from"), &info) < 0 ? CLI_FAILED : CLI_OK;
+}
+
+static const struct cli_option detach_options[] = {
+    {"from", 0, "INSTANCE", "take it from that one only"},
+    CLI_OPTION_END,
+};
+
+static const struct cli_command detach = {
+    .name = "detach",
+    .operands = "VOLUME",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "take a volume from instances",
+    .description =
+        "At once if an instance is stopped, else when it stops.  What was made with the\n"
+        "instance stays, too.\n",
+    .options = detach_options,
+    .run = run_detach,
+};
+
+static int run_grow(const struct cli_args *args)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    struct romsim_error error;
+    uint64_t size_mb;
+
+    if (!cli_has(args, "size"))
+        return cli_usage(args, "give the volume's new --size");
+    if (size_of(args, 0, &size_mb) < 0)
+        return CLI_USAGE;
+    if (find(args->operands[0], &info) < 0)
+        return CLI_FAILED;
+    return romsim_volume_grow(info.name, size_mb, &error) < 0 ? cli_report(&error) : CLI_OK;
+}
+
+static const struct cli_command grow = {
+    .name = "grow",
+    .operands = "VOLUME",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "make a volume larger that no instance has",
+    .options = size_option,
+    .run = run_grow,
+};
+
 /* ---- all -------------------------------------------------------------------------------- */
 
-static const struct cli_command *const subcommands[] = {&create, &ls, &import, &rm, NULL};
+static const struct cli_command *const subcommands[] = {&create, &ls,   &import, &attach,
+                                                        &detach, &grow, &rm,     NULL};
 
 const struct cli_command cli_command_volume = {
     .name = "volume",

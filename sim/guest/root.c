@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,43 @@ static void protect(const char *device)
     close(fd);
 }
 
+/* ext4's own words (Linux: fs/ext4/ext4.h, and the superblock's fields), which are in no header. */
+#define EXT4_RESIZE _IOW('f', 16, uint64_t)
+enum { EXT4_SUPER = 1024, EXT4_BLOCKS = 4, EXT4_BLOCK_BITS = 24, EXT4_BLOCKS_HIGH = 336 };
+
+static uint32_t super_field(int device, int offset)
+{
+    unsigned char bytes[4] = {0};
+
+    if (pread(device, bytes, sizeof(bytes), EXT4_SUPER + offset) != sizeof(bytes))
+        return 0;
+    return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* A volume that was made larger has its file system fill it, once that is mounted: what is in a
+ * volume is no business of the host's. */
+static void grow(const char *device, const char *path)
+{
+    int disk = open(device, O_RDONLY | O_CLOEXEC);
+    int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t size = 0, has, wanted;
+    unsigned bits;
+
+    if (disk >= 0 && top >= 0 && ioctl(disk, BLKGETSIZE64, &size) == 0) {
+        bits = (10 + super_field(disk, EXT4_BLOCK_BITS)) & 31;
+        has = super_field(disk, EXT4_BLOCKS) | (uint64_t)super_field(disk, EXT4_BLOCKS_HIGH) << 32;
+        wanted = size >> bits;
+        /* A megabyte and more: less is what an imported image was rounded up by. */
+        if (wanted > has && (wanted - has) << bits >= 1 << 20 &&
+            ioctl(top, EXT4_RESIZE, &wanted) < 0)
+            console_print("cannot grow %s: %s\n", path, strerror(errno));
+    }
+    if (disk >= 0)
+        close(disk);
+    if (top >= 0)
+        close(top);
+}
+
 static void mount_device(const char *device, const struct manifest_mount *wanted)
 {
     unsigned long access = wanted->writable ? 0 : MS_RDONLY;
@@ -121,6 +159,8 @@ static void mount_device(const char *device, const struct manifest_mount *wanted
     if (mount(device, wanted->path, wanted->type, access | MS_NODEV, NULL) == 0) {
         if (!wanted->writable)
             protect(device);
+        else if (strcmp(wanted->type, "ext4") == 0)
+            grow(device, wanted->path);
         return;
     }
     if (errno == ENODEV)

@@ -16,11 +16,12 @@
 /* What "add" and "del" mean for a property. */
 enum form {
     FORM_VALUE,  /* nothing: it has one value */
-    FORM_LIST,   /* to append; to remove what is equal, or has that name */
+    FORM_LIST,   /* to append; to remove what is equal, or has that name or UUID */
     FORM_OBJECT, /* to set members; to remove some by their names */
 };
 
-/* What the cloud lets one change (cloud-rules §1), and no more. */
+/* What the cloud lets one change (cloud-rules §1), and no more; behind that what it has other
+ * requests for. */
 static const struct {
     const char *name;
     enum form form;
@@ -30,10 +31,10 @@ static const struct {
     {"tags", FORM_LIST},          {"delete_lock", FORM_VALUE},    {"schedules", FORM_VALUE},
     {"autokill", FORM_VALUE},     {"hostname", FORM_VALUE},       {"roms", FORM_LIST},
     {"dependencies", FORM_LIST},  {"sched_priority", FORM_VALUE}, {"plugins", FORM_LIST},
-    {"annotations", FORM_OBJECT}, {"vsock", FORM_VALUE},
+    {"annotations", FORM_OBJECT}, {"vsock", FORM_VALUE},          {"volumes", FORM_LIST},
 };
 
-enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
+enum { ALL = sizeof(properties) / sizeof(properties[0]), PROPERTIES = ALL - 1 };
 
 bool romsim_instance_property(size_t index, const char **ret_name, const char **ret_absent)
 {
@@ -75,9 +76,10 @@ static int complain_of_property(const char *name, struct romsim_diagnostics *dia
 /* Is a list's item what a value of "del" means? */
 static bool is_meant(const json_t *item, const json_t *value)
 {
-    const json_t *name = json_object_get(item, "name");
+    const json_t *name = json_object_get(item, "name"), *uuid = json_object_get(item, "uuid");
 
-    return json_equal(item, value) || (name && json_equal(name, value));
+    return json_equal(item, value) || (name && json_equal(name, value)) ||
+           (uuid && json_equal(uuid, value));
 }
 
 static bool remove_item(json_t *list, const json_t *value)
@@ -157,9 +159,9 @@ static int edit_one(json_t *body, const json_t *edit, struct romsim_diagnostics 
         romsim_error_set(&err, EINVAL, "an edit has 'prop', 'op' and 'value'");
         return complain(diagnostics, &err);
     }
-    while (i < PROPERTIES && strcmp(properties[i].name, property) != 0)
+    while (i < ALL && strcmp(properties[i].name, property) != 0)
         i++;
-    if (i == PROPERTIES)
+    if (i == ALL)
         return complain_of_property(property, diagnostics);
     if (strcmp(op, "set") == 0 && value)
         return json_object_set(body, property, value);

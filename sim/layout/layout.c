@@ -12,6 +12,7 @@
 
 #include <romsim/checked.h>
 #include <romsim/layout.h>
+#include <romsim/name.h>
 #include <romsim/reference.h>
 #include <romsim/text.h>
 #include <romsim/uuid.h>
@@ -328,12 +329,12 @@ static bool add_roms(struct romsim_layout *layout, const struct romsim_instance 
 
 /* ---- volumes ---------------------------------------------------------------------------- */
 
-/* "vol-k3x8a", as the cloud makes them; malloc'ed. */
+/* malloc'ed. */
 static char *random_volume_name(void)
 {
-    char name[] = "vol-xxxxx";
+    char name[ROMSIM_NAME_VOLUME_SIZE];
 
-    return romsim_random_suffix(name + strlen("vol-"), 5) ? strdup(name) : NULL;
+    return romsim_name_volume(name) ? strdup(name) : NULL;
 }
 
 static bool complain_of_volume(const struct romsim_volume *volume, struct romsim_error *error,

@@ -168,6 +168,7 @@ void romsim_volume_info_clear(struct romsim_volume_info *info)
 {
     free(info->name);
     free(info->holder);
+    romsim_strings_clear(&info->traits.tags);
     *info = (struct romsim_volume_info){0};
 }
 
@@ -179,7 +180,7 @@ void romsim_volume_infos_clear(struct romsim_volume_infos *infos)
     *infos = (struct romsim_volume_infos){0};
 }
 
-/* The instance that has it, or had it at last. */
+/* The instance that has it, or had it at last; "" if that was no instance. */
 static char *load_holder(const char *directory)
 {
     CLEANUP_FREE char *path = romsim_path_join(directory, "holder");
@@ -187,18 +188,69 @@ static char *load_holder(const char *directory)
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(RECORD_MAX);
 
     if (fd < 0 || romsim_buffer_read_fd(&text, fd) < 0 || text.size == 0)
-        return strdup("?");
+        return strdup("");
     return romsim_buffer_steal(&text);
 }
 
-static int save_record(const char *directory, const char *uuid, bool is_persistent,
-                       struct romsim_error *err)
+/* ---- traits, which are in the record if they are not as usual ---------------------------------
+ */
+
+static int put_traits(json_t *record, const struct romsim_volume_traits *traits)
 {
-    return json_file_save(directory, RECORD,
-                          json_pack("{s:s, s:I, s:b, s:s}", "uuid", uuid, "created_at",
-                                    (json_int_t)time(NULL), "persistent", is_persistent,
-                                    "filesystem", "ext4"),
-                          err);
+    json_t *tags = json_array();
+    int failed = 0;
+
+    for (size_t i = 0; i < traits->tags.count; i++)
+        failed |= json_array_append_new(tags, json_string(traits->tags.items[i]));
+    failed |= json_object_set_new(record, "tags", tags);
+    failed |= json_object_set_new(record, "access_mode",
+                                  json_string(traits->is_for_reading ? "rox" : "rwo"));
+    failed |= json_object_set_new(record, "quota_policy",
+                                  json_string(traits->is_dynamic ? "dynamic" : "static"));
+    failed |= json_object_set_new(record, "delete_lock", json_boolean(traits->has_delete_lock));
+    return failed ? -1 : 0;
+}
+
+static bool is_word(const json_t *record, const char *key, const char *word)
+{
+    const char *value = json_string_value(json_object_get(record, key));
+
+    return value && strcmp(value, word) == 0;
+}
+
+static int get_traits(const json_t *record, struct romsim_volume_traits *ret)
+{
+    const json_t *tags = json_object_get(record, "tags");
+    struct romsim_volume_traits traits = {
+        .is_for_reading = is_word(record, "access_mode", "rox"),
+        .is_dynamic = is_word(record, "quota_policy", "dynamic"),
+        .has_delete_lock = json_is_true(json_object_get(record, "delete_lock")),
+    };
+
+    for (size_t i = 0; i < json_array_size(tags); i++) {
+        const char *tag = json_string_value(json_array_get(tags, i));
+
+        if (tag && romsim_strings_append(&traits.tags, tag) < 0) {
+            romsim_strings_clear(&traits.tags);
+            return -1;
+        }
+    }
+    *ret = traits;
+    return 0;
+}
+
+static int save_record(const char *directory, const char *uuid, bool is_persistent,
+                       const struct romsim_volume_traits *traits, struct romsim_error *err)
+{
+    json_t *record =
+        json_pack("{s:s, s:I, s:b, s:s}", "uuid", uuid, "created_at", (json_int_t)time(NULL),
+                  "persistent", is_persistent, "filesystem", "ext4");
+
+    if (record && traits && put_traits(record, traits) < 0) {
+        json_decref(record);
+        record = NULL;
+    }
+    return json_file_save(directory, RECORD, record, err);
 }
 
 /* Reads what is known of a volume. */
@@ -213,11 +265,12 @@ static int load_info(const struct store *store, const char *name, struct romsim_
         .is_persistent = !json_is_false(json_object_get(record, "persistent")),
     };
     CLEANUP_FD int fd = -1;
+    int status = record ? get_traits(record, &info.traits) : 0;
     struct stat st;
 
     snprintf(info.uuid, sizeof(info.uuid), "%s", uuid ? uuid : "");
     json_decref(record);
-    if (!directory || !(info.name = strdup(name)))
+    if (!directory || status < 0 || !(info.name = strdup(name)))
         return romsim_error_nomem(err);
     if (!record)
         return -1;
@@ -364,14 +417,14 @@ static int draft_open(const char *name, struct draft *ret, struct romsim_error *
 
 /* Gives a finished draft its name; it goes from new/ to ready/ at once, with its lock. */
 static int draft_commit(struct draft *draft, const char *name, bool is_persistent,
-                        struct romsim_error *err)
+                        const struct romsim_volume_traits *traits, struct romsim_error *err)
 {
     CLEANUP_STORE struct store store = {.lock = -1};
     CLEANUP_FREE char *directory = NULL;
 
     if (fsync(draft->fd) < 0)
         return romsim_error_write(err, errno, draft->fd, "write the volume");
-    if (save_record(draft->directory, draft->uuid, is_persistent, err) < 0 ||
+    if (save_record(draft->directory, draft->uuid, is_persistent, traits, err) < 0 ||
         store_open(&store, err) < 0)
         return -1;
     directory = romsim_path_join(store.ready, name);
@@ -387,25 +440,26 @@ static int draft_commit(struct draft *draft, const char *name, bool is_persisten
 }
 
 /* Makes an empty volume; its locked image is *ret_fd's. */
-static int create(const char *name, uint64_t size_mb, bool is_persistent, int *ret_fd,
-                  struct romsim_error *err)
+static int create(const char *name, uint64_t size_mb, bool is_persistent,
+                  const struct romsim_volume_traits *traits, int *ret_fd, struct romsim_error *err)
 {
     CLEANUP(draft_clear) struct draft draft = {.fd = -1};
 
     if (check_size(size_mb, err) < 0 || draft_open(name, &draft, err) < 0 ||
         volume_image_set_size(draft.fd, size_mb << 20, err) < 0 ||
         volume_image_make(draft.image, draft.uuid, NULL, 0, err) < 0 ||
-        draft_commit(&draft, name, is_persistent, err) < 0)
+        draft_commit(&draft, name, is_persistent, traits, err) < 0)
         return -1;
     *ret_fd = steal_fd(&draft.fd);
     return 0;
 }
 
-int romsim_volume_create(const char *name, uint64_t size_mb, struct romsim_error *err)
+int romsim_volume_create(const char *name, uint64_t size_mb,
+                         const struct romsim_volume_traits *traits, struct romsim_error *err)
 {
     CLEANUP_FD int fd = -1;
 
-    return create(name, size_mb, true, &fd, err);
+    return create(name, size_mb, true, traits, &fd, err);
 }
 
 static int import_directory(const char *path, uint64_t size_mb, struct draft *draft,
@@ -442,7 +496,7 @@ int romsim_volume_import(const char *path, const char *name, uint64_t size_mb,
         status = import_directory(path, size_mb, &draft, err);
     else
         status = volume_image_copy(source, path, draft.fd, err);
-    return status < 0 ? -1 : draft_commit(&draft, name, true, err);
+    return status < 0 ? -1 : draft_commit(&draft, name, true, NULL, err);
 }
 
 /* ---- attaching -------------------------------------------------------------------------- */
@@ -451,8 +505,11 @@ static int attached(const char *name, const char *directory, struct romsim_error
 {
     CLEANUP_FREE char *holder = load_holder(directory);
 
-    romsim_error_set(err, EBUSY, "the volume '%s' is attached to the instance '%s'", QUOTE(name),
-                     holder ? QUOTE(holder) : "?");
+    if (holder && *holder)
+        romsim_error_set(err, EBUSY, "the volume '%s' is attached to the instance '%s'",
+                         QUOTE(name), QUOTE(holder));
+    else
+        romsim_error_set(err, EBUSY, "the volume '%s' is in use", QUOTE(name));
     if (err)
         err->cloud = ROMSIM_CLOUD_ATTACHED;
     return -1;
@@ -489,6 +546,28 @@ static int take_image(const char *name, const char *directory, bool is_written,
     return steal_fd(&fd);
 }
 
+/* The folder of a volume of the store, malloc'ed. */
+static char *locate(const struct store *store, const char *name, struct romsim_error *err)
+{
+    CLEANUP_FREE char *directory = romsim_path_join(store->ready, name);
+
+    if (!directory)
+        romsim_error_nomem(err);
+    else if (access(directory, F_OK) == 0)
+        return STEAL_POINTER(&directory);
+    else
+        not_there(name, err);
+    return NULL;
+}
+
+static int refuse_writer(const char *name, struct romsim_error *err)
+{
+    romsim_error_set(err, EPERM, "the volume '%s' is for reading only (rox)", QUOTE(name));
+    if (err)
+        err->cloud = ROMSIM_CLOUD_NOT_ALLOWED;
+    return romsim_error_hint(err, "attach it with readonly: true");
+}
+
 int romsim_volume_attach(const char *name, uint64_t size_mb, bool is_written, const char *instance,
                          struct romsim_volume_hold *ret, struct romsim_error *err)
 {
@@ -500,15 +579,15 @@ int romsim_volume_attach(const char *name, uint64_t size_mb, bool is_written, co
 
     if (!copy)
         return romsim_error_nomem(err);
-    if (is_made && create(name, size_mb, false, &fd, err) < 0)
+    if (is_made && create(name, size_mb, false, NULL, &fd, err) < 0)
         return -1;
     if (check_name(name, err) < 0 || store_open(&store, err) < 0)
         return -1;
-    directory = romsim_path_join(store.ready, name);
-    if (!directory)
-        return romsim_error_nomem(err);
-    if (!is_made && access(directory, F_OK) < 0)
-        return not_there(name, err);
+    directory = locate(&store, name, err);
+    if (!directory || load_info(&store, name, &info, err) < 0)
+        return -1;
+    if (is_written && info.traits.is_for_reading)
+        return refuse_writer(name, err);
     if (!is_made && (fd = take_image(name, directory, is_written, err)) < 0)
         return -1;
     if (!is_written && volume_image_needs_replay(fd)) {
@@ -518,7 +597,7 @@ int romsim_volume_attach(const char *name, uint64_t size_mb, bool is_written, co
             return -1;
         is_written = true;
     }
-    if (load_info(&store, name, &info, err) < 0 || save_holder(directory, instance, err) < 0)
+    if (save_holder(directory, instance, err) < 0)
         return -1;
     *ret = (struct romsim_volume_hold){.name = STEAL_POINTER(&copy),
                                        .fd = steal_fd(&fd),
@@ -526,6 +605,35 @@ int romsim_volume_attach(const char *name, uint64_t size_mb, bool is_written, co
                                        .is_made = is_made};
     memcpy(ret->uuid, info.uuid, sizeof(ret->uuid));
     return 0;
+}
+
+/* Under the store's lock nobody takes what is given back for a moment. */
+int romsim_volume_reattach(struct romsim_volume_hold *hold, bool is_written, const char *instance,
+                           struct romsim_error *err)
+{
+    CLEANUP_STORE struct store store = {.lock = -1};
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    CLEANUP_FREE char *directory = NULL;
+    int fd;
+
+    if (store_open(&store, err) < 0 || !(directory = locate(&store, hold->name, err)) ||
+        load_info(&store, hold->name, &info, err) < 0)
+        return -1;
+    if (is_written && info.traits.is_for_reading)
+        return refuse_writer(hold->name, err);
+    is_written |= volume_image_needs_replay(hold->fd);
+    if (is_written == hold->is_writable)
+        return 0;
+    flock(hold->fd, LOCK_UN);
+    fd = take_image(hold->name, directory, is_written, err);
+    if (fd < 0) {
+        flock(hold->fd, (hold->is_writable ? LOCK_EX : LOCK_SH) | LOCK_NB);
+        return -1;
+    }
+    close(hold->fd);
+    hold->fd = fd;
+    hold->is_writable = is_written;
+    return save_holder(directory, instance, err);
 }
 
 void romsim_volume_detach(struct romsim_volume_hold *hold)
@@ -539,19 +647,135 @@ void romsim_volume_detach(struct romsim_volume_hold *hold)
     *hold = ROMSIM_VOLUME_HOLD_NONE;
 }
 
+static void make_persistent(const char *directory)
+{
+    json_t *record = load_record(directory, NULL);
+
+    if (record && json_object_set_new(record, "persistent", json_true()) == 0)
+        json_file_save(directory, RECORD, json_incref(record), NULL);
+    json_decref(record);
+}
+
+void romsim_volume_leave(struct romsim_volume_hold *hold)
+{
+    CLEANUP_STORE struct store store = {.lock = -1};
+    CLEANUP_FREE char *directory = NULL;
+
+    if (hold->is_made && store_open(&store, NULL) == 0 &&
+        (directory = locate(&store, hold->name, NULL))) {
+        make_persistent(directory);
+        hold->is_made = false;
+    }
+    cleanup_close_fd(&hold->fd);
+    free(hold->name);
+    *hold = ROMSIM_VOLUME_HOLD_NONE;
+}
+
+/* ---- changing --------------------------------------------------------------------------- */
+
+int romsim_volume_clone(const char *source, const char *name,
+                        const struct romsim_volume_traits *traits, struct romsim_error *err)
+{
+    CLEANUP(draft_clear) struct draft draft = {.fd = -1};
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    CLEANUP_FD int fd = -1;
+    int errnum;
+
+    {
+        CLEANUP_STORE struct store store = {.lock = -1};
+        CLEANUP_FREE char *directory = NULL;
+
+        if (check_name(source, err) < 0 || store_open(&store, err) < 0 ||
+            !(directory = locate(&store, source, err)) ||
+            load_info(&store, source, &info, err) < 0 ||
+            (fd = take_image(source, directory, false, err)) < 0)
+            return -1;
+        if (!info.holder && save_holder(directory, "", err) < 0)
+            return -1;
+    }
+    if (draft_open(name, &draft, err) < 0 || volume_image_set_size(draft.fd, info.size, err) < 0)
+        return -1;
+    errnum = romsim_copy_data(fd, 0, draft.fd, 0, info.size);
+    if (errnum != 0)
+        return romsim_error_write(err, errnum, draft.fd, "copy the volume");
+    return draft_commit(&draft, name, true, traits ?: &info.traits, err);
+}
+
+int romsim_volume_change(const char *name, romsim_volume_changer *change, void *context,
+                         struct romsim_error *err)
+{
+    CLEANUP_STORE struct store store = {.lock = -1};
+    CLEANUP_FREE char *directory = NULL;
+    struct romsim_volume_traits traits = {0};
+    json_t *record;
+    int status = -1;
+
+    if (check_name(name, err) < 0 || store_open(&store, err) < 0 ||
+        !(directory = locate(&store, name, err)) || !(record = load_record(directory, err)))
+        return -1;
+    if (get_traits(record, &traits) < 0)
+        romsim_error_nomem(err);
+    else if (change(context, &traits, err) == 0)
+        status = put_traits(record, &traits) < 0 ? romsim_error_nomem(err) : 0;
+    romsim_strings_clear(&traits.tags);
+    if (status == 0)
+        status = json_file_save(directory, RECORD, json_incref(record), err);
+    json_decref(record);
+    return status;
+}
+
+int romsim_volume_grow(const char *name, uint64_t size_mb, struct romsim_error *err)
+{
+    CLEANUP_STORE struct store store = {.lock = -1};
+    CLEANUP_FREE char *directory = NULL;
+    CLEANUP_FD int fd = -1;
+    struct stat st;
+
+    if (check_name(name, err) < 0 || store_open(&store, err) < 0 ||
+        !(directory = locate(&store, name, err)) || check_size(size_mb, err) < 0)
+        return -1;
+    fd = take_image(name, directory, true, err);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        return romsim_error_system(err, errno, "cannot look at the volume '%s'", QUOTE(name));
+    if (size_mb << 20 >= (uint64_t)st.st_size)
+        return volume_image_set_size(fd, size_mb << 20, err);
+    romsim_error_set(err, EINVAL, "Invalid size_mb %llu", (unsigned long long)size_mb);
+    if (err)
+        err->cloud = ROMSIM_CLOUD_INVALID;
+    return romsim_error_hint(err, "a volume can only become larger than its %llu MB",
+                             (unsigned long long)st.st_size >> 20);
+}
+
+/* A record that cannot be read has no lock, so that its volume can be removed. */
+static bool has_delete_lock(const char *directory)
+{
+    json_t *record = load_record(directory, NULL);
+    bool is_locked = json_is_true(json_object_get(record, "delete_lock"));
+
+    json_decref(record);
+    return is_locked;
+}
+
 int romsim_volume_remove(const char *name, struct romsim_error *err)
 {
     CLEANUP_STORE struct store store = {.lock = -1};
     CLEANUP_FREE char *directory = NULL;
     CLEANUP_FD int fd = -1;
 
-    if (check_name(name, err) < 0 || store_open(&store, err) < 0)
+    if (check_name(name, err) < 0 || store_open(&store, err) < 0 ||
+        !(directory = locate(&store, name, err)))
         return -1;
-    directory = romsim_path_join(store.ready, name);
-    if (!directory)
-        return romsim_error_nomem(err);
-    if (access(directory, F_OK) < 0)
-        return not_there(name, err);
+    if (has_delete_lock(directory)) {
+        romsim_error_set(err, EPERM,
+                         "Deletion protection enabled: the volume '%s' has a delete "
+                         "lock",
+                         QUOTE(name));
+        if (err)
+            err->cloud = ROMSIM_CLOUD_NOT_ALLOWED;
+        return -1;
+    }
     fd = open_image(directory, O_RDONLY, NULL); /* a damaged one can be removed, too */
     if (fd >= 0 && is_used(fd, LOCK_EX))
         return attached(name, directory, err);

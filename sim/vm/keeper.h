@@ -26,6 +26,10 @@
  *     metrics                                 what it uses, and what of its item is about time
  *     edit    edits, network                  {"queued"}, once they are made or wait for the stop;
  *                                             with "network" they may name nothing of this machine
+ *     attach_volume                           as "edit": they are edits of the property "volumes",
+ *             name, uuid, at, readonly        which no other request may name
+ *     detach_volume
+ *             name, uuid
  *     restart edits, timeout_ms               the state, when what is needed for it is there
  *     delete                                  {"previous_state"}, when nothing is left
  *     watch   number                          {"number", "item"}, the item of "get", now and

@@ -171,6 +171,13 @@ void keeper_end_edit(struct keeper *keeper)
 
     keeper->edit = NULL;
     keeper->is_changed = true;
+    /* While it runs, its volumes are what they are: what changes them waits for the stop. */
+    if (good && !keeper->run &&
+        volumes_change(&keeper->volumes, keeper->layout, layout, &err) < 0) {
+        romsim_layout_free(layout);
+        romsim_instance_free(instance);
+        good = false;
+    }
     restarts = answer_edit(keeper, good ? NULL : &err);
     if (good && keeper->run) {
         romsim_layout_free(keeper->next_layout);

@@ -259,20 +259,38 @@ static void mark_edits(const json_t *request)
             json_object_del(json_array_get(edits, i), EDIT_ORIGIN);
 }
 
-static json_t *do_edit(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+/* Whatever names them: volumes have requests of their own. */
+static bool names_volumes(const json_t *edits)
 {
-    const json_t *edits = json_object_get(request, "edits");
+    for (size_t i = 0; i < json_array_size(edits); i++) {
+        const char *property = json_string_value(json_object_get(json_array_get(edits, i), "prop"));
+
+        if (property && strcmp(property, "volumes") == 0)
+            return true;
+    }
+    return false;
+}
+
+static json_t *refuse_volumes(void)
+{
+    struct romsim_error err;
+
+    romsim_error_set(&err, EINVAL, "'volumes' is not a property that can be changed");
+    err.cloud = ROMSIM_CLOUD_INVALID;
+    romsim_error_hint(&err, "volumes are attached and detached: 'romsim volume attach'");
+    return keeper_error_answer(&err);
+}
+
+static json_t *refuse_busy(const struct keeper *keeper)
+{
+    return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
+                         keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
+}
+
+static json_t *take_edits(struct keeper *keeper, struct keeper_client *client, const json_t *edits)
+{
     struct romsim_error err = {0};
 
-    mark_edits(request);
-
-    if (keeper->is_deleted || keeper->edit)
-        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
-                             keeper->layout->name, keeper->edit ? "edited" : "deleted");
-    if (!json_array_size(edits))
-        return keeper_refuse(ROMSIM_CLOUD_INVALID, "there is nothing to edit");
-    if (keeper_check_edits(keeper, edits, &err) < 0)
-        return keeper_error_answer(&err);
     if (keeper->run) {
         keeper_queue_edits(keeper, edits);
         return json_pack("{s:b}", "queued", 1);
@@ -283,6 +301,80 @@ static json_t *do_edit(struct keeper *keeper, struct keeper_client *client, cons
     return NULL;
 }
 
+static json_t *do_edit(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    const json_t *edits = json_object_get(request, "edits");
+    struct romsim_error err = {0};
+
+    mark_edits(request);
+    if (keeper->is_deleted || keeper->edit)
+        return refuse_busy(keeper);
+    if (!json_array_size(edits))
+        return keeper_refuse(ROMSIM_CLOUD_INVALID, "there is nothing to edit");
+    if (names_volumes(edits))
+        return refuse_volumes();
+    if (keeper_check_edits(keeper, edits, &err) < 0)
+        return keeper_error_answer(&err);
+    return take_edits(keeper, client, edits);
+}
+
+/* Is it attached now, whatever waits for the stop? */
+static const struct romsim_volume *held_volume(const struct keeper *keeper, const char *uuid)
+{
+    for (size_t i = 0; uuid && i < keeper->volumes.count && i < keeper->instance->volume_count; i++)
+        if (strcmp(keeper->volumes.items[i].uuid, uuid) == 0)
+            return &keeper->instance->volumes[i];
+    return NULL;
+}
+
+static json_t *do_attach_volume(struct keeper *keeper, struct keeper_client *client,
+                                const json_t *request)
+{
+    json_t *edits =
+        json_pack("[{s:s, s:s, s:[{s:O, s:O, s:O*}]}]", "prop", "volumes", "op", "add", "value",
+                  "name", json_object_get(request, "name"), "at", json_object_get(request, "at"),
+                  "readonly", json_object_get(request, "readonly"));
+    struct romsim_error err = {0};
+    json_t *answer;
+
+    if (keeper->is_deleted || keeper->edit)
+        answer = refuse_busy(keeper);
+    else if (!edits)
+        answer =
+            keeper_refuse(ROMSIM_CLOUD_MALFORMED_REQUEST, "an attachment has a name and an at");
+    else if (keeper_check_edits(keeper, edits, &err) < 0)
+        answer = keeper_error_answer(&err);
+    else
+        answer = take_edits(keeper, client, edits);
+    json_decref(edits);
+    return answer;
+}
+
+static json_t *do_detach_volume(struct keeper *keeper, struct keeper_client *client,
+                                const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "name")) ?: "";
+    const struct romsim_volume *held =
+        held_volume(keeper, json_string_value(json_object_get(request, "uuid")));
+    json_t *edits = json_pack("[{s:s, s:s, s:[s]}]", "prop", "volumes", "op", "del", "value",
+                              held ? held->name ?: held->uuid : name);
+    struct romsim_error err = {0};
+    json_t *answer;
+
+    if (keeper->is_deleted || keeper->edit)
+        answer = refuse_busy(keeper);
+    else if (keeper_check_edits(keeper, edits, &err) == 0)
+        answer = take_edits(keeper, client, edits);
+    else if (err.errnum == ENOENT)
+        answer = keeper_refuse(ROMSIM_CLOUD_NOT_ATTACHED,
+                               "the volume '%s' is not attached to the instance '%s'", name,
+                               keeper->layout->name);
+    else
+        answer = keeper_error_answer(&err);
+    json_decref(edits);
+    return answer;
+}
+
 static json_t *do_restart(struct keeper *keeper, struct keeper_client *client,
                           const json_t *request)
 {
@@ -290,8 +382,9 @@ static json_t *do_restart(struct keeper *keeper, struct keeper_client *client,
     struct romsim_error err = {0};
 
     if (keeper->is_deleted || keeper->edit)
-        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
-                             keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
+        return refuse_busy(keeper);
+    if (names_volumes(edits))
+        return refuse_volumes();
     keeper->stop_ms = stop_patience(request);
     keeper_abort_restart(keeper);
     if (!json_array_size(edits)) {
@@ -356,13 +449,21 @@ static const struct {
     json_t *(*handle)(struct keeper *keeper, struct keeper_client *client, const json_t *request);
     bool changes;
 } requests[] = {
-    {"get", do_get, false},      {"plan", do_plan, false},
-    {"image", do_image, false},  {"wait", do_wait, false},
-    {"log", do_log, false},      {"attach", keeper_attach, false},
-    {"watch", do_watch, false},  {"start", do_start, true},
-    {"stop", do_stop, true},     {"metrics", keeper_measure, false},
-    {"edit", do_edit, true},     {"restart", do_restart, true},
+    {"get", do_get, false},
+    {"plan", do_plan, false},
+    {"image", do_image, false},
+    {"wait", do_wait, false},
+    {"log", do_log, false},
+    {"attach", keeper_attach, false},
+    {"watch", do_watch, false},
+    {"start", do_start, true},
+    {"stop", do_stop, true},
+    {"metrics", keeper_measure, false},
+    {"edit", do_edit, true},
+    {"restart", do_restart, true},
     {"delete", do_delete, true},
+    {"attach_volume", do_attach_volume, true},
+    {"detach_volume", do_detach_volume, true},
 };
 
 void keeper_take_request(struct keeper *keeper, struct keeper_client *client, const json_t *request)

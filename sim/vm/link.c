@@ -329,6 +329,51 @@ json_t *romsim_link_call(struct romsim_link *link, json_t *request, int timeout_
     return romsim_link_await(link, timeout_ms, observer, context, err);
 }
 
+/* ---- volumes -----------------------------------------------------------------------------------
+ */
+
+static int change_volume(struct romsim_link *link, json_t *request, int timeout_ms,
+                         bool *ret_is_queued, struct romsim_error *err)
+{
+    json_t *answer = romsim_link_call(link, request, timeout_ms, NULL, NULL, err);
+
+    if (!answer)
+        return -1;
+    *ret_is_queued = json_is_true(json_object_get(answer, "queued"));
+    json_decref(answer);
+    return 0;
+}
+
+int romsim_link_attach_volume(struct romsim_link *link, const struct romsim_volume_info *volume,
+                              const char *at, bool readonly, int timeout_ms, bool *ret_is_queued,
+                              struct romsim_error *err)
+{
+    /* What another instance has can only be read by both.  (It may give it back before this one
+     * stops; but who is told that it is queued relies on it.) */
+    if (volume->holder && strcmp(volume->holder, link->name) != 0 &&
+        (volume->is_written || !readonly)) {
+        romsim_error_set(err, EBUSY, "the volume '%s' is attached to the instance '%s'",
+                         QUOTE(volume->name), QUOTE(volume->holder));
+        if (err)
+            err->cloud = ROMSIM_CLOUD_ATTACHED;
+        return -1;
+    }
+    return change_volume(link,
+                         json_pack("{s:s, s:s, s:s, s:s, s:b}", "do", "attach_volume", "name",
+                                   volume->name, "uuid", volume->uuid, "at", at, "readonly",
+                                   readonly),
+                         timeout_ms, ret_is_queued, err);
+}
+
+int romsim_link_detach_volume(struct romsim_link *link, const struct romsim_volume_info *volume,
+                              int timeout_ms, bool *ret_is_queued, struct romsim_error *err)
+{
+    return change_volume(link,
+                         json_pack("{s:s, s:s, s:s}", "do", "detach_volume", "name", volume->name,
+                                   "uuid", volume->uuid),
+                         timeout_ms, ret_is_queued, err);
+}
+
 /* ---- all of them -------------------------------------------------------------------------------
  */
 

@@ -20,6 +20,12 @@ struct volumes {
 int volumes_attach(const struct romsim_layout *layout, struct romsim_instance *instance,
                    struct volumes *ret, struct romsim_error *err);
 
+/* Has the volumes of an edited instance's layout attached, in place of those of the old one: what
+ * both have stays as it is.  One that was made for the instance and is not in it any more is kept.
+ * Returns 0, or -1, and all is as it was. */
+int volumes_change(struct volumes *volumes, const struct romsim_layout *old,
+                   const struct romsim_layout *new, struct romsim_error *err);
+
 /* The hold of a volume's device. */
 const struct romsim_volume_hold *volumes_hold(const struct volumes *volumes,
                                               const struct romsim_device *device);

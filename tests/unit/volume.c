@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,7 +32,7 @@ static void tear_down(void)
 
 static void make(const char *name)
 {
-    ck_assert_msg(romsim_volume_create(name, SIZE_MB, &err) == 0, "%s", err.message);
+    ck_assert_msg(romsim_volume_create(name, SIZE_MB, NULL, &err) == 0, "%s", err.message);
 }
 
 static bool is_there(const char *name)
@@ -65,7 +66,7 @@ START_TEST(a_new_volume_is_sparse_and_found_by_both_of_its_names)
 {
     CLEANUP_VOLUME struct romsim_volume_info info = {0}, same = {0};
 
-    ck_assert_int_eq(romsim_volume_create("large", 1024, &err), 0);
+    ck_assert_int_eq(romsim_volume_create("large", 1024, NULL, &err), 0);
     ck_assert_int_eq(romsim_volume_find("large", NULL, &info, &err), 1);
     ck_assert_uint_eq(info.size, UINT64_C(1) << 30);
     ck_assert_uint_lt(info.used, 8 << 20);
@@ -84,16 +85,16 @@ START_TEST(a_name_is_given_once_and_is_no_path)
     static const char *const bad[] = {"", ".", "..", "a/b", "/a", "a b", "a\n"};
 
     make("a");
-    ck_assert_int_eq(romsim_volume_create("a", SIZE_MB, &err), -1);
+    ck_assert_int_eq(romsim_volume_create("a", SIZE_MB, NULL, &err), -1);
     ck_assert_int_eq(err.errnum, EEXIST);
     ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ALREADY_EXISTS);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        ck_assert_int_eq(romsim_volume_create(bad[i], SIZE_MB, &err), -1);
+        ck_assert_int_eq(romsim_volume_create(bad[i], SIZE_MB, NULL, &err), -1);
         ck_assert_int_eq(err.errnum, EINVAL);
         ck_assert_int_eq(romsim_volume_remove(bad[i], &err), -1);
     }
-    ck_assert_int_eq(romsim_volume_create("b", ROMSIM_VOLUME_MIN_MB - 1, &err), -1);
-    ck_assert_int_eq(romsim_volume_create("b", ROMSIM_VOLUME_MAX_MB + 1, &err), -1);
+    ck_assert_int_eq(romsim_volume_create("b", ROMSIM_VOLUME_MIN_MB - 1, NULL, &err), -1);
+    ck_assert_int_eq(romsim_volume_create("b", ROMSIM_VOLUME_MAX_MB + 1, NULL, &err), -1);
     ck_assert(!is_there("b"));
 }
 END_TEST
@@ -299,6 +300,178 @@ START_TEST(an_image_is_known_by_its_superblock)
 }
 END_TEST
 
+static int set_traits(void *context, struct romsim_volume_traits *traits,
+                      struct romsim_error *error)
+{
+    const char *tag = context;
+
+    if (!*tag)
+        return romsim_error_set(error, EINVAL, "no");
+    traits->has_delete_lock = strcmp(tag, "locked") == 0;
+    return romsim_strings_append(&traits->tags, tag);
+}
+
+static int change(const char *name, const char *tag)
+{
+    return romsim_volume_change(name, set_traits, (void *)tag, &err);
+}
+
+START_TEST(what_users_say_of_a_volume_is_kept_and_changed)
+{
+    char text[] = "one", *tag = text;
+    const struct romsim_volume_traits traits = {.tags = {&tag, 1}, .is_dynamic = true};
+    CLEANUP_VOLUME struct romsim_volume_info info = {0}, locked = {0};
+
+    ck_assert_int_eq(romsim_volume_create("v", SIZE_MB, &traits, &err), 0);
+    ck_assert_int_eq(change("v", ""), -1);
+    ck_assert_int_eq(change("v", "two"), 0);
+    ck_assert_int_eq(romsim_volume_find("v", NULL, &info, &err), 1);
+    ck_assert_uint_eq(info.traits.tags.count, 2);
+    ck_assert_str_eq(info.traits.tags.items[1], "two");
+    ck_assert(info.traits.is_dynamic && !info.traits.is_for_reading);
+    ck_assert(!info.traits.has_delete_lock && info.is_persistent);
+    ck_assert_int_eq(change("v", "locked"), 0);
+    ck_assert_int_eq(romsim_volume_remove("v", &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_NOT_ALLOWED);
+    ck_assert_ptr_nonnull(strstr(err.message, "Deletion protection enabled"));
+    ck_assert_int_eq(change("v", "unlocked"), 0);
+    ck_assert_int_eq(romsim_volume_find("v", NULL, &locked, &err), 1);
+    ck_assert_str_eq(locked.uuid, info.uuid);
+    ck_assert_int_eq(romsim_volume_remove("v", &err), 0);
+    ck_assert_int_eq(change("v", "x"), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(a_volume_for_reading_is_not_written_to)
+{
+    const struct romsim_volume_traits traits = {.is_for_reading = true};
+    struct romsim_volume_hold hold;
+
+    ck_assert_int_eq(romsim_volume_create("v", SIZE_MB, &traits, &err), 0);
+    refuse("v", true);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_NOT_ALLOWED);
+    hold = attach("v", false, "one");
+    ck_assert_int_eq(romsim_volume_reattach(&hold, true, "one", &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_NOT_ALLOWED);
+    romsim_volume_detach(&hold);
+}
+END_TEST
+
+START_TEST(a_clone_is_another_volume_with_the_same_bytes)
+{
+    CLEANUP_VOLUME struct romsim_volume_info one = {0}, other = {0};
+    struct romsim_volume_hold hold, copy;
+    char bytes[2][4096];
+
+    make("v");
+    hold = attach("v", true, "writer");
+    memset(bytes[0], 'x', sizeof(bytes[0]));
+    ck_assert_int_eq(romsim_write_fully(hold.fd, bytes[0], sizeof(bytes[0]), 1 << 20), 0);
+    ck_assert_int_eq(romsim_volume_clone("v", "w", NULL, &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ATTACHED);
+    romsim_volume_detach(&hold);
+    ck_assert_msg(romsim_volume_clone("v", "w", NULL, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(romsim_volume_find("v", NULL, &one, &err), 1);
+    ck_assert_int_eq(romsim_volume_find("w", NULL, &other, &err), 1);
+    ck_assert_str_ne(one.uuid, other.uuid);
+    ck_assert_uint_eq(one.size, other.size);
+    ck_assert(!one.holder && !other.holder);
+    copy = attach("w", false, "reader");
+    ck_assert_int_eq(romsim_read_fully(copy.fd, bytes[1], sizeof(bytes[1]), 1 << 20), 0);
+    ck_assert_mem_eq(bytes[0], bytes[1], sizeof(bytes[0]));
+    ck_assert_msg(romsim_volume_clone("w", "x", NULL, &err) == 0, "%s", err.message);
+    romsim_volume_detach(&copy);
+    ck_assert_int_eq(romsim_volume_clone("v", "w", NULL, &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ALREADY_EXISTS);
+    ck_assert_int_eq(romsim_volume_clone("z", "y", NULL, &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(a_volume_grows_and_does_not_shrink)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    struct romsim_volume_hold hold;
+
+    make("v");
+    ck_assert_int_eq(romsim_volume_grow("v", SIZE_MB, &err), 0);
+    ck_assert_int_eq(romsim_volume_grow("v", 1024, &err), 0);
+    ck_assert_int_eq(romsim_volume_grow("v", SIZE_MB, &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_INVALID);
+    ck_assert_int_eq(romsim_volume_grow("v", UINT64_MAX, &err), -1);
+    ck_assert_int_eq(romsim_volume_find("v", NULL, &info, &err), 1);
+    ck_assert_uint_eq(info.size, UINT64_C(1) << 30);
+    ck_assert_uint_lt(info.used, 8 << 20);
+    hold = attach("v", false, "i");
+    ck_assert_int_eq(romsim_volume_grow("v", 2048, &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ATTACHED);
+    romsim_volume_detach(&hold);
+}
+END_TEST
+
+START_TEST(who_has_a_volume_may_have_it_otherwise_if_nobody_else_reads_it)
+{
+    struct romsim_volume_hold one, other;
+
+    make("v");
+    one = attach("v", false, "one");
+    other = attach("v", false, "other");
+    ck_assert_int_eq(romsim_volume_reattach(&one, true, "one", &err), -1);
+    ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ATTACHED);
+    ck_assert(!one.is_writable);
+    romsim_volume_detach(&other);
+    ck_assert_int_eq(romsim_volume_reattach(&one, true, "one", &err), 0);
+    ck_assert(one.is_writable);
+    ck_assert_int_eq(fcntl(one.fd, F_GETFL) & O_ACCMODE, O_RDWR);
+    refuse("v", false);
+    ck_assert_int_eq(romsim_volume_reattach(&one, false, "one", &err), 0);
+    other = attach("v", false, "other");
+    romsim_volume_detach(&other);
+    romsim_volume_detach(&one);
+}
+END_TEST
+
+START_TEST(one_that_is_left_stays)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    struct romsim_volume_hold hold = ROMSIM_VOLUME_HOLD_NONE;
+
+    ck_assert_int_eq(romsim_volume_attach("made", SIZE_MB, true, "i", &hold, &err), 0);
+    romsim_volume_leave(&hold);
+    ck_assert_int_eq(hold.fd, -1);
+    ck_assert_int_eq(romsim_volume_find("made", NULL, &info, &err), 1);
+    ck_assert(info.is_persistent && !info.holder);
+}
+END_TEST
+
+START_TEST(an_item_says_who_has_it_and_who_mounts_it)
+{
+    CLEANUP_VOLUME struct romsim_volume_info info = {0};
+    struct romsim_volume_hold hold;
+    json_t *instances, *item;
+
+    make("v");
+    hold = attach("v", false, "a");
+    ck_assert_int_eq(romsim_volume_find("v", NULL, &info, &err), 1);
+    item = romsim_volume_json(&info, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(item, "state")), "idle");
+    json_decref(item);
+    instances = json_pack("[{s:s, s:s, s:s, s:[{s:s, s:b}]}, {s:s, s:s, s:s, s:[{s:s}]}, {s:s}]",
+                          "name", "a", "uuid", "1", "state", "running", "volumes", "uuid",
+                          info.uuid, "readonly", 1, "name", "b", "uuid", "2", "state", "stopped",
+                          "volumes", "uuid", info.uuid, "name", "c");
+    item = romsim_volume_json(&info, instances);
+    ck_assert_str_eq(json_string_value(json_object_get(item, "state")), "mounted");
+    ck_assert_uint_eq(json_array_size(json_object_get(item, "attached_to")), 2);
+    ck_assert_uint_eq(json_array_size(json_object_get(item, "mounted_by")), 1);
+    ck_assert_str_eq(json_string_value(json_object_get(item, "access_mode")), "rwo");
+    json_decref(item);
+    json_decref(instances);
+    romsim_volume_detach(&hold);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -311,6 +484,13 @@ int main(void)
         a_draft_that_nobody_finishes_is_swept,
         a_journal_to_be_replayed_takes_a_writable_device,
         an_image_is_known_by_its_superblock,
+        what_users_say_of_a_volume_is_kept_and_changed,
+        a_volume_for_reading_is_not_written_to,
+        a_clone_is_another_volume_with_the_same_bytes,
+        a_volume_grows_and_does_not_shrink,
+        who_has_a_volume_may_have_it_otherwise_if_nobody_else_reads_it,
+        one_that_is_left_stays,
+        an_item_says_who_has_it_and_who_mounts_it,
     };
     TCase *tcase = tcase_create("volume");
 
