@@ -41,7 +41,8 @@ function draw(tag, attributes = {}, ...children) {
 }
 
 function put(element, ...children) {
-    element.replaceChildren(...children.flat().filter((child) => child || child === 0));
+    element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined &&
+                                                            child !== false));
 }
 
 function byId(id) {
@@ -93,7 +94,7 @@ function durationText(seconds) {
 }
 
 function millisecondsText(micros) {
-    return micros < 10e6 ? `${Math.round(micros / 1000)} ms` : `${(micros / 1e6).toFixed(1)} s`;
+    return micros < 1e6 ? `${Math.round(micros / 1000)} ms` : `${(micros / 1e6).toPrecision(3)} s`;
 }
 
 /* A time that the page brings up to date. */
@@ -350,7 +351,7 @@ function askForToken(problem) {
     forgetAll();
     token = '';
     sessionStorage.removeItem(TOKEN_KEY);
-    showLink('off', 'Signed out');
+    showLink('off', 'Not signed in');
     byId('board').hidden = true;
     byId('sign-out').hidden = true;
     byId('skip').hidden = true;
@@ -378,6 +379,15 @@ function stateOf(item) {
     return item.restart && item.state === 'stopped' ? 'restarting' : item.state ?? 'unknown';
 }
 
+/* Bits of stop_reason. */
+const BY_APP = 2, BY_PLATFORM = 4, BY_USER = 8, FORCED = 16;
+
+function endedBadly(item) {
+    const reason = item.stop_reason ?? 0;
+
+    return reason !== 0 && !(reason & BY_USER) && (item.exit_code !== 0 || !(reason & BY_APP));
+}
+
 /* What a state means for the eye; its name always stands beside it. */
 function stateKind(item) {
     const state = stateOf(item);
@@ -385,13 +395,15 @@ function stateKind(item) {
     if (state === 'running')
         return 'good';
     if (state === 'stopped')
-        return item.exit_code || (item.stop_reason & ~14) === 1 ? 'bad' : 'off';
+        return endedBadly(item) ? 'bad' : 'off';
     return state === 'deleted' ? 'off' : 'busy';
 }
 
 function badge(item) {
     return make('span', {class: 'badge', 'data-kind': stateKind(item)},
-                make('span', {class: 'lamp', 'aria-hidden': 'true'}), stateOf(item));
+                make('span', {class: 'lamp', 'aria-hidden': 'true'}),
+                stateOf(item) + (item.state === 'stopped' && item.exit_code
+                                 ? ` (${item.exit_code})` : ''));
 }
 
 function portsOf(item) {
@@ -480,7 +492,8 @@ function forgetAll() {
     instances.clear();
     put(byId('instances'));
     put(byId('detail'));
-    countInstances();
+    delete byId('detail').dataset.shows;
+    byId('count').textContent = '';
 }
 
 function takeEvent(type, data) {
@@ -576,9 +589,10 @@ function showNothing() {
     }
     put(byId('detail'), make('div', {class: 'teach'},
         make('h2', {}, 'No instance yet'),
-        make('p', {}, 'An instance needs an image from this machine\u2019s store. If there is none, ' +
-                      'put one there: a directory, an archive, or an OCI layout.'),
-        command('romsim image import ./app-root app:latest'),
+        make('p', {}, 'An instance needs an image from this machine\u2019s store. ',
+             make('code', {}, 'romsim image import'), ' takes those of other tools; this builds one ' +
+             'from a directory with a Kraftfile:'),
+        command('romsim image build ./app -t app:latest'),
         make('p', {}, 'Then create an instance with a ROM, as in the cloud:'),
         command(exampleRequest()),
         make('p', {}, 'It appears here as soon as it is there. ', make('code', {}, 'romsim run'),
@@ -587,6 +601,7 @@ function showNothing() {
 
 function exampleRequest() {
     const body = '{"name": "first", "image": "app:latest", "memory_mb": 128, "autostart": true,\n' +
+                 '       "args": ["/bin/cat", "/etc/app/greeting"],\n' +
                  '       "roms": [{"name": "config", "at": "/etc/app",\n' +
                  '                 "files": [{"path": "greeting", "data": "aGVsbG8K"}]}]}';
 
@@ -597,9 +612,6 @@ function exampleRequest() {
 }
 
 /* ---- an instance ---------------------------------------------------------------------------- */
-
-/* Bits of stop_reason. */
-const BY_APP = 2, BY_PLATFORM = 4, BY_USER = 8, FORCED = 16;
 
 function endingText(item) {
     const reason = item.stop_reason ?? 0;
@@ -621,11 +633,11 @@ function portElement(port) {
                 isWeb ? make('a', {href: port.url, target: '_blank', rel: 'noopener noreferrer'},
                              text)
                       : make('code', {}, text),
-                ` \u2192 ${port.destination_port} in the guest`);
+                ` \u2192 ${port.destination_port}`);
 }
 
 function fact(term, ...values) {
-    return make('div', {}, make('dt', {}, term), make('dd', {}, ...values));
+    return make('div', {class: `fact-${term.toLowerCase().replace(/\W/g, '-')}`}, make('dt', {}, term), make('dd', {}, ...values));
 }
 
 function startedFact(item) {
@@ -650,7 +662,7 @@ function factsOf(item) {
     return [
         fact('Image', make('code', {}, shown(item.image ?? 'none'))),
         startedFact(item),
-        ports.length && fact('Ports', ports.map(portElement)),
+        ports.length > 0 && fact('Ports to the guest\u2019s', ports.map(portElement)),
         fact('Size', `${item.memory_mb} MB, ${countText(item.vcpus, 'vCPU', 'vCPUs')}`),
         bootFact(item),
         fact('Restarts', `${item.restart_count ?? 0}, policy ${item.restart_policy}` +
@@ -805,7 +817,8 @@ function deviceBox(device) {
                 make('span', {class: 'kind'}, ROLE_WORDS[device.role]),
                 make('span', {class: 'title'}, shown(deviceTitle(device))),
                 make('code', {}, shown(device.device)),
-                make('span', {class: 'fine'}, `${shown(device.format)}, ${sizeText(device.size)}`));
+                make('span', {class: 'fine'}, `${shown(device.format)}, ${sizeText(device.size)}` +
+                     (device.at ? '' : ', not mounted')));
 }
 
 /* "/a/b" is under "/a", and all is under "/". */
@@ -910,7 +923,7 @@ function openPlan(uuid, signal) {
                         make('p', {class: 'fine'}, 'Devices, and where the guest mounts them, in ' +
                              'this order, before the app starts'), body);
     const images = make('section', {class: 'panel wide', 'aria-labelledby': 'images-title'},
-                        make('h3', {id: 'images-title'}, 'Images'), list);
+                        make('h3', {id: 'images-title'}, 'ROMs and other images'), list);
     let shownOf = null;
     let picture = null;
 
@@ -918,7 +931,8 @@ function openPlan(uuid, signal) {
         picture?.abort();
         picture = new AbortController();
         put(body, planPicture(plan, picture.signal), envElement(plan));
-        put(list, devicesOf(plan).map((device) => imageCard(uuid, device, signal)));
+        put(list, [...plan.roms, plan.root, ...plan.volumes].filter(Boolean)
+            .map((device) => imageCard(uuid, device, signal)));
     }
 
     async function load() {
@@ -973,10 +987,11 @@ function imageCard(uuid, device, signal) {
     const inside = make('div', {class: 'inside', id: `inside-${name}`, hidden: true});
     const isOpen = () => !inside.hidden;
     const button = make('button', {type: 'button', 'aria-expanded': 'false',
-                                   'aria-controls': inside.id, 'aria-label': `Look into ${title}`,
+                                   'aria-controls': inside.id, 'aria-describedby': `name-${name}`,
                                    click: () => {
         inside.hidden = isOpen();
         button.setAttribute('aria-expanded', String(isOpen()));
+        button.textContent = isOpen() ? 'Close' : 'Look inside';
         if (isOpen() && !inside.firstChild)
             put(inside, explorer(base, device, signal));
     }}, 'Look inside');
@@ -999,7 +1014,7 @@ function imageCard(uuid, device, signal) {
     return make('article', {class: 'image', 'data-role': device.role},
         make('div', {class: 'image-head'},
              make('span', {class: 'kind'}, ROLE_WORDS[device.role]),
-             make('h4', {}, title),
+             make('h4', {id: `name-${name}`}, title),
              device.at && make('span', {class: 'at'}, `at ${shown(device.at)}`),
              hasBytes && button),
         make('dl', {class: 'facts'},
