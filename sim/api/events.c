@@ -6,7 +6,8 @@
  * once each that there is has been told.  They come from the roll.
  *
  * Of a console: `begin`, then `console` with bytes in base64, and `state`, `exit`, `note`, `error`
- * and `failed` with what happens to the instance; `live` behind what was said before.  One thread
+ * and `failed` with what happens to the instance; `live` behind what was said before, `end` when
+ * the instance is gone.  One thread
  * reads from the keepers of all consoles that somebody follows.  It takes from a keeper only while
  * the client does, too: what the client is too slow for is then lost in the keeper's log, which is
  * bounded, and not kept here.
@@ -175,7 +176,8 @@ static void follow(struct console *console)
                 json_object_get(answer, "error") || !write_event(console->stream, "live", "{}");
             json_decref(answer);
             break;
-        case ROMSIM_LINK_END:
+        case ROMSIM_LINK_END: /* the instance is gone */
+            write_event(console->stream, "end", "{}");
             console->is_over = true;
             break;
         case ROMSIM_LINK_NOTHING:

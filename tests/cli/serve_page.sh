@@ -108,6 +108,7 @@ ok "a console's stream begins" until_has console "event: begin"
 ok "and says when it has caught up" until_has console "event: live"
 romsim rm first >said 2>&1
 ok "it ends with the instance" wait $follower
+is "$(tail -3 console | head -1)" "event: end" "and says so"
 api GET "$at/console"
 is "$http" 404 "of which there is none then"
 

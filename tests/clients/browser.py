@@ -11,7 +11,7 @@ import select
 import subprocess
 import time
 
-PATIENCE = 120  # seconds; a busy machine is no failure
+PATIENCE = int(os.environ.get("PATIENCE", "120"))  # seconds; a busy machine is no failure
 
 KEYS = {  # name: (code, key code, text)
     "Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""),

@@ -201,7 +201,8 @@ const SILENCE_MS = 30000; /* the server says something every 10 s */
 const RETRY_FIRST_MS = 500, RETRY_MOST_MS = 15000;
 const LIVED_MS = 5000; /* a stream that ended later was no failure */
 
-/* Hands a stream's events to `event(type, data)`, until it ends. */
+/* Hands a stream's events to `event(type, data)`, until it ends, or that returns false: then that is
+ * returned, too. */
 async function readEvents(reply, event, alive) {
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '', type = '', data = [];
@@ -210,7 +211,7 @@ async function readEvents(reply, event, alive) {
         const {value, done} = await reader.read();
 
         if (done)
-            return;
+            return true;
         alive();
         const lines = (text + value).split('\n');
 
@@ -221,7 +222,8 @@ async function readEvents(reply, event, alive) {
             else if (line.startsWith('data: '))
                 data.push(line.slice(6));
             else if (!line && type) {
-                event(type, data.join('\n'));
+                if (event(type, data.join('\n')) === false)
+                    return false;
                 type = '';
                 data = [];
             }
@@ -229,7 +231,7 @@ async function readEvents(reply, event, alive) {
     }
 }
 
-/* One connection.  Ends when it does. */
+/* One connection.  Ends when it does; false: nothing more will come. */
 async function listen(path, signal, {event, begin}) {
     const own = new AbortController();
     const stop = () => own.abort();
@@ -242,7 +244,7 @@ async function listen(path, signal, {event, begin}) {
         if (!reply.ok)
             throw envelopeProblem(reply.status, await reply.json().catch(() => null));
         begin?.();
-        await readEvents(reply, event, () => {
+        return await readEvents(reply, event, () => {
             clearTimeout(watchdog);
             watchdog = setTimeout(stop, SILENCE_MS);
         });
@@ -272,8 +274,8 @@ function pause(ms, signal) {
 }
 
 /*
- * Follows a stream, and connects again when it is cut, until the signal, or until the server says
- * that there is no such thing: then `gone(problem)`.  `lost(ms)` says when it will be tried.
+ * Follows a stream, and connects again when it is cut, until the signal, until `event` returns
+ * false, or until the server says that there is no such thing: then `gone(problem)`.  `lost(ms)` says when it will be tried.
  */
 async function follow(path, signal, {event, begin, lost, gone}) {
     let failures = 0;
@@ -283,7 +285,8 @@ async function follow(path, signal, {event, begin, lost, gone}) {
         let problem = null;
 
         try {
-            await listen(path, signal, {event, begin});
+            if (await listen(path, signal, {event, begin}) === false)
+                return;
         } catch (error) {
             problem = error;
         }
@@ -603,7 +606,7 @@ function exampleRequest() {
     const body = '{"name": "first", "image": "app:latest", "memory_mb": 128, "autostart": true,\n' +
                  '       "args": ["/bin/cat", "/etc/app/greeting"],\n' +
                  '       "roms": [{"name": "config", "at": "/etc/app",\n' +
-                 '                 "files": [{"path": "greeting", "data": "aGVsbG8K"}]}]}';
+                 '                 "files": [{"path": "greeting", "data": "hello"}]}]}';
 
     return `eval "$(romsim serve --print-env)"\n` +
            `curl ${location.origin}/v1/instances \\\n` +
@@ -1564,7 +1567,7 @@ function openConsole(uuid, name, signal) {
     }
 
     function take(type, data) {
-        status.textContent = 'Live';
+        status.textContent = type === 'end' ? 'The instance is gone' : 'Live';
         if (type === 'console') {
             lines.feed(decoder.decode(bytesOf(data), {stream: true}));
             timer ||= setTimeout(flush, 40);
@@ -1573,6 +1576,7 @@ function openConsole(uuid, name, signal) {
         } else if (type in CONSOLE_WORDS) {
             mark(CONSOLE_WORDS[type](JSON.parse(data)));
         }
+        return type !== 'end';
     }
 
     clear();
