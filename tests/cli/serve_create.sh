@@ -303,8 +303,7 @@ for path in $I/templates $I/templates/$uuid $I/checkpoints $I/checkpoints/$uuid 
     api GET "$path"
     is "$http $(envelope)" "501 error 501 1" "${path##*instances} is not supported, and says so"
 done
-api POST $I "{\"template\": {\"name\": \"x\"}}"
-[ "$http" = 501 ] || [ "$http" = 400 ] && pass "nor is an instance of a template" || fail "nor is an instance of a template" "$http $out"
+refused "an instance of a template that is not there" 404 8 "No template instance with name 'x'" '{"template": {"name": "x"}}'
 
 # ---- two at the same time -----------------------------------------------------------------------
 for i in 1 2 3 4 5 6; do
