@@ -4,11 +4,10 @@
 
 #include <romsim/instance.h>
 
-/* What comes with templates and checkpoints. */
-static void refuse_templates(struct api_request *request)
+static void refuse_checkpoints(struct api_request *request)
 {
     api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED,
-                   "Templates, checkpoints and branches are not simulated yet");
+                   "Checkpoints and branches are not simulated yet");
 }
 
 static void refuse_history(struct api_request *request)
@@ -53,12 +52,12 @@ static void refuse_plugins(struct api_request *request)
         .flags = API_QUICK | API_HIDDEN, .id = (name), .summary = (text)                           \
     }
 
-/* Templates or checkpoints, all of them and one. */
+/* Checkpoints, all of them and one. */
 #define KIND_AT(where, what, name)                                                                 \
-    REFUSED(API_GET, "/v1/instances/" where, refuse_templates, "get" name, what),                  \
-        REFUSED(API_POST, "/v1/instances/" where, refuse_templates, "create" name, what),          \
-        REFUSED(API_PATCH, "/v1/instances/" where, refuse_templates, "update" name, what),         \
-        REFUSED(API_DELETE, "/v1/instances/" where, refuse_templates, "delete" name, what)
+    REFUSED(API_GET, "/v1/instances/" where, refuse_checkpoints, "get" name, what),                \
+        REFUSED(API_POST, "/v1/instances/" where, refuse_checkpoints, "create" name, what),        \
+        REFUSED(API_PATCH, "/v1/instances/" where, refuse_checkpoints, "update" name, what),       \
+        REFUSED(API_DELETE, "/v1/instances/" where, refuse_checkpoints, "delete" name, what)
 #define KIND(where, name)                                                                          \
     KIND_AT(where, name "s: not simulated yet", name "s"),                                         \
         KIND_AT(where "/{rest...}", name "s: not simulated yet", name)
@@ -104,7 +103,24 @@ const struct api_route api_instance_routes[] = {
             "Checkpoints that instances come from: not simulated yet"),
     REFUSED(API_GET, "/v1/instances/{uuid}/history", refuse_history, "getInstanceHistory",
             "Checkpoints that an instance comes from: not simulated yet"),
-    KIND("templates", "Template"),
+    BULK(API_GET, "/v1/instances/templates", templates_get, "getInstanceTemplates",
+         "Show templates; without any named, all", .query = instance_reference_query,
+         .body_kind = API_OBJECT_OR_LIST, .body = &instance_reference_shape,
+         .item = &template_item_shape),
+    BULK(API_GET, "/v1/instances/templates/{uuid}", templates_get, "getInstanceTemplate",
+         "Show a template", .item = &template_item_shape),
+    BULK(API_DELETE, "/v1/instances/templates", templates_delete, "deleteInstanceTemplates",
+         "Delete templates; their clones go on", .query = instance_reference_query,
+         .body_kind = API_OBJECT_OR_LIST, .body = &instance_reference_shape,
+         .item = &instance_deleted_shape),
+    BULK(API_DELETE, "/v1/instances/templates/{uuid}", templates_delete, "deleteInstanceTemplate",
+         "Delete a template; its clones go on", .item = &instance_deleted_shape),
+    REFUSED(API_POST, "/v1/instances/templates", templates_refuse, "createInstanceTemplates",
+            "Templates: made by romsim template create"),
+    REFUSED(API_PATCH, "/v1/instances/templates", templates_refuse, "updateInstanceTemplates",
+            "Templates: not changed"),
+    REFUSED(API_PATCH, "/v1/instances/templates/{uuid}", templates_refuse, "updateInstanceTemplate",
+            "Templates: not changed"),
     KIND("checkpoints", "Checkpoint"),
     REFUSED(API_GET, PLUGIN, refuse_plugins, "getPlugin", PLUGINS),
     REFUSED(API_POST, PLUGIN, refuse_plugins, "postPlugin", PLUGINS),

@@ -12,6 +12,7 @@
  *     instance_look.c    log and metrics, which only the keepers know
  *     instance_ask.c     asking many keepers at once
  *     instance_await.c   waiting for states without a thread
+ *     template.c         templates
  */
 #ifndef ROMSIM_API_INSTANCE_H
 #define ROMSIM_API_INSTANCE_H
@@ -65,6 +66,10 @@ struct wishes {
  */
 int wishes_read(struct api_request *request, bool may_be_none, struct wishes *ret);
 void wishes_clear(struct wishes *wishes);
+
+/* The same as it is said, whatever it is about: a new list of objects with `uuid` or `name`; NULL
+ * after a reply. */
+json_t *wishes_said(struct api_request *request, bool may_be_none);
 
 #define CLEANUP_WISHES CLEANUP(wishes_clear)
 
@@ -146,6 +151,12 @@ struct awaited {
 void instances_await(struct api_request *request, struct awaited *list, size_t count,
                      int64_t timeout_ms, bool is_lenient);
 void awaited_free(struct awaited *list, size_t count);
+
+/* ---- template.c --------------------------------------------------------------------------------
+ */
+
+extern const struct romsim_shape template_item_shape;
+api_handler templates_get, templates_delete, templates_refuse;
 
 /* ---- handlers ----------------------------------------------------------------------------------
  */

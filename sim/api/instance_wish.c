@@ -99,8 +99,7 @@ static int refuse_count(struct api_request *request, size_t count, bool may_be_n
     return -1;
 }
 
-/* All that is said, as new objects; NULL after a reply. */
-static json_t *read_said(struct api_request *request, bool may_be_none)
+json_t *wishes_said(struct api_request *request, bool may_be_none)
 {
     json_t *items = api_request_items(request);
     int status = items ? 0 : -1;
@@ -173,7 +172,7 @@ static size_t find_first(const struct wishes *wishes, size_t index)
 
 int wishes_read(struct api_request *request, bool may_be_none, struct wishes *ret)
 {
-    json_t *said = read_said(request, may_be_none);
+    json_t *said = wishes_said(request, may_be_none);
     size_t count = json_array_size(said);
 
     *ret = (struct wishes){0};

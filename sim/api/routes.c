@@ -3,10 +3,6 @@
 #include "api.h"
 
 const struct api_route *const api_routes[] = {
-    api_instance_routes,
-    api_image_routes,
-    api_openapi_routes,
-    api_registry_routes,
-    api_page_routes,
-    NULL,
+    api_instance_routes, api_image_routes, api_openapi_routes,
+    api_registry_routes, api_page_routes,  NULL,
 };

@@ -298,12 +298,14 @@ api POST $I "{$B, \"autostart\": true, \"wait_timeout_ms\": 60001}"
 is "$(printf '%s' "$out" | jq -r '.warnings[0].type')" deprecated "the older time-out is deprecated here, too"
 
 # ---- what is not there yet ------------------------------------------------------------------------
-for path in $I/templates $I/templates/$uuid $I/checkpoints $I/checkpoints/$uuid $I/checkpoints/$uuid/history \
+for path in $I/checkpoints $I/checkpoints/$uuid $I/checkpoints/$uuid/history \
     $I/history "$I/$uuid/history" "$I/$uuid/plugins/sandbox/v1/exec"; do
     api GET "$path"
     is "$http $(envelope)" "501 error 501 1" "${path##*instances} is not supported, and says so"
 done
 refused "an instance of a template that is not there" 404 8 "No template instance with name 'x'" '{"template": {"name": "x"}}'
+api GET $I/templates
+is "$http $(field .status)" "200 success" "there are no templates"
 
 # ---- two at the same time -----------------------------------------------------------------------
 for i in 1 2 3 4 5 6; do

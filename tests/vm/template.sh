@@ -86,6 +86,37 @@ fails 7 "one without ROMs" romsim run -q --template one
 like "$out" "devices: ukp_rom0 
 erofs: 0" "has none, neither the template's"
 
+# ---- over HTTP
+. "$ROOT/tests/serving.sh"
+ok "a server" serve
+uuid=$(romsim template get one | jq -r .uuid)
+api GET /v1/instances/templates
+is "$(field '.data.instances[] | [.name, .uuid, .state, .image, .env.OF] | join(" ")')" \
+    "one $uuid template ./base template" "lists it"
+api GET "/v1/instances/templates/$uuid"
+is "$(field .status) $(field '.data.instances[0].name')" "success one" "shows it"
+api GET /v1/instances/templates '[{"name": "two"}]'
+is "$http $(field '.data.instances[0] | [.name, .error, .message] | join(" ")')" \
+    "200 two 8 No template instance with name 'two'" "misses one that is not there, in the cloud's words"
+api POST /v1/instances '{"name": "remote", "template": {"name": "one"}, "autostart": true, "timeout_s": 60,
+    "roms": [{"name": "r", "at": "/rom", "files": [{"path": "x", "data": "by HTTP"}]}]}'
+is "$http $(field .status)" "200 success" "makes a clone"
+ok "which ends by itself" romsim wait remote --state stopped --timeout 60
+like "$(romsim logs remote)" "after: by HTTP" "and had its ROM"
+api POST /v1/instances '{"template": {"name": "one"}, "image": "x"}'
+is "$http" 400 "refuses what is locked"
+like "$out" "Cannot specify 'image' when creating an instance from a template" "in the cloud's words"
+api POST /v1/instances '{"template": {"name": "two"}}'
+like "$out" "No template instance with name 'two'" "and a template that is not there"
+api POST /v1/instances/templates '[{"name": "remote"}]'
+is "$http $(field '.errors[0].status // .error')" "501 501" "does not make templates"
+romsim rm remote >/dev/null
+cp -r "$TEMPLATES/ready/one" "$TEMPLATES/ready/copy" && sed -i "s/$uuid/00000000-0000-4000-8000-000000000001/" "$TEMPLATES/ready/copy/template.json"
+api DELETE /v1/instances/templates '[{"name": "copy"}, {"name": "two"}]'
+is "$(field .status) $(field '.data.instances[] | [.name, .status] | join("=")' | tr '\n' ' ')" \
+    "partial_success copy=success two=error " "and deletes them"
+serve_end
+
 # ---- several at a time
 pids=()
 for i in 1 2 3 4 5 6; do
