@@ -62,11 +62,13 @@ static json_t *item_of(const struct romsim_template *template)
 
 /* ---- which -------------------------------------------------------------------------------- */
 
-static json_t *failed(const json_t *said, const struct romsim_error *err)
+/* In the cloud's words alone: a command of romsim's own is no hint there. */
+static json_t *failed(const json_t *said, struct romsim_error *err)
 {
     const char *uuid = json_string_value(json_object_get(said, "uuid"));
     const char *name = json_string_value(json_object_get(said, "name"));
 
+    err->hint[0] = '\0';
     return api_item_error(uuid ? "uuid" : "name", uuid ? uuid : name, err);
 }
 

@@ -88,7 +88,7 @@ erofs: 0" "has none, neither the template's"
 
 # ---- over HTTP
 . "$ROOT/tests/serving.sh"
-ok "a server" serve
+serve && pass "a server" || fail "a server" "$(cat "$T/serve.err")"
 uuid=$(romsim template get one | jq -r .uuid)
 api GET /v1/instances/templates
 is "$(field '.data.instances[] | [.name, .uuid, .state, .image, .env.OF] | join(" ")')" \
