@@ -126,8 +126,9 @@ const struct cli_command cli_image_gc = {
 /* ---- all -------------------------------------------------------------------------------- */
 
 static const struct cli_command *const subcommands[] = {
-    &cli_image_build, &cli_image_ls, &cli_image_inspect, &cli_image_import,
-    &cli_image_tag,   &cli_image_rm, &cli_image_gc,      NULL,
+    &cli_image_build,  &cli_image_ls,   &cli_image_inspect,
+    &cli_image_import, &cli_image_push, &cli_image_tag,
+    &cli_image_rm,     &cli_image_gc,   NULL,
 };
 
 const struct cli_command cli_command_image = {

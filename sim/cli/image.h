@@ -8,7 +8,7 @@
 #include <romsim/store.h>
 
 extern const struct cli_command cli_image_build, cli_image_ls, cli_image_inspect, cli_image_import,
-    cli_image_tag, cli_image_rm, cli_image_gc;
+    cli_image_push, cli_image_tag, cli_image_rm, cli_image_gc;
 
 #define CLEANUP_IMAGE_INFO CLEANUP(romsim_image_info_release)
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image_ls.c: `romsim image ls` and `romsim image inspect`. */
 #include "sim/cli/image.h"
+#include "sim/cli/remote.h"
+#include "sim/cli/target.h"
 
 #include <romsim/cpu.h>
 #include <romsim/text.h>
@@ -85,6 +87,54 @@ static int list_store(const struct romsim_store *store, struct listing *listing)
     return status;
 }
 
+/* ---- ls of a server ----------------------------------------------------------------------------
+ */
+
+/* "sha256:..." of "unikraft.io/org/app@sha256:...". */
+static const char *digest_of(const json_t *image)
+{
+    const char *url = json_string_value(json_object_get(image, "url")) ?: "";
+    const char *mark = strrchr(url, '@');
+
+    return mark && romsim_digest_is_valid(mark + 1) ? romsim_digest_hex(mark + 1) : "";
+}
+
+static void list_names(struct cli_table *table, const json_t *image)
+{
+    json_int_t size = json_integer_value(json_object_get(image, "size_in_bytes"));
+    const json_t *tags = json_object_get(image, "tags");
+    char digest[13];
+
+    snprintf(digest, sizeof(digest), "%.12s", digest_of(image));
+    for (size_t i = 0; i < json_array_size(tags); i++) {
+        const char *name = json_string_value(json_array_get(tags, i)) ?: "";
+        const char *cells[] = {name, SIZE_TEXT(size < 0 ? 0 : (uint64_t)size), digest};
+
+        cli_table_row(table, cells);
+    }
+}
+
+/* As the cloud's API tells of them: with neither kind nor platform. */
+static int list_remote(const struct cli_args *args, const char *host)
+{
+    static const char *const headings[] = {"NAME", ">SIZE", "DIGEST", NULL};
+    CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
+    struct romsim_error error;
+    CLEANUP_REMOTE struct remote *remote = remote_new(host, &error);
+    json_t *images =
+        remote ? remote_items(remote, "GET", "/v1/images", NULL, REMOTE_PATIENCE_S, &error) : NULL;
+
+    if (!images)
+        return cli_report(&error);
+    if (cli_has(args, "json"))
+        return cli_print_json(images);
+    for (size_t i = 0; i < json_array_size(images); i++)
+        list_names(table, json_array_get(images, i));
+    json_decref(images);
+    cli_table_print(table);
+    return CLI_OK;
+}
+
 /* Where there are several stores it is said which one has an image. */
 static int run_ls(const struct cli_args *args)
 {
@@ -97,6 +147,8 @@ static int run_ls(const struct cli_args *args)
     struct listing listing = {.as_json = cli_has(args, "json")};
     int status = CLI_OK;
 
+    if (remote_host(args))
+        return list_remote(args, remote_host(args));
     /* To list is not to run: those for later processors too. */
     romsim_cpu_set_level(ROMSIM_CPU_LEVEL_MAX);
     if (romsim_stores_open(&stores, &error) < 0)
@@ -113,7 +165,7 @@ static int run_ls(const struct cli_args *args)
     return status;
 }
 
-static const struct cli_option ls_options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+static const struct cli_option ls_options[] = {CLI_OPTION_JSON, CLI_OPTION_HOST, CLI_OPTION_END};
 
 const struct cli_command cli_image_ls = {
     .name = "ls",

@@ -9,8 +9,7 @@
 
 /* The options that change or make an instance, and those that say how its VM is run. */
 #define MAKE_OPTIONS                                                                               \
-    {"image", 0, "REF", "the base image, in place of the file's"},                                 \
-        {"template", 0, "NAME", NULL},                                                             \
+    {"image", 0, "REF", "the base image, in place of the file's"}, {"template", 0, "NAME", NULL},  \
         {"rom", 0, "KEY=VALUE,...", "add a ROM: name=N,image=REF|dir=DIR,at=PATH"},                \
         {"volume", 'v', "NAME:PATH[:ro]", "attach a volume (romsim volume)"},                      \
         {"publish", 'p', "HOST:GUEST", "forward a port of 127.0.0.1"},                             \

@@ -62,6 +62,19 @@ json_t *remote_items(const struct remote *remote, const char *method, const char
 json_t *remote_item(const struct remote *remote, const char *method, const char *path, json_t *body,
                     unsigned patience_s, struct romsim_error *err);
 
+/* A request of the registry's: its answer is no envelope. */
+struct remote_upload {
+    const char *method, *path; /* HEAD, POST, PUT; with a body no '/' ends the path */
+    const char *type;          /* of the body */
+    int body;                  /* a file that is sent from its beginning; -1 */
+};
+
+/* Makes it, however long that takes as long as it goes on; a refusal (but 404 to a HEAD) fails with
+ * the server's words.  Returns the HTTP status, or -1; *ret_location, if it is not NULL, is
+ * malloc'ed, and "" if the server names none. */
+int remote_upload(const struct remote *remote, const struct remote_upload *upload,
+                  char **ret_location, struct romsim_error *err);
+
 /* The list in an envelope's data, borrowed: an empty one without.  An item that is an error. */
 const json_t *remote_list_of(const json_t *envelope);
 bool remote_item_failed(const json_t *item, struct romsim_error *err);

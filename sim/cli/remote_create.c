@@ -30,35 +30,21 @@ static int refuse_options(const struct cli_args *args)
     return CLI_OK;
 }
 
-/* "127.0.0.1:8080" of the server's address. */
-static const char *registry_of(const struct remote *remote)
+static void refuse_image(const char *what, const char *image, const struct romsim_place *place)
 {
-    const char *host = strstr(remote->url, "://");
-
-    return host ? host + 3 : remote->url;
-}
-
-static void refuse_image(const struct remote *remote, const char *what, const char *image,
-                         const struct romsim_place *place)
-{
-    bool is_http = strncasecmp(remote->url, "http:", 5) == 0;
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL,
-                     "the %s '%s' is on this machine, where the server does not "
-                     "see it",
-                     what, QUOTE(image));
+                     "the %s '%s' is on this machine, where the server does not see it", what,
+                     QUOTE(image));
     error.place = *place;
-    romsim_error_hint(
-        &error,
-        "push it, and name it here: 'romsim image' keeps it as NAME, and 'skopeo copy "
-        "%s--dest-creds user:TOKEN oci:DIR docker://%s/ORG/NAME' pushes it",
-        is_http ? "--dest-tls-verify=false " : "", QUOTE(registry_of(remote)));
+    romsim_error_hint(&error, "'romsim image build' or 'romsim image import' gives it a name, and "
+                              "'romsim image push NAME' sends it");
     cli_report(&error);
 }
 
 /* Are all images names, which the server may know?  A ROM's directory is sent with its files. */
-static bool are_images_names(const struct remote *remote, const struct romsim_instances *instances)
+static bool are_images_names(const struct romsim_instances *instances)
 {
     bool good = true;
 
@@ -66,7 +52,7 @@ static bool are_images_names(const struct remote *remote, const struct romsim_in
         const struct romsim_instance *instance = instances->items[i];
 
         if (cli_is_local(instance->image)) {
-            refuse_image(remote, "image", instance->image, &instance->image_place);
+            refuse_image("image", instance->image, &instance->image_place);
             good = false;
         }
         for (size_t j = 0; j < instance->rom_count; j++) {
@@ -74,7 +60,7 @@ static bool are_images_names(const struct remote *remote, const struct romsim_in
 
             if (!cli_is_local(rom->image))
                 continue;
-            refuse_image(remote, "ROM image", rom->image, &rom->image_place);
+            refuse_image("ROM image", rom->image, &rom->image_place);
             good = false;
         }
     }
@@ -122,6 +108,15 @@ static int wait_until_it_runs(const struct cli_args *args, const json_t *item)
     return target ? ask_until_it_runs(args, target) : CLI_FAILED;
 }
 
+/* What this machine's store has the server need not have. */
+static void hint_image(struct romsim_error *error)
+{
+    if (strncmp(error->message, "No image with name", 18) == 0 && !*error->hint)
+        romsim_error_hint(error,
+                          "'romsim image push NAME' sends what 'romsim image ls --host \"\"' "
+                          "lists");
+}
+
 static bool has_timed_out(const json_t *envelope)
 {
     const char *message = json_string_value(json_object_get(envelope, "message"));
@@ -142,6 +137,7 @@ static int tell(const struct cli_args *args, const json_t *envelope)
         struct romsim_error error;
 
         if (!timed_out && remote_item_failed(item, &error)) {
+            hint_image(&error);
             cli_report(&error);
             status = CLI_FAILED;
             continue;
@@ -169,8 +165,10 @@ static int send_instances(const struct cli_args *args, const struct remote *remo
     json_t *envelope = NULL;
     int status;
 
-    if (!body || remote_exchange(remote, &request, 1, CREATE_PATIENCE_S, &envelope, &error) < 0)
+    if (!body || remote_exchange(remote, &request, 1, CREATE_PATIENCE_S, &envelope, &error) < 0) {
+        hint_image(&error);
         return cli_report(&error);
+    }
     status = tell(args, envelope);
     json_decref(envelope);
     return status;
@@ -189,7 +187,7 @@ int remote_create(const struct cli_args *args, const char *host)
         status = make_instances(args, &instances);
     if (status != CLI_OK)
         return status;
-    if (!are_images_names(remote, &instances)) {
+    if (!are_images_names(&instances)) {
         status = CLI_FAILED;
     } else {
         note_host_ports(args, &instances);

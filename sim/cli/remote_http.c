@@ -15,6 +15,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -25,11 +28,14 @@ enum { ANSWERS_MOST = 128 << 20, CONFIG_MOST = 1 << 20, CONNECT_S = 10 };
 /* ---- what curl is told ------------------------------------------------------------------------
  */
 
-/* A line `name = "value"`, by the rules of curl's config files. */
+/* A line `name = "value"`, by the rules of curl's config files.  What would be more than a line, of
+ * a foreign image's manifest, say, is refused: the config then has failed. */
 static void put(struct romsim_buffer *config, const char *name, const char *value)
 {
     romsim_buffer_printf(config, "%s = \"", name);
     for (; *value; value++) {
+        if (iscntrl((unsigned char)*value))
+            config->failed = EINVAL;
         if (*value == '"' || *value == '\\')
             romsim_buffer_puts(config, "\\");
         romsim_buffer_append(config, value, 1);
@@ -37,36 +43,67 @@ static void put(struct romsim_buffer *config, const char *name, const char *valu
     romsim_buffer_puts(config, "\"\n");
 }
 
-/* The options are each request's own, but for those of main(). */
+/* The same, by printf()'s rules. */
+__attribute__((format(printf, 3, 4))) static void
+put_format(struct romsim_buffer *config, const char *name, const char *format, ...)
+{
+    CLEANUP_FREE char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    if (text)
+        put(config, name, text);
+    else
+        config->failed = ENOMEM;
+}
+
+/* What every request has; the options are each one's own. */
+static void put_common(struct romsim_buffer *config, const struct remote *remote, const char *path,
+                       const char *method, const char *word)
+{
+    put_format(config, "url", "%s%s", remote->url, path);
+    put(config, "request", method);
+    put(config, "user-agent", "romsim/" ROMSIM_VERSION);
+    if (remote->token)
+        put_format(config, "header", "Authorization: Bearer %s", remote->token);
+    put(config, "header", "Expect:"); /* it would wait for a second */
+    put(config, "proto", "=http,https");
+    romsim_buffer_printf(config, "globoff\npath-as-is\nconnect-timeout = %d\n", CONNECT_S);
+    if (remote->is_loopback)
+        put(config, "noproxy", "*");
+    romsim_buffer_printf(
+        config, "write-out = \"\\n%s %%{http_code} <%%header{location}> %%{content_type}\\n\"\n",
+        word);
+}
+
 static void put_request(struct romsim_buffer *config, const struct remote *remote,
                         const struct remote_request *request, int body, unsigned patience_s,
                         const char *word)
 {
-    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(CONFIG_MOST);
-
-    romsim_buffer_printf(&text, "%s%s", remote->url, request->path);
-    put(config, "url", text.data ?: "");
-    put(config, "request", request->method);
+    put_common(config, remote, request->path, request->method, word);
     put(config, "header", "Accept: application/json");
-    put(config, "user-agent", "romsim/" ROMSIM_VERSION);
-    if (remote->token) {
-        romsim_buffer_reset(&text);
-        romsim_buffer_printf(&text, "Authorization: Bearer %s", remote->token);
-        put(config, "header", text.data ?: "");
-    }
-    if (body >= 0) {
-        romsim_buffer_reset(&text);
-        romsim_buffer_printf(&text, "@/dev/fd/%d", body);
-        put(config, "data-binary", text.data ?: "");
-        put(config, "header", "Content-Type: application/json");
-        put(config, "header", "Expect:"); /* it would wait for a second */
-    }
-    put(config, "proto", "=http,https");
-    romsim_buffer_puts(config, "globoff\npath-as-is\n");
-    if (remote->is_loopback)
-        put(config, "noproxy", "*");
-    romsim_buffer_printf(config, "connect-timeout = %d\nmax-time = %u\n", CONNECT_S, patience_s);
-    romsim_buffer_printf(config, "write-out = \"\\n%s %%{http_code} %%{content_type}\\n\"\n", word);
+    romsim_buffer_printf(config, "max-time = %u\n", patience_s);
+    if (body < 0)
+        return;
+    put_format(config, "data-binary", "@/dev/fd/%d", body);
+    put(config, "header", "Content-Type: application/json");
+}
+
+/* One that stands still for a minute is given up. */
+static void put_upload(struct romsim_buffer *config, const struct remote *remote,
+                       const struct remote_upload *upload, const char *word)
+{
+    put_common(config, remote, upload->path, upload->method, word);
+    romsim_buffer_printf(config, "speed-limit = 1\nspeed-time = %d\n", REMOTE_PATIENCE_S);
+    if (strcmp(upload->method, "HEAD") == 0)
+        romsim_buffer_puts(config, "head\noutput = \"/dev/null\"\n");
+    if (upload->body < 0)
+        return;
+    put_format(config, "upload-file", "/dev/fd/%d", upload->body);
+    put_format(config, "header", "Content-Type: %s", upload->type);
 }
 
 /* A file in memory, to be read from its beginning; -1 with errno. */
@@ -218,45 +255,68 @@ bool remote_item_failed(const json_t *item, struct romsim_error *err)
     return status && strcmp(status, "error") == 0 && refuse(item, 200, err) < 0;
 }
 
-/* The envelope of an answer. */
-static json_t *read_answer(const struct remote *remote, const char *bytes, size_t size,
-                           unsigned http, const char *type, struct romsim_error *err)
+struct answer {
+    const char *bytes;
+    size_t size;
+    unsigned http;
+    char location[1024];
+    char type[80];
+};
+
+/* Reads ` STATUS <LOCATION> TYPE`.  The location is empty if there is none, or none of that length.
+ */
+static bool read_line(const char *line, struct answer *ret)
 {
-    json_t *envelope = json_loadb(bytes, size, 0, NULL);
+    size_t size = strcspn(line, "\n");
+    const char *start = memchr(line, '<', size);
+    const char *end = start ? memchr(start, '>', size - (size_t)(start - line)) : NULL;
+
+    ret->http = (unsigned)strtoul(line, NULL, 10);
+    if (!end || ret->http == 0)
+        return false;
+    if ((size_t)(end - start) <= sizeof(ret->location))
+        snprintf(ret->location, sizeof(ret->location), "%.*s", (int)(end - start - 1), start + 1);
+    line += size;
+    end += strspn(end, "> ");
+    snprintf(ret->type, sizeof(ret->type), "%.*s", (int)(line - end), end);
+    return true;
+}
+
+/* The next answer of curl's output, from *place on; false if there is none. */
+static bool take_answer(const struct romsim_buffer *output, const char *word, size_t *place,
+                        struct answer *ret)
+{
+    const char *start = output->data ? output->data + *place : "";
+    const char *mark = memmem(start, output->size - *place, word, strlen(word)), *line, *end;
+
+    if (!mark || mark == start)
+        return false;
+    line = mark + strlen(word);
+    end = strchr(line, '\n');
+    *ret = (struct answer){.bytes = start, .size = (size_t)(mark - 1 - start)};
+    if (!end || !read_line(line, ret))
+        return false;
+    *place = (size_t)(end + 1 - output->data);
+    return true;
+}
+
+/* The envelope of an answer. */
+static json_t *read_envelope(const struct remote *remote, const struct answer *answer,
+                             struct romsim_error *err)
+{
+    json_t *envelope = json_loadb(answer->bytes, answer->size, 0, NULL);
     bool is_envelope = json_is_string(json_object_get(envelope, "status"));
 
-    if (http == 401)
+    if (answer->http == 401)
         not_let_in(remote, err);
     else if (!is_envelope)
-        not_an_api(remote, http, type, err);
-    else if (http >= 300)
-        refuse(envelope, http, err);
+        not_an_api(remote, answer->http, answer->type, err);
+    else if (answer->http >= 300)
+        refuse(envelope, answer->http, err);
     else
         return envelope;
     json_decref(envelope);
     return NULL;
-}
-
-/* The next answer of curl's output, from *place on.  NULL with *ret_came false: there is none. */
-static json_t *take_answer(const struct remote *remote, const struct romsim_buffer *output,
-                           const char *word, size_t *place, bool *ret_came,
-                           struct romsim_error *err)
-{
-    const char *start = output->data ? output->data + *place : "";
-    const char *mark = memmem(start, output->size - *place, word, strlen(word)), *line, *end;
-    unsigned http = 0;
-    char type[80] = "";
-
-    *ret_came = false;
-    if (!mark || mark == start)
-        return NULL;
-    line = mark + strlen(word);
-    end = strchr(line, '\n');
-    if (!end || sscanf(line, " %u %79[^\n]", &http, type) < 1 || http == 0)
-        return NULL;
-    *place = (size_t)(end + 1 - output->data);
-    *ret_came = true;
-    return read_answer(remote, start, (size_t)(mark - 1 - start), http, type, err);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------
@@ -272,6 +332,8 @@ static int run_curl(const struct romsim_buffer *config, const int *bodies,
     const struct romsim_program program = {
         .argv = argv, .inherited = bodies, .input = input, .output = output, .errors = errors};
 
+    if (config->failed == EINVAL)
+        return romsim_error_set(err, EINVAL, "there are control characters in what is to be sent");
     if (input < 0)
         return romsim_error_nomem(err);
     if (romsim_program_run(&program, ret_status, err) == 0)
@@ -288,9 +350,10 @@ static int take_answers(const struct remote *remote, const struct romsim_buffer 
     size_t place = 0;
 
     for (size_t i = 0; i < count; i++) {
-        bool came;
+        struct answer answer;
+        bool came = take_answer(output, word, &place, &answer);
 
-        ret[i] = take_answer(remote, output, word, &place, &came, err);
+        ret[i] = came ? read_envelope(remote, &answer, err) : NULL;
         if (ret[i])
             continue;
         if (!came)
@@ -369,4 +432,52 @@ json_t *remote_item(const struct remote *remote, const char *method, const char 
         return item;
     json_decref(item);
     return NULL;
+}
+
+/* ---- the registry -----------------------------------------------------------------------------
+ */
+
+/* Its errors are in a form of their own. */
+static int refuse_upload(const struct remote *remote, const struct answer *answer,
+                         struct romsim_error *err)
+{
+    json_t *body = json_loadb(answer->bytes, answer->size, 0, NULL);
+    const char *message = json_string_value(
+        json_object_get(json_array_get(json_object_get(body, "errors"), 0), "message"));
+
+    if (answer->http == 401)
+        not_let_in(remote, err);
+    else if (message)
+        romsim_error_set(err, EPROTO, "%s", message);
+    else
+        romsim_error_set(err, EPROTO, "'%s' takes no images: it answered with HTTP status %u",
+                         QUOTE(remote->url), answer->http);
+    json_decref(body);
+    return -1;
+}
+
+int remote_upload(const struct remote *remote, const struct remote_upload *upload,
+                  char **ret_location, struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer config = ROMSIM_BUFFER_INIT(CONFIG_MOST);
+    CLEANUP_BUFFER struct romsim_buffer output = ROMSIM_BUFFER_INIT(1 << 20);
+    CLEANUP_BUFFER struct romsim_buffer errors = ROMSIM_BUFFER_INIT(64 << 10);
+    const int bodies[] = {upload->body, -1};
+    char word[ROMSIM_UUID_SIZE];
+    struct answer answer;
+    size_t place = 0;
+    int status;
+
+    if (!romsim_uuid_new(word))
+        return romsim_error_set(err, EIO, "there are no random numbers");
+    put_upload(&config, remote, upload, word);
+    if (run_curl(&config, bodies, &output, &errors, &status, err) < 0)
+        return -1;
+    if (!take_answer(&output, word, &place, &answer))
+        return curl_failed(remote, status, &errors, err);
+    if (answer.http >= 300 && (answer.http != 404 || strcmp(upload->method, "HEAD") != 0))
+        return refuse_upload(remote, &answer, err);
+    if (ret_location && !(*ret_location = strdup(answer.location)))
+        return romsim_error_nomem(err);
+    return (int)answer.http;
 }

@@ -217,7 +217,7 @@ quiet
 fails 1 "an image of this machine cannot be sent" romsim create --image ./code --rom name=x,image=./code
 like "$out" "the image './code' is on this machine, where the server does not see it" "the base"
 like "$out" "the ROM image './code' is on this machine" "and the ROM"
-like "$out" "skopeo copy --dest-tls-verify=false --dest-creds user:TOKEN oci:DIR docker://${here#http://}/ORG/NAME" "with a way"
+like "$out" "'romsim image push NAME' sends it" "with a way"
 is "$(asked)" "" "nothing was sent"
 fails 2 "how a VM is run is the server's business" romsim create app.yaml --accel tcg
 fails 1 "a file with an error is not sent" romsim create nothing.yaml
