@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 struct romsim_store;
+struct json_t; /* jansson's */
 
 /* Opens the user's own store to change it; makes it when it is not there.  The lock is shared; with
  * `alone` nobody else may use the store.  EBUSY when others have what is needed for too long. */
@@ -164,7 +165,23 @@ int romsim_stores_open_blob(const struct romsim_stores *stores, const char *dige
 int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_stores *stores,
                               const char *media_type, const void *bytes, size_t size,
                               const char *digest, struct romsim_store_name *ret,
-                              struct romsim_error *err);
+                              char ret_subject[ROMSIM_DIGEST_SIZE], struct romsim_error *err);
+
+/*
+ * A manifest that says what it is about (its subject: of a signature, say, the image), which need
+ * not be there, is kept without a name as long as that is.  romsim_store_add_manifest() tells the
+ * subject, "" if there is none.
+ */
+int romsim_store_refer(struct romsim_store *store, const struct romsim_store_name *manifest,
+                       const char *subject, struct romsim_error *err);
+
+/* The same is kept no longer.  Returns 1, 0 if it was not, or -1. */
+int romsim_store_unrefer(struct romsim_store *store, const char *digest, struct romsim_error *err);
+
+/* The descriptors of the manifests that are about `subject`, with their `artifactType` and
+ * annotations: a new list of jansson's, or NULL. */
+struct json_t *romsim_stores_referrers(const struct romsim_stores *stores, const char *subject,
+                                       struct romsim_error *err);
 
 /* Tells of the manifest that a name leads to, and of all that that leads to: digests, some of them
  * twice.  Returns 0, or -1 if not all of it can be read. */
@@ -177,7 +194,8 @@ bool romsim_store_is_manifest_type(const char *media_type);
 
 /*
  * Finds the manifest `digest` of a repository (org/name): a name leads to it, or to an index that
- * has it.  Returns 1, 0 or -1; *ret has the name that leads there.
+ * has it, or it is kept for its subject.  Returns 1, 0 or -1; *ret has the name that leads there,
+ * if any does.
  */
 int romsim_stores_find_manifest(const struct romsim_stores *stores, const char *repository,
                                 const char *digest, struct romsim_store_name *ret,

@@ -26,14 +26,19 @@ void registry_header(struct api_request *request, const char *name, const char *
     api_reply_header(request, name, value);
 }
 
-static void reply_json(struct api_request *request, unsigned http, json_t *json)
+static void reply_json(struct api_request *request, unsigned http, const char *type, json_t *json)
 {
     CLEANUP_FREE char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
     json_decref(json);
     if (!text)
         http = 503;
-    api_reply_bytes(request, http, "application/json", text ? text : "", text ? strlen(text) : 0);
+    api_reply_bytes(request, http, type, text ? text : "", text ? strlen(text) : 0);
+}
+
+void registry_json(struct api_request *request, const char *type, json_t *json)
+{
+    reply_json(request, 200, type, json);
 }
 
 void registry_fail(struct api_request *request, unsigned http, const char *code, const char *format,
@@ -47,7 +52,7 @@ void registry_fail(struct api_request *request, unsigned http, const char *code,
     va_end(arguments);
     if (http == 429 || http == 503)
         registry_header(request, "Retry-After", "5");
-    reply_json(request, http,
+    reply_json(request, http, "application/json",
                json_pack("{s:[{s:s, s:s}]}", "errors", "code", code, "message", text));
 }
 
@@ -181,7 +186,8 @@ static void get_catalog(struct api_request *request, const struct registry_path 
             romsim_strings_take(&repositories, repository);
     }
     sort_names(&repositories);
-    reply_json(request, 200, page_json(request, &repositories, "repositories", last, count));
+    registry_json(request, "application/json",
+                  page_json(request, &repositories, "repositories", last, count));
 }
 
 static void get_tags(struct api_request *request, const struct registry_path *path)
@@ -211,13 +217,13 @@ static void get_tags(struct api_request *request, const struct registry_path *pa
     sort_names(&tags);
     object = page_json(request, &tags, "tags", last, count);
     json_object_set_new(object, "name", json_string(path->name));
-    reply_json(request, 200, object);
+    registry_json(request, "application/json", object);
 }
 
 static void get_base(struct api_request *request, const struct registry_path *path)
 {
     (void)path;
-    reply_json(request, 200, json_object());
+    registry_json(request, "application/json", json_object());
 }
 
 static void refuse_deleting(struct api_request *request, const struct registry_path *path)
@@ -243,6 +249,7 @@ static const struct {
     {REGISTRY_MANIFEST, API_DELETE, registry_delete_manifest},
     {REGISTRY_BLOB, API_GET, registry_get_blob},
     {REGISTRY_BLOB, API_DELETE, refuse_deleting},
+    {REGISTRY_REFERRERS, API_GET, registry_get_referrers},
     {REGISTRY_UPLOADS, API_POST, registry_start_upload},
     {REGISTRY_UPLOAD, API_GET, registry_look_at_upload},
     {REGISTRY_UPLOAD, API_PATCH, registry_append_chunk},

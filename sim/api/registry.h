@@ -147,6 +147,9 @@ void registry_fail(struct api_request *request, unsigned http, const char *code,
 /* What is the machine's fault, or a bound's, has its own status; all else is 400 and `code`. */
 void registry_error(struct api_request *request, const char *code, const struct romsim_error *err);
 
+/* Takes the reference. */
+void registry_json(struct api_request *request, const char *type, struct json_t *json);
+
 /* An empty reply with these headers before it. */
 void registry_done(struct api_request *request, unsigned http);
 void registry_header(struct api_request *request, const char *name, const char *format, ...)
@@ -156,6 +159,7 @@ typedef void registry_handler(struct api_request *request, const struct registry
 
 registry_handler registry_get_blob, registry_start_upload, registry_look_at_upload,
     registry_append_chunk, registry_finish_upload, registry_cancel_upload;
-registry_handler registry_get_manifest, registry_put_manifest, registry_delete_manifest;
+registry_handler registry_get_manifest, registry_put_manifest, registry_delete_manifest,
+    registry_get_referrers;
 
 #endif

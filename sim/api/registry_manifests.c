@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
+
 /* "org/app:tag" or "org/app@sha256:...": what the store calls it. */
 static char *full_name(const struct registry_path *path)
 {
@@ -91,6 +93,46 @@ void registry_get_manifest(struct api_request *request, const struct registry_pa
     romsim_store_name_release(&name);
 }
 
+/* ---- what is about a manifest ------------------------------------------------------------------
+ */
+
+static void keep_type(json_t *list, const char *type)
+{
+    for (size_t i = json_array_size(list); i-- > 0;) {
+        const char *own =
+            json_string_value(json_object_get(json_array_get(list, i), "artifactType"));
+
+        if (!own || strcmp(own, type) != 0)
+            json_array_remove(list, i);
+    }
+}
+
+void registry_get_referrers(struct api_request *request, const struct registry_path *path)
+{
+    const char *type = api_request_parameter(request, "artifactType");
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_error err;
+    json_t *list = NULL;
+
+    if (!romsim_digest_is_valid(path->reference)) {
+        registry_fail(request, 400, "DIGEST_INVALID", "'%s' is no digest", QUOTE(path->reference));
+        return;
+    }
+    if (romsim_stores_open(&stores, &err) == 0)
+        list = romsim_stores_referrers(&stores, path->reference, &err);
+    if (!list) {
+        registry_error(request, "UNKNOWN", &err);
+        return;
+    }
+    if (type) {
+        keep_type(list, type);
+        registry_header(request, "OCI-Filters-Applied", "artifactType");
+    }
+    registry_json(request, INDEX_TYPE,
+                  json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", INDEX_TYPE,
+                            "manifests", list));
+}
+
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
@@ -129,36 +171,65 @@ static void let_go(void *context, const char *digest)
     registry_let_go(named->registry, named->repository, digest);
 }
 
+static int find_subject(const struct romsim_stores *stores, const struct registry_path *path,
+                        const char *subject)
+{
+    struct romsim_store_name name = {0};
+    int found = romsim_stores_find_manifest(stores, path->name, subject, &name, NULL);
+
+    romsim_store_name_release(&name);
+    return found > 0;
+}
+
+/* Names what has come by its tag.  By its digest it is held until something leads to it, if it is
+ * not about something that stays. */
+static int name_manifest(struct api_request *request, const struct registry_path *path,
+                         const struct romsim_stores *stores, struct romsim_store **store,
+                         struct romsim_store_name *manifest, const char *subject,
+                         struct romsim_error *err)
+{
+    struct registry *registry = api_registry(request->api);
+    CLEANUP_FREE char *full = full_name(path);
+
+    if (!full)
+        return romsim_error_nomem(err);
+    if (*subject && romsim_store_refer(*store, manifest, subject, err) < 0)
+        return -1;
+    if (!is_digest(path->reference)) {
+        if (romsim_store_tag(*store, full, manifest->media_type, manifest->digest, manifest->size,
+                             err) < 0)
+            return -1;
+    } else if (!*subject || !find_subject(stores, path, subject)) {
+        return registry_hold(registry, path->name, manifest->digest, manifest->media_type, store,
+                             err);
+    }
+    return romsim_store_walk(manifest, let_go, &(struct named){registry, path->name}, err);
+}
+
 static int put(struct api_request *request, const struct registry_path *path, const char *bytes,
-               struct romsim_store_name *ret, struct romsim_error *err)
+               struct romsim_store_name *ret, char ret_subject[ROMSIM_DIGEST_SIZE],
+               struct romsim_error *err)
 {
     const char *type = api_request_header(request, "Content-Type");
     const char *digest = is_digest(path->reference) ? path->reference : NULL;
-    struct registry *registry = api_registry(request->api);
     CLEANUP_STORES struct romsim_stores stores = {0};
     CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, err);
-    CLEANUP_FREE char *full = full_name(path);
     char media_type[128] = "";
 
     if (!store || romsim_stores_open(&stores, err) < 0)
         return -1;
-    if (!full)
-        return romsim_error_nomem(err);
     registry_parse_type(type ? type : "", media_type, sizeof(media_type));
     if (romsim_store_add_manifest(store, &stores, media_type, bytes, request->body_size, digest,
-                                  ret, err) < 0)
+                                  ret, ret_subject, err) < 0)
         return -1;
-    if (digest)
-        return registry_hold(registry, path->name, ret->digest, ret->media_type, &store, err);
-    if (romsim_store_tag(store, full, ret->media_type, ret->digest, ret->size, err) < 0)
-        return -1;
-    return romsim_store_walk(ret, let_go, &(struct named){registry, path->name}, err);
+    return name_manifest(request, path, &stores, &store, ret, ret_subject, err);
 }
 
 void registry_put_manifest(struct api_request *request, const struct registry_path *path)
 {
     CLEANUP_FREE char *bytes = NULL;
     struct romsim_store_name name = {0};
+    char subject[ROMSIM_DIGEST_SIZE];
     struct romsim_error err;
 
     if (is_digest(path->reference) ? !romsim_digest_is_valid(path->reference)
@@ -170,7 +241,9 @@ void registry_put_manifest(struct api_request *request, const struct registry_pa
     bytes = read_body(request);
     if (!bytes)
         return;
-    if (put(request, path, bytes, &name, &err) == 0) {
+    if (put(request, path, bytes, &name, subject, &err) == 0) {
+        if (*subject)
+            registry_header(request, "OCI-Subject", "%s", subject);
         registry_header(request, "Location", "/v2/%s/manifests/%s", path->name, name.digest);
         registry_header(request, "Docker-Content-Digest", "%s", name.digest);
         registry_done(request, 201);
@@ -184,14 +257,17 @@ void registry_put_manifest(struct api_request *request, const struct registry_pa
 /* ---- deleting ----------------------------------------------------------------------------------
  */
 
-/* Takes the names away that lead to a digest.  Returns how many, or -1. */
-static int untag_all(struct romsim_store *store, const struct registry_path *path,
-                     struct romsim_error *err)
+/* Takes the names away that lead to a digest, and its being about something.  Returns how many
+ * there were, or -1. */
+static int forget(struct romsim_store *store, const struct registry_path *path,
+                  struct romsim_error *err)
 {
     CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
-    int count = 0;
+    int count = romsim_digest_is_valid(path->reference)
+                    ? romsim_store_unrefer(store, path->reference, err)
+                    : 0;
 
-    if (romsim_store_list(store, &names, err) < 0)
+    if (count < 0 || romsim_store_list(store, &names, err) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++) {
         if (strcmp(names.items[i].digest, path->reference) != 0 ||
@@ -240,7 +316,7 @@ void registry_delete_manifest(struct api_request *request, const struct registry
     int count = -1;
 
     if (store && is_digest(path->reference)) {
-        count = untag_all(store, path, &err);
+        count = forget(store, path, &err);
         if (count == 0)
             count =
                 registry_holds(registry, path->name, path->reference, type, sizeof(type)) && *type;

@@ -22,8 +22,19 @@ int store_lock_index(const struct romsim_store *store, struct romsim_error *err)
 int store_open_blobs(const struct romsim_store *store, const char *digest, bool make,
                      struct romsim_error *err);
 
-/* The store's index.json; an empty one if there is none yet. */
+/* The store's index.json, an empty one if there is none yet; to be changed under its lock. */
 struct json_t *store_read_index(const struct romsim_store *store, struct romsim_error *err);
+int store_write_index(const struct romsim_store *store, const struct json_t *index,
+                      struct romsim_error *err);
+
+/* An entry of the index that has no name and is kept for its subject (store_referrers.c): that
+ * digest, or NULL. */
+const char *store_entry_subject(const struct json_t *entry);
+
+/* Finds such an entry.  Returns 1, 0 or -1. */
+struct oci_descriptor;
+int store_find_referrer(const struct romsim_store *store, const char *digest,
+                        struct oci_descriptor *ret, struct romsim_error *err);
 
 /* Replaces a small file of the store's folder by renaming; under the index's lock. */
 int store_replace(const struct romsim_store *store, const char *name, const char *text, size_t size,

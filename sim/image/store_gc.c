@@ -18,13 +18,73 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* All that the store's names lead to, and what stands in its index without one. */
-static int mark_all(struct romsim_store *store, struct reach *marks, struct romsim_error *err)
+enum { REFERRALS_MOST = 64 }; /* what is about what is about ... an image */
+
+/* Adds what is kept for a subject that has been reached.  Returns 1 if something was added. */
+static int mark_referrers(struct reach *marks, const json_t *manifests, struct romsim_error *err)
+{
+    const json_t *entry;
+    size_t before = marks->count, i;
+
+    json_array_foreach(manifests, i, entry)
+    {
+        const char *subject = store_entry_subject(entry);
+        struct oci_descriptor descriptor;
+
+        if (!subject || !reach_has(marks, subject))
+            continue;
+        if (oci_descriptor_parse(entry, "an entry of the image store", &descriptor, err) < 0 ||
+            reach_add(marks, &descriptor, err) < 0)
+            return -1;
+    }
+    return marks->count > before;
+}
+
+/* All that the store's names lead to, what stands in its index without one, and what is about these
+ * and so on. */
+static int mark_all(struct romsim_store *store, const json_t *index, struct reach *marks,
+                    struct romsim_error *err)
 {
     CLEANUP_OCI_SOURCE struct oci_source *source = oci_source_store(store, err);
-    CLEANUP_JSON json_t *index = source ? store_read_index(store, err) : NULL;
+    const json_t *manifests = json_object_get(index, "manifests"), *entry;
+    struct oci_descriptor descriptor;
+    int more = 1;
+    size_t i;
 
-    return !index || reach_add_content(marks, index, err) < 0 ? -1 : reach_walk(marks, source, err);
+    if (!source)
+        return -1;
+    json_array_foreach(manifests, i, entry)
+    {
+        if (!store_entry_subject(entry) &&
+            (oci_descriptor_parse(entry, "an entry of the image store", &descriptor, err) < 0 ||
+             reach_add(marks, &descriptor, err) < 0))
+            return -1;
+    }
+    for (unsigned round = 0; more > 0 && round < REFERRALS_MOST; round++) {
+        if (reach_walk(marks, source, err) < 0)
+            return -1;
+        more = mark_referrers(marks, manifests, err);
+    }
+    return more < 0 || reach_walk(marks, source, err) < 0 ? -1 : 0;
+}
+
+/* Strikes out what was kept for a subject that is gone. */
+static int forget_referrers(struct romsim_store *store, json_t *index, const struct reach *marks,
+                            struct romsim_error *err)
+{
+    json_t *manifests = json_object_get(index, "manifests");
+    bool is_changed = false;
+
+    for (size_t i = json_array_size(manifests); i-- > 0;) {
+        const json_t *entry = json_array_get(manifests, i);
+        const char *digest = json_string_value(json_object_get(entry, "digest"));
+
+        if (!store_entry_subject(entry) || (digest && reach_has(marks, digest)))
+            continue;
+        json_array_remove(manifests, i);
+        is_changed = true;
+    }
+    return is_changed ? store_write_index(store, index, err) : 0;
 }
 
 static void close_directory(DIR **directory)
@@ -66,9 +126,12 @@ int romsim_store_gc(struct romsim_store *store, uint64_t *ret_blobs, uint64_t *r
 {
     static const char *const algorithms[] = {"sha256:", "sha512:"};
     CLEANUP_REACH struct reach marks = {0};
+    CLEANUP_FD int lock = store_lock_index(store, err);
+    CLEANUP_JSON json_t *index = lock < 0 ? NULL : store_read_index(store, err);
 
     *ret_blobs = *ret_bytes = 0;
-    if (mark_all(store, &marks, err) < 0)
+    if (!index || mark_all(store, index, &marks, err) < 0 ||
+        forget_referrers(store, index, &marks, err) < 0)
         return romsim_error_context(err, "nothing was removed");
     for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
         if (sweep(store, &marks, algorithms[i], ret_blobs, ret_bytes, err) < 0)

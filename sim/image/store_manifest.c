@@ -92,6 +92,18 @@ static int check_shape(const json_t *json, const char *type, struct romsim_error
                     : check_list(json, "layers", ROMSIM_BOUND_LAYERS, err);
 }
 
+/* What it is about; "" if it does not say. */
+static int find_subject(const json_t *json, char ret[ROMSIM_DIGEST_SIZE], struct romsim_error *err)
+{
+    const json_t *subject = json_object_get(json, "subject");
+    struct oci_descriptor descriptor = {{0}, {0}, 0};
+
+    if (subject && oci_descriptor_parse(subject, "the subject", &descriptor, err) < 0)
+        return -1;
+    memcpy(ret, descriptor.digest, sizeof(descriptor.digest));
+    return 0;
+}
+
 /* ---- what it leads to ---------------------------------------------------------------------- */
 
 struct check {
@@ -182,15 +194,15 @@ static int digest_of(const void *bytes, size_t size, const char *expected,
 int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_stores *stores,
                               const char *media_type, const void *bytes, size_t size,
                               const char *digest, struct romsim_store_name *ret,
-                              struct romsim_error *err)
+                              char ret_subject[ROMSIM_DIGEST_SIZE], struct romsim_error *err)
 {
     CLEANUP_JSON json_t *json = parse(bytes, size, err);
     const char *type = json ? find_type(json, media_type, err) : NULL;
     char found[ROMSIM_DIGEST_SIZE];
 
     if (!type || digest_of(bytes, size, digest, found, err) < 0 ||
-        check_shape(json, type, err) < 0 || check_content(store, stores, json, err) < 0 ||
-        keep(store, bytes, size, found, err) < 0)
+        check_shape(json, type, err) < 0 || find_subject(json, ret_subject, err) < 0 ||
+        check_content(store, stores, json, err) < 0 || keep(store, bytes, size, found, err) < 0)
         return -1;
     *ret = (struct romsim_store_name){.media_type = strdup(type), .size = size, .store = store};
     memcpy(ret->digest, found, sizeof(ret->digest));
@@ -299,5 +311,10 @@ int romsim_stores_find_manifest(const struct romsim_stores *stores, const char *
         if (romsim_store_name_is_of(&names.items[i], repository) &&
             find_inside(&names.items[i], digest, &manifest))
             return take_name(&names.items[i], &manifest, ret, err);
+    for (size_t i = 0; i < stores->count; i++)
+        if (!stores->items[i]->failure.errnum &&
+            store_find_referrer(stores->items[i], digest, &manifest, NULL) > 0)
+            return take_name(&(struct romsim_store_name){.store = stores->items[i]}, &manifest, ret,
+                             err);
     return 0;
 }

@@ -120,8 +120,8 @@ json_t *store_read_index(const struct romsim_store *store, struct romsim_error *
     return index;
 }
 
-static int write_index(const struct romsim_store *store, const json_t *index,
-                       struct romsim_error *err)
+int store_write_index(const struct romsim_store *store, const json_t *index,
+                      struct romsim_error *err)
 {
     CLEANUP_FREE char *text = json_dumps(index, JSON_INDENT(2));
 
@@ -404,7 +404,7 @@ int romsim_store_tag(struct romsim_store *store, const char *name, const char *m
                       (json_int_t)size, "annotations", OCI_ANNOTATION_NAME, full);
     if (!entry || json_array_append_new(json_object_get(index, "manifests"), entry) < 0)
         return romsim_error_nomem(err);
-    return write_index(store, index, err);
+    return store_write_index(store, index, err);
 }
 
 int romsim_store_untag(struct romsim_store *store, const char *name, struct romsim_error *err)
@@ -417,5 +417,5 @@ int romsim_store_untag(struct romsim_store *store, const char *name, struct roms
         return -1;
     if (!remove_name(index, full))
         return romsim_error_set(err, ENOENT, "No image with name '%s'", QUOTE(full));
-    return write_index(store, index, err);
+    return store_write_index(store, index, err);
 }

@@ -331,6 +331,57 @@ answers "404 MANIFEST_UNKNOWN" "nor is it there by its digest"
 v2 GET "org/multi/manifests/$(sha manifest)"
 is "$http" 200 "but where another name leads to it"
 
+# ---- what is about an image: signatures and the like
+printf '{}' >empty
+put_blob empty sig/app
+put_blob layer.tar sig/app
+put_blob config sig/app
+printf 'a signature' >signature
+put_blob signature sig/app
+jq -cn --arg type application/vnd.example.signature --argjson config "$(describe application/vnd.oci.empty.v1+json empty)" \
+    --argjson layer "$(describe text/plain signature)" --argjson subject "$(describe $MANIFEST manifest)" \
+    '{schemaVersion: 2, artifactType: $type, config: $config, layers: [$layer], subject: $subject, annotations: {by: "me"}}' >signed
+v2 GET "sig/app/referrers/$(sha manifest)"
+is "$http $(header Content-Type) $(jq -c .manifests <<<"$out")" "200 $INDEX []" "nothing is about an image that nobody knows"
+put_manifest signed sig/app "$(sha signed)"
+is "$http $(header OCI-Subject)" "201 $(sha manifest)" "a signature, before what it signs"
+put_manifest manifest sig/app v1
+is "$http" 201 "which comes then"
+v2 GET "sig/app/referrers/$(sha manifest)"
+is "$http $(jq -c '.manifests' <<<"$out")" "200 [$(describe $MANIFEST signed | jq -c '. + {artifactType: "application/vnd.example.signature", annotations: {by: "me"}}')]" \
+    "the signature is found by what it is about"
+v2 GET "sig/app/referrers/$(sha manifest)?artifactType=other"
+is "$(jq -c .manifests <<<"$out") $(header OCI-Filters-Applied)" '[] artifactType' "and not by another type"
+v2 GET "sig/app/referrers/$(sha manifest)?artifactType=application/vnd.example.signature"
+is "$(jq '.manifests | length' <<<"$out")" 1 "but by its own"
+v2 GET sig/app/referrers/x
+answers "400 DIGEST_INVALID" "referrers of what is no digest"
+jq -c '.subject.digest = "x"' signed >unsigned
+put_manifest unsigned sig/app v2
+answers "400 MANIFEST_INVALID" "a subject that is no descriptor"
+is "$(romsim image ls --json | jq -r '[.[].name | select(startswith("sig/"))] | join(" ")')" sig/app:v1 "a signature is no image of romsim's"
+serve_end
+ok "the gc" romsim image gc
+serve || fail "the server starts again" "$(cat serve.err)"
+v2 GET "sig/app/manifests/$(sha signed)"
+is "$http" 200 "keeps what is about an image that stays"
+v2 GET "sig/app/blobs/$(sha signature)"
+is "$out" "a signature" "with what it has"
+put_manifest signed sig/app "$(sha signed)"
+ok "a signature of what is there holds nothing up" romsim image gc
+romsim image rm sig/app:v1 org/multi:latest >/dev/null
+ok "the gc of a store without the image" romsim image gc
+v2 GET "sig/app/manifests/$(sha signed)"
+answers "404 MANIFEST_UNKNOWN" "takes what was about it"
+v2 GET "sig/app/referrers/$(sha manifest)"
+is "$(jq -c .manifests <<<"$out")" '[]' "and the list of it"
+for file in empty layer.tar config signature; do put_blob $file sig/app; done
+put_manifest signed sig/app "$(sha signed)"
+v2 DELETE "sig/app/manifests/$(sha signed)"
+is "$http" 202 "a signature is deleted by its digest"
+v2 GET "sig/app/referrers/$(sha manifest)"
+is "$(jq -c .manifests <<<"$out")" '[]' "and is about nothing then"
+
 # ---- other stores are read
 mkdir other-store && cp -r rom.oci/. other-store/
 sed -i 's|"v1"|"shared/rom:v1"|' other-store/index.json
@@ -444,7 +495,7 @@ v2 GET ''
 is "$http" 200 "the server goes on"
 
 # ---- the gc meanwhile
-romsim image rm org/multi:latest my/rom:v2 >/dev/null
+romsim image rm my/rom:v2 >/dev/null
 put_blob layer.tar gc/app
 put_blob config gc/app
 fails 1 "a gc waits for blobs that have no name yet" romsim image gc

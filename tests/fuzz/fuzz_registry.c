@@ -145,9 +145,10 @@ static bool push(const char *text, size_t size)
     CLEANUP_STORES struct romsim_stores stores = {0};
     struct romsim_store_name name = {0};
     struct romsim_error err = {0};
+    char subject[ROMSIM_DIGEST_SIZE];
 
     FUZZ_CHECK(store && romsim_stores_open(&stores, NULL) == 0, "no store in %s", folder);
-    if (romsim_store_add_manifest(store, &stores, "", text, size, NULL, &name, &err) < 0) {
+    if (romsim_store_add_manifest(store, &stores, "", text, size, NULL, &name, subject, &err) < 0) {
         FUZZ_CHECK(err.message[0], "refused without a reason");
         return false;
     }

@@ -77,13 +77,14 @@ static char *manifest_of(const char *media_type, const char *layer)
 
 /* 0, or the errno of what was refused, whose message is in `refused`. */
 static struct romsim_error refused;
+static char subject[ROMSIM_DIGEST_SIZE];
 static int add(const char *media_type, const char *text, struct romsim_store_name *ret)
 {
     struct romsim_store_name name = {0};
 
     refused = (struct romsim_error){0};
     if (romsim_store_add_manifest(store, &stores, media_type, text, strlen(text), NULL, &name,
-                                  &refused) < 0)
+                                  subject, &refused) < 0)
         return refused.errnum;
     if (ret)
         *ret = name;
