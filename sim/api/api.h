@@ -124,6 +124,9 @@ extern const struct api_route *const api_routes[];
  */
 json_t *api_request_items(struct api_request *request);
 
+/* The body is not needed any more, however long the reply takes: there is room for others'. */
+void api_request_forget_body(struct api_request *request);
+
 /* ---- replies, of which a request gets one ------------------------------------------------------
  *
  * All of them may be called in any thread.  The request must not be touched any more afterwards,

@@ -152,6 +152,7 @@ static void on_made(void *context, const json_t *answer, const struct romsim_err
     const json_t *instances = json_object_get(answer, "instances");
     const json_t *error = json_object_get(answer, "error");
 
+    api_request_forget_body(request);
     if (!answer) {
         api_reply_error(request, http_of(err), err);
         return;

@@ -10,8 +10,9 @@
 
 #include <string.h>
 
-/* An edit of a stopped instance is answered when its images are built. */
-enum { EDIT_MS = 600000 };
+/* An edit of a stopped instance is answered when its images are built; it goes on if that takes
+ * longer than its client waits. */
+enum { EDIT_MS = 60000 };
 
 /* The keeper's form of one. */
 static json_t *edit_json(const json_t *said)

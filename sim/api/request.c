@@ -166,6 +166,17 @@ const char *api_request_parameter(const struct api_request *request, const char 
     return NULL;
 }
 
+void api_request_forget_body(struct api_request *request)
+{
+    struct exchange *exchange = exchange_of(request);
+
+    request->body = "";
+    request->body_size = 0;
+    atomic_fetch_sub(&request->api->body_bytes, exchange->body_counted);
+    exchange->body_counted = 0;
+    romsim_buffer_reset(&exchange->body);
+}
+
 /* ---- comparing with the route ------------------------------------------------------------------
  */
 

@@ -120,7 +120,31 @@ START_TEST(the_administrators_programs_are_found_without_a_path_to_them)
 }
 END_TEST
 
-UNIT_MAIN("program", both_outputs_are_collected_however_they_come, its_input_is_a_file_or_nothing,
+static void note_pid(void *context, pid_t pid)
+{
+    *(pid_t *)context = pid;
+}
+
+START_TEST(it_may_have_another_name_than_its_file_and_its_number_is_told)
+{
+    const char *argv[] = {"another", "-c", "echo $0 $$", NULL};
+    pid_t pid = 0;
+    const struct romsim_program program = {
+        .argv = argv, .file = "/bin/sh", .output = &output, .started = note_pid, .context = &pid};
+    char wanted[64];
+    int status;
+
+    output = ROMSIM_BUFFER_INIT(1 << 20);
+    ck_assert_int_eq(romsim_program_run(&program, &status, NULL), 0);
+    ck_assert_int_eq(status, 0);
+    snprintf(wanted, sizeof(wanted), "another %d\n", (int)pid);
+    ck_assert_str_eq(output.data, wanted);
+    romsim_buffer_reset(&output);
+}
+END_TEST
+
+UNIT_MAIN("program", it_may_have_another_name_than_its_file_and_its_number_is_told,
+          both_outputs_are_collected_however_they_come, its_input_is_a_file_or_nothing,
           it_has_the_descriptors_that_it_is_given_and_no_other,
           what_prints_without_an_end_meets_a_closed_pipe, a_program_that_is_not_there_is_an_error,
           the_administrators_programs_are_found_without_a_path_to_them)
