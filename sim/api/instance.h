@@ -67,10 +67,6 @@ struct wishes {
 int wishes_read(struct api_request *request, bool may_be_none, struct wishes *ret);
 void wishes_clear(struct wishes *wishes);
 
-/* The same as it is said, whatever it is about: a new list of objects with `uuid` or `name`; NULL
- * after a reply. */
-json_t *wishes_said(struct api_request *request, bool may_be_none);
-
 #define CLEANUP_WISHES CLEANUP(wishes_clear)
 
 /* All items, in order, as a new reference; a wish without one is a mistake of ours. */

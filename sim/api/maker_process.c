@@ -144,8 +144,10 @@ static struct romsim_layout *make_layout(struct maker *maker, struct romsim_inst
     }
     layout = romsim_layout_new(instance, &diagnostics);
     add_warnings(maker, &diagnostics);
-    if (!layout)
+    if (!layout) {
         *ret = errors_json(&diagnostics);
+        romsim_instance_leave_group(instance); /* or the others' keepers would use it */
+    }
     romsim_diagnostics_clear(&diagnostics);
     return layout;
 }

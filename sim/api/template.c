@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* template.c: templates over HTTP (cloud-api §4): those that `romsim template create` made. */
 #include "instance.h"
+#include "said.h"
 
 #include <romsim/template.h>
 #include <romsim/text.h>
@@ -96,7 +97,7 @@ static json_t *list_all(struct romsim_error *err)
 
 void templates_get(struct api_request *request)
 {
-    json_t *said = wishes_said(request, true), *items;
+    json_t *said = said_read(request, true), *items;
     struct romsim_error err = {0};
 
     if (!said)
@@ -134,7 +135,7 @@ static json_t *delete_one(const json_t *said)
 
 void templates_delete(struct api_request *request)
 {
-    json_t *said = wishes_said(request, false), *items;
+    json_t *said = said_read(request, false), *items;
 
     if (!said)
         return;

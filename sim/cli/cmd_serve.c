@@ -6,6 +6,7 @@
 #include "sim/cli/token.h"
 
 #include <romsim/api.h>
+#include <romsim/group.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:8080"
-#define METRO_DEFAULT  "local"
 
 enum { NAME_MOST = 63, TOKEN_MOST = 1024, END_MOST_S = 15 };
 
@@ -74,7 +74,7 @@ static int read_options(const struct cli_args *args, struct romsim_api_options *
     *ret = (struct romsim_api_options){
         .listen = cli_value(args, "listen") ?: LISTEN_DEFAULT,
         .organization = cli_value(args, "org") ?: TOKEN_ORGANIZATION,
-        .metro = cli_value(args, "metro") ?: METRO_DEFAULT,
+        .metro = cli_value(args, "metro") ?: ROMSIM_METRO_DEFAULT,
         .allow_paths = cli_has(args, "allow-paths"),
     };
     if (check_name(args, "org", ret->organization) < 0 ||
