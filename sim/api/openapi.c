@@ -26,18 +26,21 @@ static const char about[] =
 
 /* The parts that have no table. */
 static const char envelope[] =
-    "{\"type\": \"object\", \"required\": [\"status\", \"op_time_us\"], \"properties\": {"
-    "\"status\": {\"type\": \"string\", \"enum\": [\"success\", \"partial_success\", \"error\"]},"
-    "\"message\": {\"type\": \"string\"},"
-    "\"data\": {\"type\": \"object\"},"
-    "\"errors\": {\"type\": \"array\", \"items\": {\"type\": \"object\", \"required\": "
-    "[\"status\"],"
-    "\"properties\": {\"status\": {\"type\": \"integer\", \"description\": \"the HTTP status\"},"
-    "\"error\": {\"type\": \"integer\", \"description\": \"the cloud's code\"}}}},"
-    "\"warnings\": {\"type\": \"array\", \"items\": {\"type\": \"object\","
-    "\"required\": [\"type\", \"message\"], \"properties\": {"
-    "\"type\": {\"type\": \"string\"}, \"message\": {\"type\": \"string\"}}}},"
-    "\"op_time_us\": {\"type\": \"integer\", \"minimum\": 0}}}";
+    "{\"type\": \"object\","
+    " \"required\": [\"status\", \"op_time_us\"],"
+    " \"properties\": {"
+    "  \"status\": {\"type\": \"string\", \"enum\": [\"success\", \"partial_success\", \"error\"]},"
+    "  \"message\": {\"type\": \"string\"},"
+    "  \"data\": {\"type\": \"object\"},"
+    "  \"errors\": {\"type\": \"array\", \"items\": {\"type\": \"object\","
+    "   \"required\": [\"status\"],"
+    "   \"properties\": {"
+    "    \"status\": {\"type\": \"integer\", \"description\": \"the HTTP status\"},"
+    "    \"error\": {\"type\": \"integer\", \"description\": \"the cloud's code\"}}}},"
+    "  \"warnings\": {\"type\": \"array\", \"items\": {\"type\": \"object\","
+    "   \"required\": [\"type\", \"message\"],"
+    "   \"properties\": {\"type\": {\"type\": \"string\"}, \"message\": {\"type\": \"string\"}}}},"
+    "  \"op_time_us\": {\"type\": \"integer\", \"minimum\": 0}}}";
 
 enum { PATH_SIZE_MAX = 4096 };
 

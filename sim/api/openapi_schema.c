@@ -177,13 +177,18 @@ static void add_member(struct openapi_components *components, json_t *properties
 
 /* What every item has (cloud-api §1.2): one that failed need not have more. */
 static const char item_frame[] =
-    "{\"type\": \"object\", \"required\": [\"status\"], \"properties\": {"
-    "\"status\": {\"type\": \"string\", \"enum\": [\"success\", \"error\"]},"
-    "\"message\": {\"type\": \"string\"}, \"error\": {\"type\": \"integer\","
-    "\"minimum\": 0, \"maximum\": 30, \"description\": \"the cloud's code; 8 is 'not found'\"},"
-    "\"uuid\": {\"type\": \"string\"}, \"name\": {\"type\": \"string\"}},"
-    "\"if\": {\"properties\": {\"status\": {\"const\": \"success\"}}},"
-    "\"then\": {\"required\": []}, \"else\": {\"required\": [\"message\"]}}";
+    "{\"type\": \"object\","
+    " \"required\": [\"status\"],"
+    " \"properties\": {"
+    "  \"status\": {\"type\": \"string\", \"enum\": [\"success\", \"error\"]},"
+    "  \"message\": {\"type\": \"string\"},"
+    "  \"error\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 30,"
+    "   \"description\": \"the cloud's code; 8 is 'not found'\"},"
+    "  \"uuid\": {\"type\": \"string\"},"
+    "  \"name\": {\"type\": \"string\"}},"
+    " \"if\": {\"properties\": {\"status\": {\"const\": \"success\"}}},"
+    " \"then\": {\"required\": []},"
+    " \"else\": {\"required\": [\"message\"]}}";
 
 json_t *openapi_failed_item(void)
 {
@@ -218,6 +223,7 @@ static json_t *object_schema(struct openapi_components *components,
 static void free_name(const struct openapi_components *components, const char *wanted,
                       char ret[OPENAPI_NAME_SIZE])
 {
+    wanted = wanted ?: "Schema";
     snprintf(ret, OPENAPI_NAME_SIZE, "%s", wanted);
     for (unsigned i = 2; json_object_get(components->schemas, ret); i++)
         snprintf(ret, OPENAPI_NAME_SIZE, "%.*s%u", OPENAPI_NAME_SIZE - 12, wanted, i);
