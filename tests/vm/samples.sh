@@ -71,5 +71,7 @@ if need curl "the Python functions answer"; then
     answers instance.yaml "Hi from 1st ROM!" "Hi from 2nd ROM!"
     answers manual.yaml "Hi from 1st ROM!"
     answers inline.yaml "Hi from an inline ROM!"
+    ok "a template is made of the server" timeout 200 "$ROMSIM" template create python "$functions/template.yaml"
+    answers clones.yaml "Hi from 1st ROM!" "Hi from 2nd ROM!"
 fi
 done_testing
