@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cmd_get.c: `romsim get NAME`: what an instance is, as the cloud's GET /v1/instances shows it. */
 #include "sim/cli/ask.h"
+#include "sim/cli/get_request.h"
 
 #include <romsim/text.h>
 
@@ -120,19 +121,23 @@ static int run_get(const struct cli_args *args)
 {
     CLEANUP_TARGET struct target *target = NULL;
     const char *form = cli_value(args, "output") ?: "yaml";
-    json_t *item;
+    json_t *item, *request;
 
-    if (strcmp(form, "yaml") != 0 && strcmp(form, "json") != 0)
-        return cli_usage(args, "--output takes yaml or json");
+    if (strcmp(form, "yaml") != 0 && strcmp(form, "json") != 0 && strcmp(form, "request") != 0)
+        return cli_usage(args, "--output takes yaml, json or request");
     target = ask_open(args, args->operands[0]);
     item = target ? ask(target, json_pack("{s:s}", "do", "get"), ASK_TIMEOUT_MS) : NULL;
     if (!item)
         return CLI_FAILED;
-    return strcmp(form, "json") == 0 ? cli_print_json(item) : print_yaml(item);
+    if (strcmp(form, "request") != 0)
+        return strcmp(form, "json") == 0 ? cli_print_json(item) : print_yaml(item);
+    request = get_request(item);
+    json_decref(item);
+    return cli_print_json(request);
 }
 
 static const struct cli_option options[] = {
-    {"output", 'o', "yaml|json", "the form (yaml)"},
+    {"output", 'o', "FORM", "yaml (the default), json, or request: what makes one like it"},
     CLI_OPTION_HOST,
     CLI_OPTION_END,
 };

@@ -114,6 +114,17 @@ answer GET.v1.instances "$(items "$(item running '"updates": [{"prop": "memory_m
 ok "an edit that waits" romsim edit web --set memory=512M
 like "$out" "'web' is not stopped: this takes effect when it next stops" "is told of"
 
+# What runs in the cloud, to be looked into here: the item is that of the cloud's own documents.
+answer GET.v1.instances '{"status":"success","data":{"instances":[{"status":"success","uuid":"'$uuid'","name":"shop","created_at":"2026-05-28T13:53:40Z","state":"stopped","private_fqdn":"shop.internal","image":"oci://unikraft.io/my-org/base:latest","memory_mb":256,"vcpus":1,"args":["/bin/app"],"env":{"A":"1"},"stop_reason":1,"stop_code":32516,"exit_code":0,"restart_policy":"on-failure","scale_to_zero":{"enabled":true,"policy":"on","cooldown_time_ms":1000,"notify_time_ms":0,"stateful":false},"boot_time_us":1,"net_time_us":1,"start_count":3,"started_at":"2026-05-28T13:53:41Z","uptime_ms":9,"service_group":{"uuid":"'$uuid'","name":"floral-sun","domains":[{"fqdn":"x.fra.unikraft.app"}]},"network_interfaces":[{"uuid":"'$uuid'","private_ip":"10.0.0.9","mac":"12:b0:0a:00:00:09"}],"private_ip":"10.0.0.9","volumes":[{"uuid":"'$uuid'","name":"data","at":"/data","readonly":true}],"roms":[{"name":"app","image":"my-org/my-rom1:latest","at":"/rom"},{"name":"cfg","image":"'$uuid'","at":"/cfg"}]}]}}'
+romsim get shop -o request >shop.json 2>shop.err
+is "$? $(jq -c '[.name, .memory_mb, .restart_policy, .roms[0].image, .volumes[0]]' shop.json)" \
+    '0 ["shop",256,"on-failure","my-org/my-rom1:latest",{"name":"data","at":"/data","readonly":true}]' \
+    "get -o request is a request"
+like "$(cat shop.err)" "the ports of the service 'floral-sun' are not told" "its ports are not known"
+like "$(cat shop.err)" "the ROM 'cfg' is inline, and its files are not told" "nor the files of an inline ROM"
+ok "which the rules take" sh -c 'jq "del(.roms[1])" shop.json >shop2.json && exec "$0" request shop2.json' "$ROMSIM"
+fails 2 "get knows no other form" romsim get shop -o xml
+
 # ---- the log -----------------------------------------------------------------------------------
 
 answer GET.v1.instances.log "$(items "$(page 0 $'one\ntwo\nthree\n' stopped)")"
