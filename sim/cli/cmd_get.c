@@ -137,7 +137,7 @@ static int run_get(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    {"output", 'o', "FORM", "yaml (the default), json, or request: what makes one like it"},
+    {"output", 'o', "FORM", "yaml (so without this), json, or request"},
     CLI_OPTION_HOST,
     CLI_OPTION_END,
 };
