@@ -33,8 +33,8 @@
 
 enum {
     CONNECTION_MEMORY = 32 << 10, /* the most that a request's headers take */
-    IDLE_S = 60,                  /* nothing sent or received */
-    HEADERS_S = 75,               /* from the end of the request before, or the beginning */
+    IDLE_S = 30,                  /* nothing sent or received */
+    HEADERS_S = 40,               /* from the end of the request before, or the beginning */
     BODY_S = 60,
     DISCARD_MAX = 64 << 20, /* of the body of who is refused */
     SPARE_FILES = 200,      /* beside connections */
@@ -183,16 +183,17 @@ static uint64_t announced_size(const struct api_request *request)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
-/* For the next phase of the connection; 0: it may take as long as it likes.  In some of them there
- * is more to come of the request. */
-static void set_deadline(struct exchange *exchange, unsigned seconds, bool has_more)
+/* For the next phase of the connection; 0: it may take as long as it likes.  In some of them the
+ * client has to send more. */
+static void set_deadline(struct exchange *exchange, unsigned seconds, bool wants_more)
 {
     struct api *api = exchange->request.api;
 
     if (!exchange->visitor)
         return;
     pthread_mutex_lock(&api->lock);
-    exchange->visitor->has_more = has_more;
+    exchange->visitor->wants_more = wants_more;
+    exchange->visitor->has_ended = false;
     exchange->visitor->deadline_us = seconds ? romsim_clock_us() + seconds * 1000000ULL : 0;
     pthread_mutex_unlock(&api->lock);
 }
@@ -367,7 +368,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!exchange)
         return;
     *place = NULL;
-    set_deadline(exchange, HEADERS_S, false);
+    set_deadline(exchange, HEADERS_S, true);
     pthread_mutex_lock(&exchange->lock);
     is_handled = exchange->is_replied || exchange->is_dispatched;
     pthread_mutex_unlock(&exchange->lock);
@@ -394,6 +395,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         if (!visitor)
             return;
         visitor->fd = info->connect_fd;
+        visitor->wants_more = true;
         visitor->deadline_us = romsim_clock_us() + HEADERS_S * 1000000ULL;
         *place = visitor;
         pthread_mutex_lock(&api->lock);
@@ -416,13 +418,18 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     }
 }
 
-/* Has the client ended what it sends?  libmicrohttpd would wait for the rest of a body. */
-static bool has_ended(const struct visitor *visitor)
+/* Has the client ended what it sends?  libmicrohttpd does not notice it if the end comes with the
+ * last bytes.  It may be about to take the next request from what it has read, so that this has to
+ * be so for a while. */
+static bool has_ended(struct visitor *visitor)
 {
     struct pollfd poll_fd = {.fd = visitor->fd, .events = POLLRDHUP};
+    bool had_ended = visitor->has_ended;
     int unread = 0;
 
-    return poll(&poll_fd, 1, 0) > 0 && ioctl(visitor->fd, FIONREAD, &unread) == 0 && unread == 0;
+    visitor->has_ended = visitor->wants_more && poll(&poll_fd, 1, 0) > 0 &&
+                         ioctl(visitor->fd, FIONREAD, &unread) == 0 && unread == 0;
+    return had_ended && visitor->has_ended;
 }
 
 /* The descriptor is open as long as the visitor is in the list. */
@@ -432,8 +439,7 @@ static void cut_off_late(struct api *api)
 
     pthread_mutex_lock(&api->lock);
     for (struct visitor *visitor = api->visitors; visitor; visitor = visitor->next)
-        if ((visitor->deadline_us && now > visitor->deadline_us) ||
-            (visitor->has_more && has_ended(visitor)))
+        if ((visitor->deadline_us && now > visitor->deadline_us) || has_ended(visitor))
             shutdown(visitor->fd, SHUT_RDWR);
     pthread_mutex_unlock(&api->lock);
 }

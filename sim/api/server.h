@@ -46,7 +46,8 @@ struct visitor {
     struct visitor *previous, *next;
     int fd;
     uint64_t deadline_us; /* when it is cut off; 0: never */
-    bool has_more;        /* of the request to come */
+    bool wants_more;      /* the client has to send it, */
+    bool has_ended;       /* and at the last look did not go on */
 };
 
 struct exchange {
