@@ -180,6 +180,9 @@ size_t api_stream_waiting(struct api_stream *stream);
 /* {status: "error", name|uuid: as it was asked for, message, error: code}: cloud-api §1.2. */
 json_t *api_item_error(const char *key, const char *value, const struct romsim_error *err);
 
+/* A string, also of a text that was cut within a character. */
+json_t *api_text_json(const char *text);
+
 /* Adds status "success" to an item, and returns it. */
 json_t *api_item_success(json_t *item);
 

@@ -162,6 +162,8 @@ static void on_made(void *context, const json_t *answer, const struct romsim_err
         error = json_object_get(json_array_get(instances, 0), "error");
     if (error)
         reply_error(request, error);
+    else if (json_array_size(instances) == 0)
+        api_reply_fail(request, 500, ROMSIM_CLOUD_FAILED_OPERATION, "nothing was made");
     else
         reply_made(request, instances);
 }

@@ -5,6 +5,7 @@
  * It reads an order, does what `romsim create` does, and prints what has come of it.  What it
  * leaves are keepers; all else goes with it.
  */
+#include "api.h"
 #include "maker_order.h"
 
 #include <romsim/api.h>
@@ -45,7 +46,8 @@ struct maker {
 
 static json_t *error_json(enum romsim_cloud_code code, int errnum, const char *message)
 {
-    return json_pack("{s:i, s:i, s:s}", "code", (int)code, "errno", errnum, "message", message);
+    return json_pack("{s:i, s:i, s:o}", "code", (int)code, "errno", errnum, "message",
+                     api_text_json(message));
 }
 
 static json_t *one_error_json(const struct romsim_error *err)
@@ -77,7 +79,7 @@ static json_t *errors_json(const struct romsim_diagnostics *diagnostics)
 /* What is true of several instances is said once. */
 static void add_warning(struct maker *maker, const char *text)
 {
-    json_t *warning = json_string(text);
+    json_t *warning = api_text_json(text);
 
     for (size_t i = 0; i < json_array_size(maker->warnings); i++)
         if (json_equal(json_array_get(maker->warnings, i), warning)) {
@@ -218,11 +220,10 @@ static void on_event(void *context, size_t index, const struct romsim_vm_event *
     } else if (event->kind == ROMSIM_VM_CREATED) {
         json_object_set_new(answer, "is_made", json_true());
     } else if (event->kind == ROMSIM_VM_FAILED && !json_object_get(answer, "is_made")) {
-        json_object_set_new(
-            answer, "error",
-            error_json((enum romsim_cloud_code)event->status,
-                       event->status == ROMSIM_CLOUD_ALREADY_EXISTS ? EEXIST : EINVAL,
-                       event->text));
+        json_object_set_new(answer, "error",
+                            error_json((enum romsim_cloud_code)event->status,
+                                       event->status == ROMSIM_CLOUD_UNKNOWN_ERROR ? EIO : EINVAL,
+                                       event->text));
     }
 }
 

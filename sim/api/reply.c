@@ -81,8 +81,7 @@ static void send_json(struct api_request *request, unsigned http, char *text)
 /* ---- the envelope ------------------------------------------------------------------------------
  */
 
-/* What was cut to a length, maybe within a character, as a string. */
-static json_t *text_json(const char *text)
+json_t *api_text_json(const char *text)
 {
     size_t size = strlen(text), valid = 0, length;
 
@@ -103,7 +102,7 @@ void api_warn(struct api_request *request, const char *type, const char *format,
     if (!exchange->warnings)
         exchange->warnings = json_array();
     json_array_append_new(exchange->warnings,
-                          json_pack("{s:s, s:o}", "type", type, "message", text_json(text)));
+                          json_pack("{s:s, s:o}", "type", type, "message", api_text_json(text)));
 }
 
 /* Renders and takes both. */
@@ -112,7 +111,7 @@ static char *render(struct api_request *request, const char *status, const char 
 {
     const struct exchange *exchange = exchange_of(request);
     json_t *envelope = json_pack("{s:s, s:o*, s:o*, s:o*, s:O*}", "status", status, "message",
-                                 message ? text_json(message) : NULL, "data", data, "errors",
+                                 message ? api_text_json(message) : NULL, "data", data, "errors",
                                  errors, "warnings", exchange->warnings);
     char *text;
 
@@ -211,7 +210,7 @@ void reply_failure(struct api_request *request, unsigned http, enum romsim_cloud
                    const char *text)
 {
     const char *word = registry_code(request, http);
-    json_t *errors = word ? json_pack("[{s:s, s:o}]", "code", word, "message", text_json(text))
+    json_t *errors = word ? json_pack("[{s:s, s:o}]", "code", word, "message", api_text_json(text))
                           : json_pack("[{s:i, s:i}]", "status", (int)http, "error", (int)code);
 
     send_json(request, http, render(request, "error", text, NULL, errors));
@@ -227,13 +226,16 @@ void api_reply_error(struct api_request *request, unsigned http, const struct ro
 void api_reply_fail(struct api_request *request, unsigned http, enum romsim_cloud_code code,
                     const char *format, ...)
 {
-    char text[1024];
+    CLEANUP_FREE char *text = NULL;
     va_list arguments;
+    int size;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    size = vasprintf(&text, format, arguments);
     va_end(arguments);
-    reply_failure(request, http, code, text);
+    if (size < 0)
+        text = NULL;
+    reply_failure(request, http, code, text ? text : "out of memory");
 }
 
 /* ---- items -------------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ json_t *api_item_error(const char *key, const char *value, const struct romsim_e
     CLEANUP_FREE char *text = romsim_error_text(err);
 
     return json_pack("{s:s, s:s*, s:o, s:i}", "status", "error", key, value, "message",
-                     text_json(text ? text : err->message), "error", (int)err->cloud);
+                     api_text_json(text ? text : err->message), "error", (int)err->cloud);
 }
 
 json_t *api_item_success(json_t *item)

@@ -94,6 +94,9 @@ refused "nothing" 400 16 "there is no instance in the request" "[]"
 refused "several mistakes are told together" 400 16 "Unknown member 'a': it is not a valid member; Unknown member 'b'" "{$B, \"a\": 1, \"b\": 2}"
 api POST $I
 is "$http" 400 "and no body at all"
+jq -nc '{image: "org/base:latest"} + ([range(150) | {key: "\(.)-\("é" * 200)", value: 1}] | from_entries)' >many.json
+api POST $I "@many.json"
+is "$http $(field .message | grep -o 'Unknown member' | wc -l)" "400 150" "however many, and long, they are"
 
 # One source: what a file is told, a request is told.
 printf '{"image": "x", "memory_mb": 8, "roms": [{"name": "a b", "at": "x", "files": [{"path": "../x", "data": "y"}]}]}' >bad.json
