@@ -146,6 +146,48 @@ json_t *said_error(const json_t *said, const struct romsim_error *err)
     return api_item_error(uuid ? "uuid" : "name", uuid ? uuid : said_text(said, "name"), err);
 }
 
+/* In the cloud's words alone: romsim's commands are no help there. */
+static json_t *act_on(struct api_request *request, const json_t *said, said_actor *act)
+{
+    struct romsim_error err = {0};
+    json_t *item = act(request, said, &err);
+
+    if (item)
+        return item;
+    if (strstr(err.hint, "romsim"))
+        err.hint[0] = '\0';
+    return said_error(said, &err);
+}
+
+void said_reply(struct api_request *request, const json_t *said, said_actor *act)
+{
+    json_t *items = json_array();
+
+    for (size_t i = 0; i < json_array_size(said); i++)
+        json_array_append_new(items, act_on(request, json_array_get(said, i), act));
+    api_reply_items(request, items);
+}
+
+void said_each(struct api_request *request, said_actor *act)
+{
+    json_t *said = said_read(request, false);
+
+    if (said)
+        said_reply(request, said, act);
+    json_decref(said);
+}
+
+void said_make(struct api_request *request, said_actor *make)
+{
+    json_t *items = api_request_items(request);
+
+    if (items && json_array_size(items) == 0)
+        api_reply_fail(request, 400, ROMSIM_CLOUD_MALFORMED_REQUEST, "The body must be an object");
+    else if (items && refuse_count(request, json_array_size(items), true) == 0)
+        said_reply(request, items, make);
+    json_decref(items);
+}
+
 /* ---- values whose shape depends on others ------------------------------------------------------
  */
 

@@ -19,6 +19,18 @@ const char *said_text(const json_t *said, const char *member);
 /* The answer's item of something that failed, by what it was asked by. */
 json_t *said_error(const json_t *said, const struct romsim_error *err);
 
+/* Does something to each that a request means, and replies with what comes of it: an item with its
+ * "status", or NULL and why. */
+typedef json_t *said_actor(struct api_request *request, const json_t *said,
+                           struct romsim_error *err);
+void said_each(struct api_request *request, said_actor *act);
+
+/* The same for what has been read: said_read()'s list, which stays the caller's. */
+void said_reply(struct api_request *request, const json_t *said, said_actor *act);
+
+/* An object to be made has neither `uuid` nor a path: the body's objects as they are. */
+void said_make(struct api_request *request, said_actor *make);
+
 /* Has a value the shape that something else in the request asks for?  `name` is what it is called
  * in messages.  Returns 0 or -1. */
 int said_check(const json_t *value, const char *name, const struct romsim_shape *shape,
