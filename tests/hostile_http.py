@@ -201,7 +201,7 @@ def unread():
         except OSError:
             pass
     is_well()
-    if memory_kb() - before > 100000:
+    if memory_kb() - before > 100000 and not os.environ.get("SANITIZE"):
         raise RuntimeError(f"{memory_kb() - before} KB for what nobody reads")
     for connection in connections:
         connection.close()
