@@ -34,6 +34,7 @@ enum romsim_bound {
     ROMSIM_BOUND_MANIFESTS,     /* of an index */
     ROMSIM_BOUND_INDEX_DEPTH,   /* indexes in each other */
     ROMSIM_BOUND_IMAGE_JSON,    /* bytes of an index, manifest or config */
+    ROMSIM_BOUND_IMAGE_VALUES,  /* in one of these */
     ROMSIM_BOUND_IMAGE_STRINGS, /* of a command or environment in a config */
     ROMSIM_BOUND_IMAGE_NAMES,   /* that an import takes */
     ROMSIM_BOUND_XATTRS,        /* of an inode */

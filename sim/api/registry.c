@@ -4,6 +4,7 @@
 
 #include <romsim/bounds.h>
 #include <romsim/buffer.h>
+#include <romsim/checked.h>
 #include <romsim/cleanup.h>
 #include <romsim/strings.h>
 #include <romsim/text.h>
@@ -324,8 +325,10 @@ static int open_body(struct api_request *request)
     }
     request->context = body;
     request->free_context = registry_body_end;
-    request->body_maximum = path.kind == REGISTRY_MANIFEST ? REGISTRY_MANIFEST_MAX
-                                                           : romsim_bound(ROMSIM_BOUND_FILE_BYTES);
+    request->body_maximum =
+        path.kind == REGISTRY_MANIFEST
+            ? max_u64(REGISTRY_MANIFEST_MAX, romsim_bound(ROMSIM_BOUND_IMAGE_JSON))
+            : romsim_bound(ROMSIM_BOUND_FILE_BYTES);
     return fd;
 }
 

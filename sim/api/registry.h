@@ -32,7 +32,7 @@ enum {
     REGISTRY_NAME_SIZE = 256, /* of a repository */
     REGISTRY_TAG_SIZE = 129,
     REGISTRY_REFERENCE_SIZE = ROMSIM_DIGEST_SIZE, /* a tag, a digest or a UUID */
-    REGISTRY_MANIFEST_MAX = 4 << 20,
+    REGISTRY_MANIFEST_MAX = 4 << 20, /* of what is looked at; the bound image-json may be less */
 };
 
 enum registry_kind {

@@ -140,16 +140,10 @@ void registry_get_referrers(struct api_request *request, const struct registry_p
 static char *read_body(struct api_request *request)
 {
     size_t size = request->body_size;
-    char *bytes = size <= REGISTRY_MANIFEST_MAX ? malloc(size + 1) : NULL;
+    char *bytes = malloc(size + 1);
     struct romsim_error err;
-    int errnum;
+    int errnum = bytes ? romsim_read_fully(request->body_fd, bytes, size, 0) : ENOMEM;
 
-    if (size > REGISTRY_MANIFEST_MAX) {
-        registry_fail(request, 413, "SIZE_INVALID", "the manifest has more than %s",
-                      SIZE_TEXT(REGISTRY_MANIFEST_MAX));
-        return NULL;
-    }
-    errnum = bytes ? romsim_read_fully(request->body_fd, bytes, size, 0) : ENOMEM;
     if (errnum == 0)
         return bytes;
     free(bytes);

@@ -203,6 +203,7 @@ static const char *registry_code(const struct api_request *request, unsigned htt
            : http == 403 ? "DENIED"
            : http == 404 ? "NAME_UNKNOWN"
            : http == 405 ? "UNSUPPORTED"
+           : http == 413 ? "SIZE_INVALID"
                          : "UNKNOWN";
 }
 

@@ -80,6 +80,9 @@ struct romsim_blob *oci_source_file(struct oci_source *source, const char *path,
 json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
                         const char *digest, struct romsim_error *err);
 
+/* A text as JSON, within what an image's may cost; `name` is for messages. */
+json_t *oci_json_parse(const void *text, size_t size, const char *name, struct romsim_error *err);
+
 /* ---- descriptors (oci_descriptor.c) ----------------------------------------------------- */
 
 struct oci_descriptor {

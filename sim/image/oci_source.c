@@ -310,26 +310,55 @@ static int check_json_size(const char *path, uint64_t size, struct romsim_error 
                                QUOTE(path), SIZE_TEXT(size), SIZE_TEXT(limit));
 }
 
+/* How many values a JSON text may have: one more than it has of what stands before a value.  It is
+ * known before a parser makes a hundred bytes of each. */
+static uint64_t count_values(const char *text, size_t size)
+{
+    uint64_t count = 1;
+    bool is_inside = false; /* a string */
+
+    for (size_t i = 0; i < size; i++) {
+        if (is_inside && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            is_inside = !is_inside;
+        else if (!is_inside)
+            count += text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{';
+    }
+    return count;
+}
+
+json_t *oci_json_parse(const void *text, size_t size, const char *name, struct romsim_error *err)
+{
+    uint64_t limit = romsim_bound(ROMSIM_BOUND_IMAGE_VALUES);
+    json_error_t error;
+    json_t *json;
+
+    if (check_json_size(name, size, err) < 0)
+        return NULL;
+    if (count_values(text, size) > limit) {
+        romsim_bound_refuse(err, ROMSIM_BOUND_IMAGE_VALUES, "'%s' has more than %llu values",
+                            QUOTE(name), (unsigned long long)limit);
+        return NULL;
+    }
+    json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    if (!json)
+        romsim_error_set(err, EUCLEAN, "'%s' is no valid JSON: line %d, column %d: %s", QUOTE(name),
+                         error.line, error.column, QUOTE(error.text));
+    return json;
+}
+
 json_t *oci_source_json(struct oci_source *source, const char *path, uint64_t size,
                         const char *digest, struct romsim_error *err)
 {
     uint64_t announced = size == UINT64_MAX ? oci_source_size(source, path) : size;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
-    json_error_t error;
-    json_t *json;
 
     /* Before the file is copied: it may be a sparse one of any size. */
     if (check_json_size(path, announced, err) < 0)
         return NULL;
     blob = oci_source_file(source, path, size, digest, err);
-    if (!blob || check_json_size(path, romsim_blob_size(blob), err) < 0)
-        return NULL;
-    json = json_loadb((const char *)romsim_blob_bytes(blob), romsim_blob_size(blob),
-                      JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        romsim_error_set(err, EUCLEAN, "'%s' is no valid JSON: line %d, column %d: %s", QUOTE(path),
-                         error.line, error.column, QUOTE(error.text));
-    return json;
+    return blob ? oci_json_parse(romsim_blob_bytes(blob), romsim_blob_size(blob), path, err) : NULL;
 }
 
 /* ---- what it is ------------------------------------------------------------------------- */

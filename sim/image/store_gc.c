@@ -3,8 +3,8 @@
  * store_gc.c: removes the blobs that no name leads to.
  *
  * Theory of operation: with the store to ourselves, the digests that are reachable from index.json
- * are collected (reach.h), and what is about these (store_referrers.c); what else lies in the folder
- * of blobs goes.  If one of the manifests cannot be read, nothing goes.
+ * are collected (reach.h), and what is about these (store_referrers.c); what else lies in the
+ * folder of blobs goes.  If one of the manifests cannot be read, nothing goes.
  */
 #include "sim/image/reach.h"
 #include "sim/image/store.h"

@@ -23,23 +23,6 @@ bool romsim_store_is_manifest_type(const char *media_type)
 
 /* ---- what it says -------------------------------------------------------------------------- */
 
-static json_t *parse(const void *bytes, size_t size, struct romsim_error *err)
-{
-    json_error_t error;
-    json_t *json;
-
-    if (size > romsim_bound(ROMSIM_BOUND_IMAGE_JSON)) {
-        romsim_bound_refuse(err, ROMSIM_BOUND_IMAGE_JSON, "the manifest has %s, more than %s",
-                            SIZE_TEXT(size), SIZE_TEXT(romsim_bound(ROMSIM_BOUND_IMAGE_JSON)));
-        return NULL;
-    }
-    json = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        romsim_error_set(err, EUCLEAN, "the manifest is no valid JSON: line %d, column %d: %s",
-                         error.line, error.column, QUOTE(error.text));
-    return json;
-}
-
 /* The type: as it was announced, as the text says, or by what the text has.  NULL: none. */
 static const char *find_type(const json_t *json, const char *announced, struct romsim_error *err)
 {
@@ -196,7 +179,7 @@ int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_st
                               const char *digest, struct romsim_store_name *ret,
                               char ret_subject[ROMSIM_DIGEST_SIZE], struct romsim_error *err)
 {
-    CLEANUP_JSON json_t *json = parse(bytes, size, err);
+    CLEANUP_JSON json_t *json = oci_json_parse(bytes, size, "the manifest", err);
     const char *type = json ? find_type(json, media_type, err) : NULL;
     char found[ROMSIM_DIGEST_SIZE];
 

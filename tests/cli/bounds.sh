@@ -73,6 +73,7 @@ bound layers 1 2 plan oci.yaml
 bound layers 1 2 image import docker.tar -t x:1
 bound image-names 2 3 image import docker.tar
 bound image-json 100 10K plan oci.yaml
+bound image-values 10 100 plan oci.yaml
 bound image-strings 2 3 plan oci.yaml
 bound manifests 0 1 plan oci.yaml
 bound index-depth 1 2 plan nested.yaml

@@ -261,13 +261,22 @@ refuse "a layer that is not there" "400 MANIFEST_BLOB_UNKNOWN" "$(jq -c --arg d 
 refuse "a layer of another size" "400 MANIFEST_INVALID" "$(jq -c '.layers[0].size += 1' manifest)"
 refuse "an index of what is not there" "400 MANIFEST_BLOB_UNKNOWN" "{\"schemaVersion\":2,\"manifests\":[$(describe $MANIFEST some)]}" $INDEX
 refuse "more layers than an image may have" "413 SIZE_INVALID" "$(jq -c '.layers = [range(600) as $i | .layers[0]]' manifest)"
-{ printf '{"schemaVersion":2,"x":"'; head -c 2000000 /dev/zero | tr '\0' x; printf '"}'; } >huge.json
-put_manifest huge.json org/app huge
-answers "413 SIZE_INVALID" "more JSON than is read"
-like "$out" "image-json" "which says what changes that"
-{ cat huge.json huge.json huge.json; } >huger.json
-put_manifest huger.json org/app huge
-is "$http" 413 "more than a manifest may have"
+# annotated BYTES: a manifest with so many in an annotation.
+annotated() { head -c -1 manifest; printf ',"annotations":{"a":"'; head -c "$1" /dev/zero | tr '\0' ,; printf '"}}'; }
+annotated 4190000 >large.json
+put_manifest large.json org/app large
+is "$http" 201 "a manifest of nearly 4 MiB"
+v2 GET org/app/manifests/large
+cmp -s v2.out large.json && pass "comes back as it was" || fail "comes back as it was"
+ok "and is read" romsim image inspect org/app:large
+v2 DELETE org/app/manifests/large
+annotated 4200000 >larger.json
+put_manifest larger.json org/app larger
+answers "413 SIZE_INVALID" "of more than 4 MiB"
+{ head -c -1 manifest; printf ',"x":['; seq -s, 100000; printf ']}'; } >many.json
+put_manifest many.json org/app many
+answers "413 SIZE_INVALID" "more values than are read"
+like "$out" "image-values" "which says what changes that"
 printf '{"a":%s' "$(printf '[%.0s' {1..5000})" >deep.json
 put_manifest deep.json org/app deep
 answers "400 MANIFEST_INVALID" "too deep"
