@@ -137,7 +137,7 @@ async function others() {
         "the images of the store are listed", images);
   const store = await ukc.api.platform.images.getImageStore?.({});
   check(!store || store.status === "success", "and so is the image store", store);
-  const disk = await ukc.volumes.create({ name: "disk", size_mb: 1 });
+  const disk = await ukc.volumes.create({ name: "disk", size_mb: 8 });
   check(disk.name === "disk", "a volume is made", disk);
   check((await collect(ukc.volumes.list())).length === 1, "and listed");
   await ukc.volumes.delete([{ name: "disk" }]);

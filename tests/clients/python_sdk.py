@@ -256,8 +256,8 @@ async def others(ukc):
     quotas = (await ukc.users.quotas())[0]
     check(quotas.limits.max_memory_mb == 8192, "the quotas have the limits in force", quotas)
     knows(quotas, "a quota")
-    volume = await ukc.volumes.create(name="disk", size_mb=1)
-    check(volume.name == "disk" and volume.size_mb == 1, "a volume is made", volume)
+    volume = await ukc.volumes.create(name="disk", size_mb=8)
+    check(volume.name == "disk" and volume.size_mb == 8, "a volume is made", volume)
     knows(volume, "a volume")
     check([v.name for v in await ukc.volumes.list()] == ["disk"], "and listed")
     await ukc.volumes.get(name="disk").delete()

@@ -115,8 +115,8 @@ sends "image get" GET /images/list '[{"tag":"org/base:latest"}]'
 is "$(field '.data.images | length')" 1 "it has the one that was asked for"
 sends "quotas" GET /users/quotas
 fits "its answer has the types of the SDK" "$quotas"
-sends "volume create" POST /volumes '{"name":"disk","size_mb":1}'
-sends "volume create, without a name" POST /volumes '{"name":null,"size_mb":1}'
+sends "volume create" POST /volumes '{"name":"disk","size_mb":8}'
+sends "volume create, without a name" POST /volumes '{"name":null,"size_mb":8}'
 unnamed=$(field '.data.volumes[0].uuid')
 sends "volume list" GET /volumes
 fits "its answer has the types of the SDK" "$volume"
