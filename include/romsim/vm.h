@@ -163,6 +163,9 @@ void romsim_vm_kill(struct romsim_vm *vm);
  * event, and the old one goes on. */
 void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits);
 
+/* The UUID that it has got, whatever has become of it; "" before romsim_vm_start(). */
+const char *romsim_vm_uuid(const struct romsim_vm *vm, size_t index);
+
 /* Has each got its name, so that it can be found? */
 bool romsim_vm_are_created(const struct romsim_vm *vm);
 

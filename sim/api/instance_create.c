@@ -63,16 +63,24 @@ static json_t *error_item(const json_t *made)
     return api_item_error("name", name, &err);
 }
 
-/* One that is gone by now was made all the same. */
-static json_t *gone_item(const char *name)
+/* Who has named a time-out waits until it runs. */
+static void await_made(struct awaited *ret, const char *name, const struct roll_entry *entry)
 {
-    return api_item_success(json_pack("{s:s, s:s}", "name", name, "state", "deleted"));
+    ret->name = strdup(name);
+    if (!ret->name)
+        return;
+    ret->goal = GOAL_RUN;
+    ret->starts = 1;
+    ret->members = awaited_members;
+    if (entry)
+        ret->last = json_incref(entry->item);
+    else
+        ret->is_gone = true;
 }
 
 static void take_made(struct api_request *request, const json_t *made, struct awaited *ret)
 {
     const char *name = json_string_value(json_object_get(made, "name"));
-    const json_t *timeout = json_object_get(made, "timeout_s");
     struct roll_entry *entry;
 
     if (json_object_get(made, "error") || !name) {
@@ -80,14 +88,16 @@ static void take_made(struct api_request *request, const json_t *made, struct aw
         return;
     }
     roll_refresh(api_roll(request->api), name);
-    entry = roll_find(api_roll(request->api), name, NULL);
-    ret->item = entry ? instance_part(entry->item, created_members) : gone_item(name);
-    if (entry && json_integer_value(timeout) != 0 && (ret->name = strdup(name))) {
-        ret->goal = GOAL_RUN;
-        ret->starts = 1;
-        ret->members = awaited_members;
-        ret->last = json_incref(entry->item);
-    }
+    entry = roll_find(api_roll(request->api), NULL,
+                      json_string_value(json_object_get(made, "uuid")) ?: "");
+    /* One that is gone by now was made all the same. */
+    ret->item =
+        entry
+            ? instance_part(entry->item, created_members)
+            : api_item_success(json_pack("{s:O*, s:s, s:s}", "uuid", json_object_get(made, "uuid"),
+                                         "name", name, "state", "deleted"));
+    if (json_integer_value(json_object_get(made, "timeout_s")) != 0)
+        await_made(ret, name, entry);
     roll_entry_free(entry);
 }
 

@@ -203,7 +203,7 @@ ITEM(instance_item, HAS("uuid", &string), HAS("name", &string), HAS("created_at"
      MAY("nameserver", &any), MAY("type", &string), MAY("gpus", &any), MAY("annotations", &any),
      MAY("vsock", &any), MAY("delete_lock", &any), MAY("romsim", &own));
 
-ITEM(instance_created, MAY("uuid", &string), HAS("name", &string), HAS("state", &string),
+ITEM(instance_created, HAS("uuid", &string), HAS("name", &string), HAS("state", &string),
      MAY("created_at", &string), MAY("private_fqdn", &string), MAY("private_ip", &string),
      MAY("network_interfaces", &interface_list), MAY("service_group", &group),
      MAY("boot_time_us", &size));

@@ -26,7 +26,8 @@ void makers_free(struct makers *makers); /* accepts NULL */
  * What a maker has made of a body; called in one of the makers' threads.  Of the answer (borrowed)
  * these are there:
  *
- *     instances  for each instance, in order: {name, timeout_s}, or {name, error} if it is none
+ *     instances  for each instance, in order: {name, uuid, timeout_s}, or {name, error} if it is
+ *                none
  *     warnings   texts
  *     error      of the whole: {code, errno, message, hint}; then there is no instance
  *

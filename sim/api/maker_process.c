@@ -253,6 +253,8 @@ static void make(struct maker *maker)
         return;
     }
     romsim_vm_start(vm);
+    for (size_t i = 0; i < making->count; i++)
+        json_object_set_new(maker->made[i], "uuid", json_string(romsim_vm_uuid(vm, i)));
     follow(vm);
     romsim_vm_free(vm);
 }

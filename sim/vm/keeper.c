@@ -293,7 +293,8 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
     keeper->updates = json_array();
     if (!keeper->rom_uuids || !keeper->updates)
         return romsim_error_nomem(err);
-    if (!romsim_uuid_new(status->uuid) || !romsim_uuid_new(status->interface_uuid))
+    snprintf(status->uuid, sizeof(status->uuid), "%s", keeper->config->uuid);
+    if (!romsim_uuid_new(status->interface_uuid))
         return romsim_error_system(err, errno, "the kernel has no random bytes");
     if (console_log_open(&keeper->log, err) < 0)
         return -1;

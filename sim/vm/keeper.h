@@ -56,6 +56,7 @@ struct keeper_config {
     struct romsim_layout *layout;
     struct romsim_limits limits; /* for edits */
     const struct vm_plan *plan;
+    const char *uuid;     /* the instance's */
     struct timespec made; /* when: of several instances the first has the earliest */
     int parent;     /* the end of a socket to the client that makes the instance: it is attached */
     bool is_bound;  /* the instance is deleted when that client goes, or the app has ended */

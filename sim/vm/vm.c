@@ -55,8 +55,9 @@ struct instance {
     bool ended;      /* its last event has come, */
     bool is_settled; /* or, of one that is not bound, it is what was wanted */
     bool is_created;
-    bool is_overdue; /* it was to run by now, and is waited for no more */
-    char *kernel;    /* of its own, from the image; or NULL */
+    bool is_overdue;             /* it was to run by now, and is waited for no more */
+    char uuid[ROMSIM_UUID_SIZE]; /* "": it was not begun */
+    char *kernel;                /* of its own, from the image; or NULL */
     struct forward *forwards;
 };
 
@@ -254,6 +255,7 @@ static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int pare
                                    .limits = vm->limits,
                                    .stays = vm->stays,
                                    .plan = &plan,
+                                   .uuid = instance->uuid,
                                    .made = *made,
                                    .parent = parent,
                                    .is_bound = vm->fate == ROMSIM_VM_BOUND,
@@ -284,6 +286,8 @@ static int start(struct romsim_vm *vm, size_t index, struct romsim_error *err)
     struct timespec now;
     int pair[2];
 
+    if (!romsim_uuid_new(instance->uuid))
+        return romsim_error_system(err, errno, "the kernel has no random bytes");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return romsim_error_system(err, errno, "cannot make a socket");
     clock_gettime(CLOCK_REALTIME, &now);
@@ -535,6 +539,11 @@ void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits)
     vm->instances[index].ended = false;
     if (channel_request(vm->instances[index].channel, request, &err) < 0)
         tell_text(vm, index, ROMSIM_VM_ERROR, err.message);
+}
+
+const char *romsim_vm_uuid(const struct romsim_vm *vm, size_t index)
+{
+    return vm->instances[index].uuid;
 }
 
 bool romsim_vm_are_created(const struct romsim_vm *vm)

@@ -103,12 +103,20 @@ is "$(field .status)" success "ROMs of a running instance are changed"
 api GET "$I/$uuid"
 is "$(item 0 '.updates | [length, .[0].prop, .[0].status]')" '[1,"roms","pending"]' "when it stops"
 is "$(item 0 '.updates[0] | has("network")')" false "what only romsim needs to know is not shown"
+# The user's own edits and those of the network wait side by side.
+mkdir -p mine && echo mine >mine/file
+ok "the user may add a folder of his" romsim edit -q one --add "rom=name=mine,image=$T/mine,at=/mine"
+api PATCH "$I/$uuid" '{"prop": "env", "op": "add", "value": {"MORE": "1"}}'
+is "$(field .status)" success "an edit of the network waits behind it"
+api PATCH "$I/$uuid" "{\"prop\": \"roms\", \"op\": \"add\", \"value\": [{\"name\": \"etc\", \"image\": \"$T/base\", \"at\": \"/etc2\"}]}"
+is "$(item 0 .error)" 14 "and may still name no folder"
 api PUT "$I/$uuid/stop"
 is "$(item 0 .previous_state)" '"running"' "it is asked to stop"
 api GET "$I/$uuid/wait?state=stopped&timeout_s=60" '' --max-time 120
 is "$(field .status)" success "and stops"
 api GET "$I/$uuid"
-is "$(item 0 '[.exit_code, has("updates")]')" "[3,false]" "with its app's status, and the edit is made"
+is "$(item 0 '[.exit_code, has("updates")]')" "[3,false]" "with its app's status, and the edits are made"
+is "$(item 0 '[([.roms[].name] | join(" ")), .env.MORE]')" '["app mine","1"]' "all of them"
 is "$(item 0 '.stop_reason')" 15 "by the user's wish"
 api PUT "$I/$uuid/start" '{"timeout_s": 120}' --max-time 300
 is "$(field .status) $(item 0 '[.state, .previous_state]')" 'success ["running","stopped"]' "it is started, and waited for"
