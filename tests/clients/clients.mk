@@ -35,9 +35,11 @@ $(CLIENTS)/.node: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json
 	    (cd $(CLIENTS)/node && npm ci --silent))
 
 $(CLIENTS)/.go: $(CLIENT_LOCKS)/go.mod $(CLIENT_LOCKS)/go.sum
-	$(call fetch_with,go,the clients in Go,GOFLAGS=-mod=readonly \
+	$(call fetch_with,go,the clients in Go,export GOFLAGS=-mod=readonly && \
 	    go build -C $(CLIENT_LOCKS) -trimpath -o ../../$(CLIENTS)/crane \
-	    github.com/google/go-containerregistry/cmd/crane)
+	    github.com/google/go-containerregistry/cmd/crane && \
+	    go build -C $(CLIENT_LOCKS) -trimpath -o ../../$(CLIENTS)/oci-conformance \
+	    github.com/opencontainers/distribution-spec/conformance)
 
 check-clients: $(BUILD)/romsim
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(CLIENT_TESTS)
