@@ -131,7 +131,8 @@ json_t *said_read(struct api_request *request, bool may_be_none)
     status = refuse_count(request, json_array_size(items), may_be_none);
     for (size_t i = 0; status == 0 && i < json_array_size(items); i++) {
         status = refuse_reference(request, json_array_get(items, i));
-        lower_uuid(json_array_get(items, i));
+        if (status == 0)
+            lower_uuid(json_array_get(items, i));
     }
     if (status == 0)
         return items;

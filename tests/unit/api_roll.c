@@ -340,16 +340,16 @@ static bool on_told(void *context, const char *name, const json_t *item)
 
 static void is_told(struct told *told, const char *wanted)
 {
-    bool is_it = false;
+    char text[sizeof(told->text)] = "";
 
-    for (int tries = 0; !is_it && tries < 6000; tries++) {
-        pthread_mutex_lock(&told->lock);
-        is_it = strcmp(told->text, wanted) == 0;
-        pthread_mutex_unlock(&told->lock);
-        if (!is_it)
+    for (int tries = 0; strcmp(text, wanted) != 0 && tries < 6000; tries++) {
+        if (tries)
             poll(NULL, 0, 10);
+        pthread_mutex_lock(&told->lock);
+        memcpy(text, told->text, sizeof(text));
+        pthread_mutex_unlock(&told->lock);
     }
-    ck_assert_str_eq(told->text, wanted);
+    ck_assert_str_eq(text, wanted);
 }
 
 START_TEST(who_watches_is_told_all_in_order)
