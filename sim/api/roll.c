@@ -35,8 +35,8 @@
 #include <time.h>
 
 enum {
-    ANSWER_US = 1500000, /* a keeper that says nothing for so long is silent */
-    SETTLE_US = 300000,  /* the most that a reader waits for what is being said */
+    ANSWER_US = 1500000,   /* a keeper that says nothing for so long is silent */
+    SETTLE_US = ANSWER_US, /* the most that a reader waits for what is being said */
     RETRY_FIRST_US = 5000,
     RETRY_MOST_US = 1000000,
     SCAN_US = 10000000, /* between two looks at all folders, in case one was missed */
