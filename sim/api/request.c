@@ -141,6 +141,13 @@ bool request_fill(struct exchange *exchange, const char *url)
     request->parameters = exchange->parameters;
     request->parameter_count = copy.parameters;
     exchange->header_count = copy.headers;
+    return request_unescape_all(exchange);
+}
+
+bool request_unescape_all(struct exchange *exchange)
+{
+    struct api_request *request = &exchange->request;
+
     if (romsim_utf8_is_valid(request->path, strlen(request->path)) && unescape_parameters(exchange))
         return true;
     api_reply_fail(request, 400, ROMSIM_CLOUD_MALFORMED_REQUEST,

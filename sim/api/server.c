@@ -52,7 +52,7 @@ struct exchange *exchange_of(const struct api_request *request)
     return (struct exchange *)request;
 }
 
-static struct exchange *exchange_new(struct api *api, struct MHD_Connection *connection)
+struct exchange *exchange_new(struct api *api, struct MHD_Connection *connection)
 {
     struct exchange *exchange = calloc(1, sizeof(*exchange));
 
@@ -143,14 +143,14 @@ static void refuse_method(struct api_request *request, const char *name, unsigne
                    QUOTE(request->path), QUOTE(name), list);
 }
 
-/* Finds the route.  False: after a reply. */
-static bool find_route(struct exchange *exchange, const char *method)
+bool exchange_find_route(struct exchange *exchange, const char *method)
 {
     struct api_request *request = &exchange->request;
     char *captures[API_CAPTURES_MAX];
     unsigned allowed;
     bool is_open, is_text = true;
 
+    find_method(request, method);
     request->route = dispatch_find(api_routes, request->method, request->path, &allowed, captures);
     for (size_t i = 0; i < API_CAPTURES_MAX; i++) {
         is_text = is_text && (!captures[i] || api_unescape(captures[i]) >= 0);
@@ -203,8 +203,7 @@ static void begin(struct exchange *exchange, const char *url, const char *method
 {
     struct api_request *request = &exchange->request;
 
-    find_method(request, method);
-    if (!request_fill(exchange, url) || !find_route(exchange, method) ||
+    if (!request_fill(exchange, url) || !exchange_find_route(exchange, method) ||
         !request_check_query(exchange))
         return;
     if (request->route->open_body) {

@@ -110,7 +110,13 @@ struct api {
  */
 
 struct exchange *exchange_of(const struct api_request *request);
+
+/* With two references: the connection's, and the one that the reply gives back. */
+struct exchange *exchange_new(struct api *api, struct MHD_Connection *connection);
 void exchange_unref(struct exchange *exchange);
+
+/* Finds the route for the request's path, if this may be asked.  False: after a reply. */
+bool exchange_find_route(struct exchange *exchange, const char *method);
 
 /* Ends the handling of an exchange by its reply, which is taken (NULL: no memory). */
 void exchange_reply(struct exchange *exchange, unsigned http, struct MHD_Response *response);
@@ -120,6 +126,9 @@ void exchange_reply(struct exchange *exchange, unsigned http, struct MHD_Respons
 
 /* Copies what the connection has of the request.  False: after a reply. */
 bool request_fill(struct exchange *exchange, const char *url);
+
+/* The second half of it: is all that was sent a text?  False: after a reply. */
+bool request_unescape_all(struct exchange *exchange);
 
 /* Is the query as the route has it?  False: after a reply. */
 bool request_check_query(struct exchange *exchange);
