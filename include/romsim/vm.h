@@ -87,6 +87,8 @@ struct romsim_vm_options {
     const char *kernel;    /* --kernel FILE: bzImage or ELF; NULL: the bundle's */
     bool use_image_kernel; /* --image-kernel */
     bool allow_host;       /* --allow-host: the guest reaches this machine, too */
+    const char *ports_at;  /* --ports-at: the IPv4 address of this machine that has the ports of
+                              services; NULL: 127.0.0.1 */
     bool isolated;         /* --isolated: other instances neither reach it nor are reached */
     bool no_fuse;          /* drives straight from the built files */
     bool kernel_log;       /* all that the guest's kernel says, as KERNEL_LOG events */

@@ -67,6 +67,7 @@ static struct maker_order order_of(const struct romsim_api_options *options, siz
         .body_size = (uint32_t)body_size,
     };
 
+    snprintf(order.ports_at, sizeof(order.ports_at), "%s", vm->ports_at ? vm->ports_at : "");
     snprintf(order.metro, sizeof(order.metro), "%s", options->metro);
     for (int i = 0; i < ROMSIM_BOUND_COUNT; i++)
         order.bounds[i] = romsim_bound((enum romsim_bound)i);

@@ -9,6 +9,7 @@
 #include <romsim/bounds.h>
 #include <romsim/vm.h>
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,6 +27,7 @@ struct maker_order {
     struct romsim_processor processor;
     bool use_image_kernel, allow_host, isolated, no_fuse;
     unsigned boot_timeout_s;
+    char ports_at[INET_ADDRSTRLEN]; /* "": 127.0.0.1 */
     char metro[64];
     uint64_t bounds[ROMSIM_BOUND_COUNT];
     uint32_t kernel_size; /* of its path with the NUL; 0: the bundle's */

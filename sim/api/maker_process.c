@@ -272,7 +272,8 @@ static struct romsim_vm_options options_of(const struct maker_order *order, cons
                                         .allow_host = order->allow_host,
                                         .isolated = order->isolated,
                                         .no_fuse = order->no_fuse,
-                                        .boot_timeout_s = order->boot_timeout_s};
+                                        .boot_timeout_s = order->boot_timeout_s,
+                                        .ports_at = *order->ports_at ? order->ports_at : NULL};
 
     /* The server's user has been told why it is emulated; the clients need not know. */
     options.processor.note[0] = '\0';

@@ -33,6 +33,7 @@ static const struct cli_option options[] = {
     {"kernel", 0, "FILE", NULL},
     {"image-kernel", 0, NULL, NULL},
     {"allow-host", 0, NULL, NULL},
+    {"ports-at", 0, "ADDRESS", NULL},
     {"isolated", 0, NULL, NULL},
     {"no-fuse", 0, NULL, NULL},
     {"boot-timeout", 0, "SECONDS", NULL},

@@ -11,6 +11,7 @@
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,8 +158,14 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
     *ret = (struct romsim_vm_options){.kernel = cli_value(args, "kernel"),
                                       .use_image_kernel = cli_has(args, "image-kernel"),
                                       .allow_host = cli_has(args, "allow-host"),
+                                      .ports_at = cli_value(args, "ports-at"),
                                       .isolated = cli_has(args, "isolated"),
                                       .no_fuse = cli_has(args, "no-fuse")};
+    if (ret->ports_at && inet_pton(AF_INET, ret->ports_at, &(struct in_addr){0}) != 1) {
+        cli_usage(args, "--ports-at is '%s', but has to be an IPv4 address of this machine",
+                  QUOTE(ret->ports_at));
+        return -1;
+    }
     if (cli_number(args, "boot-timeout", 1, TIMEOUT_MOST_S, 0, &timeout) < 0)
         return -1;
     ret->boot_timeout_s = (unsigned)timeout;

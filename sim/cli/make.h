@@ -23,7 +23,7 @@
         {"scale-to-zero", 0, "on|off|idle", NULL}, {"accel", 0, "auto|kvm|tcg", NULL},             \
         {"cpu", 0, "v1-v4|MODEL", NULL}, {"kernel", 0, "FILE", NULL},                              \
         {"image-kernel", 0, NULL, NULL}, {"allow-host", 0, NULL, NULL},                            \
-        {"isolated", 0, NULL, NULL}, {"no-fuse", 0, NULL, NULL},                                   \
+        {"ports-at", 0, "ADDRESS", NULL}, {"isolated", 0, NULL, NULL}, {"no-fuse", 0, NULL, NULL}, \
     {                                                                                              \
         "boot-timeout", 0, "SECONDS", NULL                                                         \
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * forward.c: ports of the host's loopback that lead to the guest.
+ * forward.c: ports of the host, of its loopback as a rule, that lead to the guest.
  *
  * The numbers are given out once, in the order of the instances, before anything is started: two
  * that look for a free one at the same time would get it in any order.  A number is claimed by a
@@ -20,6 +20,7 @@
 #include <romsim/cleanup.h>
 #include <romsim/text.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -33,6 +34,11 @@
 
 /* An ordinary user may not bind 80 or 443: people write 8080 and 8443 then. */
 enum { PRIVILEGED = 1024, PRIVILEGED_SHIFT = 8000, TRIES = 200 };
+
+/* "127.0.0.1", in the caller's scope. */
+#define ADDRESS_OF(address)                                                                        \
+    inet_ntop(AF_INET, &(struct in_addr){htonl(address)}, (char[INET_ADDRSTRLEN]){0},              \
+              INET_ADDRSTRLEN)
 
 /* ---- claiming ------------------------------------------------------------------------------- */
 
@@ -96,11 +102,10 @@ static int share(int fd, bool may)
 }
 
 /* The socket that holds the number (0: any that is free), or -1 with errno. */
-static int hold(unsigned port)
+static int hold(uint32_t host, unsigned port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(host)}};
     CLEANUP_FD int fd = new_socket(AF_INET);
 
     /* Without SO_REUSEADDR old connections would keep a number taken for a minute. */
@@ -124,7 +129,7 @@ static uint16_t number_of(int fd)
 static int claim_number(unsigned number, struct forward *ret)
 {
     CLEANUP_FD int name = number ? hold_name(number) : -1;
-    CLEANUP_FD int holder = number && name < 0 ? -1 : hold(number);
+    CLEANUP_FD int holder = number && name < 0 ? -1 : hold(ret->address, number);
 
     if (holder >= 0 && !number)
         name = hold_name(number_of(holder));
@@ -154,22 +159,31 @@ static int claim_one(const struct romsim_port *port, struct forward *ret, struct
     if (status == 0)
         return 0;
     if (errno == EADDRINUSE)
-        romsim_error_set(err, errno, "the port %u of 127.0.0.1 is taken", number);
+        romsim_error_set(err, errno, "the port %u of %s is taken", number,
+                         ADDRESS_OF(ret->address));
     else
-        return romsim_error_system(err, errno, "cannot take the port %u of 127.0.0.1", number);
+        return romsim_error_system(err, errno, "cannot take the port %u of %s", number,
+                                   ADDRESS_OF(ret->address));
     return romsim_error_hint(err, "without a host port in -p, romsim chooses a free one");
 }
 
-struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_error *err)
+struct forward *forward_claim(const struct romsim_layout *layout, const char *address,
+                              struct romsim_error *err)
 {
     struct forward *forwards = calloc(layout->port_count + 1, sizeof(*forwards));
+    struct in_addr host = {htonl(INADDR_LOOPBACK)};
 
     if (!forwards) {
         romsim_error_nomem(err);
         return NULL;
     }
+    if (address && inet_pton(AF_INET, address, &host) != 1) {
+        romsim_error_set(err, EINVAL, "'%s' is no IPv4 address", QUOTE(address));
+        free(forwards);
+        return NULL;
+    }
     for (size_t i = 0; i < layout->port_count; i++)
-        forwards[i].holder = forwards[i].name = -1;
+        forwards[i] = (struct forward){.address = ntohl(host.s_addr), .holder = -1, .name = -1};
     for (size_t i = 0; i < layout->port_count; i++)
         if (!is_repeated(layout, i) && claim_one(&layout->ports[i], &forwards[i], err) < 0) {
             forward_release(forwards, layout->port_count);
@@ -219,8 +233,8 @@ int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct f
     json_t *answer;
     bool is_bound;
 
-    snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:127.0.0.1:%u-:%u",
-             forward->host_port, port->destination_port);
+    snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:%s:%u-:%u",
+             ADDRESS_OF(forward->address), forward->host_port, port->destination_port);
     forward_yield(forward);
     answer = monitor(qmp, line, err);
     if (!answer)
@@ -230,8 +244,8 @@ int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct f
     json_decref(answer);
     return is_bound ? 0
                     : romsim_error_set(err, EADDRINUSE,
-                                       "another program took the port %u of 127.0.0.1 just now",
-                                       forward->host_port);
+                                       "another program took the port %u of %s just now",
+                                       forward->host_port, ADDRESS_OF(forward->address));
 }
 
 int forward_close(struct qmp *qmp, const struct forward *forward)
@@ -239,8 +253,8 @@ int forward_close(struct qmp *qmp, const struct forward *forward)
     char line[128];
     json_t *answer;
 
-    snprintf(line, sizeof(line), "hostfwd_remove " QEMU_NET_ID " tcp:127.0.0.1:%u",
-             forward->host_port);
+    snprintf(line, sizeof(line), "hostfwd_remove " QEMU_NET_ID " tcp:%s:%u",
+             ADDRESS_OF(forward->address), forward->host_port);
     answer = monitor(qmp, line, NULL);
     json_decref(answer);
     return answer ? 0 : -1;
@@ -251,12 +265,16 @@ int forward_close(struct qmp *qmp, const struct forward *forward)
  *     TCP[ESTABLISHED]   23       127.0.0.1  8080        10.0.0.2  8080     0     0 */
 static bool is_connection(const char *line, const struct forward *forwards, size_t count)
 {
+    char address[INET_ADDRSTRLEN];
+    struct in_addr host;
     unsigned port;
 
-    if (sscanf(line, " TCP[ESTABLISHED] %*d 127.0.0.1 %u", &port) != 1)
+    if (sscanf(line, " TCP[ESTABLISHED] %*d %15s %u", address, &port) != 2 ||
+        inet_pton(AF_INET, address, &host) != 1)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (forwards[i].host_port == port)
+        if (forwards[i].host_port == port &&
+            (forwards[i].address == INADDR_ANY || forwards[i].address == ntohl(host.s_addr)))
             return true;
     return false;
 }
@@ -273,9 +291,10 @@ int forward_connections(struct qmp *qmp, const struct forward *forwards, size_t 
     return connections;
 }
 
-void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64])
+void forward_url(const struct romsim_port *port, const struct forward *forward, char ret[64])
 {
     bool is_http = !port->handlers || (port->handlers & ROMSIM_HANDLER_HTTP);
 
-    snprintf(ret, 64, "%s://127.0.0.1:%u", is_http ? "http" : "tcp", host_port);
+    snprintf(ret, 64, "%s://%s:%u", is_http ? "http" : "tcp", ADDRESS_OF(forward->address),
+             forward->host_port);
 }

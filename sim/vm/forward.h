@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* forward.h: ports of the host's loopback that lead to the guest. */
+/* forward.h: ports of the host, of its loopback as a rule, that lead to the guest. */
 #ifndef ROMSIM_VM_FORWARD_H
 #define ROMSIM_VM_FORWARD_H
 
@@ -9,18 +9,20 @@
 
 /* What stands for a port of a layout on the host. */
 struct forward {
+    uint32_t address;   /* of the host's, in its byte order; INADDR_ANY: all of them */
     uint16_t host_port; /* 0: not forwarded; an earlier port of the layout is the same */
     int holder;         /* the socket that keeps the number; -1: none */
     int name;           /* the one that keeps it from other romsims */
 };
 
 /*
- * Claims 127.0.0.1:PORT for each port of a layout: the number asked for with -p, or else the same
- * number as in the guest, or the next free one, or any.  Returns as many as the layout has ports,
- * to be freed with forward_release(), or NULL: EADDRINUSE or EACCES if a number that was asked for
- * cannot be had.
+ * Claims ADDRESS:PORT for each port of a layout (an address NULL is 127.0.0.1): the number asked
+ * for with -p, or else the same number as in the guest, or the next free one, or any.  Returns as
+ * many as the layout has ports, to be freed with forward_release(), or NULL: EADDRINUSE or EACCES
+ * if a number that was asked for cannot be had.
  */
-struct forward *forward_claim(const struct romsim_layout *layout, struct romsim_error *err);
+struct forward *forward_claim(const struct romsim_layout *layout, const char *address,
+                              struct romsim_error *err);
 
 /* Makes room for the program that is to serve the port, which must bind it with SO_REUSEADDR.  The
  * number stays taken for others that do not. */
@@ -43,6 +45,6 @@ int forward_close(struct qmp *qmp, const struct forward *forward);
 int forward_connections(struct qmp *qmp, const struct forward *forwards, size_t count);
 
 /* "http://127.0.0.1:8080" into `ret`; "tcp://..." for a service without http. */
-void forward_url(const struct romsim_port *port, uint16_t host_port, char ret[64]);
+void forward_url(const struct romsim_port *port, const struct forward *forward, char ret[64]);
 
 #endif

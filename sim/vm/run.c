@@ -282,7 +282,7 @@ static void on_port(struct run *run, const char *text)
         if (layout->ports[i].destination_port == manifest_number(text, UINT16_MAX) &&
             run->plan->forwards[i].host_port && !run->announced[i]) {
             run->announced[i] = true;
-            forward_url(&layout->ports[i], run->plan->forwards[i].host_port, url);
+            forward_url(&layout->ports[i], &run->plan->forwards[i], url);
             send_text(run, ROMSIM_VM_PORT, url);
         }
     /* One that says nothing more is ready. */

@@ -209,7 +209,7 @@ static json_t *own_json(const struct romsim_layout *layout, const struct instanc
     for (size_t i = 0; i < layout->port_count; i++) {
         if (!forwards[i].host_port)
             continue;
-        forward_url(&layout->ports[i], forwards[i].host_port, url);
+        forward_url(&layout->ports[i], &forwards[i], url);
         json_array_append_new(ports, json_pack("{s:i, s:i, s:s}", "port",
                                                (int)layout->ports[i].port, "destination_port",
                                                (int)layout->ports[i].destination_port, "url", url));

@@ -41,10 +41,12 @@ struct usage usage_of(pid_t pid)
     return usage;
 }
 
-static bool is_claimed(const struct forward *forwards, size_t count, unsigned port)
+static bool is_claimed(const struct forward *forwards, size_t count, uint32_t address,
+                       unsigned port)
 {
     for (size_t i = 0; i < count; i++)
-        if (forwards[i].host_port == port)
+        if (forwards[i].host_port == port &&
+            (forwards[i].address == INADDR_ANY || forwards[i].address == address))
             return true;
     return false;
 }
@@ -57,8 +59,7 @@ unsigned usage_connections(const struct forward *forwards, size_t count)
 
     while (list && fgets(line, sizeof(line), list))
         if (sscanf(line, " %*u: %8x:%4x %*8x:%*4x %2x", &address, &port, &state) == 3 &&
-            state == ESTABLISHED && address == htonl(INADDR_LOOPBACK) &&
-            is_claimed(forwards, count, port))
+            state == ESTABLISHED && is_claimed(forwards, count, ntohl(address), port))
             connections++;
     return connections;
 }

@@ -69,6 +69,7 @@ struct romsim_vm {
     enum romsim_vm_fate fate;
     struct romsim_limits limits;
     bool stays;
+    const char *ports_at;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
@@ -163,6 +164,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.initrd = vm->bundle.initrd;
     vm->plan.no_fuse = options->no_fuse;
     vm->plan.allow_host = options->allow_host;
+    vm->ports_at = options->ports_at;
     vm->plan.kernel_log = options->kernel_log;
     vm->plan.isolated = options->isolated;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
@@ -177,7 +179,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
 static int claim_ports(struct romsim_vm *vm, size_t *ret_index, struct romsim_error *err)
 {
     for (size_t i = 0; i < vm->count; i++) {
-        vm->instances[i].forwards = forward_claim(vm->layouts[i], err);
+        vm->instances[i].forwards = forward_claim(vm->layouts[i], vm->ports_at, err);
         if (!vm->instances[i].forwards) {
             *ret_index = i;
             return -1;

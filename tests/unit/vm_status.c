@@ -6,6 +6,8 @@
 
 #include <romsim/cleanup.h>
 
+#include <netinet/in.h>
+
 START_TEST(every_end_has_its_reason)
 {
     static const struct {
@@ -81,7 +83,8 @@ static json_t *describe(const char *text, struct instance_status *status)
     const struct romsim_input source = {.name = "test"};
     struct romsim_port ports[] = {{.port = 443, .destination_port = 8080},
                                   {.port = 80, .destination_port = 8080}};
-    struct forward forwards[] = {{.host_port = 18080, .holder = -1}, {.holder = -1}};
+    struct forward forwards[] = {{.address = INADDR_LOOPBACK, .host_port = 18080, .holder = -1},
+                                 {.holder = -1}};
     struct romsim_layout layout = {.name = (char[]){"web"},
                                    .hostname = (char[]){"web"},
                                    .memory_mb = 256,

@@ -45,7 +45,7 @@ START_TEST(a_connection_counts_once_and_while_it_is_there)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     struct sockaddr *any = (struct sockaddr *)&address;
     socklen_t size = sizeof(address);
-    struct forward forwards[2] = {{0}};
+    struct forward forwards[2] = {{.address = INADDR_LOOPBACK}, {.address = INADDR_LOOPBACK}};
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), server;
 
@@ -59,6 +59,10 @@ START_TEST(a_connection_counts_once_and_while_it_is_there)
     ck_assert_int_ge(server, 0);
     ck_assert_uint_eq(usage_connections(forwards, 2), 1);
     ck_assert_uint_eq(usage_connections(forwards, 1), 0);
+    forwards[1].address = INADDR_LOOPBACK + 1; /* is another's */
+    ck_assert_uint_eq(usage_connections(forwards, 2), 0);
+    forwards[1].address = INADDR_ANY;
+    ck_assert_uint_eq(usage_connections(forwards, 2), 1);
     close(server);
     close(client);
     ck_assert_uint_eq(usage_connections(forwards, 2), 0);

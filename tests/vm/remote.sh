@@ -143,7 +143,7 @@ follower=$!
 waits_for followed
 address=${url#http://}
 serve_end KILL
-serve --listen "$address" || fail "the server starts again" "$(cat serve.err)"
+serve --listen "$address" --ports-at 127.0.0.3 || fail "the server starts again" "$(cat serve.err)"
 waits_for followed
 is "$(there stop tick 2>&1)" tick "stop, when it has stopped"
 is "$(romsim get tick -o json | jq -r .state)" stopped "it has"
@@ -182,10 +182,13 @@ romsim wait -s stopped web >/dev/null
 
 cat >two.yaml <<END
 - {name: one, image: "org/base:latest", autostart: true, roms: [{name: app, dir: loop, at: /rom}]}
-- {name: two, image: "org/base:latest", roms: [{name: app, dir: loop, at: /rom}]}
+- {name: two, image: "org/base:latest", roms: [{name: app, dir: loop, at: /rom}],
+   service_group: {services: [{port: 443, destination_port: 8099, handlers: [tls, http]}]}}
 END
 is "$(there create two.yaml 2>&1 | tr '\n' ' ')" "one two " "two of one file"
 is "$(there ps -q)" one "one of them runs"
+is "$(romsim get two -o json | jq -r '.romsim.ports[0].url')" "http://127.0.0.3:8099" \
+    "and has its ports where the server was told to have them"
 fails 1 "an ambiguous UUID" there get "${uuid:0:3}"
 is "$(there rm one two 2>&1 | tr '\n' ' ')" "one two " "rm of names"
 is "$(there rm --all | sort | tr '\n' ' ')" "app tick web " "rm of all"
