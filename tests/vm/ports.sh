@@ -77,8 +77,8 @@ kill -INT $pid
 wait $pid
 exec {output}<&-
 fails 125 "an address that is not this machine's" \
-    romsim run --image ./base -p 8080:80 --ports-at 203.0.113.77 --args true
-like "$out" "cannot take the port 8080 of 203.0.113.77" "is told"
+    romsim run --image ./base -p "$free:80" --ports-at 203.0.113.77 --args true
+like "$out" "cannot take the port $free of 203.0.113.77" "is told"
 fails 2 "nor a name" romsim run --image ./base --ports-at localhost --args true
 
 # ---- -p, and what is taken
