@@ -156,6 +156,12 @@ static json_t *ask_stop(struct api_request *request, const struct wish *wish)
                      (json_int_t)wish_number(wish, "drain_timeout_ms", 0));
 }
 
+static json_t *ask_suspend(struct api_request *request, const struct wish *wish)
+{
+    (void)request, (void)wish;
+    return json_pack("{s:s}", "do", "suspend");
+}
+
 /* The cloud's newest word for both is that they exclude each other (cloud-api §1.2). */
 static bool says_both(const struct wish *wish)
 {
@@ -201,9 +207,18 @@ void instances_stop(struct api_request *request)
 
 void instances_suspend(struct api_request *request)
 {
-    api_warn(request, "not_simulated",
-             "an instance is stopped, and not suspended: it starts again from its image");
-    stop(request);
+    CLEANUP_WISHES struct wishes wishes = {0};
+
+    if (wishes_read(request, false, &wishes) < 0)
+        return;
+    for (size_t i = 0; i < wishes.count; i++)
+        if (wish_has(&wishes.items[i], "drain_timeout_ms")) {
+            api_warn(request, "not_simulated",
+                     "drain_timeout_ms: connections are not waited for when a VM is saved");
+            break;
+        }
+    wishes_ask(request, &wishes, ask_suspend, take_change, ASK_MS);
+    api_reply_items(request, wishes_items(&wishes));
 }
 
 /* ---- delete ------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_command_start = {
     .name = "start",
-    .help_beside = "start instances that are stopped; stop those that run",
+    .help_beside = "start instances that are stopped; wait for a state",
     .operands = "NAME...",
     .operands_min = 0,
     .operands_max = CLI_OPERANDS_ANY,
@@ -52,7 +52,6 @@ static int run_restart(const struct cli_args *args)
 
 const struct cli_command cli_command_restart = {
     .name = "restart",
-    .help_beside = "stop instances and start them again; wait for a state",
     .operands = "NAME...",
     .operands_min = 0,
     .operands_max = CLI_OPERANDS_ANY,

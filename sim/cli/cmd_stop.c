@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_stop.c: `romsim stop NAME...`. */
+/* cmd_stop.c: `romsim stop NAME...`, and `romsim suspend NAME...`. */
 #include "sim/cli/ask.h"
 
 #include <stdio.h>
@@ -39,6 +39,43 @@ static int run_stop(const struct cli_args *args)
     return ask_each(args, stop_one);
 }
 
+/* ---- suspend ---------------------------------------------------------------------------- */
+
+static int suspend_one(const struct cli_args *args, struct target *target)
+{
+    int status = ask_stop(target, json_pack("{s:s}", "do", "suspend"));
+
+    (void)args;
+    if (status == CLI_OK)
+        printf("%s\n", target_name(target));
+    return status;
+}
+
+static int run_suspend(const struct cli_args *args)
+{
+    return ask_each(args, suspend_one);
+}
+
+static const struct cli_option suspend_options[] = {
+    {"all", 'a', NULL, "all instances"},
+    CLI_OPTION_HOST,
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_command_suspend = {
+    .name = "suspend",
+    .operands = "NAME...",
+    .operands_min = 0,
+    .operands_max = CLI_OPERANDS_ANY,
+    .summary = "save instances and stop them; 'start' lets them go on",
+    .description =
+        "What is saved is kept in this machine's memory, as long as the instance is there.\n",
+    .options = suspend_options,
+    .run = run_suspend,
+};
+
+/* ---- stop ------------------------------------------------------------------------------- */
+
 static const struct cli_option options[] = {
     {"force", 'f', NULL, "end it at once, the app is not asked"},
     {"drain", 0, "TIME", "first let open connections end, at most that long"},
@@ -50,6 +87,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_command_stop = {
     .name = "stop",
+    .help_beside = "stop instances; save them, so that 'start' lets them go on",
     .operands = "NAME...",
     .operands_min = 0,
     .operands_max = CLI_OPERANDS_ANY,

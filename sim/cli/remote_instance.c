@@ -318,6 +318,18 @@ static json_t *do_stop(struct remote_instance *instance, const json_t *request, 
     return wait_for(instance, "stopped", timeout_ms, err);
 }
 
+static json_t *do_suspend(struct remote_instance *instance, const json_t *request, int timeout_ms,
+                          struct romsim_error *err)
+{
+    json_t *item =
+        ask(instance, "PUT", "/v1/instances/suspend", json_object(), REMOTE_PATIENCE_S, err);
+
+    if (!item || !json_is_true(json_object_get(request, "wait")))
+        return item;
+    json_decref(item);
+    return wait_for(instance, "stopped", timeout_ms, err);
+}
+
 static json_t *do_wait(struct remote_instance *instance, const json_t *request, int timeout_ms,
                        struct romsim_error *err)
 {
@@ -704,7 +716,7 @@ static const struct {
     json_t *(*handle)(struct remote_instance *instance, const json_t *request, int timeout_ms,
                       struct romsim_error *err);
 } words[] = {
-    {"get", do_get},   {"start", do_start},   {"stop", do_stop},
+    {"get", do_get},   {"start", do_start},   {"stop", do_stop}, {"suspend", do_suspend},
     {"wait", do_wait}, {"delete", do_delete}, {"edit", do_edit},
 };
 

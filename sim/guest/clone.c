@@ -58,6 +58,13 @@ static void set_seed(const char *hex)
     close(fd);
 }
 
+void clone_wake(struct manifest *manifest, const char *time)
+{
+    console_restart();
+    set_time(time);
+    ports_forget(manifest);
+}
+
 void clone_become(struct manifest *old, struct manifest *manifest)
 {
     if (!manifest->clone_time || !manifest->seed)

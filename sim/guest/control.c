@@ -196,7 +196,7 @@ void control_send(const char *format, ...)
 /* The host sends whole lines. */
 bool control_receive(int app, struct manifest *manifest)
 {
-    bool is_clone = false;
+    bool goes_on = false;
 
     if (input_from == input_to)
         fill();
@@ -212,6 +212,9 @@ bool control_receive(int app, struct manifest *manifest)
             libukp_go_on();
         } else if (strcmp(line, "traffic") == 0) {
             network_report();
+        } else if (strncmp(line, MANIFEST_WAKE, strlen(MANIFEST_WAKE)) == 0) {
+            clone_wake(manifest, line + strlen(MANIFEST_WAKE));
+            goes_on = true;
         } else {
             struct manifest next;
 
@@ -219,10 +222,10 @@ bool control_receive(int app, struct manifest *manifest)
             clone_become(manifest, &next);
             if (app)
                 control_send("phase app");
-            is_clone = true;
+            goes_on = true;
         }
     }
-    return is_clone;
+    return goes_on;
 }
 
 _Noreturn void fail(int error, const char *format, ...)

@@ -29,7 +29,8 @@ void control_read_manifest(struct manifest *ret);
 void control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The descriptor to poll, and what to do when it is readable: commands for process `app` (0: none
- * yet).  True if the VM has become a clone, whose manifest takes the place of the old one. */
+ * yet).  True if the VM was saved and goes on: the host has forgotten what was reported; of a clone
+ * the manifest takes the place of the old one. */
 int control_fd(void);
 bool control_receive(int app, struct manifest *manifest);
 
@@ -124,6 +125,9 @@ void network_change(const struct manifest *manifest);
  * the clone's. */
 void clone_wait(struct manifest *manifest);
 
+/* Goes on after it was suspended, with the time as it is now. */
+void clone_wake(struct manifest *manifest, const char *time);
+
 /* Makes of a VM that was saved the clone of this manifest: its time, randomness, names, address and
  * ROMs.  `old` is the clone's then, with the app as it was.  Whoever waits in libukp goes on. */
 void clone_become(struct manifest *old, struct manifest *manifest);
@@ -149,6 +153,9 @@ void libukp_go_on(void);
 /* Looks for listeners on the ports of the manifest and reports each once.  Returns true while
  * there are ports to wait for. */
 bool ports_watch(struct manifest *manifest);
+
+/* The host has forgotten what was reported. */
+void ports_forget(struct manifest *manifest);
 
 /* ---- app.c -------------------------------------------------------------------------------- */
 

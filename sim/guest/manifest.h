@@ -9,7 +9,8 @@
  *     romsim 2 BYTES\n              the version, and how many bytes follow
  *     KEY LENGTH\nVALUE\n           records; VALUE has LENGTH bytes of any kind but NUL
  *
- * and sends at any later time one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL),
+ * and sends `wake SECONDS.NANOSECONDS` to one that was suspended and goes on, and at any later time
+ * one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL),
  * `go on` (what was told by `template` has been dealt with) and `traffic` (asking for that line).
  * The keys are those of the table in manifest.c.  Numbers are decimal.  What has several parts has
  * a blank between them; the last one may have blanks, too, or be missing:
@@ -45,6 +46,7 @@
 
 #define MANIFEST_PORT         "romsim.control"
 #define MANIFEST_CONSOLE_PORT "romsim.console"
+#define MANIFEST_WAKE         "wake "
 #define MANIFEST_GREETING     "romsim 2 "
 
 enum {
@@ -78,7 +80,7 @@ struct manifest_mounts {
 
 struct manifest_port {
     unsigned number;
-    bool is_reported; /* for who watches it */
+    bool is_reported, is_reached; /* for who watches it */
 };
 
 struct manifest_ports {

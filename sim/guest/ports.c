@@ -67,8 +67,7 @@ static void read_table(const char *path)
     fclose(table);
 }
 
-/* A port is struck from the list (0) when it is reachable; one that is reported listens on the
- * loopback only. */
+/* One that is reported, and not reached, listens on the loopback only. */
 bool ports_watch(struct manifest *manifest)
 {
     bool waiting = false;
@@ -82,14 +81,22 @@ bool ports_watch(struct manifest *manifest)
         struct manifest_port *port = &manifest->ports.items[i];
         enum listener found = listeners[port->number];
 
+        if (port->is_reached)
+            continue;
         if (found == LISTENER_REACHABLE) {
             control_send("port %u", port->number);
-            port->number = 0;
+            port->is_reached = true;
         } else if (found == LISTENER_LOOPBACK && !port->is_reported) {
             control_send("loopback %u", port->number);
             port->is_reported = true;
         }
-        waiting |= port->number != 0;
+        waiting |= !port->is_reached;
     }
     return waiting;
+}
+
+void ports_forget(struct manifest *manifest)
+{
+    for (size_t i = 0; i < manifest->ports.count; i++)
+        manifest->ports.items[i].is_reported = manifest->ports.items[i].is_reached = false;
 }

@@ -350,6 +350,7 @@ static void close_keeper(struct keeper *keeper)
     cleanup_close_fd(&keeper->signals);
     json_decref(keeper->updates);
     free(keeper->rom_uuids);
+    keeper_forget_saved(keeper);
     romsim_layout_free(keeper->layout);
     romsim_instance_free(keeper->instance);
     romsim_layout_free(keeper->next_layout);
@@ -362,6 +363,7 @@ void keeper_run(const struct keeper_config *config)
                             .instance = config->instance,
                             .layout = config->layout,
                             .listener = -1,
+                            .saved = -1,
                             .signals = watch_signals()};
     struct romsim_error err = {0};
 

@@ -120,6 +120,8 @@ void keeper_replace(struct keeper *keeper, struct romsim_instance *instance,
 {
     char(*uuids)[ROMSIM_UUID_SIZE] = keeper_new_uuids(keeper, instance, layout);
 
+    /* A VM that was suspended has the old devices. */
+    keeper_forget_saved(keeper);
     free(keeper->rom_uuids);
     keeper->rom_uuids = uuids;
     romsim_layout_free(keeper->layout);

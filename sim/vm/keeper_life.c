@@ -5,8 +5,10 @@
 #include <romsim/checked.h>
 #include <romsim/clock.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 enum {
@@ -81,6 +83,8 @@ static void on_run_event(void *context, const struct romsim_vm_event *event)
     keeper_tell(keeper, event);
     if (event->kind == ROMSIM_VM_PHASE && str_is(event, "app")) {
         keeper->status.boot_time_us = event->micros;
+        /* It has gone on from there: what it was then is not any more. */
+        keeper_forget_saved(keeper);
         if (keeper->status.state == STATE_STARTING)
             keeper_change_state(keeper, STATE_RUNNING);
     }
@@ -100,7 +104,7 @@ void keeper_start(struct keeper *keeper)
     keeper->run_start = romsim_clock_us();
     keeper_change_state(keeper, STATE_STARTING);
     keeper->run = run_start(keeper->layout, &keeper->volumes, keeper->config->plan, keeper->folder,
-                            on_run_event, keeper);
+                            keeper->saved, on_run_event, keeper);
     if (!keeper->run) {
         status->stopped_at = time(NULL);
         keeper_change_state(keeper, STATE_STOPPED);
@@ -208,6 +212,9 @@ void keeper_end_run(struct keeper *keeper)
     uint64_t ran = romsim_clock_us() - keeper->run_start;
 
     keeper->is_changed = true;
+    if (result->end != RUN_END_SAVED || !keeper->suspends)
+        keeper_forget_saved(keeper);
+    keeper->suspends = false;
     status->uptime_ms += ran / 1000;
     status->stopped_at = time(NULL);
     instance_status_end(status, result, keeper->wish, keeper->is_forced);
@@ -238,11 +245,38 @@ void keeper_end_run(struct keeper *keeper)
         keeper_conclude(keeper);
 }
 
+/* ---- suspending --------------------------------------------------------------------------------
+ *
+ * What is saved has the guest's memory, and in it what was read of inline ROMs: it is kept in
+ * memory and never on a disk, as they are.
+ */
+
+void keeper_forget_saved(struct keeper *keeper)
+{
+    cleanup_close_fd(&keeper->saved);
+    keeper->saved = -1;
+}
+
+int keeper_suspend(struct keeper *keeper, struct romsim_error *err)
+{
+    keeper_forget_saved(keeper);
+    keeper->saved = memfd_create("romsim-suspended", MFD_CLOEXEC);
+    if (keeper->saved < 0)
+        return romsim_error_system(err, errno, "cannot keep a suspended VM");
+    keeper->suspends = true;
+    keeper->wish = STOP_BY_USER;
+    keeper->restarts_at_once = false;
+    run_suspend(keeper->run, keeper->saved);
+    keeper_change_state(keeper, STATE_STOPPING);
+    return 0;
+}
+
 /* ---- stopping ----------------------------------------------------------------------------------
  */
 
 void keeper_stop(struct keeper *keeper)
 {
+    keeper->suspends = false;
     keeper->drain_time = 0;
     run_stop(keeper->run, keeper->stop_ms);
     keeper_change_state(keeper, STATE_STOPPING);

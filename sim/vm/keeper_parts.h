@@ -53,6 +53,8 @@ struct keeper {
 
     struct instance_status status;
     struct run *run;              /* NULL: none */
+    int saved;                    /* all of a VM that was suspended; -1: none was */
+    bool suspends;                /* that is what the run ends for */
     struct edit *edit;            /* the same */
     json_t *updates;              /* edits that wait for the stop, and those that failed then */
     struct romsim_vm_event last;  /* of a run that has ended, until that is told; */
@@ -88,6 +90,10 @@ void keeper_end_run(struct keeper *keeper);
 
 /* Tells the end of a run, once what it is followed by can be done. */
 void keeper_conclude(struct keeper *keeper);
+
+/* Saves the VM, with which the next start goes on; keeper_forget_saved() makes that a cold one. */
+int keeper_suspend(struct keeper *keeper, struct romsim_error *err);
+void keeper_forget_saved(struct keeper *keeper);
 
 /* End the run: within keeper->stop_ms; at once; when nobody has a connection any more, for which
  * drain_ms may pass, a negative one for as long as the cloud waits.  There has to be one. */

@@ -190,6 +190,30 @@ static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, cons
     return waits ? NULL : keeper_change_answer(keeper, previous);
 }
 
+static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
+                          const json_t *request)
+{
+    enum instance_state previous = keeper->status.state;
+    struct romsim_error err = {0};
+
+    if (previous == STATE_STOPPED && !keeper->edit && !keeper->is_deleted)
+        return keeper_change_answer(keeper, previous);
+    if (previous != STATE_RUNNING || keeper->edit || keeper->is_deleted)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not running",
+                             keeper->layout->name, instance_state_name(previous));
+    if (keeper->config->is_bound)
+        return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
+                             "the instance '%s' is of a 'romsim run' in the foreground, with which "
+                             "it ends",
+                             keeper->layout->name);
+    if (keeper_suspend(keeper, &err) < 0)
+        return keeper_error_answer(&err);
+    if (!json_is_true(json_object_get(request, "wait")))
+        return keeper_change_answer(keeper, previous);
+    client->awaited = STATE_STOPPED;
+    return NULL;
+}
+
 static json_t *do_wait(struct keeper *keeper, struct keeper_client *client, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "state"));
@@ -458,6 +482,7 @@ static const struct {
     {"watch", do_watch, false},
     {"start", do_start, true},
     {"stop", do_stop, true},
+    {"suspend", do_suspend, true},
     {"metrics", keeper_measure, false},
     {"edit", do_edit, true},
     {"restart", do_restart, true},

@@ -29,11 +29,12 @@ static const char *const firmwares[] = {
 enum { DESCRIPTORS = 60 };
 
 void machine_init(struct machine *machine, const struct romsim_layout *layout,
-                  const struct volumes *volumes, struct romsim_state *state)
+                  const struct volumes *volumes, struct romsim_state *state, int saved)
 {
     *machine = (struct machine){.layout = layout,
                                 .volumes = volumes,
                                 .state = state,
+                                .saved = saved,
                                 .qemu = PROCESS_NONE,
                                 .address = address_of(romsim_state_number(state))};
     for (int i = 0; i < LINES; i++)
@@ -183,7 +184,7 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
         .memory_fd = memory,
         .is_saved = !template && memory >= 0,
-        .is_clone = template,
+        .is_incoming = template || machine->saved >= 0,
         .spare_count = SPARES,
         .drives = drives,
         .drive_count = drive_count,
@@ -271,12 +272,19 @@ int machine_launch(struct machine *machine, const struct vm_plan *plan, struct r
 
 enum { SAVE_LOOK_US = 2000 };
 
-static int ignore_memory(struct machine *machine, struct romsim_error *err)
+#define BANDWIDTH ((json_int_t)1 << 40)
+
+static int set_limits(struct machine *machine, bool memory, struct romsim_error *err)
 {
-    return qmp_execute(
-        &machine->qmp, "migrate-set-capabilities",
-        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "x-ignore-shared", "state", 1),
-        NULL, err);
+    /* What is saved goes to a file, and not over a network. */
+    if (qmp_execute(&machine->qmp, "migrate-set-parameters",
+                    json_pack("{s:I}", "max-bandwidth", BANDWIDTH), NULL, err) < 0)
+        return -1;
+    /* A clone's QEMU has it set from its own start. */
+    return qmp_execute(&machine->qmp, "migrate-set-capabilities",
+                       json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability",
+                                 "x-ignore-shared", "state", !memory),
+                       NULL, err);
 }
 
 /* The word of QEMU's answer to a question for its status, "completed" or "paused"; and back to it
@@ -311,14 +319,14 @@ static int await_status(struct machine *machine, const char *question, const cha
     }
 }
 
-int machine_save(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
+int machine_save(struct machine *machine, int state, bool memory, struct romsim_error *err)
 {
     static const char *const busy[] = {"", "none", "setup", "active", "device", NULL};
     char status[32];
 
     if (qmp_execute(&machine->qmp, "stop", NULL, NULL, err) < 0 ||
-        ignore_memory(machine, err) < 0 ||
-        qmp_pass_fd(&machine->qmp, plan->saving->state, "state", err) < 0 ||
+        set_limits(machine, memory, err) < 0 ||
+        qmp_pass_fd(&machine->qmp, state, "state", err) < 0 ||
         qmp_execute(&machine->qmp, "migrate", json_pack("{s:s}", "uri", "fd:state"), NULL, err) <
             0 ||
         await_status(machine, "query-migrate", busy, status, err) < 0)
@@ -329,14 +337,15 @@ int machine_save(struct machine *machine, const struct vm_plan *plan, struct rom
 }
 
 /* The state's file, with a position of our own: replicas share the descriptor. */
-static int open_state(const struct romsim_template *template, struct romsim_error *err)
+static int open_state(const struct machine *machine, struct romsim_error *err)
 {
     char path[64];
     int fd;
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", template->state);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d",
+             machine->saved >= 0 ? machine->saved : machine->layout->template->state);
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? romsim_error_system(err, errno, "cannot open the template's state") : fd;
+    return fd < 0 ? romsim_error_system(err, errno, "cannot open the saved state") : fd;
 }
 
 /* Another version may read the state in another way. */
@@ -359,11 +368,12 @@ static int check_version(struct machine *machine, const struct romsim_template *
 static int go_on(struct machine *machine, struct romsim_error *err)
 {
     static const char *const busy[] = {"inmigrate", "", NULL};
-    const struct romsim_template *template = machine->layout->template;
-    CLEANUP_FD int state = open_state(template, err);
+    CLEANUP_FD int state = open_state(machine, err);
+    bool is_own = machine->saved >= 0;
     char status[32];
 
-    if (state < 0 || check_version(machine, template, err) < 0 || ignore_memory(machine, err) < 0 ||
+    if (state < 0 || (!is_own && check_version(machine, machine->layout->template, err) < 0) ||
+        set_limits(machine, is_own, err) < 0 ||
         qmp_pass_fd(&machine->qmp, state, "state", err) < 0 ||
         qmp_execute(&machine->qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:state"), NULL,
                     err) < 0 ||
@@ -378,7 +388,7 @@ int machine_converse(struct machine *machine, const struct vm_plan *plan, int ti
     if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], timeout_ms, err) < 0 ||
         open_ports(machine, plan, err) < 0)
         return -1;
-    return machine->layout->template ? go_on(machine, err) : 0;
+    return machine->layout->template || machine->saved >= 0 ? go_on(machine, err) : 0;
 }
 
 /* QEMU's words, on its standard error, say more than the closed line. */

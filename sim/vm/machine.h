@@ -29,7 +29,8 @@ enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
 struct machine {
     const struct romsim_layout *layout;
     const struct volumes *volumes; /* borrowed, too */
-    struct romsim_state *state;    /* borrowed: records what must not outlive its owner */
+    int saved; /* the state that it goes on from: all of the VM's, in a file; borrowed; or -1 */
+    struct romsim_state *state; /* borrowed: records what must not outlive its owner */
     struct drives drives;
     struct process qemu;
     uint32_t address;  /* its private one */
@@ -40,7 +41,7 @@ struct machine {
 
 /* A machine with nothing open yet: machine_stop() may be called at any time after. */
 void machine_init(struct machine *machine, const struct romsim_layout *layout,
-                  const struct volumes *volumes, struct romsim_state *state);
+                  const struct volumes *volumes, struct romsim_state *state, int saved);
 
 /* Opens the drives.  If FUSE was to be used and cannot be, *ret_note
  * (malloc'ed) says why, and the drives are the built files. */
@@ -55,8 +56,9 @@ int machine_launch(struct machine *machine, const struct vm_plan *plan, struct r
 int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
                      struct romsim_error *err);
 
-/* Stops the VM and saves it; then it is of no more use.  As machine_converse(). */
-int machine_save(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err);
+/* Stops the VM and saves it, for a template or, with `memory` too, all of it; then it is of no more
+ * use.  As machine_converse(). */
+int machine_save(struct machine *machine, int state, bool memory, struct romsim_error *err);
 
 /* Why that failed, in QEMU's own words where it had some. */
 void machine_explain(struct machine *machine, const struct romsim_error *why,

@@ -90,19 +90,38 @@ static void add_network(uint32_t address, struct romsim_buffer *out)
     record(out, "nameserver", resolver);
 }
 
+/* SECONDS.NANOSECONDS since 1970. */
+enum { TIME_SIZE = 48 };
+
+static const char *print_time(char ret[TIME_SIZE])
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(ret, TIME_SIZE, "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    return ret;
+}
+
+int outline_wake(struct romsim_buffer *ret, struct romsim_error *err)
+{
+    char text[TIME_SIZE];
+
+    return romsim_buffer_printf(ret, MANIFEST_WAKE "%s\n", print_time(text)) < 0
+               ? romsim_error_nomem(err)
+               : 0;
+}
+
 /* What no two clones may have alike. */
 static int add_clone(struct romsim_buffer *out, struct romsim_error *err)
 {
     uint8_t seed[32];
-    char text[2 * sizeof(seed) + 1];
-    struct timespec now;
+    char text[2 * sizeof(seed) + 1], now[TIME_SIZE];
 
     if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         return romsim_error_system(err, errno, "the kernel has no random bytes");
     for (size_t i = 0; i < sizeof(seed); i++)
         snprintf(text + 2 * i, 3, "%02x", seed[i]);
-    clock_gettime(CLOCK_REALTIME, &now);
-    record_format(out, "clone", "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    record(out, "clone", print_time(now));
     record(out, "seed", text);
     return 0;
 }

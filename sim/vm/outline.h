@@ -15,4 +15,7 @@
 int outline_write(const struct romsim_layout *layout, uint32_t address, bool holds,
                   struct romsim_buffer *ret, struct romsim_error *err);
 
+/* Appends the line with the time to one that was suspended. */
+int outline_wake(struct romsim_buffer *ret, struct romsim_error *err);
+
 #endif

@@ -138,7 +138,7 @@ static int add_kernel(const struct qemu_config *config, struct qemu_argv *argv)
 {
     char spares[32] = "";
 
-    if (config->is_clone)
+    if (config->is_incoming)
         return add(argv, "-incoming", "defer");
     if (config->is_saved)
         snprintf(spares, sizeof(spares), SPARES, config->spare_count);

@@ -42,7 +42,7 @@ struct qemu_config {
     uint64_t memory_mb;
     int memory_fd;        /* a file that is the guest's memory, inherited by QEMU; or -1 */
     bool is_saved;        /* the guest writes to it, for a template; else its changes are its own */
-    bool is_clone;        /* it waits for the state of the devices */
+    bool is_incoming;     /* it waits for the state of the devices */
     unsigned spare_count; /* how many of the drives are spares, or were: the last ones */
     unsigned vcpus;
     const struct qemu_drive *drives;

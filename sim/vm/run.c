@@ -56,7 +56,7 @@ enum {
 /* What init reports of the boot, in this order. */
 static const char *const phases[] = {"hello", "devices", "root", "mounts", "app"};
 
-enum { PHASES = sizeof(phases) / sizeof(phases[0]), CLONE_PHASE = 3 };
+enum { PHASES = sizeof(phases) / sizeof(phases[0]), CLONE_PHASE = 3, APP_PHASE = 4 };
 
 /* How the run ended. */
 struct verdict {
@@ -92,6 +92,7 @@ struct run {
     bool *loopback;      /* the same: it was said that nobody reaches it */
     bool wants_save;     /* the VM is where a template can be made of it */
     bool is_saved;       /* or about to be */
+    int suspended;       /* the file for that, if it is no template; -1 */
     uint64_t save_time;  /* when that is so if nothing is heard of the guest; 0: not by the clock */
     char complaint[256]; /* init's last words after the app's start, if it had any */
     bool exited;         /* the guest reported how the app ended: */
@@ -574,9 +575,12 @@ static void *converse(void *argument)
     struct conversation *conversation = &run->conversation;
 
     conversation->status =
-        conversation->saves ? machine_save(&run->machine, run->plan, &conversation->err)
-                            : machine_converse(&run->machine, run->plan,
-                                               (int)(run->boot_timeout / 1000), &conversation->err);
+        conversation->saves
+            ? machine_save(&run->machine,
+                           run->suspended >= 0 ? run->suspended : run->plan->saving->state,
+                           run->suspended >= 0, &conversation->err)
+            : machine_converse(&run->machine, run->plan, (int)(run->boot_timeout / 1000),
+                               &conversation->err);
     eventfd_write(conversation->done, 1);
     return NULL;
 }
@@ -632,6 +636,17 @@ static void save_if_wanted(struct run *run)
         decide_failed(run, &err);
 }
 
+void run_suspend(struct run *run, int state)
+{
+    if (run->exited) {
+        decide_exited(run);
+        return;
+    }
+    run->suspended = state;
+    run->wants_save = true;
+    save_if_wanted(run);
+}
+
 /* QEMU runs and its ports are bound, or not. */
 static void on_conversation(struct run *run)
 {
@@ -644,6 +659,8 @@ static void on_conversation(struct run *run)
     }
     if (run->conversation.status == 0) {
         send_text(run, ROMSIM_VM_PHASE, "qemu");
+        if (run->machine.saved >= 0)
+            on_phase(run, "app");
         saw_progress(run);
         return;
     }
@@ -706,8 +723,9 @@ void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_
 {
     const int *lines = run->machine.lines;
     bool asks = run->conversation.is_running;
-    /* A clone hears nothing before it goes on. */
-    bool pending = run->sent < run->outgoing.size && !(asks && run->machine.layout->template);
+    /* One that was saved hears nothing before it goes on. */
+    bool waits_for_qemu = asks && (run->machine.layout->template || run->machine.saved >= 0);
+    bool pending = run->sent < run->outgoing.size && !waits_for_qemu;
     bool waits = console_waits && !run->exited;
     const struct pollfd polls[WATCHES] = {
         /* QEMU's end is seen in the conversation, too, and explained there. */
@@ -802,6 +820,15 @@ bool run_has_ended(const struct run *run)
 /* ---- from beginning to end --------------------------------------------------------------------
  */
 
+/* The guest's manifest; one that was suspended has it, and only its clock stood still. */
+static int say_first(struct run *run, struct romsim_error *err)
+{
+    if (run->machine.saved >= 0)
+        return outline_wake(&run->outgoing, err);
+    return outline_write(run->machine.layout, run->machine.address,
+                         run->plan->saving && run->plan->saving->at_init, &run->outgoing, err);
+}
+
 static int begin(struct run *run, struct romsim_error *err)
 {
     size_t ports = run->machine.layout->port_count + 1;
@@ -811,9 +838,7 @@ static int begin(struct run *run, struct romsim_error *err)
     run->loopback = calloc(ports, sizeof(bool));
     if (!run->announced || !run->loopback)
         return romsim_error_nomem(err);
-    if (machine_prepare(&run->machine, run->plan, &note, err) < 0 ||
-        outline_write(run->machine.layout, run->machine.address,
-                      run->plan->saving && run->plan->saving->at_init, &run->outgoing, err) < 0)
+    if (machine_prepare(&run->machine, run->plan, &note, err) < 0 || say_first(run, err) < 0)
         return -1;
     if (note)
         send_text(run, ROMSIM_VM_NOTE, note);
@@ -832,8 +857,8 @@ static int begin(struct run *run, struct romsim_error *err)
 }
 
 struct run *run_start(const struct romsim_layout *layout, const struct volumes *volumes,
-                      const struct vm_plan *plan, struct romsim_state *state, run_teller *tell,
-                      void *context)
+                      const struct vm_plan *plan, struct romsim_state *state, int saved,
+                      run_teller *tell, void *context)
 {
     struct run *run = calloc(1, sizeof(*run));
     struct romsim_error err = {0};
@@ -851,8 +876,9 @@ struct run *run_start(const struct romsim_layout *layout, const struct volumes *
     run->verdict.text = ROMSIM_BUFFER_INIT(CHANNEL_TEXT_MAX);
     kernel_log_init(&run->kernel, send_note, run);
     /* A clone's init is past the first of them. */
-    run->phase = layout->template ? CLONE_PHASE : 0;
-    machine_init(&run->machine, layout, volumes, state);
+    run->phase = saved >= 0 ? APP_PHASE : layout->template ? CLONE_PHASE : 0;
+    run->suspended = -1;
+    machine_init(&run->machine, layout, volumes, state, saved);
     if (begin(run, &err) < 0)
         decide_failed(run, &err);
     return run;

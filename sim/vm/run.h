@@ -22,7 +22,7 @@ enum run_end {
     RUN_END_MEMORY,  /* the guest had too little, and its kernel killed the app */
     RUN_END_CRASHED, /* the guest's kernel did, or the VM ended in another strange way */
     RUN_END_BOOT,    /* the boot did not come to the app's start */
-    RUN_END_SAVED,   /* it has become a template */
+    RUN_END_SAVED,   /* it has become a template, or was suspended */
     RUN_END_BROKEN   /* QEMU or romsim failed */
 };
 
@@ -39,11 +39,12 @@ struct run;
 /* Is told of events, of all kinds but EXIT and FAILED. */
 typedef void run_teller(void *context, const struct romsim_vm_event *event);
 
-/* Starts a VM.  The state folder, the layout, its volumes and the plan are borrowed until
- * run_free().  NULL without memory; any other failure is the run's result. */
+/* Starts a VM, or has one go on that was suspended (`saved`, borrowed; -1).  The state folder, the
+ * layout, its volumes and the plan are borrowed until run_free().  NULL without memory; any other
+ * failure is the run's result. */
 struct run *run_start(const struct romsim_layout *layout, const struct volumes *volumes,
-                      const struct vm_plan *plan, struct romsim_state *state, run_teller *tell,
-                      void *context);
+                      const struct vm_plan *plan, struct romsim_state *state, int saved,
+                      run_teller *tell, void *context);
 
 enum { RUN_POLLS = 8 };
 
@@ -75,6 +76,9 @@ pid_t run_qemu(const struct run *run);
 /* Asks the app to end (SIGTERM), and has it killed after so many milliseconds. */
 void run_stop(struct run *run, unsigned timeout_ms);
 void run_kill(struct run *run);
+
+/* Saves all of the VM to a file (borrowed) and ends it, RUN_END_SAVED; its app has to run. */
+void run_suspend(struct run *run, int state);
 
 /* Takes no new connections from outside any more.  How many there are, or -1 if that cannot be
  * found out. */
