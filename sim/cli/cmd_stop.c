@@ -68,8 +68,7 @@ const struct cli_command cli_command_suspend = {
     .operands_min = 0,
     .operands_max = CLI_OPERANDS_ANY,
     .summary = "save instances and stop them; 'start' lets them go on",
-    .description =
-        "What is saved is kept in this machine's memory, as long as the instance is there.\n",
+    .description = "What is saved is kept in this machine's memory while the instance is there.\n",
     .options = suspend_options,
     .run = run_suspend,
 };
