@@ -111,8 +111,8 @@ struct api_route {
 
 /* A table of routes, up to one without a path; routes.c lists all. */
 extern const struct api_route api_instance_routes[], api_image_routes[], api_registry_routes[],
-    api_volume_routes[], api_service_routes[], api_account_routes[], api_page_routes[],
-    api_openapi_routes[];
+    api_volume_routes[], api_service_routes[], api_autoscale_routes[], api_certificate_routes[],
+    api_account_routes[], api_page_routes[], api_openapi_routes[];
 
 /* The tables, up to a NULL. */
 extern const struct api_route *const api_routes[];

@@ -177,6 +177,19 @@ void roll_entries_clear(struct roll_entries *entries)
     *entries = (struct roll_entries){0};
 }
 
+json_t *roll_items(struct roll *roll)
+{
+    struct roll_entries entries;
+    json_t *items = json_array();
+
+    if (roll_list(roll, &entries) < 0)
+        return items;
+    for (size_t i = 0; i < entries.count; i++)
+        json_array_append(items, entries.items[i]->item);
+    roll_entries_clear(&entries);
+    return items;
+}
+
 /* Makes the list anew.  Without memory the old one stays. */
 static void sort(struct roll *roll)
 {

@@ -48,6 +48,10 @@ struct roll_entries {
 int roll_list(struct roll *roll, struct roll_entries *ret);
 void roll_entries_clear(struct roll_entries *entries);
 
+/* What all say of themselves, by creation: a new array of their items, which are not to be changed.
+ */
+json_t *roll_items(struct roll *roll);
+
 /* Asks the keeper of that name now, so that what was just done to it is seen by whoever looks next;
  * one that is not there is struck out.  It is needed only for what its keeper has not answered, as
  * where it was killed: what a keeper has answered has been told to the roll before. */

@@ -6,6 +6,10 @@
 const struct api_route *const api_routes[] = {
     api_instance_routes,
     api_volume_routes,
+    api_autoscale_routes,
+    api_service_routes,
+    api_certificate_routes,
+    api_account_routes,
     api_image_routes,
     api_openapi_routes,
     api_registry_routes,

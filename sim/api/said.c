@@ -86,6 +86,22 @@ static int refuse_reference(struct api_request *request, const json_t *said)
     return -1;
 }
 
+/* What stands in a path or a query has not been compared with the shape, and may be all there is.
+ */
+static int refuse_absence(struct api_request *request, const json_t *said)
+{
+    const struct romsim_shape *shape = request->route->body;
+
+    for (const struct romsim_member *member = shape ? shape->members : NULL; member && member->name;
+         member++)
+        if ((member->flags & ROMSIM_MEMBER_REQUIRED) && !json_object_get(said, member->name)) {
+            api_reply_fail(request, 400, ROMSIM_CLOUD_MALFORMED_REQUEST, "Missing member %s",
+                           member->name);
+            return -1;
+        }
+    return 0;
+}
+
 static int refuse_count(struct api_request *request, size_t count, bool may_be_none)
 {
     unsigned long long most = romsim_bound(ROMSIM_BOUND_INSTANCES);
@@ -131,6 +147,8 @@ json_t *said_read(struct api_request *request, bool may_be_none)
     status = refuse_count(request, json_array_size(items), may_be_none);
     for (size_t i = 0; status == 0 && i < json_array_size(items); i++) {
         status = refuse_reference(request, json_array_get(items, i));
+        if (status == 0)
+            status = refuse_absence(request, json_array_get(items, i));
         if (status == 0)
             lower_uuid(json_array_get(items, i));
     }

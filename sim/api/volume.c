@@ -77,20 +77,6 @@ static int find(const json_t *said, struct romsim_volume_info *ret, struct romsi
     return found > 0 ? 0 : -1;
 }
 
-/* What all instances say of themselves; not to be changed. */
-static json_t *all_instances(struct api_request *request)
-{
-    struct roll_entries entries;
-    json_t *items = json_array();
-
-    if (roll_list(api_roll(request->api), &entries) < 0)
-        return items;
-    for (size_t i = 0; i < entries.count; i++)
-        json_array_append(items, entries.items[i]->item);
-    roll_entries_clear(&entries);
-    return items;
-}
-
 static json_t *changed(const struct romsim_volume_info *info)
 {
     return api_item_success(json_pack("{s:s, s:s}", "uuid", info->uuid, "name", info->name));
@@ -282,7 +268,7 @@ static json_t *list_all(struct listing *listing, const json_t *instances, struct
 
 static void reply_list(struct api_request *request)
 {
-    json_t *instances = all_instances(request), *items = NULL;
+    json_t *instances = roll_items(api_roll(request->api)), *items = NULL;
     struct romsim_error err = {0};
     struct listing listing;
 
@@ -303,7 +289,7 @@ static json_t *get_one(struct api_request *request, const json_t *said, struct r
 
     if (find(said, &info, err) < 0)
         return NULL;
-    instances = all_instances(request);
+    instances = roll_items(api_roll(request->api));
     item = show(&info, instances, listing_has_details(request));
     json_decref(instances);
     return item;
@@ -513,7 +499,8 @@ static int detach_from(struct api_request *request, const struct romsim_volume_i
 static int detach_from_all(struct api_request *request, const struct romsim_volume_info *info,
                            bool *ret_is_queued, struct romsim_error *err)
 {
-    json_t *instances = all_instances(request), *item = romsim_volume_json(info, instances);
+    json_t *instances = roll_items(api_roll(request->api)),
+           *item = romsim_volume_json(info, instances);
     const json_t *holders = json_object_get(item, "attached_to");
     int status = 0;
 
