@@ -552,7 +552,8 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
     layout->devices =
         calloc(1 + instance->rom_count + instance->volume_count, sizeof(*layout->devices));
     layout->name_is_random = !instance->name;
-    layout->name = instance->name ? strdup(instance->name) : random_name(instance->image ?: instance->template_name);
+    layout->name = instance->name ? strdup(instance->name)
+                                  : random_name(instance->image ?: instance->template_name);
     if (!layout->devices || !layout->name)
         return NULL;
     layout->hostname = strdup(instance->hostname ?: layout->name);
