@@ -119,7 +119,7 @@ void devices_release_spares(void)
 {
     const char *text = getenv("romsim_spares");
     long wanted = text ? manifest_number(text, SPARES_MAX) : 0;
-    unsigned disks[1024];
+    unsigned disks[1024] = {0};
     size_t count = 0;
 
     for (unsigned number = 0; wanted > 0 && number < sizeof(disks) / sizeof(disks[0]); number++)

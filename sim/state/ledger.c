@@ -113,7 +113,7 @@ static int each(const struct book *book,
                 void *context, struct romsim_error *err)
 {
     struct dirent **names = NULL;
-    int count = scandir(book->entries, &names, NULL, NULL);
+    int count = scandir(book->entries, &names, NULL, alphasort);
     bool goes_on = true;
 
     if (count < 0)
