@@ -107,7 +107,8 @@ events console "$at/console?offset=0"
 ok "a console's stream begins" until_has console "event: begin"
 ok "and says when it has caught up" until_has console "event: live"
 romsim rm first >said 2>&1
-ok "it ends with the instance" wait $follower
+wait $follower # not in the subshell of ok, which is not its parent
+is $? 0 "it ends with the instance"
 is "$(tail -3 console | head -1)" "event: end" "and says so"
 api GET "$at/console"
 is "$http" 404 "of which there is none then"
