@@ -72,8 +72,8 @@ void workers_add(struct workers *workers, struct exchange *exchange)
 
 void workers_stop(struct workers *workers)
 {
-    if (!workers->last)
-        return; /* they were never started */
+    if (workers->count == 0)
+        return; /* they were never started, or have been stopped */
     pthread_mutex_lock(&workers->lock);
     workers->ends = true;
     pthread_cond_broadcast(&workers->wake);
@@ -82,5 +82,4 @@ void workers_stop(struct workers *workers)
         pthread_join(workers->threads[--workers->count], NULL);
     pthread_cond_destroy(&workers->wake);
     pthread_mutex_destroy(&workers->lock);
-    workers->last = NULL;
 }

@@ -3,12 +3,12 @@
 #include "sim/image/oci.h"
 #include "sim/image/store.h"
 
+#include <romsim/buffer.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { NAME_SIZE_MAX = 512 };
 
@@ -86,37 +86,49 @@ static json_t *new_index(void)
                      "manifests");
 }
 
+/* As a whole: jansson's own reading of a file is a system call for each byte. */
+static json_t *parse_index(const struct romsim_store *store, int fd, struct romsim_error *err)
+{
+    CLEANUP_BUFFER struct romsim_buffer text =
+        ROMSIM_BUFFER_INIT(romsim_bound(ROMSIM_BOUND_STORE_INDEX));
+    json_error_t error;
+    json_t *index = NULL;
+
+    if (romsim_buffer_read_fd(&text, fd) < 0 && text.failed != EFBIG) {
+        romsim_error_system(err, text.failed, "cannot read the image store's index.json");
+        return NULL;
+    }
+    if (text.failed) {
+        romsim_bound_refuse(err, ROMSIM_BOUND_STORE_INDEX,
+                            "the image store's index.json has more than %llu bytes",
+                            (unsigned long long)romsim_bound(ROMSIM_BOUND_STORE_INDEX));
+        return NULL;
+    }
+    if (text.data)
+        index = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_array(json_object_get(index, "manifests")))
+        return index;
+    json_decref(index);
+    romsim_error_set(err, EUCLEAN, "the image store's index.json is damaged");
+    romsim_error_hint(err, "it is '%s/index.json'; without it the store is empty",
+                      QUOTE(store->path));
+    return NULL;
+}
+
 json_t *store_read_index(const struct romsim_store *store, struct romsim_error *err)
 {
     CLEANUP_FD int fd = openat(store->folder, "index.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    json_error_t error;
-    struct stat st;
     json_t *index;
 
-    if (fd < 0 && errno == ENOENT) {
-        index = new_index();
-        if (!index)
-            romsim_error_nomem(err);
-        return index;
-    }
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    if (fd >= 0)
+        return parse_index(store, fd, err);
+    if (errno != ENOENT) {
         romsim_error_system(err, errno, "cannot read the image store's index.json");
         return NULL;
     }
-    if ((uint64_t)st.st_size > romsim_bound(ROMSIM_BOUND_STORE_INDEX)) {
-        romsim_bound_refuse(err, ROMSIM_BOUND_STORE_INDEX,
-                            "the image store's index.json has %llu bytes",
-                            (unsigned long long)st.st_size);
-        return NULL;
-    }
-    index = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
-    if (!index || !json_is_array(json_object_get(index, "manifests"))) {
-        json_decref(index);
-        romsim_error_set(err, EUCLEAN, "the image store's index.json is damaged");
-        romsim_error_hint(err, "it is '%s/index.json'; without it the store is empty",
-                          QUOTE(store->path));
-        return NULL;
-    }
+    index = new_index();
+    if (!index)
+        romsim_error_nomem(err);
     return index;
 }
 
