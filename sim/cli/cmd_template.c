@@ -55,11 +55,12 @@ static int save(const struct cli_args *args, const struct romsim_instance *insta
 }
 
 static int make_template(const struct cli_args *args, const struct romsim_instance *instance,
-                         struct romsim_vm_options *options)
+                         const struct romsim_vm_options *options)
 {
     struct romsim_diagnostics diagnostics = {0};
     CLEANUP_LAYOUT struct romsim_layout *layout = romsim_layout_new(instance, &diagnostics);
     struct romsim_vm_saving saving = {.at_init = cli_has(args, "at-init")};
+    struct romsim_vm_options chosen = *options;
     struct romsim_template_draft *draft;
     struct romsim_error error;
     bool is_saved = false;
@@ -72,8 +73,8 @@ static int make_template(const struct cli_args *args, const struct romsim_instan
     draft = romsim_vm_template_begin(args->operands[0], layout, &saving, &error);
     if (!draft)
         return cli_report(&error);
-    options->saving = &saving;
-    status = save(args, instance, layout, options, &is_saved);
+    chosen.saving = &saving;
+    status = save(args, instance, layout, &chosen, &is_saved);
     if (romsim_vm_template_end(draft, &saving, layout, &options->processor, is_saved, &error) < 0)
         return cli_report(&error);
     if (is_saved)
