@@ -190,6 +190,24 @@ static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, cons
     return waits ? NULL : keeper_change_answer(keeper, previous);
 }
 
+static bool is_word(const json_t *edit, const char *member, const char *word)
+{
+    const char *text = json_string_value(json_object_get(edit, member));
+
+    return text && strcmp(text, word) == 0;
+}
+
+static bool awaits_volumes(const struct keeper *keeper)
+{
+    for (size_t i = 0; i < json_array_size(keeper->updates); i++) {
+        const json_t *update = json_array_get(keeper->updates, i);
+
+        if (is_word(update, "prop", "volumes") && is_word(update, "status", "pending"))
+            return true;
+    }
+    return false;
+}
+
 static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
                           const json_t *request)
 {
@@ -205,6 +223,11 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
         return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
                              "the instance '%s' is of a 'romsim run' in the foreground, with which "
                              "it ends",
+                             keeper->layout->name);
+    if (awaits_volumes(keeper))
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
+                             "the volumes of the instance '%s' are to be changed when it stops: it "
+                             "has to be stopped, not suspended",
                              keeper->layout->name);
     if (keeper_suspend(keeper, &err) < 0)
         return keeper_error_answer(&err);
@@ -286,12 +309,9 @@ static void mark_edits(const json_t *request)
 /* Whatever names them: volumes have requests of their own. */
 static bool names_volumes(const json_t *edits)
 {
-    for (size_t i = 0; i < json_array_size(edits); i++) {
-        const char *property = json_string_value(json_object_get(json_array_get(edits, i), "prop"));
-
-        if (property && strcmp(property, "volumes") == 0)
+    for (size_t i = 0; i < json_array_size(edits); i++)
+        if (is_word(json_array_get(edits, i), "prop", "volumes"))
             return true;
-    }
     return false;
 }
 
@@ -342,6 +362,20 @@ static json_t *do_edit(struct keeper *keeper, struct keeper_client *client, cons
     return take_edits(keeper, client, edits);
 }
 
+/* Can its volumes be changed?  NULL, or why not. */
+static json_t *refuse_volume_change(const struct keeper *keeper)
+{
+    if (keeper->is_deleted || keeper->edit)
+        return refuse_busy(keeper);
+    /* An edit makes the next start a cold one: what is not on the volumes yet would be lost. */
+    if (!keeper->run && keeper->saved >= 0)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
+                             "the instance '%s' is suspended, with its volumes mounted: it has to "
+                             "be started and stopped before they can be changed",
+                             keeper->layout->name);
+    return NULL;
+}
+
 /* Is it attached now, whatever waits for the stop? */
 static const struct romsim_volume *held_volume(const struct keeper *keeper, const char *uuid)
 {
@@ -351,19 +385,27 @@ static const struct romsim_volume *held_volume(const struct keeper *keeper, cons
     return NULL;
 }
 
+/* By the name that the instance has the volume by, if it has it: it cannot have it twice. */
+static json_t *attach_edits(const struct romsim_volume *held, const json_t *request)
+{
+    const char *key = held && !held->name ? "uuid" : "name";
+
+    return json_pack("[{s:s, s:s, s:[{s:O, s:O, s:O*}]}]", "prop", "volumes", "op", "add", "value",
+                     key, json_object_get(request, key), "at", json_object_get(request, "at"),
+                     "readonly", json_object_get(request, "readonly"));
+}
+
 static json_t *do_attach_volume(struct keeper *keeper, struct keeper_client *client,
                                 const json_t *request)
 {
-    json_t *edits =
-        json_pack("[{s:s, s:s, s:[{s:O, s:O, s:O*}]}]", "prop", "volumes", "op", "add", "value",
-                  "name", json_object_get(request, "name"), "at", json_object_get(request, "at"),
-                  "readonly", json_object_get(request, "readonly"));
+    json_t *answer = refuse_volume_change(keeper), *edits;
     struct romsim_error err = {0};
-    json_t *answer;
 
-    if (keeper->is_deleted || keeper->edit)
-        answer = refuse_busy(keeper);
-    else if (!edits)
+    if (answer)
+        return answer;
+    edits = attach_edits(held_volume(keeper, json_string_value(json_object_get(request, "uuid"))),
+                         request);
+    if (!edits)
         answer =
             keeper_refuse(ROMSIM_CLOUD_MALFORMED_REQUEST, "an attachment has a name and an at");
     else if (keeper_check_edits(keeper, edits, &err) < 0)
@@ -380,14 +422,14 @@ static json_t *do_detach_volume(struct keeper *keeper, struct keeper_client *cli
     const char *name = json_string_value(json_object_get(request, "name")) ?: "";
     const struct romsim_volume *held =
         held_volume(keeper, json_string_value(json_object_get(request, "uuid")));
-    json_t *edits = json_pack("[{s:s, s:s, s:[s]}]", "prop", "volumes", "op", "del", "value",
-                              held ? held->name ?: held->uuid : name);
+    json_t *answer = refuse_volume_change(keeper), *edits;
     struct romsim_error err = {0};
-    json_t *answer;
 
-    if (keeper->is_deleted || keeper->edit)
-        answer = refuse_busy(keeper);
-    else if (keeper_check_edits(keeper, edits, &err) == 0)
+    if (answer)
+        return answer;
+    edits = json_pack("[{s:s, s:s, s:[s]}]", "prop", "volumes", "op", "del", "value",
+                      held ? held->name ?: held->uuid : name);
+    if (keeper_check_edits(keeper, edits, &err) == 0)
         answer = take_edits(keeper, client, edits);
     else if (err.errnum == ENOENT)
         answer = keeper_refuse(ROMSIM_CLOUD_NOT_ATTACHED,

@@ -105,6 +105,22 @@ is "$(item a '[.state, .volumes, .updates[0].status]')" '["stopped",[],"failed"]
 like "$(item a .updates[0].error)" "is attached to the instance 'b'" "and why"
 ok "it starts all the same" run_once a
 
+# ---- one that is suspended --------------------------------------------------------------------------
+romsim volume detach data
+ok "an instance has a volume" romsim volume attach data --to a --at /data
+ok "runs" begin a
+ok "and is suspended" romsim suspend a
+fails 1 "its volume is not taken from it" romsim volume detach data
+like "$out" "is suspended, with its volumes mounted" "and why is said"
+fails 1 "nor does it get another" romsim volume attach data --to a --at /other
+ok "it goes on" romsim start a
+ok "the volume is to be taken from it" romsim volume detach data
+fails 1 "then it is not suspended" romsim suspend a
+like "$out" "are to be changed when it stops" "and why is said"
+ok "but stopped" romsim stop a
+is "$(volume data .state)" '"available"' "and gives it back"
+romsim volume attach data --to b --at /data
+
 # ---- one that was made with an instance -------------------------------------------------------------
 cat >made.yaml <<'END'
 name: made
