@@ -110,9 +110,9 @@ struct registry_upload *registry_get(struct registry *registry, const char *name
 void registry_give_back(struct registry *registry, struct registry_upload *upload);
 void registry_end(struct registry *registry, struct registry_upload *upload);
 
-/* Counts bytes that have come to it; EFBIG if they are too many, with those of the others. */
-int registry_grow(struct registry *registry, struct registry_upload *upload, uint64_t more,
-                  struct romsim_error *err);
+/* Counts the bytes that have come to it; EFBIG if they are too many, with those of the others. */
+int registry_resize(struct registry *registry, struct registry_upload *upload, uint64_t size,
+                    struct romsim_error *err);
 
 /* A body that is on its way, from the request's headers to its end; EBUSY if there are too many. */
 struct registry_body;

@@ -76,8 +76,8 @@ static void reply_range(struct api_request *request, int fd, uint64_t size)
     uint64_t offset = 0, length = size;
     int kind = 0;
 
-    /* There is no validator that If-Range could name. */
-    if (range && !api_request_header(request, "If-Range"))
+    /* There is no validator that If-Range could name, and no part of what is not sent. */
+    if (range && !request->is_head && !api_request_header(request, "If-Range"))
         kind = registry_parse_range(range, size, &offset, &length);
     if (kind < 0) {
         close(fd);
@@ -170,7 +170,8 @@ void registry_cancel_upload(struct api_request *request, const struct registry_p
  */
 
 /* The first body becomes the upload's file, later ones are copied to its end. */
-static int append(struct registry_upload *upload, int fd, uint64_t size, struct romsim_error *err)
+static int append(struct registry_upload *upload, int fd, uint64_t offset, uint64_t size,
+                  struct romsim_error *err)
 {
     int errnum;
 
@@ -180,9 +181,9 @@ static int append(struct registry_upload *upload, int fd, uint64_t size, struct 
         upload->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return upload->fd >= 0 ? 0 : romsim_error_system(err, errno, "cannot keep the upload");
     }
-    errnum = romsim_copy_data(fd, 0, upload->fd, upload->size, size);
-    /* The end may be a hole, which is not written. */
-    if (errnum == 0 && ftruncate(upload->fd, (off_t)(upload->size + size)) < 0)
+    errnum = romsim_copy_data(fd, 0, upload->fd, offset, size);
+    /* The end may be a hole, which is not written; and nothing is left of what failed. */
+    if (ftruncate(upload->fd, (off_t)(errnum ? offset : offset + size)) < 0 && errnum == 0)
         errnum = errno;
     return errnum == 0 ? 0 : romsim_error_write(err, errnum, upload->fd, "keep the upload");
 }
@@ -218,13 +219,16 @@ static bool check_chunk(struct api_request *request, const struct registry_uploa
 static bool take_chunk(struct api_request *request, struct registry_upload *upload)
 {
     struct registry *registry = api_registry(request->api);
+    uint64_t size = upload->size;
     struct romsim_error err;
 
     if (!check_chunk(request, upload))
         return false;
-    if (append(upload, request->body_fd, request->body_size, &err) == 0 &&
-        registry_grow(registry, upload, request->body_size, &err) == 0)
-        return true;
+    if (registry_resize(registry, upload, size + request->body_size, &err) == 0) {
+        if (append(upload, request->body_fd, size, request->body_size, &err) == 0)
+            return true;
+        registry_resize(registry, upload, size, NULL);
+    }
     registry_error(request, "BLOB_UPLOAD_INVALID", &err);
     return false;
 }

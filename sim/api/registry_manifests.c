@@ -70,6 +70,13 @@ static int find_manifest(struct api_request *request, const struct registry_path
     return full ? romsim_stores_find(stores, full, ret, err) : romsim_error_nomem(err);
 }
 
+/* An index may call what it has anything, a page, say. */
+static const char *type_of(const struct romsim_store_name *manifest)
+{
+    return romsim_store_is_manifest_type(manifest->media_type) ? manifest->media_type
+                                                               : "application/octet-stream";
+}
+
 void registry_get_manifest(struct api_request *request, const struct registry_path *path)
 {
     CLEANUP_STORES struct romsim_stores stores = {0};
@@ -84,7 +91,7 @@ void registry_get_manifest(struct api_request *request, const struct registry_pa
         found = romsim_stores_open_blob(&stores, name.digest, &fd, &size, &err);
     if (found > 0) {
         registry_header(request, "Docker-Content-Digest", "%s", name.digest);
-        api_reply_file(request, 200, name.media_type, fd, 0, size);
+        api_reply_file(request, 200, type_of(&name), fd, 0, size);
     } else if (found == 0) {
         fail_unknown(request, path);
     } else {

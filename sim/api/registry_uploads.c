@@ -278,17 +278,18 @@ void registry_end(struct registry *registry, struct registry_upload *upload)
     pthread_mutex_unlock(&registry->lock);
 }
 
-int registry_grow(struct registry *registry, struct registry_upload *upload, uint64_t more,
-                  struct romsim_error *err)
+int registry_resize(struct registry *registry, struct registry_upload *upload, uint64_t size,
+                    struct romsim_error *err)
 {
     uint64_t limit = romsim_bound(ROMSIM_BOUND_FILE_BYTES), all;
     bool fits;
 
     pthread_mutex_lock(&registry->lock);
-    fits = checked_add(registry->bytes, more, &all) && all <= limit;
+    fits = size <= upload->size ||
+           (checked_add(registry->bytes, size - upload->size, &all) && all <= limit);
     if (fits) {
-        registry->bytes = all;
-        upload->size += more;
+        registry->bytes = registry->bytes - upload->size + size;
+        upload->size = size;
     }
     pthread_mutex_unlock(&registry->lock);
     if (fits)

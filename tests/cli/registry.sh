@@ -137,6 +137,8 @@ done
 # ---- an upload piece by piece
 start() { v2 POST "${1:-org/app}/blobs/uploads/" -H 'Content-Length: 0'; upload=$(location); }
 chunk() { v2 PATCH "$upload" -H 'Content-Type: application/octet-stream' -H "Content-Range: $1" --data-binary "@$2"; }
+v2 HEAD "org/app/blobs/$(sha layer.tar)" --head -H "Range: bytes=0-9"
+is "$http $(header Content-Length)" "200 $size" "HEAD has no ranges"
 head -c 300000 /dev/urandom >big
 head -c 100000 big >big.1; tail -c +100001 big | head -c 150000 >big.2; tail -c +250001 big >big.3
 start
@@ -308,6 +310,11 @@ v2 GET "org/multi/manifests/$(sha other)"
 is "$http" 200 "also the image for others"
 v2 GET "org/app/manifests/$(sha other)"
 answers "404 MANIFEST_UNKNOWN" "which no other repository has"
+jq -cn --argjson a "$(describe text/html other)" '{schemaVersion: 2, manifests: [$a]}' >page
+put_manifest page org/page latest $INDEX
+v2 GET "org/page/manifests/$(sha other)"
+is "$http $(header Content-Type)" "200 application/octet-stream" "what an index calls a page is sent as none"
+v2 DELETE org/page/manifests/latest
 
 # ---- pages
 for tag in a b c; do put_manifest manifest org/app $tag; done
@@ -585,6 +592,36 @@ host=${url#http://}
 v2 GET "$upload"
 answers "404 BLOB_UPLOAD_UNKNOWN" "a new one knows nothing of the upload"
 ok "the images are whole" romsim image inspect gc/app:v1
+
+# ---- a disk that is full
+full() {
+    local here=$XDG_DATA_HOME
+    serve_end
+    mkdir small && mount -t tmpfs -o size=2M none small || return 1
+    export XDG_DATA_HOME=$T/small
+    serve || return 1
+    head -c 4000000 /dev/urandom >four
+    v2 POST "full/app/blobs/uploads/?digest=$(sha four)" -H 'Expect:' --data-binary @four
+    is "$http" 507 "a blob that finds no room"
+    start full/app
+    v2 PATCH "$upload" --data-binary @big
+    v2 PATCH "$upload" -H 'Expect:' --data-binary @four
+    is "$http" 507 "a chunk that finds none"
+    v2 GET "$upload"
+    is "$http $(header Range)" "204 0-299999" "leaves the upload as it was"
+    v2 PUT "$upload?digest=$(sha big)" -H 'Content-Length: 0'
+    is "$http" 201 "which can be finished"
+    serve_end
+    umount small
+    export XDG_DATA_HOME=$here
+    serve && host=${url#http://}
+}
+if can root && mkdir try && mount -t tmpfs -o size=2M none try 2>/dev/null; then
+    umount try
+    full || fail "a server on a small disk" "$(cat serve.err)"
+else
+    skip "a disk that is full" "no tmpfs can be mounted here"
+fi
 
 # ---- what others push and pull
 creds=(--dest-tls-verify=false --dest-creds "org:$token")

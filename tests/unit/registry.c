@@ -427,14 +427,17 @@ START_TEST(the_bytes_of_all_uploads_are_bounded)
     struct romsim_error error;
 
     ck_assert_int_eq(romsim_bounds_set("file-bytes=1000", NULL), 0);
-    ck_assert_int_eq(registry_grow(registry, one, 600, &error), 0);
-    ck_assert_int_eq(registry_grow(registry, other, 401, &error), -1);
+    ck_assert_int_eq(registry_resize(registry, one, 600, &error), 0);
+    ck_assert_int_eq(registry_resize(registry, other, 401, &error), -1);
     ck_assert_int_eq(error.errnum, EFBIG);
-    ck_assert_int_eq(registry_grow(registry, other, UINT64_MAX, &error), -1);
-    ck_assert_int_eq(registry_grow(registry, other, 400, &error), 0);
+    ck_assert_int_eq(registry_resize(registry, other, UINT64_MAX, &error), -1);
+    ck_assert_int_eq(registry_resize(registry, other, 400, &error), 0);
     ck_assert_uint_eq(other->size, 400);
+    ck_assert_int_eq(registry_resize(registry, one, 500, &error), 0);
+    ck_assert_int_eq(registry_resize(registry, other, 500, &error), 0);
+    ck_assert_int_eq(registry_resize(registry, other, 501, &error), -1);
     registry_end(registry, one);
-    ck_assert_int_eq(registry_grow(registry, other, 600, &error), 0);
+    ck_assert_int_eq(registry_resize(registry, other, 1000, &error), 0);
     registry_end(registry, other);
     ck_assert_int_eq(romsim_bounds_set("file-bytes=64G", NULL), 0);
 }
