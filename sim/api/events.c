@@ -160,6 +160,17 @@ static bool pass_on(struct console *console, const struct romsim_vm_event *event
     return write_news(console, kinds[kind], event);
 }
 
+/* To "attach": what was said before has been told, or the keeper has refused. */
+static bool pass_answer_on(struct console *console, const json_t *answer)
+{
+    const json_t *message = json_object_get(json_object_get(answer, "error"), "message");
+
+    if (!message)
+        return write_event(console->stream, "live", "{}");
+    write_value(console->stream, "error", json_pack("{s:O}", "text", message));
+    return false;
+}
+
 /* Takes what the keeper has said, not all at once. */
 static void follow(struct console *console)
 {
@@ -171,9 +182,8 @@ static void follow(struct console *console)
         case ROMSIM_LINK_EVENT:
             console->is_over = !pass_on(console, &event);
             break;
-        case ROMSIM_LINK_ANSWER: /* to "attach" */
-            console->is_over =
-                json_object_get(answer, "error") || !write_event(console->stream, "live", "{}");
+        case ROMSIM_LINK_ANSWER:
+            console->is_over = !pass_answer_on(console, answer);
             json_decref(answer);
             break;
         case ROMSIM_LINK_END: /* the instance is gone */
@@ -355,8 +365,10 @@ void page_console(struct api_request *request)
     if (!page_number(request, "offset", INT64_MIN, INT64_MAX, -HISTORY, &offset) ||
         !(link = page_link(request)))
         return;
+    /* A keeper that turns us away has said why. */
     if (romsim_link_send(link, json_pack("{s:s, s:I}", "do", "attach", "offset", offset), &err) <
-        0) {
+            0 &&
+        err.errnum != EPIPE) {
         api_reply_error(request, api_http_status(&err), &err);
         return;
     }

@@ -1055,11 +1055,9 @@ function joinPath(directory, entry) {
     return `${directory}/${entry.raw}`;
 }
 
-const TYPE_SIGNS = {directory: '\u25b8', symlink: '\u21aa'};
-
 function treeRow(entry) {
     return make('span', {class: 'row'},
-                make('span', {class: 'sign', 'aria-hidden': 'true'}, TYPE_SIGNS[entry.type] ?? ''),
+                make('span', {class: 'sign', 'aria-hidden': 'true'}),
                 make('span', {class: 'name'}, shown(entry.name)),
                 entry.target !== undefined && make('span', {class: 'fine'},
                                                    ` \u2192 ${shown(entry.target)}`),

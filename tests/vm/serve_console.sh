@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# serve_console.sh: consoles as `romsim serve` streams them to its page: every byte, to many at once,
+# and to clients that are slow or gone.
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/serving.sh"
+need guest "consoles over HTTP" || done_testing
+need jq "consoles over HTTP" || done_testing
+need curl "consoles over HTTP" || done_testing
+
+"$SAMPLES/busybox-base.sh" base || { fail "the base is made"; done_testing; }
+mkdir bytes
+for ((i = 0; i < 256; i++)); do printf "\\x$(printf %x "$i")"; done >bytes/all
+cat >bytes/app.sh <<'END'
+cat /rom/all
+echo
+echo ready
+while :; do sleep 0.1; done
+END
+printf 'echo flooding; exec yes "a line of the flood"\n' >bytes/flood.sh
+make_instance() {
+    romsim run -d --image ./base --name "$1" --rom name=bytes,dir=./bytes,at=/rom --args "/bin/sh $2" >said 2>&1 ||
+        fail "the instance $1 runs" "$(cat said)"
+    at=/romsim/instances/$(romsim get "$1" -o json | jq -r .uuid)/console
+}
+# follow FILE PATH [OPTIONS]: its pid in $follower.
+follow() {
+    curl -sN --noproxy '*' -H "Authorization: Bearer $token" "${@:3}" "$url$2" >"$1" &
+    follower=$!
+}
+# until_true COMMAND...
+until_true() {
+    local tries
+    for ((tries = 0; tries < 1200; tries++)); do
+        "$@" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+bytes_of() { sed -n '/^event: console$/{n;s/^data: //p;}' "$1" | while read -r piece; do base64 -d <<<"$piece"; done; }
+has() { grep -qF -- "$2" "$1"; }
+says() { bytes_of "$1" | grep -aqF -- "$2"; }
+memory() { awk '/^VmRSS/ { print $2 }' "/proc/$server/status"; }
+
+serve || { fail "the server starts" "$(cat serve.err)"; done_testing; }
+
+# ---- every byte ---------------------------------------------------------------------------------
+make_instance spoken /rom/app.sh
+follow early "$at?offset=0"
+early=$follower
+ok "a console is told as it goes on" until_true says early ready
+follow late "$at?offset=0"
+ok "and from its beginning to who comes later" until_true says late ready
+follow tail "$at?offset=-6"
+ok "or from its last bytes" until_true has tail "event: live"
+is "$(bytes_of tail | tail -c 6)" ready "as many as are asked for"
+romsim logs spoken >log 2>&1
+ok "all bytes are those of 'romsim logs'" cmp <(bytes_of late) log
+ok "whenever one came" cmp <(bytes_of early) log
+is "$(bytes_of late | LC_ALL=C grep -acF "$(head -c 256 bytes/all | tail -c 1)")" 1 "also those that are no text"
+# ---- many ---------------------------------------------------------------------------------------
+mkdir many
+curl -sN --noproxy '*' -H "Authorization: Bearer $token" -Z --parallel-max 300 --parallel-immediate \
+    -o "many/#1" -s "$url$at?offset=-1&n=[1-230]" 2>/dev/null &
+many=$!
+all_answered() { [ "$(grep -lE "event: (live|error)" many/* 2>/dev/null | wc -l)" = 230 ]; }
+ok "230 ask for a console at once, and each gets an answer" until_true all_answered
+refused=$(grep -l "event: error" many/* | wc -l)
+[ "$refused" -ge 30 ]
+is $? 0 "but no more than 200 are followed ($refused are told so)"
+kill $many
+wait $many 2>/dev/null
+works() { rm -f again; timeout 5 curl -sN --noproxy '*' -H "Authorization: Bearer $token" "$url$at" >again; has again "event: live"; }
+ok "when they are gone there is room again" until_true works
+
+# ---- its end --------------------------------------------------------------------------------------
+romsim stop spoken >said 2>&1
+ok "its end is told" until_true has early "event: exit"
+is "$(sed -n '/^event: state$/{n;s/^data: //p;}' early | jq -r .text | tail -1)" stopped "and its states"
+romsim start spoken >said 2>&1
+ok "so is another run, on the same stream" until_true has early '"running"'
+romsim rm spoken >said 2>&1
+wait $early
+is $? 0 "the stream ends when the instance is gone"
+is "$(tail -3 early | head -1)" "event: end" "and says so"
+
+# ---- more than anybody reads --------------------------------------------------------------------
+make_instance flooding /rom/flood.sh
+follow fast "$at"
+fast=$follower
+follow slow "$at" --limit-rate 300k
+slow=$follower
+have() { [ "$(stat -c %s "$1")" -gt "$2" ]; }
+before=$(memory)
+ok "a flood is told" until_true have fast $((32 << 20))
+most=$(memory)
+[ $((most - before)) -lt $((48 << 10)) ]
+is $? 0 "and not kept for who is slow (${before} KiB, then ${most} KiB)"
+api GET /v1/instances
+is "$http" 200 "others are answered meanwhile"
+ok "who is slow is told what is lost to him" until_true grep -q "came too fast and are lost" slow
+size=$(stat -c %s slow)
+ok "and gets what follows" until_true have slow $((size + 100000))
+kill $slow $fast
+wait $slow $fast 2>/dev/null
+
+# ---- the end -------------------------------------------------------------------------------------
+follow last "$at"
+ok "somebody follows" until_true has last "event: live"
+serve_end
+is "$status" 0 "the server ends while somebody does"
+wait "$follower"
+is $? 0 "whose stream is ended well"
+is "$(cat serve.err)" "" "with nothing to say"
+romsim rm --all >said 2>&1
+done_testing
