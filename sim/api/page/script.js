@@ -397,9 +397,9 @@ function stateKind(item) {
 
     if (state === 'running')
         return 'good';
-    if (state === 'stopped')
-        return endedBadly(item) ? 'bad' : 'off';
-    return state === 'deleted' ? 'off' : 'busy';
+    if (['starting', 'draining', 'stopping', 'restarting'].includes(state))
+        return 'busy';
+    return state === 'stopped' && endedBadly(item) ? 'bad' : 'off';
 }
 
 function badge(item) {
