@@ -109,6 +109,13 @@ static bool is_neighbour(const struct gate_rules *rules, uint32_t address)
            address != ADDRESS_RESOLVER;
 }
 
+/* What opens no connection belongs to one: of a forwarded port, at most. */
+static bool is_answer(const struct gate_rules *rules, const struct packet *packet)
+{
+    return rules->answers_host && packet->protocol == IPPROTO_TCP && packet_has_ports(packet) &&
+           !packet->is_fragment && !opens_connection(packet);
+}
+
 enum gate_verdict gate_judge(const struct gate_rules *rules, const uint8_t *frame, size_t size,
                              struct gate_target *ret)
 {
@@ -129,7 +136,8 @@ enum gate_verdict gate_judge(const struct gate_rules *rules, const uint8_t *fram
         return is_for_many(&packet) ? GATE_DROP : GATE_UNREACHABLE;
     if (rules->allow_host)
         return GATE_PASS;
-    if (!is_special(rules, packet.to) && !rules->is_local(rules->context, packet.to))
+    if (!is_special(rules, packet.to) &&
+        (!rules->is_local(rules->context, packet.to) || is_answer(rules, &packet)))
         return GATE_PASS;
     if (is_for_many(&packet) || (packet.protocol == IPPROTO_TCP &&
                                  (!packet_has_ports(&packet) || !opens_connection(&packet))))
@@ -521,6 +529,7 @@ struct gate *gate_open(const struct gate_config *config, int ret_ends[GATE_ENDS]
     gate->rules = (struct gate_rules){.own = config->address,
                                       .has_neighbours = config->directory,
                                       .allow_host = config->allow_host,
+                                      .answers_host = config->answers_host,
                                       .is_local = is_local,
                                       .context = gate};
     gate->routes = gate->report[0] = gate->report[1] = -1;

@@ -38,7 +38,9 @@ typedef bool gate_is_local(void *context, uint32_t address);
 struct gate_rules {
     uint32_t own; /* the guest's address */
     bool has_neighbours;
-    bool allow_host; /* nothing is refused */
+    bool allow_host;   /* nothing is refused */
+    bool answers_host; /* its ports are at other addresses of this machine than the loopback's, by
+                          which this machine itself may have connected */
     gate_is_local *is_local;
     void *context;
 };
@@ -65,7 +67,7 @@ struct gate_config {
     const char *name;      /* of the instance; borrowed */
     uint32_t address;      /* its own */
     const char *directory; /* its folder, to meet other instances in; or NULL: it meets none */
-    bool allow_host;
+    bool allow_host, answers_host; /* as of the rules */
 };
 
 /* Starts a gate, a thread, and hands out QEMU's ends, which the caller closes. */

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -234,6 +235,13 @@ static int open_ports(struct machine *machine, const struct vm_plan *plan, struc
 }
 
 /* Without both there is nothing for a gate to do. */
+/* Are there ports of the guest at other addresses of this machine than 127.0.0.1? */
+static bool has_other_ports(const struct machine *machine, const struct vm_plan *plan)
+{
+    return machine->layout->port_count > 0 && plan->forwards &&
+           plan->forwards[0].address != INADDR_LOOPBACK;
+}
+
 static int open_gate(struct machine *machine, const struct vm_plan *plan, int ends[GATE_ENDS],
                      struct romsim_error *err)
 {
@@ -241,7 +249,8 @@ static int open_gate(struct machine *machine, const struct vm_plan *plan, int en
         .name = machine->layout->name,
         .address = machine->address,
         .directory = plan->isolated ? NULL : romsim_state_directory(machine->state),
-        .allow_host = plan->allow_host};
+        .allow_host = plan->allow_host,
+        .answers_host = has_other_ports(machine, plan)};
 
     if (plan->allow_host && plan->isolated)
         return 0;

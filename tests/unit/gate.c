@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum { ETHERNET = 14, SYN = 0x02, ACK = 0x10, FRAME_ROOM = 128 };
+enum { ETHERNET = 14, FIN = 0x01, SYN = 0x02, ACK = 0x10, FRAME_ROOM = 128 };
 
 struct frame {
     uint8_t bytes[FRAME_ROOM];
@@ -114,6 +114,26 @@ START_TEST(this_machine_is_not)
         ck_assert_int_eq(judge(datagram(addresses[i], 69)), GATE_REFUSE);
     }
     ck_assert_int_eq(judge(packet(IPPROTO_ICMP, "192.0.2.1")), GATE_REFUSE);
+}
+END_TEST
+
+/* Who connects to a forwarded port at this machine's own address comes from there. */
+START_TEST(answers_to_this_machine_pass_where_it_may_have_asked)
+{
+    struct gate_rules rules = alone();
+    struct frame fragment = segment("192.0.2.1", 40000, ACK);
+
+    ck_assert_int_eq(judge(segment("192.0.2.1", 40000, ACK)), GATE_DROP);
+    rules.answers_host = true;
+    ck_assert_int_eq(judge_by(rules, segment("192.0.2.1", 40000, ACK)), GATE_PASS);
+    ck_assert_int_eq(judge_by(rules, segment("192.0.2.1", 40000, SYN | ACK)), GATE_PASS);
+    ck_assert_int_eq(judge_by(rules, segment("192.0.2.1", 40000, SYN)), GATE_REFUSE);
+    ck_assert_int_eq(judge_by(rules, segment("192.0.2.1", 40000, SYN | FIN)), GATE_REFUSE);
+    ck_assert_int_eq(judge_by(rules, datagram("192.0.2.1", 40000)), GATE_REFUSE);
+    ck_assert_int_eq(judge_by(rules, segment("127.0.0.1", 40000, ACK)), GATE_DROP);
+    ck_assert_int_eq(judge_by(rules, segment("192.0.2.255", 40000, SYN)), GATE_DROP);
+    fragment.bytes[ETHERNET + 6] = 0x20;
+    ck_assert_int_eq(judge_by(rules, fragment), GATE_DROP);
 }
 END_TEST
 
@@ -366,7 +386,8 @@ START_TEST(a_network_that_takes_nothing_holds_nothing_up)
 }
 END_TEST
 
-UNIT_MAIN("gate", other_machines_are_reached, this_machine_is_not, a_refusal_names_the_target,
+UNIT_MAIN("gate", other_machines_are_reached, this_machine_is_not,
+          answers_to_this_machine_pass_where_it_may_have_asked, a_refusal_names_the_target,
           nobody_is_at_the_other_near_addresses,
           other_instances_are_reached_by_ones_own_address_only, with_allow_host_nothing_is_refused,
           an_instance_takes_what_is_for_it, the_networks_own_services_are_reached,
