@@ -70,15 +70,18 @@ static const char *complaint(const char *url)
 /* Without what the clients of the cloud write behind the host: "/", "/v1", "/v1/". */
 static void cut_path(char *url)
 {
-    size_t size = strlen(url);
+    char *path = url + (host_of(url) - url);
+    size_t size;
 
-    while (size > 0 && url[size - 1] == '/')
+    path += strcspn(path, "/");
+    size = strlen(path);
+    while (size > 0 && path[size - 1] == '/')
         size--;
-    if (ends_in(url, size, "/v1"))
+    if (ends_in(path, size, "/v1"))
         size -= 3;
-    while (size > 0 && url[size - 1] == '/')
+    while (size > 0 && path[size - 1] == '/')
         size--;
-    url[size] = '\0';
+    path[size] = '\0';
 }
 
 /* ---- the token --------------------------------------------------------------------------------

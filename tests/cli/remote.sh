@@ -48,6 +48,7 @@ like "$out" "web   running 61s  a/b    128  10.0.0.2    8081->80" "as it does th
 is "$(asked)" "GET /v1/instances?details=true Bearer dXNlcjpzZWNyZXQ=" "it asks for all, with the token"
 is "$(romsim ps -q)" web "names only"
 ok "--host has the last word" romsim ps -q --host "$here/v1/"
+like "$(romsim ps --host http://v1 2>&1)" "cannot ask 'http://v1'" "a host of that name is a host"
 is "$(romsim ps --host "" 2>&1)" "NAME  STATE  IMAGE  MB  PRIVATE IP  PORTS" "an empty --host is this machine"
 is "$(ROMSIM_TOKEN='' UKC_TOKEN=other romsim ps -q; asked | tail -n 2)" \
     "web"$'\n'"GET /v1/instances?details=true Bearer other" "UKC_TOKEN has it, too"
