@@ -149,7 +149,7 @@ static bool read_page(struct api_request *request, const char **ret_last, uint64
 static json_t *page_json(struct api_request *request, const struct romsim_strings *names,
                          const char *member, const char *last, uint64_t count)
 {
-    json_t *page = json_array(), *object;
+    json_t *page = json_array();
     size_t i = 0;
 
     while (i < names->count && *last && strcmp(names->items[i], last) <= 0)
@@ -160,8 +160,7 @@ static json_t *page_json(struct api_request *request, const struct romsim_string
     if (i < names->count && json_array_size(page) > 0)
         registry_header(request, "Link", "</v2/%s?n=%zu&last=%s>; rel=\"next\"",
                         request->captures[0], json_array_size(page), names->items[i - 1]);
-    object = json_pack("{s:o}", member, page);
-    return object;
+    return json_pack("{s:o}", member, page);
 }
 
 static void get_catalog(struct api_request *request, const struct registry_path *path)

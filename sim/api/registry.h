@@ -6,7 +6,7 @@
  *     registry.c            the routes, lists of names, the form of errors
  *     registry_parse.c      paths, ranges and pages of requests
  *     registry_blobs.c      blobs, and the steps of an upload
- *     registry_manifests.c  manifests and tags
+ *     registry_manifests.c  manifests, tags, and what is about a manifest
  *     registry_uploads.c    what is under way
  *
  * Theory of operation: there is one store for all repositories, so a blob that is in it is in each

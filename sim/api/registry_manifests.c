@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* registry_manifests.c: manifests and tags. */
+/* registry_manifests.c: manifests, their tags, and what is about them. */
 #include "registry.h"
 
 #include <romsim/bounds.h>
@@ -50,6 +50,7 @@ static int find_held(struct api_request *request, const struct registry_path *pa
     return ret->media_type ? 1 : -1;
 }
 
+/* Returns 1, 0 or -1. */
 static int find_manifest(struct api_request *request, const struct registry_path *path,
                          const struct romsim_stores *stores, struct romsim_store_name *ret,
                          struct romsim_error *err)
@@ -172,7 +173,7 @@ static void let_go(void *context, const char *digest)
     registry_let_go(named->registry, named->repository, digest);
 }
 
-static int find_subject(const struct romsim_stores *stores, const struct registry_path *path,
+static bool has_subject(const struct romsim_stores *stores, const struct registry_path *path,
                         const char *subject)
 {
     struct romsim_store_name name = {0};
@@ -200,7 +201,7 @@ static int name_manifest(struct api_request *request, const struct registry_path
         if (romsim_store_tag(*store, full, manifest->media_type, manifest->digest, manifest->size,
                              err) < 0)
             return -1;
-    } else if (!*subject || !find_subject(stores, path, subject)) {
+    } else if (!*subject || !has_subject(stores, path, subject)) {
         return registry_hold(registry, path->name, manifest->digest, manifest->media_type, store,
                              err);
     }

@@ -179,7 +179,7 @@ int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_st
                               const char *digest, struct romsim_store_name *ret,
                               char ret_subject[ROMSIM_DIGEST_SIZE], struct romsim_error *err)
 {
-    CLEANUP_JSON json_t *json = oci_json_parse(bytes, size, "the manifest", err);
+    CLEANUP_JSON json_t *json = oci_json_parse(bytes, size, "manifest", err);
     const char *type = json ? find_type(json, media_type, err) : NULL;
     char found[ROMSIM_DIGEST_SIZE];
 
@@ -192,8 +192,7 @@ int romsim_store_add_manifest(struct romsim_store *store, const struct romsim_st
     return ret->media_type ? 0 : romsim_error_nomem(err);
 }
 
-/* ---- looking at what is there
- * --------------------------------------------------------------------------- */
+/* ---- looking at what is there -------------------------------------------------------------- */
 
 struct search {
     const char *digest;
