@@ -41,6 +41,10 @@ int romsim_link_fd(const struct romsim_link *link);
 /* Sends a request, and takes the reference (NULL: ENOMEM).  Returns 0 or -1. */
 int romsim_link_send(struct romsim_link *link, json_t *request, struct romsim_error *err);
 
+/* The same, with a descriptor that belongs to the request, and stays the caller's. */
+int romsim_link_send_with(struct romsim_link *link, json_t *request, int passed,
+                          struct romsim_error *err);
+
 enum romsim_link_news {
     ROMSIM_LINK_NOTHING,
     ROMSIM_LINK_EVENT,

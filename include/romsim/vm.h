@@ -78,6 +78,13 @@ int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm
                            const struct romsim_processor *processor, bool is_saved,
                            struct romsim_error *err);
 
+/* What an app reads, and where. */
+struct romsim_vm_input {
+    bool is_open;           /* --stdin: it is what clients send (else it is empty) */
+    bool is_terminal;       /* --tty: it is typed on a terminal, on which the app also writes, */
+    unsigned rows, columns; /* of this size at first */
+};
+
 struct romsim_vm_options {
     enum romsim_vm_fate fate;
     struct romsim_limits limits; /* for edits */
@@ -94,6 +101,7 @@ struct romsim_vm_options {
     bool kernel_log;       /* all that the guest's kernel says, as KERNEL_LOG events */
     const struct romsim_vm_saving *saving; /* of one bound instance; or NULL */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
+    struct romsim_vm_input input;
 };
 
 /* What happens to a running instance, in order of appearance. */
@@ -167,6 +175,14 @@ void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits);
 
 /* The UUID that it has got, whatever has become of it; "" before romsim_vm_start(). */
 const char *romsim_vm_uuid(const struct romsim_vm *vm, size_t index);
+
+/* Sends the keeper of an instance a request (sim/vm/keeper.h), and a descriptor with it (-1: none);
+ * takes the reference.  An answer that is an error becomes an ERROR event.  Returns 0 or -1. */
+int romsim_vm_ask(struct romsim_vm *vm, size_t index, json_t *request, int passed,
+                  struct romsim_error *err);
+
+/* Instances that are bound are not any more, and go on without us. */
+void romsim_vm_release(struct romsim_vm *vm);
 
 /* Has each got its name, so that it can be found? */
 bool romsim_vm_are_created(const struct romsim_vm *vm);

@@ -7,6 +7,7 @@
 
 static const struct cli_option options[] = {
     MAKE_OPTIONS,
+    MAKE_INPUT_OPTIONS,
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"limit", 0, "NAME=VALUE", NULL},
     CLI_OPTION_HOST,

@@ -5,6 +5,7 @@
  * The console is bytes with offsets (romsim_link_call() "log"); lines are counted here.
  */
 #include "sim/cli/ask.h"
+#include "sim/cli/input.h"
 #include "sim/cli/run_console.h"
 #include "sim/cli/signals.h"
 
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +102,7 @@ struct follow {
     bool ended;
     bool is_deleted; /* the instance, so that there is nobody any more who tells how it ended */
     bool is_remote;
+    struct input *input; /* or NULL */
     int status;
 };
 
@@ -125,6 +128,21 @@ static void on_lost(struct follow *follow)
                         follow->console.names[0]);
 }
 
+/* The app takes our input, on a terminal or not, or it does not. */
+static void on_input_answer(struct follow *follow, const json_t *answer)
+{
+    const json_t *error = json_object_get(answer, "error"), *terminal;
+    const char *message = json_string_value(json_object_get(error, "message"));
+
+    if (error) {
+        run_console_say(&follow->console, "error: --stdin: %s", message ? message : "refused");
+        follow->status = FOLLOW_FAILED;
+        follow->ended = true;
+    } else if ((terminal = json_object_get(answer, "terminal"))) {
+        input_begin(follow->input, json_is_true(terminal));
+    }
+}
+
 /* Takes what has come, as long as the output takes it. */
 static void take_events(struct target *target, struct follow *follow)
 {
@@ -134,17 +152,22 @@ static void take_events(struct target *target, struct follow *follow)
 
     while (!follow->ended && stream_held(follow->console.out) == 0 &&
            (news = target_take(target, &event, &answer)) != ROMSIM_LINK_NOTHING) {
-        if (news == ROMSIM_LINK_EVENT)
+        if (news == ROMSIM_LINK_EVENT) {
             on_event(follow, &event);
-        else if (news == ROMSIM_LINK_ANSWER)
+        } else if (news == ROMSIM_LINK_ANSWER) {
+            if (follow->input)
+                on_input_answer(follow, answer);
             json_decref(answer);
-        else
+        } else {
             on_lost(follow);
+        }
     }
 }
 
-/* Until the app ends, a signal comes, or the reader goes, which is seen although the app may say
- * nothing more: `romsim logs -f NAME | grep -m 1 ready` ends with its grep. */
+enum { INPUT_FIRST = 4 }; /* of what is polled for */
+
+/* Until the app ends, a signal comes, the user leaves, or the reader goes, which is seen although
+ * the app may say nothing more: `romsim logs -f NAME | grep -m 1 ready` ends with its grep. */
 static void follow_events(struct target *target, struct follow *follow, int signals)
 {
     struct stream *out = follow->console.out, *err = follow->console.err;
@@ -155,12 +178,19 @@ static void follow_events(struct target *target, struct follow *follow, int sign
             {follow->ended || stream_held(out) ? -1 : target_fd(target), POLLIN, 0},
             {out->fd, stream_held(out) ? POLLOUT : 0, 0},
             {stream_held(err) ? err->fd : -1, POLLOUT, 0},
+            [INPUT_FIRST] = {.fd = -1},
+            [INPUT_FIRST + INPUT_POLLS - 1] = {.fd = -1},
         };
 
-        poll(polls, 4, -1);
+        input_polls(follow->input, polls + INPUT_FIRST);
+        if (poll(polls, sizeof(polls) / sizeof(polls[0]), -1) < 0)
+            continue;
         if (polls[0].revents || polls[2].revents & ~POLLOUT || out->problem)
             return;
         take_events(target, follow);
+        input_dispatch(follow->input, polls + INPUT_FIRST);
+        if (input_is_detached(follow->input))
+            return;
         stream_flush(out);
         stream_flush(err);
     }
@@ -172,6 +202,20 @@ static bool is_alive(const json_t *attached)
     const char *state = json_string_value(json_object_get(attached, "state")) ?: "";
 
     return strcmp(state, "stopped") != 0 || json_is_true(json_object_get(attached, "restarts"));
+}
+
+/* An input_asker. */
+static int ask_target(void *context, json_t *request, int passed, struct romsim_error *err)
+{
+    return target_send_with(context, request, passed, err);
+}
+
+/* Returns 0, or -1 after a report. */
+static int open_input(struct target *target, struct follow *follow)
+{
+    follow->input = input_new(ask_target, target);
+    follow->console.input = follow->input;
+    return follow->input ? input_offer(follow->input) : -1;
 }
 
 /* Follows the console from `offset` on (negative: from its end).  The app's status, CLI_OK after a
@@ -196,7 +240,17 @@ static int follow_console(const struct cli_args *args, struct target *target, js
         return FOLLOW_NOTHING;
     if (run_console_open(&follow.console, &name, 1) < 0)
         return FOLLOW_FAILED;
-    follow_events(target, &follow, signals);
+    signal(SIGPIPE, SIG_IGN);
+    if (!cli_has(args, "stdin") || open_input(target, &follow) == 0)
+        follow_events(target, &follow, signals);
+    else
+        follow.status = FOLLOW_FAILED;
+    if (input_is_detached(follow.input) && !follow.console.quiet) {
+        run_console_say(&follow.console, "detached from '%s'", name);
+        stream_flush(follow.console.err);
+    }
+    follow.console.input = NULL;
+    input_free(follow.input);
     run_console_close(&follow.console);
     return follow.status;
 }
@@ -283,6 +337,7 @@ static int run_attach(const struct cli_args *args)
 }
 
 static const struct cli_option attach_options[] = {
+    {"stdin", 'i', NULL, "what is typed or piped here is the app's input"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     CLI_OPTION_HOST,
     CLI_OPTION_END,
@@ -294,7 +349,8 @@ const struct cli_command cli_command_attach = {
     .operands_min = 1,
     .operands_max = 1,
     .summary = "show what an instance's app says from now on",
-    .description = "Ends with the app, and with its status; ctrl-C leaves it running.\n",
+    .description = "Ends with the app, and with its status; ctrl-C leaves it running, and with\n"
+                   "--stdin and a terminal ctrl-P ctrl-Q does.\n",
     .options = attach_options,
     .run = run_attach,
 };

@@ -13,6 +13,7 @@ static const struct cli_option options[] = {
     {"detach", 'd', NULL, "return when they run, and print their names"},
     {"watch", 'w', NULL, "start them again with what changes on disk"},
     MAKE_OPTIONS,
+    MAKE_INPUT_OPTIONS,
     {"kernel-log", 0, "[=FILE]", NULL},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"verbose", 0, NULL, "each phase of the start with its time"},

@@ -47,7 +47,7 @@ static int save(const struct cli_args *args, const struct romsim_instance *insta
     if (vm)
         romsim_vm_start(vm);
     signal(SIGPIPE, SIG_IGN);
-    status = run_follow(vm, &making.console, NULL, signals);
+    status = run_follow(vm, &making.console, NULL, NULL, signals);
     romsim_vm_free(vm);
     run_console_close(&making.console);
     *ret_is_saved = making.is_saved;

@@ -97,7 +97,6 @@ static const struct {
 
 static const char as_root[] = "the app runs as root, as in the cloud";
 static const char no_directory[] = "the app starts in its image's WorkingDir, as in the cloud";
-static const char no_terminal[] = "the app's output is a terminal, its input is empty";
 static const char rom_instead[] =
     "--rom dir=DIR,at=PATH for files to read, --volume NAME:PATH for a volume";
 static const char one_network[] =
@@ -117,10 +116,7 @@ static const struct {
     {NULL, "-f", "the file is an operand: 'romsim run FILE'"},
     {NULL, "--hostname", "'hostname' in the file"},
     {NULL, "--init", "the guest has an init that reaps; the app is its child"},
-    {NULL, "--interactive", no_terminal},
-    {NULL, "-i", no_terminal},
-    {NULL, "-t", no_terminal},
-    {NULL, "--tty", no_terminal},
+    {NULL, "--interactive", "--stdin"},
     {NULL, "--label", "'tags' in the file"},
     {NULL, "-l", "'tags' in the file"},
     {NULL, "--mem", "--memory SIZE"},
@@ -156,6 +152,10 @@ static const struct {
     {"stop", "-s", "the app gets SIGTERM"},
     {"stop", "--signal", "the app gets SIGTERM"},
     {"attach", "--sig-proxy", "a signal ends 'attach' alone"},
+    {"attach", "--interactive", "--stdin"},
+    {"attach", "--no-stdin", "without --stdin nothing is passed on"},
+    {"attach", "-t", "an instance has a terminal, or none, from its creation on"},
+    {"attach", "--tty", "an instance has a terminal, or none, from its creation on"},
 };
 
 static const char *find_command(const char *words)

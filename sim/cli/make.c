@@ -2,6 +2,7 @@
 /* make.c: instances from a file and flags, ready to be started. */
 #include "make.h"
 
+#include "input.h"
 #include "run_follow.h"
 #include "signals.h"
 #include "watch.h"
@@ -139,6 +140,9 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
 
     if (!file && !cli_has(args, "image") && !cli_has(args, "template"))
         return cli_usage(args, "give an instance file, or --image");
+    if (file && cli_has(args, "stdin") &&
+        (strcmp(file, "-") == 0 || romsim_path_descriptor(file) == STDIN_FILENO))
+        return cli_usage(args, "standard input is the file, and cannot be the app's as well");
     status = cli_load_from(args, file, &source, ret);
     if (file && status == CLI_FAILED && is_meant_as_image(file))
         cli_note("an image is given by an option: 'romsim %s --image %s'", args->name, QUOTE(file));
@@ -155,12 +159,16 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret)
     const char *accel = cli_value(args, "accel");
     uint64_t timeout = 0;
 
-    *ret = (struct romsim_vm_options){.kernel = cli_value(args, "kernel"),
-                                      .use_image_kernel = cli_has(args, "image-kernel"),
-                                      .allow_host = cli_has(args, "allow-host"),
-                                      .ports_at = cli_value(args, "ports-at"),
-                                      .isolated = cli_has(args, "isolated"),
-                                      .no_fuse = cli_has(args, "no-fuse")};
+    *ret = (struct romsim_vm_options){
+        .kernel = cli_value(args, "kernel"),
+        .use_image_kernel = cli_has(args, "image-kernel"),
+        .allow_host = cli_has(args, "allow-host"),
+        .ports_at = cli_value(args, "ports-at"),
+        .isolated = cli_has(args, "isolated"),
+        .no_fuse = cli_has(args, "no-fuse"),
+        .input = {.is_open = cli_has(args, "stdin"), .is_terminal = cli_has(args, "tty")}};
+
+    input_terminal_size(&ret->input.rows, &ret->input.columns);
     if (ret->ports_at && inet_pton(AF_INET, ret->ports_at, &(struct in_addr){0}) != 1) {
         cli_usage(args, "--ports-at is '%s', but has to be an IPv4 address of this machine",
                   QUOTE(ret->ports_at));
@@ -254,25 +262,68 @@ static struct romsim_layout **make_layouts(const struct cli_args *args,
 
 /* ---- from the first to the last ------------------------------------------------------------- */
 
+/* Who is told what happens. */
+struct following {
+    romsim_vm_observer *show;
+    void *context;
+    struct input *input; /* or NULL */
+    bool has_terminal;
+};
+
+/* A romsim_vm_observer. */
+static void on_event(void *context, size_t instance, const struct romsim_vm_event *event)
+{
+    struct following *following = context;
+
+    if (following->input && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0)
+        input_begin(following->input, following->has_terminal);
+    following->show(following->context, instance, event);
+}
+
+/* An input_asker. */
+static int ask_vm(void *context, json_t *request, int passed, struct romsim_error *err)
+{
+    return romsim_vm_ask(context, 0, request, passed, err);
+}
+
+/* What goes to the app that is stayed with: what is piped or typed, or the terminal's size. */
+static void open_input(struct romsim_vm *vm, const struct romsim_vm_options *options,
+                       struct following *following)
+{
+    if (options->fate != ROMSIM_VM_BOUND ||
+        (!options->input.is_open && !options->input.is_terminal))
+        return;
+    following->has_terminal = options->input.is_terminal;
+    following->input = input_new(ask_vm, vm);
+    if (following->input && options->input.is_open)
+        input_offer(following->input);
+}
+
 static int follow(const struct romsim_making *making, const struct romsim_vm_options *options,
                   struct run_console *console, struct watch *watch)
 {
-    struct romsim_vm *vm = romsim_vm_new(
-        (const struct romsim_layout *const *)making->layouts,
-        (const struct romsim_instance *const *)making->instances, making->count, options,
-        watch ? watch_event : run_console_event, watch ? (void *)watch : console);
+    struct following following = {.show = watch ? watch_event : run_console_event,
+                                  .context = watch ? (void *)watch : console};
+    struct romsim_vm *vm = romsim_vm_new((const struct romsim_layout *const *)making->layouts,
+                                         (const struct romsim_instance *const *)making->instances,
+                                         making->count, options, on_event, &following);
     int signals = signals_count(), status;
 
     if (vm)
         romsim_vm_start(vm);
     /* The keepers and what they start have got the default. */
     signal(SIGPIPE, SIG_IGN);
-    status = run_follow(vm, console, watch, signals);
+    if (vm)
+        open_input(vm, options, &following);
+    console->input = following.input;
+    status = run_follow(vm, console, watch, following.input, signals);
     /* If one could not be made, none is. */
     if (vm && options->fate != ROMSIM_VM_BOUND && !romsim_vm_are_created(vm)) {
         romsim_vm_undo(vm);
-        run_follow(vm, console, watch, signals);
+        run_follow(vm, console, watch, NULL, signals);
     }
+    console->input = NULL;
+    input_free(following.input);
     romsim_vm_free(vm);
     return status;
 }
@@ -361,6 +412,9 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
     status = CLI_RUN_FAILED;
     if (layouts && romsim_making_fill(&making, instances, layouts, &options->limits, &error) < 0)
         cli_report(&error);
+    else if (layouts && options->input.is_open && making.count != 1)
+        status =
+            cli_usage(args, "--stdin is one instance's input, and these are %zu", making.count);
     else if (layouts)
         status = make(args, &making, &chosen);
     romsim_making_clear(&making);

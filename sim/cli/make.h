@@ -28,6 +28,13 @@
         "boot-timeout", 0, "SECONDS", NULL                                                         \
     }
 
+/* Those of what the app reads. */
+#define MAKE_INPUT_OPTIONS                                                                         \
+    {"stdin", 'i', NULL, "what is typed or piped here is the app's input"},                        \
+    {                                                                                              \
+        "tty", 't', NULL, "the app has a terminal, of the size of this one"                        \
+    }
+
 /* The instances of the file, with the flags applied, or the one that the flags alone make.  CLI_OK,
  * CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int make_instances(const struct cli_args *args, struct romsim_instances *ret);

@@ -195,7 +195,7 @@ static const char *prefix(const struct run_console *console, size_t instance, ch
 }
 
 /* Appends a text of several lines, and nothing that a terminal would take as a control. */
-static void append_disarmed(struct romsim_buffer *out, const char *text)
+static void append_disarmed(struct romsim_buffer *out, const char *text, const char *line_end)
 {
     size_t room = 4 * strlen(text) + 16;
     CLEANUP_FREE char *safe = malloc(room);
@@ -204,7 +204,7 @@ static void append_disarmed(struct romsim_buffer *out, const char *text)
         size_t size = strcspn(text, "\n");
 
         romsim_buffer_puts(out, romsim_text_disarm(text, size, safe, room));
-        romsim_buffer_puts(out, "\n");
+        romsim_buffer_puts(out, line_end);
         text += size;
     }
 }
@@ -220,7 +220,8 @@ void run_console_say(struct run_console *console, const char *format, ...)
         text = NULL;
     va_end(arguments);
     romsim_buffer_puts(&lines, "romsim: ");
-    append_disarmed(&lines, text ? text : "out of memory");
+    append_disarmed(&lines, text ? text : "out of memory",
+                    input_is_raw(console->input) ? "\r\n" : "\n");
     if (!lines.failed)
         stream_add(console->err, lines.data, lines.size);
 }

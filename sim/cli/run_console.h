@@ -3,13 +3,15 @@
 #ifndef ROMSIM_CLI_RUN_CONSOLE_H
 #define ROMSIM_CLI_RUN_CONSOLE_H
 
+#include "input.h"
 #include "stream.h"
 
 #include <romsim/buffer.h>
 #include <romsim/vm.h>
 
 struct run_console {
-    const char **names; /* of the instances; borrowed */
+    const char **names;        /* of the instances; borrowed */
+    const struct input *input; /* what the app reads comes from our terminal, or NULL */
     size_t count;
     bool quiet, verbose;
     bool is_ending;    /* the user wants the end */

@@ -26,10 +26,13 @@ enum {
     OUTPUT_HASTE_MS = 200      /* after a second one */
 };
 
+enum { INPUT_FIRST = 6 }; /* of what is polled for */
+
 struct follow {
     struct romsim_vm *vm;
     struct run_console *console;
     struct watch *watch; /* or NULL */
+    struct input *input; /* the same */
     unsigned asked;      /* how often somebody wanted the end */
     uint64_t asked_at;
     bool is_told, output_failed, log_failed;
@@ -140,8 +143,11 @@ static void wait_for_something(struct follow *follow, int signals)
         {stream_held(err) ? err->fd : -1, POLLOUT, 0},
         {stream_held(log) ? log->fd : -1, POLLOUT, 0},
         {follow->asked ? -1 : watch_fd(follow->watch), POLLIN, 0},
+        [INPUT_FIRST] = {.fd = -1},
+        [INPUT_FIRST + INPUT_POLLS - 1] = {.fd = -1},
     };
 
+    input_polls(follow->input, polls + INPUT_FIRST);
     if (poll(polls, sizeof(polls) / sizeof(polls[0]), follow->asked ? TICK_MS : -1) <= 0)
         return;
     if (polls[0].revents)
@@ -151,19 +157,38 @@ static void wait_for_something(struct follow *follow, int signals)
         romsim_vm_dispatch(follow->vm);
     if (polls[5].revents && follow->vm)
         watch_dispatch(follow->watch, follow->vm);
+    input_dispatch(follow->input, polls + INPUT_FIRST);
 }
 
-int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *watch, int signals)
+/* The user has left. */
+static void leave(struct follow *follow)
 {
-    struct follow follow = {.vm = vm, .console = console, .watch = watch};
+    const char *name = follow->console->names[0];
 
-    while (is_running(&follow) || is_held(console)) {
+    romsim_vm_release(follow->vm);
+    if (!follow->console->quiet)
+        run_console_say(follow->console,
+                        "detached: 'romsim attach --stdin %s' comes back, 'romsim rm %s' ends it",
+                        name, name);
+}
+
+int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *watch,
+               struct input *input, int signals)
+{
+    struct follow follow = {.vm = vm, .console = console, .watch = watch, .input = input};
+    bool has_left = false;
+
+    while ((is_running(&follow) && !has_left) || is_held(console)) {
         wait_for_something(&follow, signals);
         stream_flush(console->out);
         stream_flush(console->err);
         stream_flush(console->log);
         on_output_problem(&follow);
         on_log_problem(&follow);
+        if (!has_left && input_is_detached(input) && vm) {
+            has_left = true;
+            leave(&follow);
+        }
         tell_what_is_waited_for(&follow);
         hurry(&follow, console->out);
         hurry(&follow, console->err);
@@ -175,5 +200,7 @@ int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *
                         OUTPUT_PATIENCE_MS / 1000, console->out->lost);
     if (follow.output_failed || !vm)
         return STATUS_FAILED;
+    if (has_left)
+        return 0;
     return romsim_vm_status(vm);
 }

@@ -71,6 +71,14 @@ enum romsim_link_news target_take(struct target *target, struct romsim_vm_event 
     return remote_instance_take(target->remote, ret_event, ret_answer);
 }
 
+int target_send_with(struct target *target, json_t *request, int passed, struct romsim_error *err)
+{
+    if (target->link)
+        return romsim_link_send_with(target->link, request, passed, err);
+    json_decref(request);
+    return romsim_error_set(err, ENOTSUP, "a server passes nothing on to an app");
+}
+
 int target_kill(struct target *target, struct romsim_error *err)
 {
     if (!target->link)

@@ -37,6 +37,7 @@ enum romsim_link_news target_take(struct target *target, struct romsim_vm_event 
                                   json_t **ret_answer);
 
 /* Only of one on this machine. */
+int target_send_with(struct target *target, json_t *request, int passed, struct romsim_error *err);
 int target_kill(struct target *target, struct romsim_error *err);
 
 /* All instances; NULL after an error. */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,17 +29,19 @@ static _Noreturn void give_up(int pipe_end, int error)
     _exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-static _Noreturn void become_app(const struct manifest *manifest, int terminal, int pipe_end)
+static _Noreturn void become_app(const struct manifest *manifest, int input, int terminal,
+                                 int pipe_end)
 {
     static const char *const nothing[] = {NULL};
-    int null = open("/dev/null", O_RDONLY);
     sigset_t none;
 
     setsid();
+    if (manifest->terminal.rows && ioctl(terminal, TIOCSCTTY, 0) < 0)
+        give_up(pipe_end, errno);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (dup2(null, 0) < 0 || dup2(terminal, 1) < 0 || dup2(terminal, 2) < 0)
+    if (dup2(input < 0 ? terminal : input, 0) < 0 || dup2(terminal, 1) < 0 || dup2(terminal, 2) < 0)
         give_up(pipe_end, errno);
     environ = (char **)(manifest->env.items ? manifest->env.items : (const char **)nothing);
     execvp(manifest->argv.items[0], (char *const *)manifest->argv.items);
@@ -49,15 +52,17 @@ static _Noreturn void become_app(const struct manifest *manifest, int terminal, 
  * could not be. */
 static pid_t start(const struct manifest *manifest, int *ret_error)
 {
-    int terminal = console_terminal(), ends[2];
+    int terminal = console_terminal(manifest), input = input_make(manifest), ends[2];
     pid_t app;
     ssize_t size;
 
     if (pipe2(ends, O_CLOEXEC) < 0 || (app = fork()) < 0)
         fail(errno, "cannot start a process");
     if (app == 0)
-        become_app(manifest, terminal, ends[1]);
+        become_app(manifest, input, terminal, ends[1]);
     close(ends[1]);
+    if (input >= 0)
+        close(input);
     do
         size = read(ends[0], ret_error, sizeof(*ret_error));
     while (size < 0 && errno == EINTR);
@@ -120,15 +125,21 @@ static bool reap(pid_t app, int *ret_status)
 
 static int supervise(struct manifest *manifest, pid_t app, int signals)
 {
-    struct pollfd polls[] = {
-        {signals, POLLIN, 0}, {control_fd(), POLLIN, 0}, {libukp_fd(), POLLIN, 0}, {0}, {0}};
+    struct pollfd polls[] = {{signals, POLLIN, 0},
+                             {control_fd(), POLLIN, 0},
+                             {libukp_fd(), POLLIN, 0},
+                             {0},
+                             {0},
+                             {0},
+                             {0}};
     struct signalfd_siginfo info;
     struct watch watch = {0};
     int status = 0;
 
     for (;;) {
         console_watch(&polls[3], &polls[4]);
-        if (poll(polls, 5, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
+        input_watch(&polls[5], &polls[6]);
+        if (poll(polls, 7, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;
@@ -141,6 +152,8 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
             libukp_receive();
         if (polls[3].revents || polls[4].revents)
             console_copy();
+        if (polls[5].revents || polls[6].revents)
+            input_copy();
     }
 }
 
@@ -207,6 +220,7 @@ int app_run(struct manifest *manifest)
         fail(errno, "cannot watch processes");
     enter_directory(manifest->working_dir ? manifest->working_dir : "/");
     libukp_mount();
+    input_open(manifest);
     /* For the shell-like search of execvp(); the app's own PATH, if it has one. */
     for (size_t i = 0; i < manifest->env.count; i++)
         if (strncmp(manifest->env.items[i], "PATH=", 5) == 0)

@@ -2,8 +2,9 @@
 /*
  * console.c: what the app writes, on its way to the host.
  *
- * The app has a terminal of its own, a pty, so that its output comes line by line, and init copies
- * it to a virtio-serial port in large pieces.  (A virtio console as the terminal itself moves 16
+ * The app has a pty, so that its output comes line by line, and init copies it to a virtio-serial
+ * port in large pieces.  Its bytes arrive as the app wrote them, unless the app is to have a
+ * terminal that somebody sits at.  (A virtio console as the terminal itself moves 16
  * bytes at a time, each for an exit of the VM, and loses some when the host is slow.)
  */
 #include "guest.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -41,7 +43,21 @@ void console_open(void)
         fail(0, "this kernel has no driver for the console port (virtio_console)");
 }
 
-int console_terminal(void)
+void console_resize(const struct manifest_terminal *size)
+{
+    const struct winsize window = {.ws_row = (unsigned short)size->rows,
+                                   .ws_col = (unsigned short)size->columns};
+
+    if (master >= 0)
+        ioctl(master, TIOCSWINSZ, &window);
+}
+
+int console_keyboard(void)
+{
+    return master;
+}
+
+int console_terminal(const struct manifest *manifest)
 {
     struct termios mode;
     const char *name;
@@ -50,11 +66,16 @@ int console_terminal(void)
     if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0 || !(name = ptsname(master)) ||
         (slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0)
         fail(errno, "cannot make a terminal for the app");
+    if (manifest->terminal.rows)
+        console_resize(&manifest->terminal);
+    if (tcgetattr(slave, &mode) < 0)
+        return slave;
     /* Bytes leave the guest as the app wrote them: no carriage returns, no echo. */
-    if (tcgetattr(slave, &mode) == 0) {
+    if (manifest->terminal.rows)
+        mode.c_iflag |= IUTF8;
+    else
         cfmakeraw(&mode);
-        tcsetattr(slave, TCSANOW, &mode);
-    }
+    tcsetattr(slave, TCSANOW, &mode);
     return slave;
 }
 

@@ -13,7 +13,7 @@
 #include <sys/reboot.h>
 #include <unistd.h>
 
-enum { PORT_PATIENCE_MS = 20000, PORT_INTERVAL_MS = 2 };
+enum { PORT_PATIENCE_MS = 20000, PORT_INTERVAL_MS = 2, COMMAND_MAX = 64 };
 
 static int port = -1;
 
@@ -193,6 +193,14 @@ void control_send(const char *format, ...)
     send_line(line, 1 + size);
 }
 
+/* What follows a word at the beginning of a line, or NULL. */
+static char *after(char *line, const char *word)
+{
+    size_t size = strlen(word);
+
+    return strncmp(line, word, size) == 0 ? line + size : NULL;
+}
+
 /* The host sends whole lines. */
 bool control_receive(int app, struct manifest *manifest)
 {
@@ -201,7 +209,8 @@ bool control_receive(int app, struct manifest *manifest)
     if (input_from == input_to)
         fill();
     while (input_from < input_to) {
-        char line[LINE_SIZE];
+        char line[LINE_SIZE], *rest;
+        struct manifest_terminal size;
 
         read_line(line);
         if (strcmp(line, "kill") == 0) {
@@ -215,6 +224,11 @@ bool control_receive(int app, struct manifest *manifest)
         } else if (strncmp(line, MANIFEST_WAKE, strlen(MANIFEST_WAKE)) == 0) {
             clone_wake(manifest, line + strlen(MANIFEST_WAKE));
             goes_on = true;
+        } else if ((rest = after(line, "size "))) {
+            if (manifest_terminal(rest, &size) == 0)
+                console_resize(&size);
+        } else if ((rest = after(line, "end "))) {
+            input_end(strtoull(rest, NULL, 10));
         } else {
             struct manifest next;
 

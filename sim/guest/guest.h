@@ -44,7 +44,13 @@ _Noreturn void fail(int error, const char *format, ...) __attribute__((format(pr
 void console_open(void);
 
 /* Makes the app's terminal.  Returns its descriptor for the app. */
-int console_terminal(void);
+int console_terminal(const struct manifest *manifest);
+
+/* Its size changes. */
+void console_resize(const struct manifest_terminal *size);
+
+/* Its other end, init's: what is written there is typed. */
+int console_keyboard(void);
 
 /* What to poll, and what to do when one of the two is ready. */
 void console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port);
@@ -62,6 +68,22 @@ void console_finish(void);
 
 /* Prints a line of init's own. */
 void console_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- input.c ------------------------------------------------------------------------------ */
+
+/* Opens the port of the input, if there is any. */
+void input_open(const struct manifest *manifest);
+
+/* Returns the descriptor of the app's standard input, to be closed here once the app has it; -1:
+ * its terminal. */
+int input_make(const struct manifest *manifest);
+
+/* What to poll, and what to do when one of the two is ready. */
+void input_watch(struct pollfd *ret_port, struct pollfd *ret_sink);
+void input_copy(void);
+
+/* The input has so many bytes in all. */
+void input_end(unsigned long long bytes);
 
 /* ---- modules.c ---------------------------------------------------------------------------- */
 

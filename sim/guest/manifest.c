@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum field_kind { FIELD_TEXT, FIELD_STRINGS, FIELD_DEVICES, FIELD_MOUNTS, FIELD_PORTS };
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_STRINGS,
+    FIELD_DEVICES,
+    FIELD_MOUNTS,
+    FIELD_PORTS,
+    FIELD_TERMINAL
+};
 
 struct field {
     const char *key;
@@ -26,6 +33,8 @@ static const struct field fields[] = {
     {"device", FIELD_DEVICES, offsetof(struct manifest, devices)},
     {"mount", FIELD_MOUNTS, offsetof(struct manifest, mounts)},
     {"port", FIELD_PORTS, offsetof(struct manifest, ports)},
+    {"terminal", FIELD_TERMINAL, offsetof(struct manifest, terminal)},
+    {"input", FIELD_TEXT, offsetof(struct manifest, input)},
     {"arg", FIELD_STRINGS, offsetof(struct manifest, argv)},
     {"env", FIELD_STRINGS, offsetof(struct manifest, env)},
 };
@@ -147,6 +156,18 @@ static int add_port(struct manifest_ports *list, const char *value)
     return 0;
 }
 
+int manifest_terminal(char *value, struct manifest_terminal *ret)
+{
+    const char *rows = take_word(&value);
+    long numbers[] = {manifest_number(rows ? rows : "", MANIFEST_TERMINAL_MOST),
+                      manifest_number(value, MANIFEST_TERMINAL_MOST)};
+
+    if (numbers[0] <= 0 || numbers[1] <= 0)
+        return -1;
+    *ret = (struct manifest_terminal){(unsigned)numbers[0], (unsigned)numbers[1]};
+    return 0;
+}
+
 static int store(struct manifest *manifest, const struct field *field, char *value)
 {
     void *place = (char *)manifest + field->offset;
@@ -160,6 +181,8 @@ static int store(struct manifest *manifest, const struct field *field, char *val
         return add_mount(place, value);
     case FIELD_PORTS:
         return add_port(place, value);
+    case FIELD_TERMINAL:
+        return manifest_terminal(value, place);
     case FIELD_TEXT:
         *(const char **)place = value;
         return 0;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * manifest.h: what romsim and the guest's init say to each other, on the virtio-serial port
- * MANIFEST_PORT (MANIFEST_CONSOLE_PORT has the app's output, and nothing else).  The one header
- * that both worlds share; it needs libc and nothing else.
+ * MANIFEST_PORT (MANIFEST_CONSOLE_PORT has the app's output, and nothing else, and
+ * MANIFEST_INPUT_PORT its input).  The one header that both worlds share; it needs libc and nothing
+ * else.
  *
  * The host begins, with the manifest:
  *
- *     romsim 2 BYTES\n              the version, and how many bytes follow
+ *     romsim 3 BYTES\n              the version, and how many bytes follow
  *     KEY LENGTH\nVALUE\n           records; VALUE has LENGTH bytes of any kind but NUL
  *
  * and sends `wake SECONDS.NANOSECONDS` to one that was suspended and goes on, and at any later time
- * one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL),
- * `go on` (what was told by `template` has been dealt with) and `traffic` (asking for that line).
+ * one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL), `go on` (what was told by
+ * `template` has been dealt with), `traffic` (asking for that line), `size ROWS COLUMNS` (of the
+ * terminal) and `end BYTES` (the input ends there).
  * The keys are those of the table in manifest.c.  Numbers are decimal.  What has several parts has
  * a blank between them; the last one may have blanks, too, or be missing:
  *
  *     device NAME ro|rw [SECOND-NAME]     NAME is its serial as well
  *     mount DEVICE TYPE ro|rw PATH        of a device that has been named before
+ *     terminal ROWS COLUMNS
  *
  * In a VM that was saved and goes on as a clone the host sends one more manifest, which says
  * `clone` and has the clone's own devices; of the app it says nothing.
@@ -46,13 +49,15 @@
 
 #define MANIFEST_PORT         "romsim.control"
 #define MANIFEST_CONSOLE_PORT "romsim.console"
+#define MANIFEST_INPUT_PORT   "romsim.input"
 #define MANIFEST_WAKE         "wake "
-#define MANIFEST_GREETING     "romsim 2 "
+#define MANIFEST_GREETING     "romsim 3 "
 
 enum {
     MANIFEST_MAX = 8 << 20,     /* bytes of records */
     MANIFEST_ITEMS_MAX = 65536, /* of one kind */
-    MANIFEST_LINE_MAX = 1024
+    MANIFEST_LINE_MAX = 1024,
+    MANIFEST_TERMINAL_MOST = 9999 /* rows, columns */
 };
 
 struct manifest_device {
@@ -88,6 +93,11 @@ struct manifest_ports {
     size_t count, capacity;
 };
 
+/* A terminal's size in characters; 0 rows: none. */
+struct manifest_terminal {
+    unsigned rows, columns;
+};
+
 /* NULL-terminated once the manifest is parsed. */
 struct manifest_strings {
     const char **items;
@@ -105,8 +115,11 @@ struct manifest {
     const char *clone_time; /* SECONDS.NANOSECONDS since 1970: it is a clone's manifest; or NULL */
     const char *seed;       /* of a clone: 32 random bytes in hexadecimal */
     struct manifest_devices devices;
-    struct manifest_mounts mounts; /* in the order in which they are made */
-    struct manifest_ports ports;   /* to watch: "8080" */
+    struct manifest_mounts mounts;     /* in the order in which they are made */
+    struct manifest_ports ports;       /* to watch: "8080" */
+    struct manifest_terminal terminal; /* the app's own: what it reads is edited there, and ^C is a
+                                          signal; without it the app has a console to write to */
+    const char *input; /* not NULL: what the app reads comes on MANIFEST_INPUT_PORT */
     struct manifest_strings argv;
     struct manifest_strings env;
 };
@@ -120,6 +133,9 @@ int manifest_parse(char *bytes, size_t size, struct manifest *ret, const char **
 
 /* Frees the lists. */
 void manifest_release(struct manifest *manifest);
+
+/* Parses "ROWS COLUMNS", neither 0; changes the text.  0 or -1. */
+int manifest_terminal(char *text, struct manifest_terminal *ret);
 
 /* A decimal number of at most `most` that takes all of `text`, or -1. */
 long manifest_number(const char *text, long most);

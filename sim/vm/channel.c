@@ -287,7 +287,7 @@ static json_t *read_file(int fd)
     return json_loadb(text.data ? text.data : "", text.size, 0, NULL);
 }
 
-int channel_take_request(struct channel *channel, json_t **ret)
+int channel_take_request(struct channel *channel, json_t **ret, int *ret_passed)
 {
     CLEANUP_FREE char *bytes = malloc(PACKET_MAX);
     union passed control;
@@ -304,7 +304,8 @@ int channel_take_request(struct channel *channel, json_t **ret)
         return -1;
     if (size < 0 || (size == 0 && fd < 0))
         return 0;
-    *ret = fd >= 0 ? read_file(fd) : json_loadb(bytes, (size_t)size, 0, NULL);
+    *ret = size == 0 ? read_file(fd) : json_loadb(bytes, (size_t)size, 0, NULL);
+    *ret_passed = size == 0 ? -1 : steal_fd(&fd);
     return 1;
 }
 
@@ -323,7 +324,7 @@ static int write_file(const char *text, size_t size, struct romsim_error *err)
     return steal_fd(&fd);
 }
 
-int channel_request(int fd, json_t *request, struct romsim_error *err)
+int channel_request(int fd, json_t *request, int passed, struct romsim_error *err)
 {
     CLEANUP_FREE char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     size_t size = text ? strlen(text) : 0;
@@ -339,8 +340,10 @@ int channel_request(int fd, json_t *request, struct romsim_error *err)
         return romsim_error_nomem(err);
     if (is_long && file < 0)
         return -1;
-    if (is_long)
-        pass(&message, &control, file);
+    if (is_long && passed >= 0)
+        return romsim_error_set(err, E2BIG, "a request with a descriptor is too long");
+    if (is_long || passed >= 0)
+        pass(&message, &control, is_long ? file : passed);
     do
         sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);

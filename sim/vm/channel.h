@@ -4,8 +4,9 @@
  * sockets.
  *
  * Client to keeper: requests, JSON objects with a member "do"; one that is too long for a packet is
- * in a memfd that comes with an empty one.  Keeper to client: one answer for each request, in their
- * order, and to who has attached, events.  A closed socket means that the other side is gone.
+ * in a memfd that comes with an empty one.  A descriptor that belongs to a request comes with it.
+ * Keeper to client: one answer for each request, in their order, and to who has attached, events.
+ * A closed socket means that the other side is gone.
  *
  * A client may be slow, its own reader may be a pager that waits for a key.  The keeper never waits
  * for it: events are kept, each with its place in the console's bytes, and those are taken from the
@@ -67,14 +68,15 @@ void channel_flush(struct channel *channel);
 /* How many bytes are still to be sent. */
 size_t channel_kept(const struct channel *channel);
 
-/* Takes a request: 1 with a new reference in *ret, which is NULL if it is none; 0 when the client
- * is gone; -1 if there is nothing now. */
-int channel_take_request(struct channel *channel, json_t **ret);
+/* Takes a request: 1 with a new reference in *ret, which is NULL if it is none, and in *ret_passed
+ * the descriptor that belongs to it, or -1; 0 when the client is gone; -1 if there is nothing
+ * now. */
+int channel_take_request(struct channel *channel, json_t **ret, int *ret_passed);
 
 /* ---- the client's side ---- */
 
-/* Sends a request; takes the reference.  Returns 0 or -1. */
-int channel_request(int fd, json_t *request, struct romsim_error *err);
+/* Sends a request, and a descriptor with it (-1: none); takes the reference.  Returns 0 or -1. */
+int channel_request(int fd, json_t *request, int passed, struct romsim_error *err);
 
 /* Receives one event, or a part of an answer; its text stands in `text`, and *ret_fd is the
  * descriptor that came with it, or -1; with NULL none is taken.  1, 0 when the keeper is gone, or

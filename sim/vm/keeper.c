@@ -49,7 +49,7 @@ static struct keeper_client *add_client(struct keeper *keeper, int fd)
         free(client);
         return NULL;
     }
-    client->awaited = -1;
+    client->awaited = client->passed = -1;
     channel_open(&client->channel, fd);
     return client;
 }
@@ -83,20 +83,22 @@ static void on_listener(struct keeper *keeper)
 static void on_client(struct keeper *keeper, struct keeper_client *client)
 {
     json_t *request = NULL;
-    int taken = channel_take_request(&client->channel, &request);
+    int taken = channel_take_request(&client->channel, &request, &client->passed);
 
     if (taken > 0)
         keeper_take_request(keeper, client, request);
     else if (taken == 0)
         channel_close(&client->channel);
     json_decref(request);
+    cleanup_close_fd(&client->passed);
+    client->passed = -1;
 }
 
 /* Whoever bound the instance to itself has gone. */
 static void on_parent_gone(struct keeper *keeper)
 {
     keeper->parent = NULL;
-    if (!keeper->config->is_bound || keeper->is_deleted)
+    if (!keeper->is_bound || keeper->is_deleted)
         return;
     keeper->wish = STOP_BY_USER;
     keeper_delete(keeper);
@@ -110,6 +112,7 @@ static void drop_closed(struct keeper *keeper)
         if (client->channel.fd >= 0)
             continue;
         keeper->clients.items[i--] = keeper->clients.items[--keeper->clients.count];
+        keeper_lose_input(keeper, client);
         if (client == keeper->parent)
             on_parent_gone(keeper);
         channel_close(&client->channel);
@@ -141,7 +144,14 @@ static void on_signal(struct keeper *keeper)
 /* ---- the loop ----------------------------------------------------------------------------------
  */
 
-enum { POLL_LISTENER, POLL_SIGNALS, POLL_EDIT, POLL_RUN, POLL_CLIENTS = POLL_RUN + RUN_POLLS };
+enum {
+    POLL_LISTENER,
+    POLL_SIGNALS,
+    POLL_EDIT,
+    POLL_INPUT,
+    POLL_RUN,
+    POLL_CLIENTS = POLL_RUN + RUN_POLLS
+};
 
 static int sooner(int one, int other)
 {
@@ -173,13 +183,14 @@ static int time_left(const struct keeper *keeper)
 static size_t fill_polls(const struct keeper *keeper, struct pollfd *polls)
 {
     /* While who has bound the instance is slow, the app waits as it would for a slow terminal. */
-    bool is_slow = keeper->config->is_bound && keeper->parent &&
-                   channel_kept(&keeper->parent->channel) > KEPT_ENOUGH;
+    bool is_slow =
+        keeper->is_bound && keeper->parent && channel_kept(&keeper->parent->channel) > KEPT_ENOUGH;
     size_t count = POLL_CLIENTS;
 
     polls[POLL_LISTENER] = (struct pollfd){keeper->is_full ? -1 : keeper->listener, POLLIN, 0};
     polls[POLL_SIGNALS] = (struct pollfd){keeper->signals, POLLIN, 0};
     polls[POLL_EDIT] = (struct pollfd){edit_fd(keeper->edit), POLLIN, 0};
+    polls[POLL_INPUT] = (struct pollfd){keeper_input_fd(keeper), POLLIN, 0};
     for (int i = 0; i < RUN_POLLS; i++)
         polls[POLL_RUN + i] = (struct pollfd){.fd = -1};
     if (keeper->run)
@@ -229,6 +240,8 @@ static void loop(struct keeper *keeper)
                 on_listener(keeper);
             if (keeper->run)
                 run_dispatch(keeper->run, polls + POLL_RUN);
+            if (polls[POLL_INPUT].revents)
+                keeper_pass_input(keeper);
             if (keeper->edit && polls[POLL_EDIT].revents)
                 keeper_end_edit(keeper);
         }
@@ -249,7 +262,7 @@ static void loop(struct keeper *keeper)
 static void deliver(struct keeper *keeper)
 {
     uint64_t end =
-        keeper->config->is_bound && keeper->parent ? 0 : romsim_clock_us() + DELIVER_MS * 1000ULL;
+        keeper->is_bound && keeper->parent ? 0 : romsim_clock_us() + DELIVER_MS * 1000ULL;
     struct pollfd polls[CLIENTS_MAX + 2];
 
     for (;;) {
@@ -346,6 +359,7 @@ static void close_keeper(struct keeper *keeper)
         free(keeper->clients.items[i]);
     }
     keeper_clients_reset(&keeper->clients);
+    cleanup_close_fd(&keeper->input.fd);
     console_log_close(&keeper->log);
     cleanup_close_fd(&keeper->signals);
     json_decref(keeper->updates);
@@ -364,6 +378,8 @@ void keeper_run(const struct keeper_config *config)
                             .layout = config->layout,
                             .listener = -1,
                             .saved = -1,
+                            .is_bound = config->is_bound,
+                            .input = {.fd = -1},
                             .signals = watch_signals()};
     struct romsim_error err = {0};
 

@@ -18,18 +18,32 @@
  *     start                                   {"state", "previous_state"}
  *     stop    force, drain_ms, timeout_ms,    the same, at once, or with "wait" when it has stopped
  *             wait
- *     suspend wait                            the same; the next start goes on with the VM as it
- * was wait    state                           {"state"}, when it is in that state log     offset,
- * limit, since_ms         the bytes as CONSOLE events, then {"available", "range"} attach  offset
- * {"state", "restarts"}, then events; the console from `offset` on metrics what it uses, and what
- * of its item is about time edit    edits, network                  {"queued"}, once they are made
- * or wait for the stop; with "network" they may name nothing of this machine attach_volume as
- * "edit": they are edits of the property "volumes", name, uuid, at, readonly        which no other
- * request may name detach_volume name, uuid restart edits, timeout_ms               the state, when
- * what is needed for it is there delete                                  {"previous_state"}, when
- * nothing is left watch   number                          {"number", "item"}, the item of "get",
- * now and whenever it has changed, with the number of the last such request; {"number", "deleted"}
- * at last.  Who is answered that he changed it is answered after that
+ *     suspend wait                            the same; the next start goes on with the VM as it is
+ *     wait    state                           {"state"}, when it is in that state
+ *     log     offset, limit, since_ms         the bytes as CONSOLE events, then {"available",
+ *                                             "range"}
+ *     attach  offset                          {"state", "restarts"}, then events; the console from
+ *                                             `offset` on
+ *     metrics                                 what it uses, and what of its item is about time
+ *     edit    edits, network                  {"queued"}, once they are made or wait for the stop;
+ *                                             with "network" they may name nothing of this machine
+ *     attach_volume                           as "edit": they are edits of the property "volumes",
+ *             name, uuid, at, readonly        which no other request may name
+ *     detach_volume
+ *             name, uuid
+ *     restart edits, timeout_ms               the state, when what is needed for it is there
+ *     delete                                  {"previous_state"}, when nothing is left
+ *     input   end                             {"terminal"}: the app reads what is in the pipe that
+ *                                             comes with the request; with "end" the same client
+ *                                             says that the pipe's end is the input's (else it has
+ *                                             just gone)
+ *     size    rows, columns                   {}: of the app's terminal
+ *     release                                 {}: the instance is not bound any more
+ *     watch   number                          {"number", "item"}, the item of "get", now and
+ *                                             whenever it has changed, with the number of the last
+ *                                             such request; {"number", "deleted"} at last.  Who
+ *                                             is answered that he changed it is answered after
+ *                                             that
  *
  * A negative offset counts from the end of the log.
  */

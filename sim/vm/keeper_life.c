@@ -105,7 +105,9 @@ void keeper_start(struct keeper *keeper)
     keeper_change_state(keeper, STATE_STARTING);
     keeper->run = run_start(keeper->layout, &keeper->volumes, keeper->config->plan, keeper->folder,
                             keeper->saved, on_run_event, keeper);
-    if (!keeper->run) {
+    if (keeper->run) {
+        keeper_begin_input(keeper);
+    } else {
         status->stopped_at = time(NULL);
         keeper_change_state(keeper, STATE_STOPPED);
         keeper_tell_text(keeper, ROMSIM_VM_FAILED, "out of memory");
@@ -191,8 +193,7 @@ void keeper_remove_all(struct keeper *keeper)
 
 void keeper_conclude(struct keeper *keeper)
 {
-    bool ends =
-        keeper->config->is_bound && (!keeper->config->stays || keeper->wish != STOP_BY_NOBODY);
+    bool ends = keeper->is_bound && (!keeper->config->stays || keeper->wish != STOP_BY_NOBODY);
 
     if (!keeper->restarts && (ends || has_delete_on_stop(keeper->instance)))
         keeper_remove_all(keeper);
@@ -327,7 +328,7 @@ void keeper_settle(struct keeper *keeper)
     keeper->restarts = false;
     if (!waited || keeper->status.state != STATE_STOPPED)
         return;
-    if (keeper->config->is_bound && keeper->folder && !keeper->edit)
+    if (keeper->is_bound && keeper->folder && !keeper->edit)
         keeper_remove_all(keeper);
     if (keeper->folder)
         romsim_state_set_summary(keeper->folder, keeper_describe(keeper), NULL);

@@ -5,6 +5,7 @@
  *     keeper.c           clients, the loop, from the beginning to the end
  *     keeper_life.c      states, the runs of the VM, stopping, deletion: what is told of them
  *     keeper_edit.c      edits, and restarts with them
+ *     keeper_input.c     what the app reads
  *     keeper_metrics.c   what the VM uses
  *     keeper_requests.c  the words on the socket and their answers
  *
@@ -28,6 +29,7 @@ enum { KEEPER_TIME_MOST_MS = 86400000 }; /* of a request */
 
 struct keeper_client {
     struct channel channel;
+    int passed; /* the descriptor of the request that is handled, or -1 */
     bool is_attached;
     int awaited; /* an enum instance_state, or -1 */
     bool awaits_end, awaits_edit, awaits_restart, awaits_metrics;
@@ -36,6 +38,16 @@ struct keeper_client {
 };
 
 DEFINE_VECTOR(keeper_clients, struct keeper_client *);
+
+/* What the app reads. */
+struct keeper_input {
+    struct keeper_client *client; /* whose it is, or NULL */
+    int fd;                       /* from where it comes; -1 when there is no more */
+    bool is_drained;              /* that was its end */
+    bool is_ended;                /* the client says so, too: the app reads an end */
+    bool run_has_ended;           /* the app that runs does */
+    unsigned rows, columns;       /* of the terminal */
+};
 
 struct keeper {
     const struct keeper_config *config;
@@ -46,6 +58,8 @@ struct keeper {
     struct console_log log;
     struct keeper_clients clients;
     struct keeper_client *parent; /* NULL when it is gone */
+    bool is_bound;                /* to it */
+    struct keeper_input input;
     int listener, signals;
     bool is_changed; /* since the watchers were told */
     bool is_full;    /* no descriptor is left for another client until one goes */
@@ -150,6 +164,23 @@ json_t *keeper_measure(struct keeper *keeper, struct keeper_client *client, cons
 
 /* Answers who waits, if it is time. */
 void keeper_answer_metrics(struct keeper *keeper);
+
+/* ---- keeper_input.c ----------------------------------------------------------------------------
+ */
+
+/* The requests. */
+json_t *keeper_take_input(struct keeper *keeper, struct keeper_client *client,
+                          const json_t *request);
+json_t *keeper_take_size(struct keeper *keeper, struct keeper_client *client,
+                         const json_t *request);
+
+/* What to poll for input, or -1; and what to do when there is some. */
+int keeper_input_fd(const struct keeper *keeper);
+void keeper_pass_input(struct keeper *keeper);
+
+/* A run has begun; a client has gone, of which the app still gets what there is. */
+void keeper_begin_input(struct keeper *keeper);
+void keeper_lose_input(struct keeper *keeper, const struct keeper_client *client);
 
 /* ---- keeper_requests.c -------------------------------------------------------------------------
  */

@@ -4,6 +4,7 @@
 
 #include <romsim/checked.h>
 #include <romsim/clock.h>
+#include <romsim/daemon.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -169,7 +170,7 @@ static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, cons
 
     if (!keeper->run) {
         keeper_settle(keeper);
-        if (keeper->config->is_bound && !keeper->is_deleted)
+        if (keeper->is_bound && !keeper->is_deleted)
             keeper_delete(keeper);
         if (!waits || keeper->status.state == STATE_STOPPED)
             return keeper_change_answer(keeper, previous);
@@ -219,7 +220,12 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
     if (previous != STATE_RUNNING || keeper->edit || keeper->is_deleted)
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not running",
                              keeper->layout->name, instance_state_name(previous));
-    if (keeper->config->is_bound)
+    /* What is on its way to the app is in no VM that could be saved. */
+    if (keeper->config->plan->input.is_open)
+        return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
+                             "the instance '%s' has an input (--stdin), which cannot be suspended",
+                             keeper->layout->name);
+    if (keeper->is_bound)
         return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
                              "the instance '%s' is of a 'romsim run' in the foreground, with which "
                              "it ends",
@@ -509,6 +515,19 @@ void keeper_tell_watchers(struct keeper *keeper)
     json_decref(item);
 }
 
+/* Who made the instance leaves it alone from now on: nothing ties it to where that was. */
+static json_t *do_release(struct keeper *keeper, struct keeper_client *client,
+                          const json_t *request)
+{
+    (void)request;
+    if (client != keeper->parent)
+        return keeper_refuse(ROMSIM_CLOUD_INVALID, "the instance '%s' is not bound to you",
+                             keeper->layout->name);
+    keeper->is_bound = false;
+    romsim_daemon_let_go(true);
+    return json_object();
+}
+
 static const struct {
     const char *word;
     /* NULL: the answer comes later. */
@@ -526,6 +545,9 @@ static const struct {
     {"stop", do_stop, true},
     {"suspend", do_suspend, true},
     {"metrics", keeper_measure, false},
+    {"input", keeper_take_input, false},
+    {"size", keeper_take_size, false},
+    {"release", do_release, false},
     {"edit", do_edit, true},
     {"restart", do_restart, true},
     {"delete", do_delete, true},

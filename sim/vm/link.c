@@ -182,7 +182,13 @@ int romsim_link_fd(const struct romsim_link *link)
 
 int romsim_link_send(struct romsim_link *link, json_t *request, struct romsim_error *err)
 {
-    return channel_request(link->fd, request, err);
+    return channel_request(link->fd, request, -1, err);
+}
+
+int romsim_link_send_with(struct romsim_link *link, json_t *request, int passed,
+                          struct romsim_error *err)
+{
+    return channel_request(link->fd, request, passed, err);
 }
 
 enum romsim_link_news romsim_link_take(struct romsim_link *link, struct romsim_vm_event *ret_event,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* machine.c: one running VM: its drives, QEMU and the four lines to it. */
+/* machine.c: one running VM: its drives, QEMU and the lines to it. */
 #include "machine.h"
 
 #include "address.h"
@@ -82,9 +82,10 @@ static const char *find_firmware(void)
 }
 
 /* Socket pairs, nothing in the file system: ours in machine->lines, QEMU's in `theirs`. */
-static int open_lines(struct machine *machine, int theirs[LINES], struct romsim_error *err)
+static int open_lines(struct machine *machine, bool has_input, int theirs[LINES],
+                      struct romsim_error *err)
 {
-    for (int i = 0; i < LINES; i++) {
+    for (int i = 0; i < (has_input ? LINES : LINE_INPUT); i++) {
         int pair[2];
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -193,12 +194,13 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .control_fd = theirs->lines[LINE_CONTROL],
         .log_fd = theirs->lines[LINE_LOG],
         .qmp_fd = theirs->lines[LINE_QMP],
+        .input_fd = theirs->lines[LINE_INPUT],
         .address = machine->address,
         .gate_fds = machine->gate ? theirs->gate : NULL,
     };
     struct qemu_argv argv = {0};
     CLEANUP_FREE int *inherited = calloc(LINES + GATE_ENDS + drive_count + 2, sizeof(int));
-    size_t count = LINES;
+    size_t count = theirs->lines[LINE_INPUT] < 0 ? LINE_INPUT : LINES;
     int status;
 
     if (!drives)
@@ -260,8 +262,8 @@ static int open_gate(struct machine *machine, const struct vm_plan *plan, int en
 
 int machine_launch(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
 {
-    struct ends theirs = {{-1, -1, -1, -1}, {-1, -1, -1}};
-    int status = open_lines(machine, theirs.lines, err);
+    struct ends theirs = {{-1, -1, -1, -1, -1}, {-1, -1, -1}};
+    int status = open_lines(machine, plan->input.is_open, theirs.lines, err);
 
     if (status == 0)
         status = open_gate(machine, plan, theirs.gate, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* machine.h: one running VM: its drives, QEMU and the four lines to it. */
+/* machine.h: one running VM: its drives, QEMU and the lines to it. */
 #ifndef ROMSIM_VM_MACHINE_H
 #define ROMSIM_VM_MACHINE_H
 
@@ -20,11 +20,13 @@ struct vm_plan {
     const char *kernel, *initrd;
     bool no_fuse, allow_host, isolated, kernel_log;
     unsigned boot_timeout_s;
+    struct romsim_vm_input input;
     const struct romsim_vm_saving *saving; /* NULL: no template is made of it */
     struct forward *forwards;              /* one for each port of the layout */
 };
 
-enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINES };
+/* That of the input is the last one: there is none if the app has none. */
+enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINE_INPUT, LINES };
 
 struct machine {
     const struct romsim_layout *layout;

@@ -126,8 +126,22 @@ static int add_clone(struct romsim_buffer *out, struct romsim_error *err)
     return 0;
 }
 
+/* An app that has a terminal looks for its kind; one that everybody knows will do. */
+static void add_terminal(const struct romsim_layout *layout, const struct romsim_vm_input *input,
+                         struct romsim_buffer *out)
+{
+    bool has_kind = false;
+
+    for (size_t i = 0; i < layout->env.count; i++)
+        has_kind |= strncmp(layout->env.items[i], "TERM=", 5) == 0;
+    if (!has_kind)
+        record(out, "env", "TERM=xterm");
+    record_format(out, "terminal", "%u %u", input->rows, input->columns);
+}
+
 int outline_write(const struct romsim_layout *layout, uint32_t address, bool holds,
-                  struct romsim_buffer *ret, struct romsim_error *err)
+                  const struct romsim_vm_input *input, struct romsim_buffer *ret,
+                  struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer body = ROMSIM_BUFFER_INIT(MANIFEST_MAX);
 
@@ -140,6 +154,10 @@ int outline_write(const struct romsim_layout *layout, uint32_t address, bool hol
         return -1;
     if (holds)
         record(&body, "hold", "");
+    if (input->is_terminal)
+        add_terminal(layout, input, &body);
+    if (input->is_open)
+        record(&body, "input", "");
     if (body.failed == EFBIG)
         return romsim_error_set(err, E2BIG, "args and env take more than %d MiB together",
                                 MANIFEST_MAX >> 20);

@@ -6,6 +6,7 @@
 #include <romsim/buffer.h>
 #include <romsim/error.h>
 #include <romsim/layout.h>
+#include <romsim/vm.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +14,8 @@
 /* Appends the manifest of a guest with a private address, with its greeting, to `ret`; of a clone,
  * what is its own.  `holds`: it is to be saved before its app starts. */
 int outline_write(const struct romsim_layout *layout, uint32_t address, bool holds,
-                  struct romsim_buffer *ret, struct romsim_error *err);
+                  const struct romsim_vm_input *input, struct romsim_buffer *ret,
+                  struct romsim_error *err);
 
 /* Appends the line with the time to one that was suspended. */
 int outline_wake(struct romsim_buffer *ret, struct romsim_error *err);

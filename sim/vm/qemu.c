@@ -159,7 +159,13 @@ static int add_lines(const struct qemu_config *config, struct qemu_argv *argv)
         add(argv, "-device", "virtserialport,chardev=console,name=" MANIFEST_CONSOLE_PORT) < 0 ||
         add(argv, "-chardev", "socket,id=control,fd=%d", config->control_fd) < 0)
         return -1;
-    return add(argv, "-device", "virtserialport,chardev=control,name=" MANIFEST_PORT);
+    if (add(argv, "-device", "virtserialport,chardev=control,name=" MANIFEST_PORT) < 0)
+        return -1;
+    if (config->input_fd < 0)
+        return 0;
+    if (add(argv, "-chardev", "socket,id=input,fd=%d", config->input_fd) < 0)
+        return -1;
+    return add(argv, "-device", "virtserialport,chardev=input,name=" MANIFEST_INPUT_PORT);
 }
 
 /* The filters are the network's: it receives (rx) what the guest sends. */

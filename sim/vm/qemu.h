@@ -50,6 +50,7 @@ struct qemu_config {
     /* One end of a socket pair each, inherited by QEMU. */
     int console_fd; /* the app's console */
     int control_fd; /* the line to init */
+    int input_fd;   /* what the app reads; -1: there is none */
     int log_fd;     /* the kernel's log: ttyS0 */
     int qmp_fd;
     uint32_t address;    /* the guest's */

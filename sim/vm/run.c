@@ -47,6 +47,7 @@ enum {
     DRAIN_ANSWER_MS = 500, /* for QEMU to say whether connections are left */
     TAIL_LINES = 15,
     READ_MAX = 16 << 10,
+    INPUT_PIECE = 16 << 10,
     SAVE_PATIENCE_S = 1, /* for an app that accepts connections to say that it may be saved */
     ANSWERS_MAX = 1024,  /* bytes that wait to be read by the guest */
     STATUS_STOPPED = 128 + SIGTERM,
@@ -105,6 +106,10 @@ struct run {
     struct romsim_buffer line;     /* of the control port, not complete yet */
     struct romsim_buffer outgoing; /* for the control port */
     size_t sent;
+    char input[INPUT_PIECE]; /* for the input's port */
+    size_t input_from, input_to;
+    uint64_t input_bytes;   /* all that was taken */
+    unsigned rows, columns; /* of the terminal, still to be told; or 0 */
     struct run_traffic traffic;
     struct verdict verdict;
     struct run_result result;
@@ -514,6 +519,14 @@ static void read_rest(struct run *run)
         ;
 }
 
+/* Of many sizes the last one will do: none waits behind another for a guest that is slow. */
+static void say_size(struct run *run)
+{
+    if (run->rows)
+        romsim_buffer_printf(&run->outgoing, "size %u %u\n", run->rows, run->columns);
+    run->rows = 0;
+}
+
 static void write_control(struct run *run)
 {
     ssize_t sent = send(run->machine.lines[LINE_CONTROL], run->outgoing.data + run->sent,
@@ -524,7 +537,21 @@ static void write_control(struct run *run)
     if (run->sent == run->outgoing.size) {
         romsim_buffer_reset(&run->outgoing);
         run->sent = 0;
+        say_size(run);
     }
+}
+
+/* What QEMU takes; if it takes nothing any more, it will not. */
+static void write_input(struct run *run)
+{
+    int *line = &run->machine.lines[LINE_INPUT];
+    ssize_t sent = send(*line, run->input + run->input_from, run->input_to - run->input_from,
+                        MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent > 0)
+        run->input_from += (size_t)sent;
+    else if (errno != EAGAIN && errno != EINTR)
+        cleanup_close_fd(line), *line = -1;
 }
 
 /* ---- wishes -----------------------------------------------------------------------------------
@@ -552,6 +579,34 @@ void run_kill(struct run *run)
         decide_exited(run);
     else
         decide(run, RUN_END_FORCED, STATUS_KILLED, "%s", "");
+}
+
+size_t run_input_room(const struct run *run)
+{
+    bool is_empty = run->input_from == run->input_to;
+
+    return is_empty && run->machine.lines[LINE_INPUT] >= 0 ? sizeof(run->input) : 0;
+}
+
+void run_input(struct run *run, const char *bytes, size_t size)
+{
+    memcpy(run->input, bytes, size);
+    run->input_from = 0;
+    run->input_to = size;
+    run->input_bytes += size;
+}
+
+void run_end_input(struct run *run)
+{
+    romsim_buffer_printf(&run->outgoing, "end %llu\n", (unsigned long long)run->input_bytes);
+}
+
+void run_resize(struct run *run, unsigned rows, unsigned columns)
+{
+    run->rows = rows;
+    run->columns = columns;
+    if (!run->outgoing.size)
+        say_size(run);
 }
 
 static void on_qemu_ended(struct run *run)
@@ -701,6 +756,7 @@ enum {
     WATCH_LOG,
     WATCH_CONSOLE,
     WATCH_CONTROL,
+    WATCH_INPUT,
     WATCH_GATE,
     WATCH_CONVERSATION,
     WATCHES
@@ -735,6 +791,7 @@ void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_
         [WATCH_LOG] = {waits && run->plan->kernel_log ? -1 : lines[LINE_LOG], POLLIN, 0},
         [WATCH_CONSOLE] = {waits ? -1 : lines[LINE_CONSOLE], POLLIN, 0},
         [WATCH_CONTROL] = {lines[LINE_CONTROL], POLLIN | (pending ? POLLOUT : 0), 0},
+        [WATCH_INPUT] = {run->input_from < run->input_to ? lines[LINE_INPUT] : -1, POLLOUT, 0},
         [WATCH_GATE] = {gate_fd(run->machine.gate), POLLIN, 0},
         [WATCH_CONVERSATION] = {run->conversation.done, POLLIN, 0},
     };
@@ -759,6 +816,8 @@ void run_dispatch(struct run *run, const struct pollfd *polls)
         write_control(run);
     if (polls[WATCH_CONTROL].revents & ~POLLOUT)
         read_line(run, &lines[LINE_CONTROL], take_control);
+    if (polls[WATCH_INPUT].revents)
+        write_input(run);
     if (polls[WATCH_GATE].revents)
         on_gate(run);
     if (polls[WATCH_QMP].revents && qmp_drain(&run->machine.qmp) < 0)
@@ -826,7 +885,8 @@ static int say_first(struct run *run, struct romsim_error *err)
     if (run->machine.saved >= 0)
         return outline_wake(&run->outgoing, err);
     return outline_write(run->machine.layout, run->machine.address,
-                         run->plan->saving && run->plan->saving->at_init, &run->outgoing, err);
+                         run->plan->saving && run->plan->saving->at_init, &run->plan->input,
+                         &run->outgoing, err);
 }
 
 static int begin(struct run *run, struct romsim_error *err)

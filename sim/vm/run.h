@@ -46,7 +46,7 @@ struct run *run_start(const struct romsim_layout *layout, const struct volumes *
                       const struct vm_plan *plan, struct romsim_state *state, int saved,
                       run_teller *tell, void *context);
 
-enum { RUN_POLLS = 8 };
+enum { RUN_POLLS = 9 };
 
 /* What to poll for; with `console_waits` nothing is read of the console, and the app waits, nor of
  * the kernel's log if all of it is wanted. */
@@ -79,6 +79,16 @@ void run_kill(struct run *run);
 
 /* Saves all of the VM to a file (borrowed) and ends it, RUN_END_SAVED; its app has to run. */
 void run_suspend(struct run *run, int state);
+
+/* How many bytes of the app's input could be taken now, and what takes so many at most. */
+size_t run_input_room(const struct run *run);
+void run_input(struct run *run, const char *bytes, size_t size);
+
+/* The app reads the end of its input behind what was taken. */
+void run_end_input(struct run *run);
+
+/* The app's terminal has another size. */
+void run_resize(struct run *run, unsigned rows, unsigned columns);
 
 /* Takes no new connections from outside any more.  How many there are, or -1 if that cannot be
  * found out. */

@@ -198,7 +198,7 @@ static void add_history(json_t *item, const struct instance_status *status)
 }
 
 /* What the cloud has not: where the ports are on this machine, who keeps the instance, since when
- * to the microsecond, and whether it is isolated. */
+ * to the microsecond, whether it is isolated, and what its app reads. */
 static json_t *own_json(const struct romsim_layout *layout, const struct instance_status *status,
                         const struct vm_plan *plan)
 {
@@ -214,9 +214,11 @@ static json_t *own_json(const struct romsim_layout *layout, const struct instanc
                                                (int)layout->ports[i].port, "destination_port",
                                                (int)layout->ports[i].destination_port, "url", url));
     }
-    return json_pack("{s:i, s:I, s:o, s:o*}", "keeper_pid", (int)getpid(), "created_us",
+    return json_pack("{s:i, s:I, s:o, s:o*, s:o*, s:o*}", "keeper_pid", (int)getpid(), "created_us",
                      (json_int_t)status->created_us, "ports", ports, "isolated",
-                     plan->isolated ? json_true() : NULL);
+                     plan->isolated ? json_true() : NULL, "stdin",
+                     plan->input.is_open ? json_true() : NULL, "tty",
+                     plan->input.is_terminal ? json_true() : NULL);
 }
 
 json_t *instance_describe(const struct romsim_instance *instance,

@@ -129,6 +129,16 @@ static char *users_kernel(const char *path, struct romsim_error *err)
     return file;
 }
 
+/* A clone is the machine that was saved, and its app has begun. */
+static int check_input(const struct romsim_layout *layout, const struct romsim_vm_input *input,
+                       struct romsim_error *err)
+{
+    if (!layout->template || (!input->is_open && !input->is_terminal))
+        return 0;
+    return romsim_error_set(err, ENOTSUP, "what is made of a template has no %s",
+                            input->is_open ? "--stdin" : "--tty");
+}
+
 /* The image's own kernel, if it is wanted and there. */
 static int choose_image_kernel(struct romsim_vm *vm, const struct romsim_layout *layout,
                                bool wanted, struct instance *instance, struct romsim_error *err)
@@ -169,6 +179,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.isolated = options->isolated;
     vm->plan.boot_timeout_s = options->boot_timeout_s;
     vm->plan.saving = options->saving;
+    vm->plan.input = options->input;
     vm->plan.processor = options->processor;
     if (*options->processor.note)
         tell_text(vm, 0, ROMSIM_VM_NOTE, options->processor.note);
@@ -539,13 +550,31 @@ void romsim_vm_restart(struct romsim_vm *vm, size_t index, json_t *edits)
         return;
     }
     vm->instances[index].ended = false;
-    if (channel_request(vm->instances[index].channel, request, &err) < 0)
+    if (channel_request(vm->instances[index].channel, request, -1, &err) < 0)
         tell_text(vm, index, ROMSIM_VM_ERROR, err.message);
 }
 
 const char *romsim_vm_uuid(const struct romsim_vm *vm, size_t index)
 {
     return vm->instances[index].uuid;
+}
+
+int romsim_vm_ask(struct romsim_vm *vm, size_t index, json_t *request, int passed,
+                  struct romsim_error *err)
+{
+    if (vm->instances[index].channel >= 0)
+        return channel_request(vm->instances[index].channel, request, passed, err);
+    json_decref(request);
+    return romsim_error_set(err, EPIPE, "the instance '%s' has ended", vm->layouts[index]->name);
+}
+
+void romsim_vm_release(struct romsim_vm *vm)
+{
+    for (size_t i = 0; i < vm->count; i++)
+        if (vm->instances[i].channel >= 0)
+            channel_request(vm->instances[i].channel, json_pack("{s:s}", "do", "release"), -1,
+                            NULL);
+    vm->fate = ROMSIM_VM_DETACH;
 }
 
 bool romsim_vm_are_created(const struct romsim_vm *vm)
@@ -571,7 +600,7 @@ static void send_wish(struct romsim_vm *vm, json_t *wish, int patience_ms)
 
     for (size_t i = 0; i < vm->count; i++)
         if (vm->instances[i].channel >= 0) {
-            channel_request(vm->instances[i].channel, json_incref(wish), NULL);
+            channel_request(vm->instances[i].channel, json_incref(wish), -1, NULL);
             /* One that was stopped goes on, and obeys. */
             kill(vm->instances[i].pid, SIGCONT);
         }
@@ -648,7 +677,8 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
     if (status == 0 && options->no_fuse)
         tell_text(vm, 0, ROMSIM_VM_NOTE, "the VM reads the built ROM files directly (--no-fuse)");
     for (size_t i = 0; status == 0 && i < count; i++)
-        if (choose_image_kernel(vm, layouts[i], options->use_image_kernel, &vm->instances[i],
+        if (check_input(layouts[i], &options->input, &err) < 0 ||
+            choose_image_kernel(vm, layouts[i], options->use_image_kernel, &vm->instances[i],
                                 &err) < 0 ||
             check_processor(vm, layouts[i], &err) < 0) {
             index = i;

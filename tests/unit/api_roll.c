@@ -67,6 +67,7 @@ static void wait_readable(int fd)
 static void take_request(struct keeper *keeper)
 {
     json_t *request = NULL;
+    int passed;
 
     if (keeper->channel.fd < 0) {
         wait_readable(keeper->listener);
@@ -74,7 +75,7 @@ static void take_request(struct keeper *keeper)
                      accept4(keeper->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
     }
     wait_readable(keeper->channel.fd);
-    ck_assert_int_eq(channel_take_request(&keeper->channel, &request), 1);
+    ck_assert_int_eq(channel_take_request(&keeper->channel, &request, &passed), 1);
     ck_assert_str_eq(json_string_value(json_object_get(request, "do")), "watch");
     keeper->number = json_integer_value(json_object_get(request, "number"));
     json_decref(request);

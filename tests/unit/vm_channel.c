@@ -43,7 +43,7 @@ START_TEST(what_a_keeper_said_at_last_arrives_though_it_did_not_read_the_wish)
 
     say(&channel, ROMSIM_VM_EXIT, "", 0, 7);
     channel_flush(&channel);
-    ck_assert_int_eq(channel_request(client, json_object(), NULL), 0);
+    ck_assert_int_eq(channel_request(client, json_object(), -1, NULL), 0);
     channel_close(&channel);
     ck_assert_int_eq(channel_receive(client, text, &event, NULL), 1);
     ck_assert_int_eq(event.kind, ROMSIM_VM_EXIT);
@@ -194,15 +194,47 @@ START_TEST(a_request_of_any_length_arrives)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         CLEANUP_FREE char *text = malloc(sizes[i] + 1);
         json_t *request = NULL;
+        int passed = 0;
 
         memset(text, 'x', sizes[i]);
         text[sizes[i]] = '\0';
-        ck_assert_int_eq(channel_request(client, json_pack("{s:s}", "do", text), NULL), 0);
-        ck_assert_int_eq(channel_take_request(&channel, &request), 1);
+        ck_assert_int_eq(channel_request(client, json_pack("{s:s}", "do", text), -1, NULL), 0);
+        ck_assert_int_eq(channel_take_request(&channel, &request, &passed), 1);
         ck_assert_str_eq(json_string_value(json_object_get(request, "do")), text);
+        ck_assert_int_eq(passed, -1);
         json_decref(request);
-        ck_assert_int_eq(channel_take_request(&channel, &request), -1);
+        ck_assert_int_eq(channel_take_request(&channel, &request, &passed), -1);
     }
+    channel_close(&channel);
+}
+END_TEST
+
+START_TEST(a_descriptor_comes_with_its_request)
+{
+    CLEANUP_FREE char *text = malloc(70001);
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+    json_t *request = NULL;
+    int ends[2], passed = -1;
+    char byte = 0;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(channel_request(client, json_pack("{s:s}", "do", "input"), ends[0], NULL), 0);
+    close(ends[0]);
+    ck_assert_int_eq(channel_take_request(&channel, &request, &passed), 1);
+    ck_assert_str_eq(json_string_value(json_object_get(request, "do")), "input");
+    ck_assert_int_ge(passed, 0);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    ck_assert_int_eq(read(passed, &byte, 1), 1);
+    ck_assert_int_eq(byte, 'x');
+    json_decref(request);
+    close(passed);
+    /* A long request is a descriptor itself, and has no room for another. */
+    memset(text, 'x', 70000);
+    text[70000] = '\0';
+    ck_assert_int_eq(channel_request(client, json_pack("{s:s}", "do", text), ends[1], NULL), -1);
+    ck_assert_int_eq(channel_take_request(&channel, &request, &passed), -1);
+    close(ends[1]);
     channel_close(&channel);
 }
 END_TEST
@@ -212,10 +244,12 @@ START_TEST(what_is_no_json_is_a_request_of_nothing)
     struct channel channel;
     CLEANUP_FD int client = open_pair(&channel);
     json_t *request = NULL;
+    int passed = 0;
 
     ck_assert_int_eq(send(client, "{\"do\": ", 7, 0), 7);
-    ck_assert_int_eq(channel_take_request(&channel, &request), 1);
+    ck_assert_int_eq(channel_take_request(&channel, &request, &passed), 1);
     ck_assert_ptr_null(request);
+    ck_assert_int_eq(passed, -1);
     channel_close(&channel);
 }
 END_TEST
@@ -358,7 +392,7 @@ UNIT_MAIN("vm_channel", what_a_keeper_said_at_last_arrives_though_it_did_not_rea
           a_range_of_the_log_comes_before_its_answer_and_nothing_after_it,
           who_is_slower_than_the_log_is_long_is_told_of_the_loss,
           the_log_gives_any_range_over_its_seam, a_request_of_any_length_arrives,
-          what_is_no_json_is_a_request_of_nothing,
+          a_descriptor_comes_with_its_request, what_is_no_json_is_a_request_of_nothing,
           a_long_answer_comes_in_parts_and_a_long_error_is_cut, a_descriptor_comes_with_its_answer,
           who_asks_for_descriptors_and_takes_none_is_lost,
           a_descriptor_that_is_not_asked_for_is_not_taken, a_client_that_is_gone_closes_the_channel)

@@ -28,6 +28,7 @@ static struct qemu_config config_new(const struct qemu_drive *drives, size_t cou
                                 .control_fd = 11,
                                 .log_fd = 12,
                                 .qmp_fd = 13,
+                                .input_fd = -1,
                                 .memory_fd = -1,
                                 .address = 0x0a000007};
 }
@@ -83,6 +84,20 @@ START_TEST(the_kernel_is_quiet_unless_its_log_is_wanted)
     ck_assert_ptr_null(strstr(qemu_kernel_arguments(&config), "quiet"));
     ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " loglevel=8"));
     ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " nolapic_timer"));
+}
+END_TEST
+
+START_TEST(an_input_is_one_port_more)
+{
+    struct qemu_config config = config_new(NULL, 0);
+    struct qemu_argv without, with;
+
+    ck_assert_int_eq(qemu_command(&config, &without, NULL), 0);
+    config.input_fd = 14;
+    ck_assert_int_eq(qemu_command(&config, &with, NULL), 0);
+    ck_assert_uint_eq(with.count, without.count + 4);
+    qemu_argv_free(&without);
+    qemu_argv_free(&with);
 }
 END_TEST
 
@@ -278,11 +293,12 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
                                    .ports = &port,
                                    .port_count = 1};
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(1 << 20);
+    const struct romsim_vm_input none = {.rows = 24, .columns = 80};
     struct manifest manifest;
     const char *problem = NULL;
     char *body;
 
-    ck_assert_int_eq(outline_write(&layout, 0x0a000102, false, &text, NULL), 0);
+    ck_assert_int_eq(outline_write(&layout, 0x0a000102, false, &none, &text, NULL), 0);
     ck_assert_int_eq(strncmp(text.data, MANIFEST_GREETING, strlen(MANIFEST_GREETING)), 0);
     body = strchr(text.data, '\n') + 1;
     ck_assert_int_eq(atoi(text.data + strlen(MANIFEST_GREETING)),
@@ -321,7 +337,86 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     ck_assert_uint_eq(manifest.env.count, 2);
     ck_assert_str_eq(manifest.env.items[0], "A=1\n2");
     ck_assert_str_eq(manifest.env.items[1], "PATH=/own");
+    ck_assert_ptr_null(manifest.input);
+    ck_assert_uint_eq(manifest.terminal.rows, 0);
     manifest_release(&manifest);
+}
+END_TEST
+
+/* The manifest of an app that has some input and these variables. */
+static void outline_with(struct romsim_vm_input input, char **env, size_t count,
+                         struct romsim_buffer *text, struct manifest *ret)
+{
+    static char name[] = "n", arg[] = "sh", *args[] = {arg};
+    static const uint8_t content[] = "x";
+    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_from_bytes(content, sizeof(content), NULL);
+    struct romsim_device root = {
+        .role = ROMSIM_DEVICE_ROOT, .indexed_name = "ukp_rom0", .blob = blob};
+    const struct romsim_layout layout = {
+        .name = name, .devices = &root, .device_count = 1, .argv = {args, 1}, .env = {env, count}};
+    const char *problem = "";
+    char *body;
+
+    ck_assert_int_eq(outline_write(&layout, 0x0a000102, false, &input, text, NULL), 0);
+    body = strchr(text->data, '\n') + 1;
+    ck_assert_msg(manifest_parse(body, text->size - (size_t)(body - text->data), ret, &problem) ==
+                      0,
+                  "%s", problem);
+}
+
+START_TEST(an_app_has_a_terminal_or_an_input_or_both)
+{
+    static char own_kind[] = "TERM=vt100", *env[] = {own_kind};
+    CLEANUP_BUFFER struct romsim_buffer one = ROMSIM_BUFFER_INIT(1 << 20),
+                                        two = ROMSIM_BUFFER_INIT(1 << 20);
+    struct manifest manifest;
+
+    outline_with((struct romsim_vm_input){.is_open = true, .rows = 1, .columns = 2}, env, 1, &one,
+                 &manifest);
+    ck_assert_ptr_nonnull(manifest.input);
+    ck_assert_uint_eq(manifest.terminal.rows, 0);
+    manifest_release(&manifest);
+    outline_with((struct romsim_vm_input){.is_terminal = true, .rows = 24, .columns = 80}, env, 1,
+                 &two, &manifest);
+    ck_assert_ptr_null(manifest.input);
+    ck_assert_uint_eq(manifest.terminal.rows, 24);
+    ck_assert_uint_eq(manifest.terminal.columns, 80);
+    ck_assert_uint_eq(manifest.env.count, 1);
+    manifest_release(&manifest);
+}
+END_TEST
+
+START_TEST(a_terminal_has_a_kind)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(1 << 20);
+    struct manifest manifest;
+
+    outline_with(
+        (struct romsim_vm_input){.is_open = true, .is_terminal = true, .rows = 9999, .columns = 1},
+        NULL, 0, &text, &manifest);
+    ck_assert_uint_eq(manifest.env.count, 1);
+    ck_assert_str_eq(manifest.env.items[0], "TERM=xterm");
+    ck_assert_uint_eq(manifest.terminal.rows, 9999);
+    manifest_release(&manifest);
+}
+END_TEST
+
+START_TEST(a_size_is_two_numbers)
+{
+    static const char *const wrong[] = {"",        "1",       "1 ",    " 1",   "0 1", "1 0",
+                                        "10000 1", "1 10000", "1 2 3", "-1 2", "a b"};
+    struct manifest_terminal size = {7, 7};
+    char text[32];
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(text, sizeof(text), "%s", wrong[i]);
+        ck_assert_msg(manifest_terminal(text, &size) == -1, "'%s'", wrong[i]);
+    }
+    ck_assert_uint_eq(size.rows, 7);
+    snprintf(text, sizeof(text), "30 100");
+    ck_assert_int_eq(manifest_terminal(text, &size), 0);
+    ck_assert_uint_eq(size.rows, 30);
+    ck_assert_uint_eq(size.columns, 100);
 }
 END_TEST
 
@@ -418,5 +513,6 @@ UNIT_MAIN("vm_command", emulation_takes_the_hpet, the_kernel_is_quiet_unless_its
           drives_are_read_only_and_their_names_are_not_parsed,
           a_drive_that_may_be_written_gives_back_what_is_discarded,
           many_drives_share_slots_and_too_many_are_refused, a_layout_arrives_in_the_guest_as_it_is,
-          a_damaged_manifest_is_refused, the_tail_keeps_the_last_lines_and_quotes_them,
-          the_tail_forgets_what_is_long_past)
+          an_app_has_a_terminal_or_an_input_or_both, a_terminal_has_a_kind, a_size_is_two_numbers,
+          an_input_is_one_port_more, a_damaged_manifest_is_refused,
+          the_tail_keeps_the_last_lines_and_quotes_them, the_tail_forgets_what_is_long_past)
