@@ -409,6 +409,11 @@ const struct api_route api_certificate_routes[] = {
           .body_kind = API_OBJECT_OR_LIST, .body = &update_shape, .item = &certificate_shape),
     ROUTE(API_PATCH, "/{uuid}", certificates_update, "updateCertificate", "Replace a certificate",
           .body_kind = API_OBJECT, .body = &update_one_shape, .item = &certificate_shape),
+    /* As the newest SDKs have it (cloud-api §1.3). */
+    ROUTE(API_PUT, "", certificates_update, "replaceCertificates", "Replace certificates",
+          .body_kind = API_OBJECT_OR_LIST, .body = &update_shape, .item = &certificate_shape),
+    ROUTE(API_PUT, "/{uuid}", certificates_update, "replaceCertificate", "Replace a certificate",
+          .body_kind = API_OBJECT, .body = &update_one_shape, .item = &certificate_shape),
     ROUTE(API_DELETE, "", certificates_delete, "deleteCertificates", "Forget certificates",
           .body_kind = API_OBJECT_OR_LIST, .body = &reference_shape, .item = &changed_shape),
     ROUTE(API_DELETE, "/{uuid}", certificates_delete, "deleteCertificate", "Forget a certificate",
