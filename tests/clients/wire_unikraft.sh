@@ -11,7 +11,7 @@ sends() {
     api "$2" "/v1$3" "${4-}" -H 'Accept: application/json' -H 'User-Agent: Go-http-client/1.1' \
         -H 'Accept-Encoding: gzip'
     type=$(tr -d '\r' <api.headers | sed -n 's/^[Cc]ontent-[Tt]ype: *//p')
-    is "${http%??} $type $(jq -r '[.status, ([.data // {} | .[] | .[]? | .status] | unique | join(","))] |
+    is "${http%??} $type $(jq -r '[.status, ([.data // {} | .[] | .[]? | objects | .status] | unique | join(","))] |
         join(" ")' <<<"$out" 2>&1)" "2 application/json success ${5-success}" "$1"
 }
 instance='{"uuid": "s!", "name": "s!", "state": "s!", "created_at": "s!", "image": "s!", "memory_mb": "u!",
