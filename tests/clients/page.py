@@ -222,7 +222,8 @@ class Judge:
         self.until("document.querySelectorAll('.mount').length === 3", "the plan is there")
         same(self.run("[...document.querySelectorAll('.mount-head')].map((e) => e.innerText"
                       ".replace(/\\s+/g, ' ').replace(/ \u00b7.*/, ''))"),
-             ["1 / /dev/ukp_rom0", "2 /rom /dev/ukp_rom1", "3 /rom/docs /dev/ukp_rom3"],
+             ["Step 1 / /dev/ukp_rom0", "Step 2 /rom /dev/ukp_rom1",
+              "Step 3 /rom/docs /dev/ukp_rom3"],
              "with the mounts in their order")
         same(self.run("document.querySelector('.mount .mount .mount .path').textContent"), "/rom/docs",
              "each in the one that it is in")
@@ -232,6 +233,16 @@ class Judge:
         check("not mounted" in self.run("document.querySelectorAll('.device')[2].innerText"),
               "one is not mounted, and that is said")
         check("/bin/sh /rom/app.sh" in self.run(text_of(".plan-board .app")), "and what the app is")
+
+    def file(self, name, size):
+        """What is in a file, once it has that size."""
+        path, end = f"{FOLDER}/{name}", time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if os.path.exists(path) and os.path.getsize(path) == size:
+                with open(path, "rb") as file:
+                    return file.read()
+            time.sleep(0.05)
+        return None
 
     def card(self, title):
         return ("[...document.querySelectorAll('.image')].find((card) => "
@@ -293,6 +304,11 @@ class Judge:
         self.run(f"[...{card}.querySelectorAll('.preview button')].find((b) => "
                  "b.textContent === 'Show more').click()")
         self.until(f"{length} === 110000", "and more when that is asked for")
+        os.makedirs(f"{FOLDER}/saved", exist_ok=True)
+        self.browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=f"{FOLDER}/saved")
+        self.run(f"[...{card}.querySelectorAll('.preview button')].find((b) => "
+                 "b.textContent === 'Save').click()")
+        same(self.file("saved/long.txt", len(FILES["long.txt"])), FILES["long.txt"], "it can be saved")
         same(self.run("window.pwned ?? null"), None, "nothing of all that was run")
         same(self.run("document.images.length"), 1, "nor taken for a picture")
 
@@ -362,6 +378,40 @@ class Judge:
                     and not name.strip()]
         same(nameless, [], f"{place}: all that can be used has a name")
 
+    def floods(self):
+        """More than can be shown: what is kept is bounded, and the buttons work."""
+        text = "document.querySelector('.screen').textContent"
+        self.until(f"{text}.length > 200000", "a flood is shown")
+        for _ in range(20):
+            time.sleep(0.1)
+            size = self.run(f"{text}.length")
+            if size > 1 << 20:
+                break
+        check(size <= 1 << 20, "as far as it is worth it", size)
+        check("\x1b" not in self.run(text), "in its colours, which are left out")
+        self.browser.click("#detail .actions button:nth-of-type(2)")
+        self.until(has("#detail .badge", "stop"), "and can be stopped")
+        self.browser.click("#detail .actions button:nth-of-type(3)")
+        self.browser.click("#confirm-yes")
+        self.until(has("#detail", "This instance is gone"), "and deleted")
+
+    def rests(self, uuid):
+        """Nobody sees the tab: others need the browser's few connections to the server."""
+        self.run("Object.defineProperty(document, 'hidden', {get: () => window.unseen, configurable: true});"
+                 "window.unseen = true; document.dispatchEvent(new Event('visibilitychange'))")
+        self.until(has("#link", "Paused"), "a tab that nobody sees rests")
+        before = len(self.browser.asked)
+        api("PUT", f"/v1/instances/{uuid}/stop", {})
+        api("GET", f"/v1/instances/{uuid}/wait?state=stopped&timeout_s=60")
+        time.sleep(1)
+        check(not self.run(has("#detail .badge", "stop")), "and does not follow")
+        self.run("window.unseen = false; document.dispatchEvent(new Event('visibilitychange'))")
+        self.until(has("#detail .badge", "stopped"), "one that is looked at again does")
+        self.until(has(".screen", "bye"), "its console, too")
+        same(sorted(asked.split("/")[-1].split("?")[0] for asked in self.browser.asked[before:]),
+             ["console", "events"], "by two streams")
+        api("PUT", f"/v1/instances/{uuid}/start", {})
+
     def survives(self):
         """The server goes, and another comes to the same address."""
         os.kill(int(PID), signal.SIGTERM)
@@ -404,10 +454,15 @@ def main():
         judge.acts()
         judge.refused()
         judge.deletes()
+        uuid = create("flood", autostart=True, args=["/bin/sh", "-c",
+                      "exec yes \"$(printf '\\033[32m%080d\\033[0m and text' 7)\""])
+        judge.open(f"#/instances/{uuid}")
+        judge.floods()
         uuid = create("judged2", autostart=True)
         judge.open(f"#/instances/{uuid}")
         judge.until(f"{has('#detail h2', 'judged2')} && {has('.screen', 'tick 2')}",
                     "an address with an instance shows it")
+        judge.rests(uuid)
         judge.survives()
         strange = {asked for asked in browser.asked
                    if not asked.startswith((f"{URL}/", "blob:", "about:", "data:"))}

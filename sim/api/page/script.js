@@ -199,13 +199,14 @@ async function ask(method, path, options) {
 
 const SILENCE_MS = 30000; /* the server says something every 10 s */
 const RETRY_FIRST_MS = 500, RETRY_MOST_MS = 15000;
+const WORK_MS = 15; /* at a time */
 const LIVED_MS = 5000; /* a stream that ended later was no failure */
 
 /* Hands a stream's events to `event(type, data)`, until it ends, or that returns false: then that is
  * returned, too. */
 async function readEvents(reply, event, alive) {
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-    let text = '', type = '', data = [];
+    let text = '', type = '', data = [], rested = performance.now();
 
     for (;;) {
         const {value, done} = await reader.read();
@@ -213,6 +214,10 @@ async function readEvents(reply, event, alive) {
         if (done)
             return true;
         alive();
+        if (performance.now() - rested > WORK_MS) {
+            await new Promise((resolve) => setTimeout(resolve)); /* for the user's own wishes */
+            rested = performance.now();
+        }
         const lines = (text + value).split('\n');
 
         text = lines.pop();
@@ -794,8 +799,9 @@ function openDetail(first) {
              make('p', {class: 'actions'}, startButton, stopButton, deleteButton)),
         problem, notice, facts, terminal.element, plan.figure, plan.images);
     update(first);
-    terminal.ready();
-    return {uuid, name: first.name, update, end, close: () => life.abort()};
+    terminal.resume();
+    return {uuid, name: first.name, update, end, pause: terminal.pause, resume: terminal.resume,
+            close: () => life.abort()};
 }
 
 /* ---- the plan, as a picture ----------------------------------------------------------------- */
@@ -847,10 +853,14 @@ function mountTree(plan) {
     return all;
 }
 
+function stepNumber(number) {
+    return make('span', {class: 'number'}, make('span', {class: 'unseen'}, 'Step '), number);
+}
+
 function mountBox(entry) {
     const box = make('li', {class: 'mount', 'data-role': entry.device?.role ?? 'rom'},
         make('div', {class: 'mount-head'},
-             make('span', {class: 'number', 'aria-label': `Step ${entry.number}:`}, entry.number),
+             stepNumber(entry.number),
              make('span', {class: 'path'}, shown(entry.at ?? entry.path)),
              make('span', {class: 'fine'},
                   `${shown(entry.device?.device ?? '?')} \u00b7 ${shown(entry.text)}`)),
@@ -864,7 +874,7 @@ function appBox(plan, number) {
     const words = plan.command.map((word) => /^[\w%+,\-./:=@]+$/.test(word) ? word : `'${word}'`);
 
     return make('div', {class: 'app'},
-                make('span', {class: 'number', 'aria-label': `Step ${number}:`}, number),
+                stepNumber(number),
                 make('span', {class: 'kind'}, 'the app starts'),
                 make('code', {}, shown(words.join(' '))),
                 make('span', {class: 'fine'}, `in ${shown(plan.working_dir ?? '/')}`));
@@ -1370,38 +1380,65 @@ function openPreview(base, signal) {
 
 /* ---- the console ---------------------------------------------------------------------------- */
 
-const LINE_MOST = 4096, KEPT_MOST = 512 << 10, STRING_MOST = 4096;
+const LINE_MOST = 4096, KEPT_MOST = 256 << 10, STRING_MOST = 4096;
+
+/* What stands between two controls. */
+const PLAIN = /[^\u0000-\u001f]+/y;
 
 /*
- * A terminal without a cursor: a line that is written over is, and controls, colours, titles and
- * what else a terminal would obey are left out.  Whole lines go to `lines`.
+ * A terminal without a cursor: a line that is written over is, and colours, titles and what else a
+ * terminal would obey are left out.  Whole lines go to `lines`, up to what is kept anyway.
  */
 class Lines {
     constructor() {
         this.lines = [];
-        this.cells = [];
+        this.size = 0; /* of them */
+        this.current = '';
         this.column = 0;
         this.state = 'text';
         this.string = 0;
         this.sequence = '';
     }
 
-    get current() {
-        return this.cells.join('');
-    }
-
     endLine() {
         this.lines.push(this.current);
-        this.cells = [];
+        this.size += this.current.length + 1;
+        this.current = '';
         this.column = 0;
+        if (this.size > 2 * KEPT_MOST)
+            this.forget();
     }
 
-    write(sign) {
-        while (this.cells.length < this.column)
-            this.cells.push(' ');
-        this.cells[this.column++] = sign;
-        if (this.column >= LINE_MOST)
+    /* Who does not look sees the last ones. */
+    forget() {
+        let first = 0;
+
+        while (this.size > KEPT_MOST)
+            this.size -= this.lines[first++].length + 1;
+        this.lines.splice(0, first);
+    }
+
+    takeLines() {
+        const lines = this.lines;
+
+        this.lines = [];
+        this.size = 0;
+        return lines;
+    }
+
+    write(text) {
+        const line = this.current.padEnd(this.column);
+
+        this.current = line.slice(0, this.column) + text + line.slice(this.column + text.length);
+        this.column += text.length;
+        while (this.current.length >= LINE_MOST) {
+            const rest = this.current.slice(LINE_MOST);
+
+            this.current = this.current.slice(0, LINE_MOST);
             this.endLine();
+            this.current = rest;
+            this.column = rest.length;
+        }
     }
 
     control(sign) {
@@ -1420,7 +1457,7 @@ class Lines {
     /* Of the sequences one matters for text: erasing the rest of a line that is written over. */
     endSequence(sign) {
         if (sign === 'K' && (this.sequence === '' || this.sequence === '0'))
-            this.cells.length = Math.min(this.cells.length, this.column);
+            this.current = this.current.slice(0, this.column);
         this.state = 'text';
     }
 
@@ -1442,7 +1479,7 @@ class Lines {
             this.endSequence(sign);
         else if (sign < ' ' || sign > '~' || this.sequence.length > 64) {
             this.state = 'text';
-            this.feedText(sign);
+            this.control(sign);
         } else
             this.sequence += sign;
     }
@@ -1455,28 +1492,34 @@ class Lines {
             this.state = 'one more';
     }
 
-    feedText(sign) {
-        if (sign < ' ')
+    feedOther(sign) {
+        if (this.state === 'text')
             this.control(sign);
+        else if (this.state === 'escape')
+            this.feedEscape(sign);
+        else if (this.state === 'sequence')
+            this.feedSequence(sign);
+        else if (this.state === 'string')
+            this.feedString(sign);
         else
-            this.write(shown(sign));
+            this.state = 'text';
     }
 
     feed(text) {
-        for (const sign of text) {
-            if (this.state === 'text')
-                this.feedText(sign);
-            else if (this.state === 'escape')
-                this.feedEscape(sign);
-            else if (this.state === 'sequence')
-                this.feedSequence(sign);
-            else if (this.state === 'string')
-                this.feedString(sign);
+        for (let at = 0; at < text.length;) {
+            PLAIN.lastIndex = at;
+            const plain = this.state === 'text' && PLAIN.exec(text);
+
+            if (plain)
+                this.write(shown(plain[0]));
             else
-                this.state = 'text';
+                this.feedOther(text[at]);
+            at += plain ? plain[0].length : 1;
         }
     }
 }
+
+const FLUSH_MS = 40;
 
 function bytesOf(base64) {
     return Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
@@ -1505,7 +1548,7 @@ function openConsole(uuid, name, signal) {
                          make('div', {class: 'panel-head'},
                               make('h3', {id: 'console-title'}, 'Console'), status,
                               make('p', {class: 'actions small'}, end, wrap)), screen);
-    let lines, decoder, isFollowing = true, timer = 0, kept = 0;
+    let lines, decoder, isFollowing = true, timer = 0, kept = 0, pace = FLUSH_MS, stream = null;
 
     screen.classList.add('wraps');
 
@@ -1541,23 +1584,21 @@ function openConsole(uuid, name, signal) {
         }
     }
 
+    /* The slower the browser shows it, the less often it has to. */
     function flush() {
-        timer = 0;
-        if (lines.lines.length) {
-            let text = `${lines.lines.join('\n')}\n`;
+        const start = performance.now(), whole = lines.takeLines();
 
-            lines.lines = [];
-            if (text.length > KEPT_MOST)
-                text = text.slice(-KEPT_MOST);
-            append(document.createTextNode(text));
-        }
+        timer = 0;
+        if (whole.length)
+            append(document.createTextNode(`${whole.join('\n')}\n`));
         now.textContent = lines.current;
         if (isFollowing)
             screen.scrollTop = screen.scrollHeight;
+        pace = Math.min(1000, Math.max(FLUSH_MS, 5 * (performance.now() - start)));
     }
 
     function mark(text) {
-        if (lines.cells.length)
+        if (lines.current)
             lines.endLine();
         flush();
         append(make('span', {class: 'mark'}, `${shown(text)}\n`));
@@ -1568,7 +1609,7 @@ function openConsole(uuid, name, signal) {
         status.textContent = type === 'end' ? 'The instance is gone' : 'Live';
         if (type === 'console') {
             lines.feed(decoder.decode(bytesOf(data), {stream: true}));
-            timer ||= setTimeout(flush, 40);
+            timer ||= setTimeout(flush, pace);
         } else if (type === 'begin') {
             clear(); /* from here on it is said again */
         } else if (type in CONSOLE_WORDS) {
@@ -1577,13 +1618,48 @@ function openConsole(uuid, name, signal) {
         return type !== 'end';
     }
 
-    clear();
-    return {element, ready: () => follow(
-        `romsim/instances/${encodeURIComponent(uuid)}/console?offset=-131072`, signal, {
+    function pauseConsole() {
+        stream?.abort();
+        stream = null;
+    }
+
+    function resumeConsole() {
+        if (stream || signal.aborted)
+            return;
+        stream = new AbortController();
+        follow(`romsim/instances/${encodeURIComponent(uuid)}/console?offset=-131072`, stream.signal, {
             event: take,
             lost: () => { status.textContent = 'No connection'; },
             gone: (problem) => { status.textContent = shown(problem.message); },
-        })};
+        });
+    }
+
+    clear();
+    signal.addEventListener('abort', pauseConsole);
+    return {element, pause: pauseConsole, resume: resumeConsole};
+}
+
+/* ---- pages that nobody sees ----------------------------------------------------------------- */
+
+/* A browser has six connections to a server for all of its tabs, and streams hold them. */
+const UNSEEN_MS = 5000;
+let unseen = 0, isPaused = false;
+
+function onVisibility() {
+    clearTimeout(unseen);
+    if (document.hidden) {
+        unseen = setTimeout(() => {
+            isPaused = watch !== null;
+            stopWatching();
+            detail?.pause();
+            if (isPaused)
+                showLink('off', 'Paused');
+        }, UNSEEN_MS);
+    } else if (isPaused) {
+        isPaused = false;
+        start();
+        detail?.resume();
+    }
 }
 
 /* ---- the beginning -------------------------------------------------------------------------- */
@@ -1599,6 +1675,7 @@ byId('try-now').addEventListener('click', () => impatience.dispatchEvent(new Eve
 byId('skip').addEventListener('click', () => (byId('detail-title') ?? byId('list-title')).focus());
 byId('confirm-no').addEventListener('click', () => closeDialog(''));
 byId('confirm-yes').addEventListener('click', () => closeDialog('yes'));
+document.addEventListener('visibilitychange', onVisibility);
 addEventListener('online', () => impatience.dispatchEvent(new Event('now')));
 addEventListener('hashchange', () => {
     if (location.hash.startsWith('#token=')) {
