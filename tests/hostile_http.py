@@ -102,7 +102,8 @@ def settle(wanted):
 # ---- what is sent ------------------------------------------------------------------------------
 
 def malformed():
-    refused = (400, 401, 403, 404, 405, 413, 414, 431, 500, 501, 505, None)
+    # libmicrohttpd 1.0 sends who has a blank in his target to the escaped one.
+    refused = (301, 400, 401, 403, 404, 405, 413, 414, 431, 500, 501, 505, None)
     for request in [
         b"\r\n\r\n", b"\0" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n",
         b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n",

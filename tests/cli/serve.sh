@@ -6,6 +6,7 @@
 . "$ROOT/tests/serving.sh"
 need jq "serving" || done_testing
 need curl "serving" || done_testing
+need guest "serving" || done_testing # instances are made, though none is started
 
 # ---- how it starts ---------------------------------------------------------------------------
 
