@@ -60,6 +60,10 @@ bool romsim_name_poem(char ret[ROMSIM_NAME_POEM_SIZE])
 
 bool romsim_name_volume(char ret[ROMSIM_NAME_VOLUME_SIZE])
 {
-    memcpy(ret, "vol-", 4);
-    return romsim_random_suffix(ret + 4, 5);
+    char suffix[6];
+
+    if (!romsim_random_suffix(suffix, 5))
+        return false;
+    snprintf(ret, ROMSIM_NAME_VOLUME_SIZE, "vol-%s", suffix);
+    return true;
 }

@@ -197,7 +197,7 @@ api POST $C "$(body cert www.example.com one.pem one.key)"; failed 23 "A certifi
 certificate new www.example.com
 api PATCH "$C/$cert" "$(body "" x new.pem new.key | jq 'del(.cn)')"
 is "$(field .status) $(item 0 .serial_number | tr -d '"')" "success $(openssl x509 -in new.pem -noout -serial | cut -d= -f2)" "it is replaced"
-api PATCH "$C/$cert" "$(body "" x two.pem two.key | jq 'del(.cn)')"
+api PUT "$C/$cert" "$(body "" x two.pem two.key | jq 'del(.cn)')"
 is "$(field .status)" success "by one that is for its name as well"
 api GET $C
 is "$(items .status | jq -c length)" 2 "all are listed"
