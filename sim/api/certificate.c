@@ -35,13 +35,12 @@ BODY(update, HAS("chain", &string_shape), HAS("pkey", &string_shape));
 
 static const struct romsim_shape state = {.kind = ROMSIM_SHAPE_WORD,
                                           .words = ROMSIM_WORDS("valid", "error")};
-/* Without details it has two members only. */
 OBJECT(certificate, HAS("uuid", &string_shape), HAS("name", &string_shape),
-       MAY("created_at", &string_shape), MAY("common_name", &string_shape),
-       MAY("subject", &string_shape), MAY("issuer", &string_shape),
-       MAY("serial_number", &string_shape), MAY("not_before", &string_shape),
-       MAY("not_after", &string_shape), MAY("state", &state),
-       MAY("service_groups", &changed_list_shape));
+       HAS("created_at", &string_shape), HAS("common_name", &string_shape),
+       HAS("subject", &string_shape), HAS("issuer", &string_shape),
+       HAS("serial_number", &string_shape), HAS("not_before", &string_shape),
+       HAS("not_after", &string_shape), HAS("state", &state),
+       HAS("service_groups", &changed_list_shape));
 
 /* ---- what a chain says -------------------------------------------------------------------------
  */
@@ -411,11 +410,6 @@ const struct api_route api_certificate_routes[] = {
     ROUTE(API_PATCH, "/{uuid}", certificates_update, "updateCertificate", "Replace a certificate",
           .body_kind = API_OBJECT, .body = &update_one_shape, .item = &certificate_shape),
     /* As the newest SDKs have it (cloud-api §1.3). */
-    ROUTE(API_PUT, "", certificates_update, "replaceCertificates", "Replace certificates",
-          .body_kind = API_OBJECT_OR_LIST, .body = &update_shape, .item = &certificate_shape),
-    ROUTE(API_PUT, "/{uuid}", certificates_update, "replaceCertificate", "Replace a certificate",
-          .body_kind = API_OBJECT, .body = &update_one_shape, .item = &certificate_shape),
-    /* The cloud's clients send PUT. */
     ROUTE(API_PUT, "", certificates_update, "replaceCertificates", "Replace certificates",
           .body_kind = API_OBJECT_OR_LIST, .body = &update_shape, .item = &certificate_shape),
     ROUTE(API_PUT, "/{uuid}", certificates_update, "replaceCertificate", "Replace a certificate",

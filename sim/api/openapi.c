@@ -125,12 +125,20 @@ static json_t *body_schema(struct description *description, const struct api_rou
 
 /* ---- what is answered --------------------------------------------------------------------- */
 
+static bool has_details(const struct api_route *route)
+{
+    for (const struct api_query *query = route->query; query && query->name; query++)
+        if (strcmp(query->name, "details") == 0)
+            return true;
+    return false;
+}
+
 static json_t *items_schema(struct description *description, const struct api_route *route)
 {
     CLEANUP_FREE char *name = component_name(route, "item");
-    json_t *item = route->item
-                       ? openapi_schema(&description->components, route->item, OPENAPI_ITEM, name)
-                       : openapi_failed_item();
+    enum openapi_role role = has_details(route) ? OPENAPI_BRIEF : OPENAPI_ITEM;
+    json_t *item = route->item ? openapi_schema(&description->components, route->item, role, name)
+                               : openapi_failed_item();
 
     return json_pack("{s:s, s:o}", "type", "array", "items", item);
 }

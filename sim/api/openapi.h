@@ -17,7 +17,8 @@
 enum openapi_role {
     OPENAPI_SENT,     /* null stands for a member that is not there, too */
     OPENAPI_ANSWERED, /* no null, no word about what strings cannot have */
-    OPENAPI_ITEM      /* answered, with what each item has, and no member for sure if it failed */
+    OPENAPI_ITEM,     /* answered, with what each item has, and no member for sure if it failed */
+    OPENAPI_BRIEF     /* the same, where details=false leaves the UUID and the name */
 };
 
 enum { OPENAPI_SHAPES_MAX = 256, OPENAPI_NAME_SIZE = 96 };

@@ -164,7 +164,7 @@ static void add_member(struct openapi_components *components, json_t *properties
     bool is_required = member->flags & ROMSIM_MEMBER_REQUIRED;
     json_t *value;
 
-    if (is_required)
+    if (is_required && required)
         append(components, required, json_string(member->name));
     if (json_object_get(properties, member->name))
         return; /* every item may have it */
@@ -173,6 +173,11 @@ static void add_member(struct openapi_components *components, json_t *properties
         value = or_null(components, value);
     annotate(components, value, member, role);
     openapi_put(components, properties, member->name, value);
+}
+
+static bool is_reference(const struct romsim_member *member)
+{
+    return strcmp(member->name, "uuid") == 0 || strcmp(member->name, "name") == 0;
 }
 
 /* What every item has (cloud-api §1.2): one that failed need not have more. */
@@ -202,7 +207,7 @@ static json_t *object_schema(struct openapi_components *components,
                              const struct romsim_shape *shape, enum openapi_role role,
                              const char *name)
 {
-    bool is_item = role == OPENAPI_ITEM;
+    bool is_brief = role == OPENAPI_BRIEF, is_item = role == OPENAPI_ITEM || is_brief;
     json_t *schema =
         is_item ? json_loads(item_frame, 0, NULL)
                 : json_pack("{s:s, s:{}, s:[]}", "type", "object", "properties", "required");
@@ -210,7 +215,8 @@ static json_t *object_schema(struct openapi_components *components,
         json_object_get(is_item ? json_object_get(schema, "then") : schema, "required");
 
     for (const struct romsim_member *member = shape->members; member && member->name; member++)
-        add_member(components, json_object_get(schema, "properties"), required, member,
+        add_member(components, json_object_get(schema, "properties"),
+                   is_brief && !is_reference(member) ? NULL : required, member,
                    is_item ? OPENAPI_ANSWERED : role, name);
     if (!is_item && json_array_size(required) == 0)
         json_object_del(schema, "required");

@@ -27,12 +27,11 @@ OBJECT(create, MAY("name", &string_shape), HAS("services", &romsim_services_shap
 OBJECT(certificate, HAS("uuid", &string_shape), HAS("name", &string_shape),
        MAY("state", &string_shape));
 OBJECT(domain, HAS("fqdn", &string_shape), MAY("certificate", &certificate_shape));
-/* Without details it has two members only. */
 OBJECT(group, HAS("uuid", &string_shape), HAS("name", &string_shape),
-       MAY("created_at", &string_shape), MAY("persistent", &boolean_shape),
-       MAY("autoscale", &boolean_shape), MAY("soft_limit", &limit), MAY("hard_limit", &limit),
-       MAY("services", &romsim_services_shape), MAY("domains", &domain_list_shape),
-       MAY("instances", &changed_list_shape), MAY("autokill", &autokill_shape));
+       HAS("created_at", &string_shape), HAS("persistent", &boolean_shape),
+       HAS("autoscale", &boolean_shape), HAS("soft_limit", &limit), HAS("hard_limit", &limit),
+       HAS("services", &romsim_services_shape), HAS("domains", &domain_list_shape),
+       HAS("instances", &changed_list_shape), MAY("autokill", &autokill_shape));
 
 /* ---- items -------------------------------------------------------------------------------------
  */

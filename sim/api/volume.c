@@ -45,14 +45,13 @@ BODY(clone, MAY("vol_name", &string_shape), IDLE("quota_policy", &quota_policy, 
 OBJECT(holder, MAY("uuid", &string_shape), MAY("name", &string_shape));
 OBJECT(mounter, MAY("uuid", &string_shape), MAY("name", &string_shape),
        HAS("readonly", &boolean_shape));
-/* Without details it has two members only. */
 OBJECT(volume, HAS("uuid", &string_shape), HAS("name", &string_shape),
-       MAY("created_at", &string_shape), MAY("state", &shown_state), MAY("size_mb", &count_shape),
-       MAY("used_bytes", &size_shape), MAY("persistent", &boolean_shape),
-       MAY("filesystem", &string_shape), MAY("access_mode", &access_mode),
-       MAY("quota_policy", &quota_policy), MAY("delete_lock", &boolean_shape),
-       MAY("tags", &strings_shape), MAY("attached_to", &holder_list_shape),
-       MAY("mounted_by", &mounter_list_shape));
+       HAS("created_at", &string_shape), HAS("state", &shown_state), HAS("size_mb", &count_shape),
+       HAS("used_bytes", &size_shape), HAS("persistent", &boolean_shape),
+       HAS("filesystem", &string_shape), HAS("access_mode", &access_mode),
+       HAS("quota_policy", &quota_policy), HAS("delete_lock", &boolean_shape),
+       HAS("tags", &strings_shape), HAS("attached_to", &holder_list_shape),
+       HAS("mounted_by", &mounter_list_shape));
 
 /* ---- helpers -----------------------------------------------------------------------------------
  */
