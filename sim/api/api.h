@@ -145,6 +145,9 @@ void api_warn(struct api_request *request, const char *type, const char *format,
  * item has a "status", and its envelope's follows from them: cloud-api §1.2. */
 void api_reply_items(struct api_request *request, json_t *items);
 
+/* The same of good items that are rendered already, divided by commas. */
+void api_reply_rendered(struct api_request *request, const struct romsim_buffer *items);
+
 /* 200, and the envelope with this as `data`; takes the reference. */
 void api_reply_data(struct api_request *request, json_t *data);
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { LIST_MAX = 1 << 30 };
+
 /* ---- one instance ------------------------------------------------------------------------------
  */
 
@@ -21,18 +23,17 @@ json_t *instance_part(const json_t *item, const char *const *names)
     return api_item_success(part);
 }
 
-/* It has run on since it was looked at. */
-static void add_uptime(const struct roll_entry *entry, json_t *item)
+/* How long it has run: it has run on since it was looked at. */
+static json_int_t uptime_ms(const struct roll_entry *entry)
 {
     static const char *const runs[] = {"starting", "running", "draining", "stopping"};
-    const char *state = json_string_value(json_object_get(item, "state")) ?: "";
-    json_int_t uptime = json_integer_value(json_object_get(item, "uptime_ms"));
+    const char *state = json_string_value(json_object_get(entry->item, "state")) ?: "";
+    json_int_t uptime = json_integer_value(json_object_get(entry->item, "uptime_ms"));
 
     for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
         if (strcmp(state, runs[i]) == 0)
-            json_object_set_new(
-                item, "uptime_ms",
-                json_integer(uptime + (json_int_t)(romsim_clock_us() - entry->seen_us) / 1000));
+            uptime += (json_int_t)(romsim_clock_us() - entry->seen_us) / 1000;
+    return uptime;
 }
 
 json_t *instance_show(const struct roll_entry *entry, bool details)
@@ -43,14 +44,23 @@ json_t *instance_show(const struct roll_entry *entry, bool details)
     if (!details)
         return instance_part(entry->item, few);
     item = json_copy(entry->item);
-    add_uptime(entry, item);
+    json_object_set_new(item, "uptime_ms", json_integer(uptime_ms(entry)));
     return item;
+}
+
+/* The same with all details, as a text in a list of them. */
+static void append_text(struct romsim_buffer *list, const struct roll_entry *entry)
+{
+    if (list->size)
+        romsim_buffer_append(list, ",", 1);
+    romsim_buffer_puts(list, entry->text);
+    romsim_buffer_printf(list, ",\"uptime_ms\":%lld}", (long long)uptime_ms(entry));
 }
 
 /* ---- the list ----------------------------------------------------------------------------------
  */
 
-static json_t *list(struct listing *listing, const struct roll_entries *entries)
+static json_t *list_few(struct listing *listing, const struct roll_entries *entries)
 {
     json_t *items = json_array();
 
@@ -58,16 +68,27 @@ static json_t *list(struct listing *listing, const struct roll_entries *entries)
         const struct roll_entry *entry = entries->items[listing_index(listing, i, entries->count)];
 
         if (listing_takes(listing, entry->uuid, entry->created_at, entry->item))
-            json_array_append_new(items, instance_show(entry, listing->has_details));
+            json_array_append_new(items, instance_show(entry, false));
     }
     return items;
 }
 
+static void list_texts(struct listing *listing, const struct roll_entries *entries,
+                       struct romsim_buffer *ret)
+{
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct roll_entry *entry = entries->items[listing_index(listing, i, entries->count)];
+
+        if (listing_takes(listing, entry->uuid, entry->created_at, entry->item))
+            append_text(ret, entry);
+    }
+}
+
 static void reply_list(struct api_request *request)
 {
+    CLEANUP_BUFFER struct romsim_buffer texts = ROMSIM_BUFFER_INIT(LIST_MAX);
     struct roll_entries entries;
     struct listing listing;
-    json_t *items;
 
     if (listing_read(request, &listing) < 0)
         return;
@@ -75,14 +96,31 @@ static void reply_list(struct api_request *request)
         api_reply_fail(request, 503, ROMSIM_CLOUD_FAILED_OPERATION, "out of memory");
         return;
     }
-    items = list(&listing, &entries);
+    if (listing.has_details) {
+        list_texts(&listing, &entries, &texts);
+        api_reply_rendered(request, &texts);
+    } else {
+        api_reply_items(request, list_few(&listing, &entries));
+    }
     roll_entries_clear(&entries);
-    api_reply_items(request, items);
+}
+
+/* ---- those that are named ----------------------------------------------------------------------
+ */
+
+static bool are_all_there(const struct wishes *wishes)
+{
+    for (size_t i = 0; i < wishes->count; i++)
+        if (!wishes->items[i].entry)
+            return false;
+    return true;
 }
 
 void instances_get(struct api_request *request)
 {
+    CLEANUP_BUFFER struct romsim_buffer texts = ROMSIM_BUFFER_INIT(LIST_MAX);
     CLEANUP_WISHES struct wishes wishes = {0};
+    bool has_details = listing_has_details(request);
 
     if (wishes_read(request, true, &wishes) < 0)
         return;
@@ -90,9 +128,14 @@ void instances_get(struct api_request *request)
         reply_list(request);
         return;
     }
+    if (has_details && are_all_there(&wishes)) {
+        for (size_t i = 0; i < wishes.count; i++)
+            append_text(&texts, wishes.items[i].entry);
+        api_reply_rendered(request, &texts);
+        return;
+    }
     for (size_t i = 0; i < wishes.count; i++)
         if (wishes.items[i].entry)
-            wishes.items[i].item =
-                instance_show(wishes.items[i].entry, listing_has_details(request));
+            wishes.items[i].item = instance_show(wishes.items[i].entry, has_details);
     api_reply_items(request, wishes_items(&wishes));
 }

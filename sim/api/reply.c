@@ -157,6 +157,21 @@ void api_reply_items(struct api_request *request, json_t *items)
     send_json(request, 200, api_envelope(request, items, NULL));
 }
 
+void api_reply_rendered(struct api_request *request, const struct romsim_buffer *items)
+{
+    const struct exchange *exchange = exchange_of(request);
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(SIZE_MAX);
+    CLEANUP_FREE char *warnings =
+        exchange->warnings ? json_dumps(exchange->warnings, JSON_COMPACT) : NULL;
+
+    romsim_buffer_printf(&text, "{\"status\":\"success\",\"data\":{\"%s\":[", request->route->list);
+    romsim_buffer_append(&text, items->data, items->size);
+    romsim_buffer_printf(&text, "]}%s%s,\"op_time_us\":%llu}", warnings ? ",\"warnings\":" : "",
+                         warnings ? warnings : "",
+                         (unsigned long long)(romsim_clock_us() - exchange->start_us));
+    send_json(request, 200, items->failed ? NULL : romsim_buffer_steal(&text));
+}
+
 void api_reply_data(struct api_request *request, json_t *data)
 {
     send_json(request, 200, data ? render(request, "success", NULL, data, NULL) : NULL);

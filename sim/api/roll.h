@@ -27,6 +27,7 @@ struct roll_entry {
     int64_t created_at;
     int64_t created_us; /* to tell those of one second; 0 if its keeper does not say */
     json_t *item;       /* of GET /v1/instances, with status "success"; not to be changed */
+    char *text;         /* of the item, but without its "uptime_ms" and its last brace */
     uint64_t seen_us;   /* when: uptime_ms goes on since, while it runs */
 };
 
