@@ -165,7 +165,8 @@ void api_reply_rendered(struct api_request *request, const struct romsim_buffer 
         exchange->warnings ? json_dumps(exchange->warnings, JSON_COMPACT) : NULL;
 
     romsim_buffer_printf(&text, "{\"status\":\"success\",\"data\":{\"%s\":[", request->route->list);
-    romsim_buffer_append(&text, items->data, items->size);
+    if (items->size)
+        romsim_buffer_append(&text, items->data, items->size);
     romsim_buffer_printf(&text, "]}%s%s,\"op_time_us\":%llu}", warnings ? ",\"warnings\":" : "",
                          warnings ? warnings : "",
                          (unsigned long long)(romsim_clock_us() - exchange->start_us));
