@@ -74,7 +74,7 @@ hint() {
 }
 hint "--vcpus N" run --cpus=2
 hint "'run' in the foreground leaves" run --rm -it x
-hint "the app's output is a terminal" run -it --rm x
+hint "'run' in the foreground leaves" run -it --rm x
 hint "each service of the file has a port" create -P x
 hint "--rom dir=DIR,at=PATH" run --mount type=bind,source=/x x
 hint "--args TEXT" run --entrypoint /bin/sh x
