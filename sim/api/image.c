@@ -45,6 +45,7 @@ static const struct romsim_shape image_shape = {.kind = ROMSIM_SHAPE_OBJECT,
 
 static const struct romsim_member old_members[] = {
     {"digest", &string, ROMSIM_MEMBER_REQUIRED, NULL},
+    {"tag", &string, 0, NULL}, /* of one that is not there, as it was asked for */
     {"tags", &strings, ROMSIM_MEMBER_REQUIRED, NULL},
     {"initrd", &boolean, ROMSIM_MEMBER_REQUIRED, NULL},
     {"size_in_bytes", &size, ROMSIM_MEMBER_REQUIRED, NULL},

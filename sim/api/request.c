@@ -10,6 +10,7 @@
 #include <romsim/document.h>
 #include <romsim/json.h>
 #include <romsim/text.h>
+#include <romsim/uuid.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -349,6 +350,19 @@ static const struct api_query *find_query(const struct api_route *route, const c
     return NULL;
 }
 
+/* What stands for "{uuid}" has to be one. */
+static bool check_uuid(struct api_request *request)
+{
+    const char *capture = strchr(request->route->path, '{');
+
+    if (!capture || strncmp(capture, "{uuid}", 6) != 0 ||
+        romsim_uuid_is_valid(request->captures[0]))
+        return true;
+    api_reply_fail(request, 400, ROMSIM_CLOUD_INVALID, "Invalid uuid '%s'",
+                   QUOTE(request->captures[0]));
+    return false;
+}
+
 bool request_check_query(struct exchange *exchange)
 {
     struct api_request *request = &exchange->request;
@@ -357,6 +371,8 @@ bool request_check_query(struct exchange *exchange)
 
     if (request->route->flags & API_HIDDEN)
         return true;
+    if (!check_uuid(request))
+        return false;
     for (size_t i = 0; i < request->parameter_count; i++) {
         const struct api_parameter *parameter = &request->parameters[i];
         const struct api_query *query = find_query(request->route, parameter->name);

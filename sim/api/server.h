@@ -130,7 +130,7 @@ bool request_fill(struct exchange *exchange, const char *url);
 /* The second half of it: is all that was sent a text?  False: after a reply. */
 bool request_unescape_all(struct exchange *exchange);
 
-/* Is the query as the route has it?  False: after a reply. */
+/* Are the query, and a UUID in the path, as the route has them?  False: after a reply. */
 bool request_check_query(struct exchange *exchange);
 
 /* ---- guard.c -----------------------------------------------------------------------------------

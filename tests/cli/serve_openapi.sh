@@ -52,6 +52,14 @@ while read -r path methods; do
     done
 done < <(jq -r '.paths | to_entries[] | "\(.key) \(.value | keys | join(" "))"' document.json)
 is "${others[*]-}" "" "a method that the document does not have is refused as one (405, code 2)"
+others=()
+while read -r path method; do
+    api "${method^^}" "$(sed -E 's/\{[a-z_]+\}/x/g' <<<"$path")"
+    [ "$http $(code)" = "400 7" ] && [ "$(field .message)" = "Invalid uuid 'x'" ] ||
+        others+=("$method $path: $http $out")
+done < <(jq -r '.paths | to_entries[] | select(.key | contains("{uuid}")) | .key as $path |
+    .value | keys[] | "\($path) \(.)"' document.json)
+is "${others[*]-}" "" "what stands for a UUID in a path has to be one (400, code 7)"
 api GET /v1/nosuch
 is "$http $(code)" "404 3" "and a path as one (404, code 3)"
 

@@ -15,11 +15,11 @@ expected-statuses = ["2xx", "3xx", "4xx", "501"]
 END
 "$CLIENTS/python/bin/schemathesis" --config-file schemathesis.toml run "$url/openapi.json" \
     --workers 1 --mode all --max-examples "${EXAMPLES:-20}" --seed "${SEED:-1}" --request-timeout 60 --phases examples,coverage,fuzzing \
-    --checks all --exclude-checks positive_data_acceptance,missing_required_header \
+    --checks all --exclude-checks positive_data_acceptance,missing_required_header,unsupported_method,allow_header_conformance \
     -H "Authorization: Bearer $token" --no-color >schemathesis.out 2>&1
 found=$?
 is "$found" 0 "schemathesis finds nothing"
-[ $found = 0 ] || sed 's/^/# /' schemathesis.out | tail -150
+[ $found = 0 ] || sed 's/^/# /' schemathesis.out | tail -600
 sed -n 's/^ *\(Test cases:.*\|.*[0-9] generated.*\)/# \1/p' schemathesis.out
 kill -0 "$server" 2>/dev/null && pass "and the server still runs" || fail "and the server still runs"
 api GET /v1/instances
