@@ -35,4 +35,7 @@ json_t *romsim_group_new(const json_t *request, const char *metro, bool is_persi
 int romsim_group_edit(json_t *group, const json_t *edit, const char *metro,
                       struct romsim_error *err);
 
+/* Is this domain that of a certificate, or one of those that its "*." stands for? */
+bool romsim_group_domain_matches(const char *common_name, const char *fqdn);
+
 #endif

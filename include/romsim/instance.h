@@ -245,9 +245,6 @@ json_t *romsim_instance_service_group(const struct romsim_instance *instance);
 int romsim_instance_set_group(struct romsim_instance *instance, const json_t *group, int use,
                               struct romsim_error *err);
 
-/* The group is not used for this instance any more, which will not be made. */
-void romsim_instance_leave_group(struct romsim_instance *instance);
-
 /* Loads the `dir` of every ROM that has one and whose files are not loaded yet, as
  * romsim_instances_parse() does.  A directory beyond the limits is an error and is not loaded.
  * Returns 0 or -1. */

@@ -197,6 +197,13 @@ const char *romsim_device_noun(const struct romsim_device *device);
 int romsim_layout_join_group(struct romsim_instance *instance, const char *metro,
                              struct romsim_error *err);
 
+/* The same for a group that is there; where one would be made, nothing is.  For a plan. */
+int romsim_layout_find_group(struct romsim_instance *instance, struct romsim_error *err);
+
+/* Does not use it any more, in this process; a group of its own is gone then, if nobody else does.
+ */
+void romsim_layout_leave_group(struct romsim_instance *instance);
+
 /* Only the ROMs' images: what `romsim build` needs.  It has no root device. */
 struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
                                          struct romsim_diagnostics *diagnostics);

@@ -62,4 +62,7 @@ json_t *romsim_ledger_change(enum romsim_ledger ledger, const char *name, const 
 json_t *romsim_ledger_remove(enum romsim_ledger ledger, const char *name, const char *uuid,
                              struct romsim_error *err);
 
+/* Removes what was used and is not any more, as every look at the ledger does. */
+void romsim_ledger_sweep(enum romsim_ledger ledger);
+
 #endif

@@ -51,7 +51,7 @@ struct romsim_volume_info {
     uint64_t used;      /* what of it takes space on this machine's disk */
     int64_t created_at; /* seconds since 1970 */
     bool is_persistent; /* else it goes when the instance that it was made for does */
-    char *holder;       /* the instance that has it attached, or NULL */
+    char *holder;       /* the instance that has it attached, "": it is copied; or NULL */
     bool is_written;    /* by its holder */
     struct romsim_volume_traits traits;
 };

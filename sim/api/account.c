@@ -132,11 +132,13 @@ static json_t *quotas_json(struct api_request *request, const char *uuid, struct
 
 static void quotas_get(struct api_request *request)
 {
-    const char *wanted = request->captures[0];
+    const char *wanted = request->captures[0] ? said_path(request) : NULL;
     char uuid[ROMSIM_UUID_SIZE];
     struct romsim_error err = {0};
-    json_t *items = json_array(), *item = NULL;
+    json_t *items, *item = NULL;
 
+    if (request->captures[0] && !wanted)
+        return;
     user_uuid(api_options(request->api)->organization, uuid);
     if (wanted && strcasecmp(wanted, uuid) != 0) {
         romsim_error_set(&err, ENOENT, "No user with uuid '%s'", QUOTE(wanted));
@@ -144,6 +146,7 @@ static void quotas_get(struct api_request *request)
     } else {
         item = quotas_json(request, uuid, &err);
     }
+    items = json_array();
     json_array_append_new(items, item ? item : api_item_error("uuid", wanted ?: uuid, &err));
     api_reply_items(request, items);
 }

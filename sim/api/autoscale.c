@@ -264,13 +264,16 @@ static void reply_policy(struct api_request *request, json_t *item, const char *
 /* What has become of a policy, of the path or of a body with its name. */
 static void change_policy(struct api_request *request, romsim_ledger_changer *changer, bool is_new)
 {
-    json_t *items = request->captures[1] ? json_pack("[{s:s}]", "name", request->captures[1])
-                                         : api_request_items(request);
-    const json_t *said = json_array_get(items, 0);
+    json_t *items, *group, *entry;
     struct romsim_error err = {0};
+    const json_t *said;
     const char *name;
-    json_t *group, *entry;
 
+    if (!said_path(request))
+        return;
+    items = request->captures[1] ? json_pack("[{s:s}]", "name", request->captures[1])
+                                 : api_request_items(request);
+    said = json_array_get(items, 0);
     if (items && !said)
         api_reply_fail(request, 400, ROMSIM_CLOUD_MALFORMED_REQUEST, "Missing member name");
     if (!said) {
@@ -310,11 +313,15 @@ static json_t *show_policy(json_t *policy)
 static void policies_get(struct api_request *request)
 {
     const char *name = request->captures[1];
-    json_t *group = path_group(request), *items = json_array();
+    json_t *group, *items, *entry, *list;
     struct romsim_error err = {0};
-    json_t *entry = group_find(ROMSIM_LEDGER_GROUPS, group, &err);
-    json_t *list = json_object_get(json_object_get(entry, "autoscale"), "policies");
 
+    if (!said_path(request))
+        return;
+    group = path_group(request);
+    items = json_array();
+    entry = group_find(ROMSIM_LEDGER_GROUPS, group, &err);
+    list = json_object_get(json_object_get(entry, "autoscale"), "policies");
     if (entry && !list)
         refuse_absent(&err);
     else if (list && name && find_policy(list, name) == json_array_size(list))

@@ -123,14 +123,14 @@ static bool has_name(X509 *certificate, const char *name)
             continue;
         memcpy(text, dns, size);
         text[size] = '\0';
-        found |= group_domain_matches(text, name);
+        found |= romsim_group_domain_matches(text, name);
     }
     GENERAL_NAMES_free(names);
     if (found)
         return true;
     return X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text,
                                      sizeof(text)) > 0 &&
-           group_domain_matches(text, name);
+           romsim_group_domain_matches(text, name);
 }
 
 /* A name as one line, "CN=demo.unikraft.dev". */
@@ -212,8 +212,9 @@ static json_t *groups_json(const json_t *entry, const json_t *groups)
             const json_t *domain = json_array_get(domains, j);
             const json_t *wanted = json_object_get(json_object_get(domain, "certificate"), "uuid");
 
-            has_it |= wanted ? json_equal(wanted, json_object_get(entry, "uuid"))
-                             : group_domain_matches(common_name, said_text(domain, "fqdn") ?: "");
+            has_it |=
+                wanted ? json_equal(wanted, json_object_get(entry, "uuid"))
+                       : romsim_group_domain_matches(common_name, said_text(domain, "fqdn") ?: "");
         }
         if (has_it)
             json_array_append_new(list,

@@ -8,7 +8,6 @@
 #include <romsim/text.h>
 
 #include <string.h>
-#include <strings.h>
 
 json_t *group_find(enum romsim_ledger ledger, const json_t *said, struct romsim_error *err)
 {
@@ -97,13 +96,4 @@ void group_reply(struct api_request *request, enum romsim_ledger ledger, group_s
         reply_list(request, ledger, show, context);
     json_decref(said);
     json_decref(context);
-}
-
-bool group_domain_matches(const char *common_name, const char *fqdn)
-{
-    const char *dot = strchr(fqdn, '.');
-
-    if (strcasecmp(common_name, fqdn) == 0)
-        return true;
-    return strncmp(common_name, "*.", 2) == 0 && dot && strcasecmp(common_name + 1, dot) == 0;
 }

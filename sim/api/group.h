@@ -22,7 +22,4 @@ typedef json_t *group_shower(const json_t *entry, const json_t *context, bool ha
 void group_reply(struct api_request *request, enum romsim_ledger ledger, group_shower *show,
                  json_t *context);
 
-/* Is this domain one of a certificate's? */
-bool group_domain_matches(const char *common_name, const char *fqdn);
-
 #endif

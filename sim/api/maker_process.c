@@ -148,7 +148,7 @@ static struct romsim_layout *make_layout(struct maker *maker, struct romsim_inst
     add_warnings(maker, &diagnostics);
     if (!layout) {
         *ret = errors_json(&diagnostics);
-        romsim_instance_leave_group(instance); /* or the others' keepers would use it */
+        romsim_layout_leave_group(instance); /* or the others' keepers would use it */
     }
     romsim_diagnostics_clear(&diagnostics);
     return layout;

@@ -70,6 +70,16 @@ const char *said_text(const json_t *said, const char *member)
     return json_string_value(json_object_get(said, member));
 }
 
+const char *said_path(struct api_request *request)
+{
+    const char *uuid = request->captures[0];
+
+    if (romsim_uuid_is_valid(uuid))
+        return uuid;
+    api_reply_fail(request, 400, ROMSIM_CLOUD_INVALID, "Invalid uuid '%s'", QUOTE(uuid));
+    return NULL;
+}
+
 static int refuse_reference(struct api_request *request, const json_t *said)
 {
     const char *uuid = said_text(said, "uuid"), *name = said_text(said, "name");

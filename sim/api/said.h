@@ -13,6 +13,9 @@
  */
 json_t *said_read(struct api_request *request, bool may_be_none);
 
+/* The UUID of the request's path, where nothing else is said; NULL after a reply: it is none. */
+const char *said_path(struct api_request *request);
+
 /* A member's text, or NULL. */
 const char *said_text(const json_t *said, const char *member);
 

@@ -53,7 +53,7 @@ static const json_t *certificate_of(const json_t *domain, const json_t *certific
         const json_t *one = json_array_get(certificates, i);
 
         if (wanted ? json_equal(wanted, json_object_get(one, "uuid"))
-                   : group_domain_matches(said_text(one, "common_name") ?: "", fqdn))
+                   : romsim_group_domain_matches(said_text(one, "common_name") ?: "", fqdn))
             return one;
     }
     return NULL;

@@ -6,11 +6,16 @@
 #include <stdio.h>
 
 /* The layout of one instance; its errors and warnings are reported.  NULL after an error. */
-static struct romsim_layout *make_layout(const struct romsim_instance *instance)
+static struct romsim_layout *make_layout(struct romsim_instance *instance)
 {
     struct romsim_diagnostics diagnostics = {0};
-    struct romsim_layout *layout = romsim_layout_new(instance, &diagnostics);
+    struct romsim_layout *layout = NULL;
+    struct romsim_error error;
 
+    if (romsim_layout_find_group(instance, &error) < 0)
+        romsim_diagnostics_add(&diagnostics, &error, 0);
+    else
+        layout = romsim_layout_new(instance, &diagnostics);
     if (layout)
         romsim_layout_foresee(layout, instance, true, &diagnostics);
     cli_report_all(&diagnostics);
@@ -18,7 +23,7 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance)
     return layout;
 }
 
-static int print_text(const struct romsim_instance *instance, bool is_first)
+static int print_text(struct romsim_instance *instance, bool is_first)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instance);
     struct romsim_error error;
@@ -33,7 +38,7 @@ static int print_text(const struct romsim_instance *instance, bool is_first)
 }
 
 /* The layout as a JSON value, NULL after a report. */
-static json_t *plan_value(const struct romsim_instance *instance)
+static json_t *plan_value(struct romsim_instance *instance)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instance);
     struct romsim_error error;

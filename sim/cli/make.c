@@ -417,6 +417,8 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
             cli_usage(args, "--stdin is one instance's input, and these are %zu", making.count);
     else if (layouts)
         status = make(args, &making, &chosen);
+    for (size_t i = 0; i < making.count; i++)
+        romsim_layout_leave_group(making.instances[i]);
     romsim_making_clear(&making);
     free_layouts(layouts, instances->count);
     return status;

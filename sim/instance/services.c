@@ -130,12 +130,6 @@ int romsim_instance_set_group(struct romsim_instance *instance, const json_t *gr
     return 0;
 }
 
-void romsim_instance_leave_group(struct romsim_instance *instance)
-{
-    cleanup_close_fd(&instance->group_use);
-    instance->group_use = -1;
-}
-
 int instance_keep_group(const struct romsim_instance *from, struct romsim_instance *to)
 {
     json_t *group;

@@ -74,3 +74,17 @@ int romsim_layout_join_group(struct romsim_instance *instance, const char *metro
         *err = own;
     return status;
 }
+
+int romsim_layout_find_group(struct romsim_instance *instance, struct romsim_error *err)
+{
+    return instance->service_count ? 0 : romsim_layout_join_group(instance, NULL, err);
+}
+
+void romsim_layout_leave_group(struct romsim_instance *instance)
+{
+    if (!instance || instance->group_use < 0)
+        return;
+    close(instance->group_use);
+    instance->group_use = -1;
+    romsim_ledger_sweep(ROMSIM_LEDGER_GROUPS);
+}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SOFT_LIMIT = 1, HARD_LIMIT = 65535, FQDN_MAX = 253, LABEL_MAX = 63, SUFFIX = 8 };
 
@@ -71,6 +72,39 @@ static char *make_fqdn(const char *name, const char *metro, struct romsim_error 
     return NULL;
 }
 
+bool romsim_group_domain_matches(const char *common_name, const char *fqdn)
+{
+    const char *dot = strchr(fqdn, '.');
+
+    if (strcasecmp(common_name, fqdn) == 0)
+        return true;
+    return strncmp(common_name, "*.", 2) == 0 && dot && strcasecmp(common_name + 1, dot) == 0;
+}
+
+/* The certificate that a domain asks for, as {uuid, name}. */
+static json_t *find_certificate(const json_t *wanted, const char *fqdn, struct romsim_error *err)
+{
+    const char *name = json_string_value(json_object_get(wanted, "name"));
+    const char *uuid = json_string_value(json_object_get(wanted, "uuid"));
+    json_t *entry = romsim_ledger_find(ROMSIM_LEDGER_CERTIFICATES,
+                                       name || !uuid ? name ?: "" : NULL, uuid, err);
+    const char *common_name = json_string_value(json_object_get(entry, "common_name"));
+    json_t *certificate = NULL;
+
+    if (!entry)
+        return NULL;
+    if (romsim_group_domain_matches(common_name ?: "", fqdn)) {
+        certificate = json_pack("{s:O, s:O}", "uuid", json_object_get(entry, "uuid"), "name",
+                                json_object_get(entry, "name"));
+    } else {
+        romsim_error_set(err, EINVAL, "The certificate is not for '%s'", QUOTE(fqdn));
+        if (err)
+            err->cloud = ROMSIM_CLOUD_CERTIFICATE_NAME;
+    }
+    json_decref(entry);
+    return certificate;
+}
+
 /* {name, certificate?} becomes {fqdn, certificate?: {uuid, name}}. */
 static json_t *make_domain(const json_t *request, const char *metro, struct romsim_error *err)
 {
@@ -81,32 +115,29 @@ static json_t *make_domain(const json_t *request, const char *metro, struct roms
 
     if (!fqdn)
         return NULL;
-    if (wanted) {
-        const char *by_name = json_string_value(json_object_get(wanted, "name"));
-        const char *by_uuid = json_string_value(json_object_get(wanted, "uuid"));
-        json_t *entry = romsim_ledger_find(
-            ROMSIM_LEDGER_CERTIFICATES, by_name || !by_uuid ? by_name ?: "" : NULL, by_uuid, err);
-
-        if (!entry)
-            return NULL;
-        certificate = json_pack("{s:O, s:O}", "uuid", json_object_get(entry, "uuid"), "name",
-                                json_object_get(entry, "name"));
-        json_decref(entry);
-    }
+    if (wanted && !(certificate = find_certificate(wanted, fqdn, err)))
+        return NULL;
     domain = json_pack("{s:s, s:o*}", "fqdn", fqdn, "certificate", certificate);
     if (!domain)
         romsim_error_nomem(err);
     return domain;
 }
 
+static int check_count(const json_t *domains, struct romsim_error *err)
+{
+    if (json_array_size(domains) <= ROMSIM_GROUP_DOMAINS_MAX)
+        return 0;
+    romsim_error_set(err, EINVAL, "Too many domains: at most %d", ROMSIM_GROUP_DOMAINS_MAX);
+    if (err)
+        err->cloud = ROMSIM_CLOUD_TOO_MANY;
+    return -1;
+}
+
 static json_t *make_domains(const json_t *requests, const char *metro, struct romsim_error *err)
 {
     json_t *domains = json_array();
 
-    if (json_array_size(requests) > ROMSIM_GROUP_DOMAINS_MAX) {
-        romsim_error_set(err, EINVAL, "Too many domains: at most %d", ROMSIM_GROUP_DOMAINS_MAX);
-        if (err)
-            err->cloud = ROMSIM_CLOUD_TOO_MANY;
+    if (check_count(requests, err) < 0) {
         json_decref(domains);
         return NULL;
     }
@@ -228,23 +259,22 @@ static int set(json_t *group, const char *key, json_t *value, struct romsim_erro
 
 static int cannot(struct romsim_error *err, const char *property, const char *op)
 {
-    romsim_error_set(err, EINVAL, "'%s' cannot be changed by '%s'", property, QUOTE(op));
+    romsim_error_set(err, EINVAL, "'%s' cannot be changed by '%s'", QUOTE(property), QUOTE(op));
     if (err)
         err->cloud = ROMSIM_CLOUD_INVALID;
     return -1;
 }
 
-/* Takes out of a list what "del" means: what has that `key`, which each value is or has (as its
- * `theirs`). */
-static int delete (json_t *list, const char *key, const char *theirs, const json_t *values,
-                   const char *property, struct romsim_error *err)
+/* Takes out of a list what "del" means: what has that `key`, which each value is or has. */
+static int take_out(json_t *list, const char *key, const json_t *values, const char *property,
+                    struct romsim_error *err)
 {
     bool is_list = json_is_array(values);
     size_t count = is_list ? json_array_size(values) : 1;
 
     for (size_t i = 0; i < count; i++) {
         const json_t *value = is_list ? json_array_get(values, i) : values;
-        const json_t *wanted = json_is_object(value) ? json_object_get(value, theirs) : value;
+        const json_t *wanted = json_is_object(value) ? json_object_get(value, key) : value;
         size_t before = json_array_size(list);
         CLEANUP_FREE char *text = NULL;
 
@@ -268,16 +298,15 @@ static int edit_list(json_t *group, const char *property, const char *op, json_t
                      const json_t *value, struct romsim_error *err)
 {
     json_t *list = json_object_get(group, property);
-    int status = 0;
+    int status;
 
     if (strcmp(op, "set") == 0)
         return set(group, property, made, err);
     if (strcmp(op, "add") == 0)
         status = json_array_extend(list, made) < 0 ? romsim_error_nomem(err) : 0;
-    else if (strcmp(property, "services") == 0)
-        status = delete (list, "port", "port", value, property, err);
     else
-        status = delete (list, "fqdn", "fqdn", value, property, err);
+        status = take_out(list, strcmp(property, "services") == 0 ? "port" : "fqdn", value,
+                          property, err);
     json_decref(made);
     return status;
 }
@@ -317,7 +346,9 @@ static int edit_domains(json_t *group, const char *op, const json_t *value, cons
     if (!made)
         return -1;
     if (!deletes)
-        return edit_list(group, "domains", op, made, NULL, err);
+        return edit_list(group, "domains", op, made, NULL, err) < 0
+                   ? -1
+                   : check_count(json_object_get(group, "domains"), err);
     status = edit_list(group, "domains", op, NULL, made, err);
     json_decref(made);
     return status;

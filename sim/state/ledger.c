@@ -450,3 +450,10 @@ json_t *romsim_ledger_remove(enum romsim_ledger ledger, const char *name, const 
     json_decref(entry);
     return NULL;
 }
+
+void romsim_ledger_sweep(enum romsim_ledger ledger)
+{
+    CLEANUP_BOOK struct book book = NO_BOOK;
+
+    book_open(ledger, &book, NULL);
+}

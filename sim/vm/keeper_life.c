@@ -185,6 +185,8 @@ void keeper_remove_all(struct keeper *keeper)
     cleanup_close_fd(&keeper->listener);
     keeper->listener = -1;
     volumes_detach(&keeper->volumes);
+    romsim_layout_leave_group(keeper->next);
+    romsim_layout_leave_group(keeper->instance);
     romsim_state_free(keeper->folder);
     keeper->folder = NULL;
     forward_release(keeper->config->plan->forwards, keeper->layout->port_count);

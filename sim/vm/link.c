@@ -358,8 +358,11 @@ int romsim_link_attach_volume(struct romsim_link *link, const struct romsim_volu
      * stops; but who is told that it is queued relies on it.) */
     if (volume->holder && strcmp(volume->holder, link->name) != 0 &&
         (volume->is_written || !readonly)) {
-        romsim_error_set(err, EBUSY, "the volume '%s' is attached to the instance '%s'",
-                         QUOTE(volume->name), QUOTE(volume->holder));
+        if (*volume->holder)
+            romsim_error_set(err, EBUSY, "the volume '%s' is attached to the instance '%s'",
+                             QUOTE(volume->name), QUOTE(volume->holder));
+        else
+            romsim_error_set(err, EBUSY, "the volume '%s' is in use", QUOTE(volume->name));
         if (err)
             err->cloud = ROMSIM_CLOUD_ATTACHED;
         return -1;

@@ -112,12 +112,19 @@ is "$(item 0 .instances)" "[]" "when they go, the group stays"
 api GET "$S/$own"
 is "$(item 0 .persistent)" false "one of its own stays with the last"
 romsim rm --all >/dev/null
+is "$(ls "$kept/service-groups/entries" | wc -l)" 2 "one of its own is removed with the last"
 api GET "$S/$own"
 is "$(item 0 .error)" 8 "and goes with it"
 romsim create --image org/base:latest -n cli -p "$(python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'):80" >/dev/null
 api GET $S
 is "$(items 'select(.persistent == false) | [.instances[].name]')" '[["cli"]]' "an instance of the command line has a group, too"
+printf 'image: org/base:latest\nservice_group: {name: web}\n' >plan.yaml
+is "$(romsim plan --json plan.yaml | jq -c '[.ports[] | [.port, .destination_port]]')" '[[443,8080],[22,2222]]' "a plan has the ports of a group"
+printf 'image: org/base:latest\nservice_group: {name: nothing}\n' >plan.yaml
+fails 1 "of one that is there" romsim plan plan.yaml
+like "$out" "No service group with name 'nothing'" "as is said"
+ok "the cloud may have it" romsim check plan.yaml
 for i in 1 2 3 4 5 6 7 8; do
     curl -sS --noproxy '*' -H "Authorization: Bearer $token" --data-binary '{"name": "same", "services": [{"port": 1}]}' \
         "$url$S" >"same.$i" &

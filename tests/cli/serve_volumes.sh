@@ -149,6 +149,7 @@ is "$(item 0 .state)" '"available"' "both give it back"
 api PUT $V/attach '[{"name": "data", "attach_to": {"name": "three"}, "at": "/r"}]'; failed 8 "No instance with name 'three'" "an instance has to be there"
 api PUT $V/attach '[{"name": "data", "attach_to": {}, "at": "/r"}]';    failed 13 "Missing member uuid or name" "and named"
 api PUT $V/attach '[{"name": "data", "attach_to": {"name": "one"}, "at": "r"}]'; failed 7 "Invalid mount point 'r'" "a place has to be one"
+api PUT $V/attach "[{\"name\": \"data\", \"attach_to\": {\"name\": \"one\"}, \"at\": \"/$(head -c 100000 /dev/zero | tr '\0' x)\"}]"; failed 7 "Invalid mount point" "a long one is none"
 api PUT $V/attach '[{"name": "data", "at": "/r"}]'
 is "$http" 400 "what is left out fails as a whole"
 api POST /v1/instances '{"name": "own", "image": "org/base:latest", "volumes": [{"name": "made", "size_mb": 8, "at": "/m"}, {"name": "data", "at": "/d"}]}'

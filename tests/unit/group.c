@@ -162,6 +162,41 @@ START_TEST(domains_are_whole_or_in_the_metro)
 }
 END_TEST
 
+START_TEST(a_certificate_is_for_its_domain)
+{
+    static const struct {
+        const char *common_name, *fqdn;
+        bool matches;
+    } cases[] = {
+        {"a.example.com", "a.example.com", true},
+        {"a.example.com", "A.Example.com", true},
+        {"*.example.com", "a.example.com", true},
+        {"*.example.com", "a.b.example.com", false},
+        {"*.example.com", "example.com", false},
+        {"example.com", "a.example.com", false},
+        {"*.example.com", "*.example.com", true},
+        {"", "", true},
+        {"*", "a", false},
+    };
+    json_t *entry =
+        romsim_ledger_add(ROMSIM_LEDGER_CERTIFICATES, "cert",
+                          json_pack("{s:s}", "common_name", "*.example.com"), true, NULL, &err);
+
+    ck_assert_msg(entry != NULL, "%s", err.message);
+    json_decref(entry);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        ck_assert_msg(romsim_group_domain_matches(cases[i].common_name, cases[i].fqdn) ==
+                          cases[i].matches,
+                      "%s, %s", cases[i].common_name, cases[i].fqdn);
+    make("{\"name\": \"a\", \"services\": [{\"port\": 22}], \"domains\": [{\"name\":"
+         "\"www.example.com.\", \"certificate\": {\"name\": \"cert\"}}]}");
+    ck_assert_ptr_nonnull(strstr(get(group_of("a"), "domains"), "\"name\":\"cert\""));
+    refuse("{\"name\": \"b\", \"services\": [], \"domains\": [{\"name\": \"www.example.org.\","
+           "\"certificate\": {\"name\": \"cert\"}}]}",
+           30, "The certificate is not for 'www.example.org'");
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused_and_leaves_nothing)
 {
     make("{\"name\": \"a\", \"services\": [{\"port\": 22}]}");
@@ -446,6 +481,7 @@ START_TEST(ports_of_its_own_make_a_group_that_goes_with_it)
     struct romsim_instance *copy = NULL;
     struct romsim_diagnostics diagnostics = {0};
     json_t *shown = json(instance->group_json), *edits = json("[]");
+    char folder[128];
 
     ck_assert_str_eq(get(group_of(json_string_value(json_object_get(shown, "name"))), "persistent"),
                      "false");
@@ -457,6 +493,11 @@ START_TEST(ports_of_its_own_make_a_group_that_goes_with_it)
     romsim_instance_free(instance);
     ck_assert_uint_eq(count_groups(), 1);
     ck_assert_uint_eq(copy->services[0].destination_port, 8080);
+    snprintf(folder, sizeof(folder), "%s/romsim/service-groups/entries", data);
+    ck_assert_int_eq(rmdir(folder), -1);
+    romsim_layout_leave_group(copy);
+    romsim_layout_leave_group(copy);
+    ck_assert_int_eq(rmdir(folder), 0);
     romsim_instance_free(copy);
     ck_assert_uint_eq(count_groups(), 0);
 }
@@ -529,6 +570,7 @@ int main(void)
         a_group_has_what_was_asked_for_and_the_cloud_s_defaults,
         a_group_without_a_name_gets_one_and_its_domain_is_that,
         domains_are_whole_or_in_the_metro,
+        a_certificate_is_for_its_domain,
         what_cannot_be_is_refused_and_leaves_nothing,
         properties_are_changed_one_by_one,
         of_many_who_make_one_name_one_wins,
