@@ -173,13 +173,11 @@ static void follow_events(struct target *target, struct follow *follow, int sign
     struct stream *out = follow->console.out, *err = follow->console.err;
 
     while (!follow->ended || stream_held(out) || stream_held(err)) {
-        struct pollfd polls[] = {
+        struct pollfd polls[INPUT_FIRST + INPUT_POLLS] = {
             {signals, POLLIN, 0},
             {follow->ended || stream_held(out) ? -1 : target_fd(target), POLLIN, 0},
             {out->fd, stream_held(out) ? POLLOUT : 0, 0},
             {stream_held(err) ? err->fd : -1, POLLOUT, 0},
-            [INPUT_FIRST] = {.fd = -1},
-            [INPUT_FIRST + INPUT_POLLS - 1] = {.fd = -1},
         };
 
         input_polls(follow->input, polls + INPUT_FIRST);

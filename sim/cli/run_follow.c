@@ -136,15 +136,13 @@ static void wait_for_something(struct follow *follow, int signals)
     const struct stream *log = follow->console->log;
     bool is_full = stream_held(out) >= HELD_ENOUGH || stream_held(err) >= HELD_ENOUGH ||
                    stream_held(log) >= HELD_ENOUGH;
-    struct pollfd polls[] = {
+    struct pollfd polls[INPUT_FIRST + INPUT_POLLS] = {
         {signals, POLLIN, 0},
         {is_running(follow) && !is_full ? romsim_vm_fd(follow->vm) : -1, POLLIN, 0},
         {stream_held(out) ? out->fd : -1, POLLOUT, 0},
         {stream_held(err) ? err->fd : -1, POLLOUT, 0},
         {stream_held(log) ? log->fd : -1, POLLOUT, 0},
         {follow->asked ? -1 : watch_fd(follow->watch), POLLIN, 0},
-        [INPUT_FIRST] = {.fd = -1},
-        [INPUT_FIRST + INPUT_POLLS - 1] = {.fd = -1},
     };
 
     input_polls(follow->input, polls + INPUT_FIRST);
