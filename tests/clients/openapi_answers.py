@@ -185,7 +185,7 @@ def others():
                                      "pkey": key}, 200)
     ask("post", "/v1/services", {"name": "front", "services": [
         {"port": 443, "destination_port": 8080, "handlers": ["tls", "http"], "protocol": "tcp"}],
-        "domains": [{"name": "front", "certificate": {"name": "cert"}}], "autokill": {"time_ms": 1000}}, 200)
+        "domains": [{"name": "romsim.test.", "certificate": {"name": "cert"}}], "autokill": {"time_ms": 1000}}, 200)
     ask("get", "/v1/services", want=200)
     ask("get", "/v1/certificates", want=200)
     ask("delete", "/v1/services", [{"name": "front"}], 200)
