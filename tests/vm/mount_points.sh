@@ -16,7 +16,7 @@ sed -n 's/^outer //p' "$table" | make_entries outer
 cat >base/look.sh <<'END'
 cd "$1"
 find . -path ./proc -prune -o -path ./sys -prune -o -path ./dev -prune -o -path ./bin -prune -o \
-    -path ./sbin -prune -o -path ./usr -prune -o ! -path './*.sh' ! -path ./etc/hostname ! -path ./etc/hosts \
+    -path ./uk -prune -o -path ./sbin -prune -o -path ./usr -prune -o ! -path './*.sh' ! -path ./etc/hostname ! -path ./etc/hosts \
     ! -path ./etc/resolv.conf -print | sort | while read -r name; do
     if [ -L "$name" ]; then echo "$name -> $(readlink "$name")"
     elif [ -f "$name" ]; then echo "$name: $(cat "$name")"
