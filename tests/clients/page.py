@@ -430,7 +430,7 @@ class Judge:
             ticks = "(document.querySelector('.screen').textContent.match(/tick \\d+/g) ?? []).length"
             before = self.run(ticks)
             self.until(f"{ticks} > {before + 2}", "which goes on")
-            check(self.run(has("#detail .badge", "running")), "the instance has not noticed")
+            self.until(has("#detail .badge", "running"), "the instance has not noticed")
         finally:
             api("DELETE", f"/v1/instances/{self.run('location.hash').split('/')[-1]}")
             server.terminate()
