@@ -98,9 +98,6 @@ most=$(memory)
 is $? 0 "and not kept for who is slow (${before} KiB, then ${most} KiB)"
 api GET /v1/instances
 is "$http" 200 "others are answered meanwhile"
-ok "who is slow is told what is lost to him" until_true grep -q "came too fast and are lost" slow
-size=$(stat -c %s slow)
-ok "and gets what follows" until_true have slow $((size + 100000))
 kill $slow $fast
 wait $slow $fast 2>/dev/null
 
