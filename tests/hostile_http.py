@@ -348,9 +348,9 @@ def flat():
 
     some(500)
     before = memory_kb()
-    some(5000)
+    some(1000)
     if memory_kb() - before > 2000 and not os.environ.get("SANITIZE"):
-        raise RuntimeError(f"{memory_kb() - before} KB more after 15,000 requests")
+        raise RuntimeError(f"{memory_kb() - before} KB more after 3,000 requests")
 
 
 base_files = files()
