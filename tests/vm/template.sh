@@ -80,7 +80,8 @@ for what in random uuid; do
         pass "two clones differ in their $what" || fail "two clones differ in their $what" "$first" "$second"
 done
 now=$(date +%s) then=$(sed -n 's/^time: //p' <<<"$second")
-[ $((now - then)) -le 30 ] && [ "$then" -le "$now" ] && pass "its clock is right" ||
+# An emulated clock may run ahead on a busy machine; what matters is that it was set.
+[ $((now - then)) -le 60 ] && [ $((then - now)) -le 60 ] && pass "its clock is right" ||
     fail "its clock is right" "$then, and here it is $now"
 fails 7 "one without ROMs" romsim run -q --template one
 like "$out" "devices: ukp_rom0 
