@@ -102,6 +102,7 @@ struct romsim_vm_options {
     const struct romsim_vm_saving *saving; /* of one bound instance; or NULL */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
     struct romsim_vm_input input;
+    const json_t *source; /* what instances are made from, for who asks their keepers; or NULL */
 };
 
 /* What happens to a running instance, in order of appearance. */

@@ -87,7 +87,13 @@ struct cli_args {
     size_t match_count;
     char **operands;
     size_t operand_count;
+    char **words; /* all of it, from the command's name on */
+    size_t word_count;
 };
+
+/* Parses the words of a command line of before, which are reordered, and have a NULL behind them.
+ * CLI_OK, or another status after a report; in any case the caller frees ret->matches. */
+int cli_parse(int argc, char **argv, struct cli_args *ret);
 
 /* Was --NAME given? */
 bool cli_has(const struct cli_args *args, const char *name);

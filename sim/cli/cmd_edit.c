@@ -6,6 +6,7 @@
  * JSON or as plain text.
  */
 #include "sim/cli/ask.h"
+#include "sim/cli/edit_watch.h"
 
 #include <romsim/instance.h>
 #include <romsim/text.h>
@@ -125,9 +126,15 @@ static int run_edit(const struct cli_args *args)
 
     if (!edits)
         return CLI_USAGE;
+    if (cli_has(args, "watch")) {
+        size_t count = json_array_size(edits);
+
+        json_decref(edits);
+        return count ? cli_usage(args, "--watch takes its edits from the files") : edit_watch(args);
+    }
     if (!json_array_size(edits)) {
         json_decref(edits);
-        return cli_usage(args, "give --set, --add or --del");
+        return cli_usage(args, "give --set, --add, --del or --watch");
     }
     target = ask_open(args, args->operands[0]);
     if (!target) {
@@ -150,6 +157,7 @@ static const struct cli_option options[] = {
     {"set", 0, "PROP=VALUE", "put a value in place of the property's"},
     {"add", 0, "PROP=VALUE", "add to env, roms, tags"},
     {"del", 0, "PROP=NAME", "take away from env, roms, tags"},
+    {"watch", 'w', NULL, "start it again with what changes on disk"},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     CLI_OPTION_LIMIT,
     CLI_OPTION_HOST,

@@ -375,7 +375,7 @@ static int make(const struct cli_args *args, struct romsim_making *making,
     if (!names)
         return CLI_RUN_FAILED;
     if (run_console_open(&console, names, making->count) == 0 && open_log(&console, log) == 0 &&
-        (!options->stays || (watch = watch_new(args, making, &console))))
+        (!options->stays || (watch = watch_new(args, making, 0, making->count, &console))))
         status = follow(making, options, &console, watch);
     watch_free(watch);
     run_console_close(&console);
@@ -395,31 +395,79 @@ static int join_groups(const struct romsim_instances *instances)
     return CLI_OK;
 }
 
+/* Layouts with their replicas.  CLI_OK, or CLI_RUN_FAILED after a report. */
+static int fill(const struct cli_args *args, struct romsim_instances *instances,
+                const struct romsim_limits *limits, struct romsim_making *ret)
+{
+    struct romsim_layout **layouts = make_layouts(args, instances);
+    size_t count = instances->count;
+    struct romsim_error error;
+    int status = CLI_RUN_FAILED;
+
+    if (layouts && romsim_making_fill(ret, instances, layouts, limits, &error) == 0)
+        status = CLI_OK;
+    else if (layouts)
+        cli_report(&error);
+    free_layouts(layouts, count);
+    return status;
+}
+
+int make_set(const struct cli_args *args, const struct romsim_limits *limits,
+             struct romsim_making *ret)
+{
+    struct romsim_instances instances = {0};
+    int status = make_instances(args, &instances);
+
+    if (status != CLI_OK)
+        return status;
+    status = fill(args, &instances, limits, ret);
+    romsim_instances_clear(&instances);
+    return status;
+}
+
+/* What instances are made from, so that it can be followed once more (edit --watch): the command
+ * line, and where it is given.  NULL if what was read cannot be read again. */
+static json_t *source_of(const struct cli_args *args)
+{
+    const char *file = args->operand_count > 0 ? args->operands[0] : NULL;
+    CLEANUP_FREE char *directory = romsim_path_absolute(".");
+    json_t *words = json_array();
+
+    if (!directory || (file && (strcmp(file, "-") == 0 || romsim_path_descriptor(file) >= 0))) {
+        json_decref(words);
+        return NULL;
+    }
+    for (size_t i = 0; i < args->word_count; i++)
+        json_array_append_new(words, json_string(args->words[i]));
+    /* NULL as well if one of them is no UTF-8. */
+    if (json_array_size(words) < args->word_count) {
+        json_decref(words);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o}", "directory", directory, "words", words);
+}
+
 int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
                     const struct romsim_vm_options *options)
 {
     struct romsim_vm_options chosen = *options;
     int status = make_choose_processor(args, options, &chosen.processor);
-    struct romsim_layout **layouts;
     struct romsim_making making = {0};
-    struct romsim_error error = {0};
+    json_t *source = source_of(args);
 
+    chosen.source = source;
     if (status == CLI_OK)
         status = join_groups(instances);
-    if (status != CLI_OK)
-        return status;
-    layouts = make_layouts(args, instances);
-    status = CLI_RUN_FAILED;
-    if (layouts && romsim_making_fill(&making, instances, layouts, &options->limits, &error) < 0)
-        cli_report(&error);
-    else if (layouts && options->input.is_open && making.count != 1)
+    if (status == CLI_OK)
+        status = fill(args, instances, &options->limits, &making);
+    if (status == CLI_OK && options->input.is_open && making.count != 1)
         status =
             cli_usage(args, "--stdin is one instance's input, and these are %zu", making.count);
-    else if (layouts)
+    if (status == CLI_OK)
         status = make(args, &making, &chosen);
     for (size_t i = 0; i < making.count; i++)
         romsim_layout_leave_group(making.instances[i]);
     romsim_making_clear(&making);
-    free_layouts(layouts, instances->count);
+    json_decref(source);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "sim/cli/cli.h"
 
+#include <romsim/layout.h>
 #include <romsim/vm.h>
 
 /* The options that change or make an instance, and those that say how its VM is run. */
@@ -47,6 +48,11 @@ int make_vm_options(const struct cli_args *args, struct romsim_vm_options *ret);
  * Returns CLI_OK, or another exit status after a report. */
 int make_choose_processor(const struct cli_args *args, const struct romsim_vm_options *options,
                           struct romsim_processor *ret);
+
+/* Makes all but the VMs: the instances with their layouts and replicas.  To be cleared in any case.
+ * CLI_OK, or another exit status after a report. */
+int make_set(const struct cli_args *args, const struct romsim_limits *limits,
+             struct romsim_making *ret);
 
 /*
  * Chooses the processor, makes the instances with their replicas, and takes them; stays until they

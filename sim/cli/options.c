@@ -259,6 +259,8 @@ static int parse(struct cli_args *args, int argc, char **argv)
         args->matches[args->match_count++] =
             (struct cli_match){.option = option_of(args->command, value), .value = optarg};
     }
+    args->words = argv;
+    args->word_count = (size_t)argc;
     args->operands = argv + optind;
     args->operand_count = (size_t)(argc - optind);
     return check_operands(args);
@@ -349,6 +351,16 @@ static int run_subcommand(const struct cli_command *group, int argc, char **argv
         return unknown_command(prefix, group->subcommands, argv, (size_t)argc);
     snprintf(args.name, sizeof(args.name), "%s%s", prefix, args.command->name);
     return run_command(&args, argc - 1, argv + 1);
+}
+
+int cli_parse(int argc, char **argv, struct cli_args *ret)
+{
+    *ret = (struct cli_args){.command = argc ? find_command(cli_commands, argv[0]) : NULL,
+                             .matches = calloc((size_t)argc + 1, sizeof(*ret->matches))};
+    if (!ret->command || !ret->matches)
+        return CLI_FAILED;
+    snprintf(ret->name, sizeof(ret->name), "%s", ret->command->name);
+    return parse(ret, argc, argv) == CLI_OK ? CLI_OK : CLI_FAILED;
 }
 
 int cli_main(int argc, char **argv)

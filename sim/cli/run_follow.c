@@ -130,6 +130,12 @@ static bool is_held(const struct run_console *console)
     return stream_held(console->out) || stream_held(console->err) || stream_held(console->log);
 }
 
+/* A watch_changer. */
+static void restart(void *context, size_t instance, json_t *edits)
+{
+    romsim_vm_restart(context, instance, edits);
+}
+
 static void wait_for_something(struct follow *follow, int signals)
 {
     const struct stream *out = follow->console->out, *err = follow->console->err;
@@ -154,7 +160,7 @@ static void wait_for_something(struct follow *follow, int signals)
     if (polls[1].revents)
         romsim_vm_dispatch(follow->vm);
     if (polls[5].revents && follow->vm)
-        watch_dispatch(follow->watch, follow->vm);
+        watch_dispatch(follow->watch, restart, follow->vm);
     input_dispatch(follow->input, polls + INPUT_FIRST);
 }
 

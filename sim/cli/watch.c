@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * watch.c: `run --watch`: what instances are made of is watched, and they are started again with
- * what has changed.
+ * watch.c: `run --watch`, `edit --watch`: what instances are made of is watched, and they are
+ * started again with what has changed.
  *
  * Theory of operation: inotify watches folders, since editors replace files by renaming others into
  * place: the folder of the instance file and of each file that an image or ROM is made from, and
@@ -10,6 +10,9 @@
  * is compared with what runs: by the digests of the images, which are the same for the same
  * content, and by the bodies of requests for all else.  What differs becomes edits of the instance;
  * its keeper builds them while the old one goes on, and then starts it again.
+ *
+ * Nothing may fall between reading and watching: new folders are watched before the sources are
+ * read, and if those that were read have led to new ones, all is read once more.
  *
  * What is wrong in the file, or cannot be built, is reported, and the old one goes on.
  */
@@ -68,8 +71,9 @@ struct restart {
 struct watch {
     const struct cli_args *args;
     struct romsim_making *set;
+    size_t first, count; /* of the set, which are ours */
     struct run_console *console;
-    struct restart *restarts;
+    struct restart *restarts; /* for each of ours */
     int inotify, timer, epoll;
     struct folders folders;
     struct files files;
@@ -219,7 +223,7 @@ static void note_change(struct watch *watch, const struct inotify_event *event)
 /* Is a keeper still building what was asked of it?  It takes one thing after the other. */
 static bool is_busy(const struct watch *watch)
 {
-    for (size_t i = 0; i < watch->set->count; i++)
+    for (size_t i = 0; i < watch->count; i++)
         if (watch->restarts[i].is_asked)
             return true;
     return false;
@@ -259,19 +263,18 @@ static json_t *request_of(const struct romsim_instance *instance)
     return text ? json_loads(text, 0, NULL) : NULL;
 }
 
-/* Have the images of a role other bytes? */
-static bool has_other_images(const struct romsim_layout *old, const struct romsim_layout *new,
-                             enum romsim_device_role role)
+/* The digests of the images of a role, a new array. */
+static json_t *digests_of(const struct romsim_layout *layout, enum romsim_device_role role)
 {
-    if (old->device_count != new->device_count)
-        return true;
-    for (size_t i = 0; i < new->device_count; i++)
-        if (new->devices[i].role == role &&
-            (old->devices[i].role != role || !old->devices[i].blob || !new->devices[i].blob ||
-             strcmp(romsim_blob_sha256_hex(old->devices[i].blob),
-                    romsim_blob_sha256_hex(new->devices[i].blob)) != 0))
-            return true;
-    return false;
+    json_t *digests = json_array();
+
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (layout->devices[i].role == role)
+            json_array_append_new(digests,
+                                  json_string(layout->devices[i].blob
+                                                  ? romsim_blob_sha256_hex(layout->devices[i].blob)
+                                                  : ""));
+    return digests;
 }
 
 static void add_edit(json_t *edits, const char *property, const char *absent, json_t *value)
@@ -284,11 +287,30 @@ static void add_edit(json_t *edits, const char *property, const char *absent, js
     json_decref(none);
 }
 
-/* The edits that make the new of the old, a new array; empty if nothing has changed. */
-static json_t *difference(const struct romsim_instance *old, const struct romsim_layout *old_layout,
-                          const struct romsim_instance *new, const struct romsim_layout *new_layout)
+/* What an instance is, as far as it can be changed: new references. */
+struct shape {
+    json_t *request, *roots, *roms;
+};
+
+static struct shape shape_of(const struct romsim_instance *instance,
+                             const struct romsim_layout *layout)
 {
-    json_t *edits = json_array(), *from = request_of(old), *to = request_of(new);
+    return (struct shape){request_of(instance), digests_of(layout, ROMSIM_DEVICE_ROOT),
+                          digests_of(layout, ROMSIM_DEVICE_ROM)};
+}
+
+static void shape_clear(struct shape *shape)
+{
+    json_decref(shape->request);
+    json_decref(shape->roots);
+    json_decref(shape->roms);
+}
+
+/* The edits that make the new of the old, a new array; empty if nothing has changed.  The requests
+ * are left with what no edit changes. */
+static json_t *difference(struct shape *old, struct shape *new)
+{
+    json_t *edits = json_array(), *from = old->request, *to = new->request;
     const char *name, *absent;
 
     for (size_t i = 0; romsim_instance_property(i, &name, &absent); i++) {
@@ -296,18 +318,14 @@ static json_t *difference(const struct romsim_instance *old, const struct romsim
         bool differs = before && after ? !json_equal(before, after) : before != after;
 
         if (strcmp(name, "roms") == 0)
-            differs |= has_other_images(old_layout, new_layout, ROMSIM_DEVICE_ROM);
+            differs |= !json_equal(old->roms, new->roms);
         if (strcmp(name, "image") == 0)
-            differs |= has_other_images(old_layout, new_layout, ROMSIM_DEVICE_ROOT);
+            differs |= !json_equal(old->roots, new->roots);
         if (differs)
             add_edit(edits, name, absent, after);
         json_object_del(from, name);
         json_object_del(to, name);
     }
-    if (!json_equal(from, to))
-        cli_warn("what else has changed in the file takes effect with the next 'romsim run'");
-    json_decref(from);
-    json_decref(to);
     return edits;
 }
 
@@ -330,33 +348,70 @@ static size_t skip(const struct romsim_making *set, size_t index)
     return index + 1 + set->instances[index]->replicas;
 }
 
+/* Has one of ours changed, by the reason that was noted. */
+static void change_one(struct watch *watch, size_t instance, const json_t *edits,
+                       watch_changer *change, void *context)
+{
+    struct restart *restart = &watch->restarts[instance];
+
+    restart->since = watch->changed_at;
+    restart->is_asked = true;
+    snprintf(restart->what, sizeof(restart->what), "%s", watch->changed);
+    if (watch->more)
+        snprintf(restart->what + strlen(restart->what),
+                 sizeof(restart->what) - strlen(restart->what), " and %u more", watch->more);
+    change(context, instance, json_deep_copy(edits));
+}
+
 /* The instance and its layout are taken; `index` is the first of its replicas. */
-static void compare(struct watch *watch, struct romsim_vm *vm, size_t index,
-                    struct romsim_instance *instance, struct romsim_layout *layout)
+static void compare(struct watch *watch, size_t index, struct romsim_instance *instance,
+                    struct romsim_layout *layout, watch_changer *change, void *context)
 {
     struct romsim_making *set = watch->set;
-    json_t *edits = difference(set->instances[index], set->layouts[index], instance, layout);
+    struct shape old = shape_of(set->instances[index], set->layouts[index]);
+    struct shape new = shape_of(instance, layout);
+    json_t *edits = difference(&old, &new);
 
-    for (size_t i = index; json_array_size(edits) && i < skip(set, index); i++) {
-        struct restart *restart = &watch->restarts[i];
-
-        restart->since = watch->changed_at;
-        restart->is_asked = true;
-        snprintf(restart->what, sizeof(restart->what), "%s", watch->changed);
-        if (watch->more)
-            snprintf(restart->what + strlen(restart->what),
-                     sizeof(restart->what) - strlen(restart->what), " and %u more", watch->more);
-        romsim_vm_restart(vm, i, json_incref(edits));
-    }
+    if (!json_equal(old.request, new.request))
+        cli_warn("what else has changed in the file takes effect with the next 'romsim run'");
+    for (size_t i = index; json_array_size(edits) && i < skip(set, index); i++)
+        if (i >= watch->first && i - watch->first < watch->count)
+            change_one(watch, i - watch->first, edits, change, context);
     json_decref(edits);
-    /* Replicas keep their own, which are compared with nothing. */
+    shape_clear(&old);
+    shape_clear(&new);
+    /* Replicas keep their own, which are compared with nothing.  The name stays, and where it
+     * stands: the console has it, too. */
     free(layout->name);
-    layout->name = strdup(set->layouts[index]->name);
+    layout->name = STEAL_POINTER(&set->layouts[index]->name);
     romsim_instance_free(set->instances[index]);
     romsim_layout_free(set->layouts[index]);
     set->instances[index] = instance;
     set->layouts[index] = layout;
-    watch->console->names[index] = layout->name;
+}
+
+void watch_catch_up(struct watch *watch, size_t instance, const json_t *request, const json_t *roms,
+                    watch_changer *change, void *context)
+{
+    const struct romsim_making *set = watch->set;
+    size_t index = 0;
+    struct shape old, new;
+    json_t *edits;
+
+    while (skip(set, index) <= watch->first + instance)
+        index = skip(set, index);
+    new = shape_of(set->instances[index], set->layouts[index]);
+    old = (struct shape){json_deep_copy(request), json_incref(new.roots), json_deep_copy(roms)};
+    edits = difference(&old, &new);
+    snprintf(watch->changed, sizeof(watch->changed), "what it is made of");
+    watch->more = 0;
+    watch->changed_at = stream_clock();
+    if (json_array_size(edits))
+        change_one(watch, instance, edits, change, context);
+    watch->changed[0] = '\0';
+    json_decref(edits);
+    shape_clear(&old);
+    shape_clear(&new);
 }
 
 /* Are these as many instances as before? */
@@ -372,34 +427,38 @@ static bool fits(const struct romsim_making *set, const struct romsim_instances 
     return index == set->count;
 }
 
-static void read_again(struct watch *watch, struct romsim_vm *vm)
+/* Returns whether that has led to places that are watched from now on only. */
+static bool read_again(struct watch *watch, watch_changer *change, void *context)
 {
     struct romsim_instances instances = {0};
-    size_t index = 0;
+    size_t index = 0, watched;
 
+    add_all(watch);
+    watched = watch->folders.count + watch->files.count;
     if (make_instances(watch->args, &instances) != CLI_OK) {
         cli_note("what runs goes on as it was");
-        return;
+        return false;
     }
     if (!fits(watch->set, &instances)) {
         cli_warn("the file has more or fewer instances now: 'romsim run' it anew for those");
         romsim_instances_clear(&instances);
-        return;
+        return false;
     }
     for (size_t i = 0; i < instances.count; i++) {
         struct romsim_layout *layout = make_layout(instances.items[i]);
 
         if (layout)
-            compare(watch, vm, index, STEAL_POINTER(&instances.items[i]), layout);
+            compare(watch, index, STEAL_POINTER(&instances.items[i]), layout, change, context);
         else
             cli_note("what runs goes on as it was");
         index = skip(watch->set, index);
     }
     romsim_instances_clear(&instances);
     add_all(watch);
+    return watch->folders.count + watch->files.count > watched;
 }
 
-void watch_dispatch(struct watch *watch, struct romsim_vm *vm)
+void watch_dispatch(struct watch *watch, watch_changer *change, void *context)
 {
     struct epoll_event events[2];
     int count = epoll_wait(watch->epoll, events, 2, 0);
@@ -413,8 +472,10 @@ void watch_dispatch(struct watch *watch, struct romsim_vm *vm)
                 set_timer(watch);
                 continue;
             }
-            read_again(watch, vm);
-            watch->changed[0] = '\0';
+            if (read_again(watch, change, context))
+                set_timer(watch);
+            else
+                watch->changed[0] = '\0';
         }
     }
 }
@@ -433,6 +494,12 @@ static void say_restarted(struct watch *watch, size_t instance, const char *how)
     restart->since = 0;
 }
 
+void watch_edited(struct watch *watch, size_t instance)
+{
+    watch->restarts[instance].is_asked = false;
+    say_restarted(watch, instance, "edited");
+}
+
 void watch_event(void *context, size_t instance, const struct romsim_vm_event *event)
 {
     struct watch *watch = context;
@@ -449,7 +516,7 @@ void watch_event(void *context, size_t instance, const struct romsim_vm_event *e
     }
     run_console_event(watch->console, instance, event);
     if (is_pending && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0 &&
-        watch->set->layouts[instance]->port_count == 0)
+        watch->set->layouts[watch->first + instance]->port_count == 0)
         say_restarted(watch, instance, "runs again");
     if (is_pending && event->kind == ROMSIM_VM_ERROR)
         watch->restarts[instance].since = 0;
@@ -469,8 +536,8 @@ static int watch_descriptor(const struct watch *watch, int fd)
     return fd < 0 ? -1 : epoll_ctl(watch->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-struct watch *watch_new(const struct cli_args *args, struct romsim_making *set,
-                        struct run_console *console)
+struct watch *watch_new(const struct cli_args *args, struct romsim_making *set, size_t first,
+                        size_t count, struct run_console *console)
 {
     struct watch *watch = calloc(1, sizeof(*watch));
     struct romsim_error error;
@@ -479,8 +546,10 @@ struct watch *watch_new(const struct cli_args *args, struct romsim_making *set,
         return NULL;
     watch->args = args;
     watch->set = set;
+    watch->first = first;
+    watch->count = count;
     watch->console = console;
-    watch->restarts = calloc(set->count + 1, sizeof(*watch->restarts));
+    watch->restarts = calloc(count + 1, sizeof(*watch->restarts));
     watch->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     watch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     watch->epoll = epoll_create1(EPOLL_CLOEXEC);

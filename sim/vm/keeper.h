@@ -38,7 +38,9 @@
  *                                             says that the pipe's end is the input's (else it has
  *                                             just gone)
  *     size    rows, columns                   {}: of the app's terminal
- *     release                                 {}: the instance is not bound any more
+ *     source                                  {"source", "position", "request", "roms"}: what it
+ * was made from, if the client said so, the body of the request that makes it as it is now, and its
+ * ROMs' digests release                                 {}: the instance is not bound any more
  *     watch   number                          {"number", "item"}, the item of "get", now and
  *                                             whenever it has changed, with the number of the last
  *                                             such request; {"number", "deleted"} at last.  Who
@@ -63,6 +65,8 @@ struct keeper_config {
     struct romsim_layout *layout;
     struct romsim_limits limits; /* for edits */
     const struct vm_plan *plan;
+    const json_t *source; /* what it was made from, or NULL; */
+    size_t position;      /* which of what that makes, it is */
     const char *uuid;     /* the instance's */
     struct timespec made; /* when: of several instances the first has the earliest */
     int parent;     /* the end of a socket to the client that makes the instance: it is attached */

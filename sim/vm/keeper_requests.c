@@ -3,6 +3,7 @@
 #include "keeper_parts.h"
 
 #include <romsim/checked.h>
+#include <romsim/cleanup.h>
 #include <romsim/clock.h>
 #include <romsim/daemon.h>
 #include <romsim/text.h>
@@ -515,6 +516,31 @@ void keeper_tell_watchers(struct keeper *keeper)
     json_decref(item);
 }
 
+static json_t *do_source(struct keeper *keeper, struct keeper_client *client, const json_t *request)
+{
+    CLEANUP_FREE char *body = romsim_instance_request(keeper->instance, NULL);
+    json_t *roms = json_array();
+
+    (void)client, (void)request;
+    if (!keeper->config->source) {
+        json_decref(roms);
+        return keeper_refuse(ROMSIM_CLOUD_INVALID,
+                             "'%s' was not made from files of this machine that could be watched",
+                             keeper->layout->name);
+    }
+    /* They are known: keeper_new_uuids() has compared them. */
+    for (size_t i = 0; i < keeper->instance->rom_count; i++) {
+        const struct romsim_device *device =
+            romsim_layout_device(keeper->layout, ROMSIM_DEVICE_ROM, i);
+
+        json_array_append_new(
+            roms, json_string(device && device->blob ? romsim_blob_sha256_hex(device->blob) : ""));
+    }
+    return json_pack("{s:O, s:I, s:o*, s:o}", "source", keeper->config->source, "position",
+                     (json_int_t)keeper->config->position, "request",
+                     body ? json_loads(body, 0, NULL) : NULL, "roms", roms);
+}
+
 /* Who made the instance leaves it alone from now on: nothing ties it to where that was. */
 static json_t *do_release(struct keeper *keeper, struct keeper_client *client,
                           const json_t *request)
@@ -548,6 +574,7 @@ static const struct {
     {"input", keeper_take_input, false},
     {"size", keeper_take_size, false},
     {"release", do_release, false},
+    {"source", do_source, false},
     {"edit", do_edit, true},
     {"restart", do_restart, true},
     {"delete", do_delete, true},

@@ -70,6 +70,7 @@ struct romsim_vm {
     struct romsim_limits limits;
     bool stays;
     const char *ports_at;
+    const json_t *source;
     struct vm_plan plan;
     struct romsim_bundle bundle;
     char *kernel; /* the user's, unpacked; or NULL */
@@ -268,6 +269,8 @@ static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int pare
                                    .limits = vm->limits,
                                    .stays = vm->stays,
                                    .plan = &plan,
+                                   .source = vm->source,
+                                   .position = index,
                                    .uuid = instance->uuid,
                                    .made = *made,
                                    .parent = parent,
@@ -665,6 +668,7 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
     vm->fate = options->fate;
     vm->limits = options->limits;
     vm->stays = options->stays;
+    vm->source = options->source;
     vm->observer = observer;
     vm->context = context;
     if (!vm->instances)
