@@ -153,13 +153,14 @@ static const struct api_route test_routes[] = {
      .body = &thing,
      .list = "things"},
     {.method = API_PUT,
-     .path = "/v1/things/{uuid}",
+     .path = "/v1/things/{name}",
      .handle = echo,
      .body_kind = API_OBJECT,
      .body = &thing,
      .list = "things"},
-    {.method = API_GET, .path = "/v1/things/{uuid}", .handle = show},
+    {.method = API_GET, .path = "/v1/things/{name}", .handle = show},
     {.method = API_GET, .path = "/v1/things/log", .handle = show},
+    {.method = API_GET, .path = "/v1/numbered/{uuid}", .handle = show},
     {.method = API_GET, .path = "/v1/mixed", .handle = mixed, .list = "things"},
     {.method = API_GET, .path = "/v1/open", .handle = show, .flags = API_OPEN},
     {.method = API_GET, .path = "/v1/stream", .handle = begin_stream},
@@ -352,7 +353,7 @@ START_TEST(a_route_with_more_words_of_its_own_is_nearer)
         {API_DELETE, "/v1/things", NULL, API_GET | API_POST | API_PUT, NULL},
         {API_GET, "/v1/things/log", "/v1/things/log", API_GET, NULL},
         {API_PUT, "/v1/things/log", NULL, API_GET, NULL},
-        {API_GET, "/v1/things/a%2Fb", "/v1/things/{uuid}", API_GET | API_PUT, "a%2Fb"},
+        {API_GET, "/v1/things/a%2Fb", "/v1/things/{name}", API_GET | API_PUT, "a%2Fb"},
         {API_GET, "/v1/things/", NULL, 0, NULL},
         {API_GET, "/v1/things/a/b", NULL, 0, NULL},
         {API_GET, "/v1//things", NULL, 0, NULL},
@@ -567,6 +568,18 @@ START_TEST(a_query_reaches_the_handler_as_it_was_meant)
     like(reply, "\"warnings\":[{\"type\":\"unknown_parameter\"");
     like(ask("GET /v1/things/a%20b", AUTH, ""), "\"capture\":\"a b\"");
     like(ask("GET /v1/things/log", AUTH, ""), "\"capture\":\"none\"");
+}
+END_TEST
+
+START_TEST(what_stands_for_a_uuid_is_one)
+{
+    const char *reply = ask("GET /v1/numbered/a%20b", AUTH, "");
+
+    is_status(reply, 400);
+    like(reply, "Invalid uuid 'a b'");
+    reply = ask("GET /v1/numbered/86d74a24-2b06-4f1e-9f4d-1c6f7f0f3c11", AUTH, "");
+    is_status(reply, 200);
+    like(reply, "\"capture\":\"86d74a24-2b06-4f1e-9f4d-1c6f7f0f3c11\"");
 }
 END_TEST
 
@@ -953,6 +966,7 @@ int main(void)
         a_host_that_is_not_ours_is_refused,
         what_is_not_there_is_refused_in_the_envelope,
         a_query_reaches_the_handler_as_it_was_meant,
+        what_stands_for_a_uuid_is_one,
         a_query_is_compared_with_the_route,
         a_body_is_compared_with_the_route,
         a_body_that_is_no_json_is_refused,
