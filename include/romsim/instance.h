@@ -75,7 +75,9 @@ struct romsim_rom {
     char *at;                  /* mount point, normalised: no trailing or doubled '/' */
     struct romsim_file *files; /* of an inline ROM; also filled from `dir` by the loader */
     size_t file_count;
-    bool is_inline; /* has `files` or `dir` */
+    bool is_inline;   /* has `files` or `dir` */
+    bool from_answer; /* told of by a GET, which has no files: inline without any, a flag brings
+                         them */
     enum romsim_origin origin;
     struct romsim_place place, name_place, image_place, at_place;
 };
@@ -180,6 +182,7 @@ struct romsim_input {
     const char *name;      /* stands for the file in messages */
     const char *directory; /* what relative paths are relative to; NULL: the working directory */
     bool is_request;       /* the body of a request to the API: JSON, and no YAML */
+    bool is_answer;        /* what GET /v1/instances tells of instances, in place of a request */
     bool allow_local;      /* from the network: `dir` and paths of this machine are followed */
     /* Changes the instances, of which there is one at least, or says among the diagnostics why
      * not; or NULL.  Returns 0 or -1. */

@@ -41,6 +41,10 @@ struct cli_option {
     {                                                                                              \
         "limit", 0, "NAME=VALUE", "change a limit of the cloud, e.g. roms=16"                      \
     }
+#define CLI_OPTION_FROM_GET                                                                        \
+    {                                                                                              \
+        "from-get", 0, NULL, "the file is what GET /v1/instances answered"                         \
+    }
 #define CLI_OPTION_CPU                                                                             \
     {                                                                                              \
         "cpu", 0, "v1-v4|MODEL", "the processor: its level, or a model of QEMU's"                  \

@@ -59,6 +59,7 @@ static int run_check(const struct cli_args *args)
 
 static const struct cli_option options[] = {
     {"local", 0, NULL, "names that are not in the local store are errors"},
+    CLI_OPTION_FROM_GET,
     CLI_OPTION_CPU,
     CLI_OPTION_LIMIT,
     CLI_OPTION_END};

@@ -93,8 +93,8 @@ static int run_plan(const struct cli_args *args)
     return status;
 }
 
-static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_CPU, CLI_OPTION_LIMIT,
-                                            CLI_OPTION_END};
+static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_FROM_GET, CLI_OPTION_CPU,
+                                            CLI_OPTION_LIMIT, CLI_OPTION_END};
 
 const struct cli_command cli_command_plan = {
     .name = "plan",

@@ -35,14 +35,16 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret)
 int cli_load_from(const struct cli_args *args, const char *file, const struct romsim_input *source,
                   struct romsim_instances *ret)
 {
+    struct romsim_input input = source ? *source : (struct romsim_input){0};
     struct romsim_diagnostics diagnostics = {0};
     struct romsim_limits limits;
     int status;
 
     if (cli_limits(args, &limits) < 0)
         return CLI_USAGE;
-    status = file ? romsim_instances_load(file, source, &limits, ret, &diagnostics)
-                  : romsim_instances_parse(NULL, 0, source, &limits, ret, &diagnostics);
+    input.is_answer = cli_has(args, "from-get");
+    status = file ? romsim_instances_load(file, &input, &limits, ret, &diagnostics)
+                  : romsim_instances_parse(NULL, 0, &input, &limits, ret, &diagnostics);
     cli_report_for(args, &diagnostics);
     romsim_diagnostics_clear(&diagnostics);
     return status < 0 ? CLI_FAILED : CLI_OK;

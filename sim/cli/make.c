@@ -143,6 +143,8 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
     if (file && cli_has(args, "stdin") &&
         (strcmp(file, "-") == 0 || romsim_path_descriptor(file) == STDIN_FILENO))
         return cli_usage(args, "standard input is the file, and cannot be the app's as well");
+    if (!file && cli_has(args, "from-get"))
+        return cli_usage(args, "--from-get says what the file is, and there is none");
     status = cli_load_from(args, file, &source, ret);
     if (file && status == CLI_FAILED && is_meant_as_image(file))
         cli_note("an image is given by an option: 'romsim %s --image %s'", args->name, QUOTE(file));

@@ -317,6 +317,16 @@ static bool fits_without_registry(const struct romsim_store_name *item, const ch
     return fits(&bare, romsim_store_without_registry(name), digest);
 }
 
+/* A digest says which image is meant, whatever it is called here. */
+static struct romsim_store_name *find_digest(const struct romsim_store_names *names,
+                                             const char *digest)
+{
+    for (size_t i = 0; digest && i < names->count; i++)
+        if (strcmp(names->items[i].digest, digest) == 0)
+            return &names->items[i];
+    return NULL;
+}
+
 static struct romsim_store_name *find(const struct romsim_store_names *names, const char *name,
                                       const char *digest)
 {
@@ -330,10 +340,10 @@ static struct romsim_store_name *find(const struct romsim_store_names *names, co
         if (!fits_without_registry(&names->items[i], name, digest))
             continue;
         if (found)
-            return NULL;
+            return find_digest(names, digest);
         found = &names->items[i];
     }
-    return found;
+    return found ? found : find_digest(names, digest);
 }
 
 bool romsim_store_name_is_of(const struct romsim_store_name *name, const char *repository)

@@ -581,9 +581,12 @@ struct romsim_instance *instance_build(const struct romsim_document *document,
         return NULL;
     build.instance = instance;
     romsim_document_place(document, node->offset, &instance->place);
-    romsim_schema_check(&schema, node, &instance_shape);
+    romsim_schema_check(&schema, node, source->is_answer ? &answer_shape : &instance_shape);
     build_members(&build, node);
-    warn_idle(&build, &schema);
+    if (source->is_answer)
+        build.no_memory |= answer_settle(document, node, instance, diagnostics) < 0;
+    else
+        warn_idle(&build, &schema);
     romsim_buffer_reset(&schema.idle);
     return build.no_memory ? NULL : STEAL_POINTER(&instance);
 }

@@ -110,13 +110,26 @@ static int read_pairs(struct rom_key *keys, const char *spec, struct romsim_erro
     }
 }
 
+static int set_content(const struct romsim_instance *instance, struct romsim_rom *rom,
+                       const struct rom_key *keys, struct romsim_error *err)
+{
+    free(rom->image);
+    free(rom->image_json);
+    rom->image = rom->image_json = NULL;
+    rom->origin = ROMSIM_ORIGIN_FLAGS;
+    rom->image_place = flag_place("--rom");
+    rom->is_inline = keys[KEY_DIR].value;
+    if (rom->is_inline)
+        return set_path(instance, keys[KEY_DIR].value, &rom->dir, err);
+    return set_reference(instance, keys[KEY_IMAGE].value, &rom->image, err);
+}
+
 static int fill_rom(struct romsim_instance *instance, struct romsim_rom *rom, struct rom_key *keys,
                     struct romsim_error *err)
 {
     const char *at = keys[KEY_AT].value;
 
-    rom->origin = ROMSIM_ORIGIN_FLAGS;
-    rom->place = rom->name_place = rom->image_place = rom->at_place = flag_place("--rom");
+    rom->place = rom->name_place = rom->at_place = flag_place("--rom");
     rom->name = STEAL_POINTER(&keys[KEY_NAME].value);
     if (at) {
         rom->at = normalise_at(at);
@@ -131,10 +144,24 @@ static int fill_rom(struct romsim_instance *instance, struct romsim_rom *rom, st
             rom->name = NULL;
         }
     }
-    rom->is_inline = keys[KEY_DIR].value;
-    if (rom->is_inline)
-        return set_path(instance, keys[KEY_DIR].value, &rom->dir, err);
-    return set_reference(instance, keys[KEY_IMAGE].value, &rom->image, err);
+    return set_content(instance, rom, keys, err);
+}
+
+/* The ROM of a GET's answer that the flag means; NULL if there is none. */
+static struct romsim_rom *find_answered(struct romsim_instance *instance,
+                                        const struct rom_key *keys)
+{
+    const char *name = keys[KEY_NAME].value, *at = keys[KEY_AT].value;
+
+    for (size_t i = 0; i < instance->rom_count; i++) {
+        struct romsim_rom *rom = &instance->roms[i];
+        const char *own = rom->name && name ? rom->name : rom->at;
+        const char *wanted = rom->name && name ? name : at;
+
+        if (rom->from_answer && own && wanted && strcmp(own, wanted) == 0)
+            return rom;
+    }
+    return NULL;
 }
 
 static int add_rom(struct romsim_instance *instance, const char *spec, struct rom_key *keys,
@@ -149,6 +176,9 @@ static int add_rom(struct romsim_instance *instance, const char *spec, struct ro
                          keys[KEY_IMAGE].value ? "only one" : "one");
         return romsim_error_hint(err, "name=NAME,image=REFERENCE|dir=PATH,at=PATH");
     }
+    rom = find_answered(instance, keys);
+    if (rom)
+        return set_content(instance, rom, keys, err);
     rom = instance_append_rom(instance);
     if (!rom)
         return romsim_error_nomem(err);

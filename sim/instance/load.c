@@ -80,11 +80,27 @@ static void set_origin(const struct romsim_input *source, struct romsim_instance
         instance->volumes[i].origin = source->origin;
 }
 
+/* The answer to a GET is easily taken for a request, and each of its members would be an error. */
+static bool refuse_answer(struct load *load, const struct romsim_node *node)
+{
+    struct romsim_error error;
+
+    if (load->source->is_answer || load->source->is_request || answer_instances(node) == node)
+        return false;
+    romsim_error_set(&error, EINVAL, "This is what a GET answers, and no request");
+    romsim_error_hint(&error, "--from-get takes it as far as it goes");
+    error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
+    romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
+    return true;
+}
+
 static int load_instance(struct load *load, const struct romsim_node *node)
 {
     struct romsim_error error;
     struct romsim_instance *instance;
 
+    if (refuse_answer(load, node))
+        return 0;
     if (node->kind != ROMSIM_NODE_OBJECT) {
         romsim_error_set(&error, EINVAL, "An instance must be an object, not %s",
                          romsim_node_kind_name(node));
@@ -109,6 +125,8 @@ static int load_instance(struct load *load, const struct romsim_node *node)
 
 static int load_root(struct load *load, const struct romsim_node *node)
 {
+    if (load->source->is_answer)
+        node = answer_instances(node);
     if (node->kind == ROMSIM_NODE_NULL) /* an empty document between two lines of --- */
         return 0;
     if (node->kind != ROMSIM_NODE_LIST)

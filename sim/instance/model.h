@@ -11,6 +11,9 @@
 /* The shape of an instance in a file or a request (shapes.c). */
 extern const struct romsim_shape instance_shape;
 
+/* What GET tells of one (answer.c). */
+extern const struct romsim_shape answer_shape;
+
 /* What other tools call its members. */
 extern const struct romsim_synonym instance_synonyms[];
 
@@ -23,6 +26,15 @@ struct romsim_instance *instance_build(const struct romsim_document *document,
                                        const struct romsim_input *source,
                                        const struct romsim_limits *limits,
                                        struct romsim_diagnostics *diagnostics);
+
+/* The instances in the answer to a GET: its envelope's, or the node itself if it has none. */
+const struct romsim_node *answer_instances(const struct romsim_node *root);
+
+/* Turns an instance that was built from one of them into what a request would have made: what only
+ * an answer tells is dropped, what no answer tells is marked or warned of.  Returns 0, or -1
+ * without memory. */
+int answer_settle(const struct romsim_document *document, const struct romsim_node *node,
+                  struct romsim_instance *instance, struct romsim_diagnostics *diagnostics);
 
 /* How long romsim_instances_request() would be, in bytes, without making it.  Returns 0, or -1
  * without memory. */

@@ -416,6 +416,12 @@ static void check_content(struct check *check, const struct romsim_rom *rom)
     } else if (rom->image && !rom->image[0]) {
         romsim_error_set(&error, EINVAL, "Invalid image ''");
         report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
+    } else if (rom->is_inline && !rom->dir && rom->file_count == 0 && rom->from_answer) {
+        romsim_error_set(&error, EINVAL, "%s is inline, and an answer has no files of it",
+                         rom_label(check->instance, rom, label));
+        romsim_error_hint(&error, "--rom %s%s,dir=DIRECTORY brings those of the request",
+                          rom->name ? "name=" : "at=", rom->name ?: rom->at ?: "PATH");
+        report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
     } else if (rom->is_inline && !rom->dir && rom->file_count == 0) {
         romsim_error_set(&error, EINVAL, "%s has no files", rom_label(check->instance, rom, label));
         report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);

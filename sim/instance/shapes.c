@@ -176,14 +176,14 @@ static const struct romsim_shape interfaces = {
 
 /* ---- an instance ------------------------------------------------------------------------- */
 
-#define INSTANCE_MEMBERS(roms_shape)                                                               \
+#define INSTANCE_MEMBERS(roms_shape, group_shape, scale_shape)                                     \
     {"name", &string, 0, NULL}, {"image", &image, 0, NULL}, {"args", &strings, 0, NULL},           \
         {"env", &string_map, 0, NULL}, {"memory_mb", &count, 0, NULL},                             \
-        {"vcpus", &positive, 0, NULL}, {"service_group", &service_group, 0, NULL},                 \
+        {"vcpus", &positive, 0, NULL}, {"service_group", &(group_shape), 0, NULL},                 \
         {"roms", &(roms_shape), 0, NULL}, {"hostname", &string, 0, NULL},                          \
         {"autostart", &boolean, 0, NULL}, {"replicas", &count, 0, NULL},                           \
         {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL}, {"volumes", &volumes, 0, NULL},   \
-        {"scale_to_zero", &scale_to_zero, ROMSIM_MEMBER_IDLE, NULL},                               \
+        {"scale_to_zero", &(scale_shape), ROMSIM_MEMBER_IDLE, NULL},                               \
         {"wait_timeout_ms", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                 \
         {"timeout_s", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                       \
         {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},                             \
@@ -205,13 +205,28 @@ static const struct romsim_shape interfaces = {
     {                                                                                              \
         "vsock", &any, ROMSIM_MEMBER_IDLE, NULL                                                    \
     }
-static const struct romsim_member instance_members[] = {INSTANCE_MEMBERS(roms), ROMSIM_END};
-static const struct romsim_member request_members[] = {INSTANCE_MEMBERS(request_roms), ROMSIM_END};
+static const struct romsim_member instance_members[] = {
+    INSTANCE_MEMBERS(roms, service_group, scale_to_zero), ROMSIM_END};
+static const struct romsim_member request_members[] = {
+    INSTANCE_MEMBERS(request_roms, service_group, scale_to_zero), ROMSIM_END};
 const struct romsim_shape instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
                                             .members = instance_members,
                                             .hint = "it has at least image: REFERENCE"};
 const struct romsim_shape romsim_instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
                                                    .members = request_members};
+
+/* GET tells more of an instance than POST takes, and the next version of it more than this one. */
+static const struct romsim_shape answer_rom = {
+    .kind = ROMSIM_SHAPE_OBJECT, .members = request_rom_members, .open = true};
+static const struct romsim_shape answer_roms = {.kind = ROMSIM_SHAPE_LIST, .item = &answer_rom};
+static const struct romsim_shape answer_group = {
+    .kind = ROMSIM_SHAPE_OBJECT, .members = service_group_members, .open = true};
+static const struct romsim_shape answer_scale = {
+    .kind = ROMSIM_SHAPE_OBJECT, .members = scale_members, .open = true};
+static const struct romsim_member answer_members[] = {
+    INSTANCE_MEMBERS(answer_roms, answer_group, answer_scale), ROMSIM_END};
+const struct romsim_shape answer_shape = {
+    .kind = ROMSIM_SHAPE_OBJECT, .members = answer_members, .open = true};
 
 const struct romsim_synonym instance_synonyms[] = {
     {"ports", "service_group"},
