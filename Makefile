@@ -70,7 +70,7 @@ endif
 
 # ---- the program --------------------------------------------------------------------------
 
-LIBRARY_SOURCES := $(sort $(foreach room,base document instance erofs image rom layout state vm api,$(wildcard sim/$(room)/*.c)) \
+LIBRARY_SOURCES := $(sort $(foreach room,base document instance erofs image rom layout seam state vm api,$(wildcard sim/$(room)/*.c)) \
 	$(wildcard fuse/*.c) sim/guest/manifest.c)
 PROGRAM_SOURCES := $(sort $(wildcard sim/cli/*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(BUILD)/obj/%.o)

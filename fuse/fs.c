@@ -39,7 +39,7 @@ enum { THREADS_MIN = 4, THREADS_MAX = 16 };
 enum { SPARES = 5 };
 
 struct romsim_fs {
-    struct ll ll; /* has the view */
+    struct ll ll; /* has the seam */
     struct fuse_session *session;
     char *point;
     dev_t device;                /* of our mount */
@@ -136,7 +136,7 @@ static void unmount_own(struct romsim_fs *fs)
         romsim_mount_detach(fs->point, NULL, NULL);
 }
 
-static int mount_view(struct romsim_fs *fs, const char *name, bool allow_other,
+static int mount_seam(struct romsim_fs *fs, const char *name, bool allow_other,
                       struct romsim_error *err)
 {
     CLEANUP_FD int lock = -1;
@@ -185,8 +185,8 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
     if (fs->stop < 0)
         romsim_error_system(err, errno, "cannot make an eventfd");
     else if ((fs->point = romsim_mount_point(directory, err)) &&
-             (fs->ll.view = romsim_view_new(layout, chosen.drives_only, err)) &&
-             mount_view(fs, layout->name, chosen.allow_other, err) == 0)
+             (fs->ll.seam = romsim_seam_new(layout, chosen.drives_only, err)) &&
+             mount_seam(fs, layout->name, chosen.allow_other, err) == 0)
         return fs;
     romsim_fs_free(fs);
     return NULL;
@@ -200,7 +200,7 @@ void romsim_fs_free(struct romsim_fs *fs)
         unmount_own(fs);
         fuse_session_destroy(fs->session);
     }
-    romsim_view_free(fs->ll.view);
+    romsim_seam_free(fs->ll.seam);
     if (fs->stop >= 0)
         close(fs->stop);
     romsim_spares_release(&fs->spares);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ll.c: the thin skin between a view and libfuse's low-level API.
+ * ll.c: the thin skin between a seam and libfuse's low-level API.
  *
  * The content never changes, so the kernel may keep all that it is told: names (missing ones,
  * too), attributes, link targets, directories and data.  Opening needs nothing from us; the answer
  * ENOSYS tells the kernel not to ask again for the life of the mount, and to keep its caches.
+ *
+ * Where the seam watches a device, the kernel keeps none of its names, and each read comes here as
+ * it was made, without readahead (FOPEN_DIRECT_IO); that is said when a file is opened, so then
+ * opening has to be answered.
+ *
  * Every handler replies exactly once.
  */
 #include "ll.h"
@@ -23,11 +28,22 @@
 
 enum { NAME_SIZE = ROMSIM_NAME_MAX + 1 };
 
-static struct romsim_view *view_of(fuse_req_t req)
+static struct romsim_seam *seam_of(fuse_req_t req)
 {
     const struct ll *ll = fuse_req_userdata(req);
 
-    return ll->view;
+    return ll->seam;
+}
+
+static struct romsim_view *view_of(fuse_req_t req)
+{
+    return romsim_seam_view(seam_of(req));
+}
+
+/* For how long the kernel may keep what it is told of a directory's names. */
+static double names_timeout(fuse_req_t req, uint64_t directory)
+{
+    return romsim_seam_watches(seam_of(req), directory) ? 0 : FOR_EVER;
 }
 
 /* Tells what is behind an errno that the image is to blame for; `name` (or NULL) is what was asked
@@ -39,7 +55,8 @@ static void report(const struct ll *ll, uint64_t node, const char *name,
 
     if (!ll->report || (err->errnum != EUCLEAN && err->errnum != EOPNOTSUPP && err->errnum != EIO))
         return;
-    if (asprintf(&message, "%s: %s%s%s", romsim_view_device_name(ll->view, node) ?: "the view",
+    if (asprintf(&message, "%s: %s%s%s",
+                 romsim_view_device_name(romsim_seam_view(ll->seam), node) ?: "the view",
                  name ? QUOTE(name) : "", name ? ": " : "", err->message) < 0)
         message = NULL;
     if (message)
@@ -78,20 +95,20 @@ static void ll_init(void *userdata, struct fuse_conn_info *conn)
 
 /* ---- names and attributes --------------------------------------------------------------- */
 
-static int fill_entry(struct romsim_view *view, uint64_t node, struct fuse_entry_param *ret,
-                      struct romsim_error *err)
+static int fill_entry(fuse_req_t req, uint64_t directory, uint64_t node,
+                      struct fuse_entry_param *ret, struct romsim_error *err)
 {
     *ret = (struct fuse_entry_param){
         .ino = node,
         .attr_timeout = FOR_EVER,
-        .entry_timeout = FOR_EVER,
+        .entry_timeout = names_timeout(req, directory),
     };
-    return romsim_view_stat(view, node, &ret->attr, err);
+    return romsim_view_stat(view_of(req), node, &ret->attr, err);
 }
 
 static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-    struct fuse_entry_param entry = {.entry_timeout = FOR_EVER}; /* ino 0: there is no such name */
+    struct fuse_entry_param entry = {0}; /* ino 0: there is no such name */
     struct romsim_error err;
     uint64_t node;
     int found;
@@ -101,8 +118,9 @@ static void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         return;
     }
     err.errnum = 0;
-    found = romsim_view_lookup(view_of(req), parent, name, &node, &err);
-    if (found < 0 || (found == 1 && fill_entry(view_of(req), node, &entry, &err) < 0)) {
+    entry.entry_timeout = names_timeout(req, parent);
+    found = romsim_seam_lookup(seam_of(req), parent, name, &node, &err);
+    if (found < 0 || (found == 1 && fill_entry(req, parent, node, &entry, &err) < 0)) {
         report(fuse_req_userdata(req), parent, name, &err);
         fuse_reply_err(req, errno_of(&err));
     } else {
@@ -166,9 +184,20 @@ static void ll_statfs(fuse_req_t req, fuse_ino_t node)
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-/* Files and directories alike.  NULL handlers would not do: libfuse answers those with success,
- * and the kernel goes on asking. */
+/* A NULL handler would not do: libfuse answers it with success, and the kernel goes on asking. */
 static void ll_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *file)
+{
+    if (romsim_seam_is_bare(seam_of(req))) {
+        fuse_reply_err(req, ENOSYS);
+        return;
+    }
+    file->direct_io = romsim_seam_watches(seam_of(req), node);
+    file->keep_cache = !file->direct_io;
+    fuse_reply_open(req, file);
+}
+
+/* A directory's names are looked up one by one where that matters. */
+static void ll_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *file)
 {
     (void)node;
     (void)file;
@@ -183,7 +212,7 @@ static void ll_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
 
     (void)file;
     err.errnum = 0;
-    if (romsim_view_read(view_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
+    if (romsim_seam_read(seam_of(req), node, (uint64_t)offset, size, &data, &err) < 0) {
         reply_no_data(req, node, &err);
         return;
     }
@@ -215,7 +244,8 @@ static bool fill_known(const struct listing *listing, const struct romsim_view_e
 
     return listing->plus && !entry->is_dot &&
            romsim_view_lookup(view, listing->directory, name, &node, NULL) == 1 &&
-           node == entry->node && fill_entry(view, node, ret, NULL) == 0;
+           node == entry->node &&
+           fill_entry(listing->req, listing->directory, node, ret, NULL) == 0;
 }
 
 /* Adds an entry; false if it does not fit any more. */
@@ -400,7 +430,7 @@ static const struct fuse_lowlevel_ops operations = {
     .readlink = ll_readlink,
     .open = ll_open,
     .read = ll_read,
-    .opendir = ll_open,
+    .opendir = ll_opendir,
     .readdir = ll_readdir,
     .readdirplus = ll_readdirplus,
     .statfs = ll_statfs,

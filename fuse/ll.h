@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ll.h: a view through libfuse's low-level API. */
+/* ll.h: a seam through libfuse's low-level API. */
 #ifndef ROMSIM_FUSE_LL_H
 #define ROMSIM_FUSE_LL_H
 
-#include <romsim/view.h>
+#include <romsim/seam.h>
 
 #include <fuse_lowlevel.h>
 
 /* What a session answers from. */
 struct ll {
-    struct romsim_view *view;
+    struct romsim_seam *seam;
     void (*report)(void *context, const char *message); /* as in romsim_fs_options */
     void *context;
 };

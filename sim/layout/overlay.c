@@ -161,13 +161,14 @@ static int root_of(struct romsim_view *view, unsigned slot, const struct romsim_
 }
 
 /* One file with up to two names: what is read through one is cached for the other. */
-static int add_device(struct romsim_view *view, struct overlay *dev,
+static int add_device(struct romsim_view *view, struct overlay *dev, unsigned slot,
                       const struct romsim_device *device, struct romsim_error *err)
 {
     struct overlay *file = add_overlay(view, dev->node, err);
 
     if (!file)
         return -1;
+    file->slot = slot;
     file->blob = romsim_blob_ref(device->blob);
     file->names = device->named_name[0] ? 2 : 1;
     if (set_child(view, dev, device->indexed_name, file->node, err) < 0)
@@ -183,7 +184,8 @@ static int add_devices(struct romsim_view *view, const struct romsim_layout *lay
     if (!dev || set_child(view, view->overlays.items[ROMSIM_VIEW_ROOT], "dev", dev->node, err) < 0)
         return -1;
     for (size_t i = 0; i < layout->device_count; i++)
-        if (layout->devices[i].blob && add_device(view, dev, &layout->devices[i], err) < 0)
+        if (layout->devices[i].blob &&
+            add_device(view, dev, slot_of(i), &layout->devices[i], err) < 0)
             return -1;
     return 0;
 }

@@ -15,5 +15,11 @@ bench:
 	@$(MAKE) --no-print-directory -j$$(nproc) all guest samples
 	@$(MAKE) --no-print-directory bench-only
 
-bench-only: $(BUILD)/romsim
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(SANITIZED) $(BUILD)/libromsim.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(PKG_LIBS)
+
+-include $(BUILD)/obj/tests/bench/seam.d
+
+bench-only: $(BUILD)/romsim $(BUILD)/tests/bench/seam
 	@BUILD=$(BUILD) tests/bench/run $(BENCH)

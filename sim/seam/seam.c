@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* seam.c: the chains of a view's devices (romsim/seam.h has the theory). */
+#include "layer.h"
+
+#include <stdlib.h>
+
+struct romsim_seam {
+    struct romsim_view *view;
+    size_t device_count;
+    struct layer *heads; /* of the chains: layers without operations, one a device; or NULL */
+};
+
+/* ---- the chain ---------------------------------------------------------------------------- */
+
+int next_lookup(struct layer *layer, uint64_t directory, const char *name, uint64_t *ret_node,
+                struct romsim_error *err)
+{
+    struct romsim_view *view = layer->view;
+
+    do
+        layer = layer->next;
+    while (layer && !layer->ops->lookup);
+    return layer ? layer->ops->lookup(layer, directory, name, ret_node, err)
+                 : romsim_view_lookup(view, directory, name, ret_node, err);
+}
+
+int next_read(struct layer *layer, uint64_t node, uint64_t offset, size_t size,
+              struct romsim_view_data *ret, struct romsim_error *err)
+{
+    struct romsim_view *view = layer->view;
+
+    do
+        layer = layer->next;
+    while (layer && !layer->ops->read);
+    return layer ? layer->ops->read(layer, node, offset, size, ret, err)
+                 : romsim_view_read(view, node, offset, size, ret, err);
+}
+
+static void free_layer(struct layer *layer)
+{
+    if (layer->ops->free)
+        layer->ops->free(layer);
+    else
+        free(layer);
+}
+
+int seam_push(struct romsim_seam *seam, size_t device, struct layer *layer)
+{
+    if (!layer)
+        return -1;
+    if (!seam->heads && !(seam->heads = calloc(seam->device_count, sizeof(*seam->heads)))) {
+        free_layer(layer);
+        return -1;
+    }
+    layer->view = seam->heads[device].view = seam->view;
+    layer->next = seam->heads[device].next;
+    seam->heads[device].next = layer;
+    return 0;
+}
+
+/* The head of the chain of the device that a node is in, or NULL: there is none. */
+static struct layer *chain_of(const struct romsim_seam *seam, uint64_t node)
+{
+    size_t device = seam->heads ? romsim_view_device(seam->view, node) : ROMSIM_VIEW_NO_DEVICE;
+
+    return device < seam->device_count && seam->heads[device].next ? &seam->heads[device] : NULL;
+}
+
+/* ---- the seam ----------------------------------------------------------------------------- */
+
+struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool drives_only,
+                                    struct romsim_error *err)
+{
+    struct romsim_seam *seam = calloc(1, sizeof(*seam));
+
+    if (!seam) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    seam->device_count = layout->device_count;
+    seam->view = romsim_view_new(layout, drives_only, err);
+    if (seam->view)
+        return seam;
+    romsim_seam_free(seam);
+    return NULL;
+}
+
+void romsim_seam_free(struct romsim_seam *seam)
+{
+    if (!seam)
+        return;
+    for (size_t i = 0; seam->heads && i < seam->device_count; i++) {
+        struct layer *layer = seam->heads[i].next, *next;
+
+        for (; layer; layer = next) {
+            next = layer->next;
+            free_layer(layer);
+        }
+    }
+    free(seam->heads);
+    romsim_view_free(seam->view);
+    free(seam);
+}
+
+struct romsim_view *romsim_seam_view(struct romsim_seam *seam)
+{
+    return seam->view;
+}
+
+bool romsim_seam_is_bare(const struct romsim_seam *seam)
+{
+    return !seam->heads;
+}
+
+bool romsim_seam_watches(const struct romsim_seam *seam, uint64_t node)
+{
+    return chain_of(seam, node) != NULL;
+}
+
+int romsim_seam_lookup(struct romsim_seam *seam, uint64_t directory, const char *name,
+                       uint64_t *ret_node, struct romsim_error *err)
+{
+    struct layer *chain = chain_of(seam, directory);
+
+    return chain ? next_lookup(chain, directory, name, ret_node, err)
+                 : romsim_view_lookup(seam->view, directory, name, ret_node, err);
+}
+
+int romsim_seam_read(struct romsim_seam *seam, uint64_t node, uint64_t offset, size_t size,
+                     struct romsim_view_data *ret, struct romsim_error *err)
+{
+    struct layer *chain = chain_of(seam, node);
+
+    return chain ? next_read(chain, node, offset, size, ret, err)
+                 : romsim_view_read(seam->view, node, offset, size, ret, err);
+}
