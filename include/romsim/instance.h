@@ -183,7 +183,9 @@ struct romsim_input {
     const char *directory; /* what relative paths are relative to; NULL: the working directory */
     bool is_request;       /* the body of a request to the API: JSON, and no YAML */
     bool is_answer;        /* what GET /v1/instances tells of instances, in place of a request */
-    bool allow_local;      /* from the network: `dir` and paths of this machine are followed */
+    bool
+        is_only_compared; /* nothing is to be made of it: the rules on what it lacks do not count */
+    bool allow_local;     /* from the network: `dir` and paths of this machine are followed */
     /* Changes the instances, of which there is one at least, or says among the diagnostics why
      * not; or NULL.  Returns 0 or -1. */
     int (*amend)(struct romsim_instances *instances, void *context,

@@ -283,7 +283,7 @@ int romsim_instances_parse(const char *text, size_t size, const struct romsim_in
     *ret = (struct romsim_instances){0};
     if (status == 0)
         status = amend(&load);
-    if (status == 0)
+    if (status == 0 && !source->is_only_compared)
         complete(&load, errors);
     if (diagnostics->errors != errors)
         status = -1;
