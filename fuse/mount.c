@@ -13,18 +13,15 @@
 #include <romsim/cleanup.h>
 #include <romsim/fs.h>
 #include <romsim/mounts.h>
+#include <romsim/program.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-extern char **environ;
 
 #define FUSE_DEVICE "/dev/fuse"
 #define FUSERMOUNT  "fusermount3"
@@ -76,44 +73,6 @@ static int mount_directly(const char *point, const char *source, bool allow_othe
 
 /* ---- fusermount3 ------------------------------------------------------------------------ */
 
-/* The environment with _FUSE_COMMFD, which the caller frees (the strings stay where they are). */
-static char **environment_with(char *setting)
-{
-    size_t count = 0;
-    char **copy;
-
-    while (environ[count])
-        count++;
-    copy = calloc(count + 2, sizeof(*copy));
-    if (!copy)
-        return NULL;
-    copy[0] = setting;
-    memcpy(copy + 1, environ, count * sizeof(*copy));
-    return copy;
-}
-
-/* Starts fusermount3 with `socket` to answer on and `output` as its stderr.  Returns 0 or an
- * errno. */
-static int start_fusermount(const char *const *argv, int socket, int output, pid_t *ret)
-{
-    posix_spawn_file_actions_t actions;
-    char setting[32];
-    CLEANUP_FREE char **environment = NULL;
-    int error;
-
-    snprintf(setting, sizeof(setting), "_FUSE_COMMFD=%d", socket);
-    environment = environment_with(setting);
-    if (!environment || posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    error = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-    if (error == 0) /* onto itself: it stays open */
-        error = posix_spawn_file_actions_adddup2(&actions, socket, socket);
-    if (error == 0)
-        error = posix_spawnp(ret, argv[0], &actions, NULL, (char *const *)argv, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
-}
-
 /* The descriptor that comes through the socket, or -1 at its end. */
 static int receive_descriptor(int socket)
 {
@@ -164,11 +123,10 @@ static int mount_by_fusermount(const char *point, const char *source, bool allow
                                struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer words = ROMSIM_BUFFER_INIT(OUTPUT_MAX);
-    CLEANUP_FD int ours = -1, theirs = -1, output = -1, output_write = -1, fd = -1;
-    char options[OPTIONS_SIZE];
+    CLEANUP_FD int ours = -1, theirs = -1, fd = -1;
+    char options[OPTIONS_SIZE], setting[32];
     const char *argv[] = {FUSERMOUNT, "-o", options, "--", point, NULL};
-    int sockets[2], pipes[2], error;
-    pid_t pid;
+    int sockets[2], status;
 
     snprintf(options, sizeof(options), "ro,nosuid,nodev,fsname=%s,subtype=romsim%s", source,
              access_options(allow_other));
@@ -176,20 +134,16 @@ static int mount_by_fusermount(const char *point, const char *source, bool allow
         return romsim_error_system(err, errno, "cannot make a socket");
     ours = sockets[0];
     theirs = sockets[1];
-    if (pipe2(pipes, O_CLOEXEC) < 0)
-        return romsim_error_system(err, errno, "cannot make a pipe");
-    output = pipes[0];
-    output_write = pipes[1];
-    if ((error = start_fusermount(argv, theirs, output_write, &pid)) != 0) {
-        romsim_error_system(err, error, "cannot run " FUSERMOUNT);
+    snprintf(setting, sizeof(setting), "_FUSE_COMMFD=%d", theirs);
+    const struct romsim_program program = {.argv = argv,
+                                           .setting = setting,
+                                           .inherited = (const int[]){theirs, -1},
+                                           .complaints = &words};
+    /* It does not wait for an answer: the descriptor is in the socket when it has ended. */
+    if (romsim_program_run(&program, &status, err) < 0)
         return romsim_error_hint(err, "it is in the package 'fuse3'");
-    }
     close(steal_fd(&theirs));
-    close(steal_fd(&output_write));
     fd = receive_descriptor(ours);
-    romsim_buffer_read_fd(&words, output);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
     return fd >= 0 ? steal_fd(&fd) : report_fusermount(words.data, err);
 }
 
@@ -212,30 +166,14 @@ int fuse_mount(const char *point, const char *name, bool allow_other, struct rom
     return -1;
 }
 
-/* Is the set-uid helper on the PATH? */
-static bool has_fusermount(void)
-{
-    const char *path = getenv("PATH");
-    CLEANUP_FREE char *copy = strdup(path ? path : "/usr/bin:/bin");
-    char *rest = copy;
-    char *folder;
-
-    while (rest && (folder = strsep(&rest, ":"))) {
-        CLEANUP_FREE char *file = NULL;
-
-        if (asprintf(&file, "%s/" FUSERMOUNT, folder) >= 0 && access(file, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 int romsim_fs_probe(struct romsim_error *err)
 {
     CLEANUP_FD int fd = open_device(err);
+    CLEANUP_FREE char *helper = romsim_program_find(FUSERMOUNT);
 
     if (fd < 0)
         return -1;
-    if (geteuid() == 0 || has_fusermount())
+    if (geteuid() == 0 || helper)
         return 0;
     romsim_error_set(err, ENOENT, "there is no " FUSERMOUNT ", which mounts for users");
     return romsim_error_hint(err, "it is in the package 'fuse3'");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* daemon.h: processes of romsim's own that go on beside or after the command that started them. */
+/* daemon.h: processes of romsim's own that go on beside or after the command that started them.
+ * They are forks of it, with all that it has read by then; other programs are program.h's. */
 #ifndef ROMSIM_DAEMON_H
 #define ROMSIM_DAEMON_H
 

@@ -129,8 +129,8 @@ static json_t *run(struct post *post, int input, struct romsim_error *err)
     const struct romsim_program program = {.argv = argv,
                                            .file = "/proc/self/exe",
                                            .input = input,
-                                           .output = &output,
-                                           .errors = &complaints,
+                                           .printed = &output,
+                                           .complaints = &complaints,
                                            .started = on_start,
                                            .context = post};
     json_t *answer = NULL;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* program.c: another program, run from its start to its end. */
+/*
+ * program.c: other programs, found, started, and run to their end.
+ *
+ * All of romsim that runs another program does it here.  Who forks to go on as romsim does not:
+ * daemon.h makes keepers, makers and the servers of mounts, and mounts.c has a process ask what may
+ * never answer.
+ */
 #include <romsim/cleanup.h>
 #include <romsim/program.h>
 
@@ -7,11 +13,167 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* ---- finding it ------------------------------------------------------------------------- */
+
+static bool is_program(const char *path)
+{
+    struct stat stat;
+
+    return access(path, X_OK) == 0 && fstatat(AT_FDCWD, path, &stat, 0) == 0 &&
+           S_ISREG(stat.st_mode);
+}
+
+char *romsim_program_find(const char *name)
+{
+    static const char administrators[] = "/usr/sbin:/sbin";
+    const char *path = getenv("PATH");
+    CLEANUP_FREE char *folders = NULL;
+    char *rest, *folder;
+
+    if (strchr(name, '/'))
+        return strdup(name);
+    if (asprintf(&folders, "%s:%s", path ? path : "/usr/bin:/bin", administrators) < 0)
+        return NULL;
+    for (rest = folders; (folder = strsep(&rest, ":"));) {
+        CLEANUP_FREE char *file = NULL;
+
+        if (asprintf(&file, "%s/%s", *folder ? folder : ".", name) < 0)
+            return NULL;
+        if (is_program(file))
+            return STEAL_POINTER(&file);
+    }
+    errno = ENOENT;
+    return NULL;
+}
+
+/* ---- starting it ------------------------------------------------------------------------ */
+
+/* The environment with one more setting, in the place of one of its name; the caller frees the list
+ * (the strings stay where they are). */
+static char **environment_with(const char *setting)
+{
+    size_t name = setting ? strcspn(setting, "=") + 1 : 0, count = 0;
+    char **copy;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 2, sizeof(*copy));
+    if (!copy)
+        return NULL;
+    count = 0;
+    for (char **each = environ; *each; each++)
+        if (!setting || strncmp(*each, setting, name) != 0)
+            copy[count++] = *each;
+    copy[count] = (char *)setting;
+    return copy;
+}
+
+/* What was ignored stays so, but for SIGPIPE, which only romsim does without. */
+static void forget_signals(void)
+{
+    struct sigaction action;
+    sigset_t none;
+
+    signal(SIGPIPE, SIG_DFL);
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
+            action.sa_handler != SIG_DFL)
+            signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The child has `fd` as `number`, and keeps it. */
+static bool give(int fd, int number)
+{
+    return fd == number ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, number) == number;
+}
+
+/* The child's side, where another thread may have held any lock when it was forked: nothing is
+ * allocated here.  Returns what failed in errno. */
+static void become(const struct romsim_program *program, const char *path, char **environment,
+                   pid_t parent)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    forget_signals();
+    if (program->end_signal && prctl(PR_SET_PDEATHSIG, program->end_signal) < 0)
+        return;
+    if (program->end_signal && getppid() != parent)
+        _exit(127); /* it has ended already, and nobody reads on */
+    if (null < 0 || !give(program->input > 0 ? program->input : null, STDIN_FILENO) ||
+        !give(program->output > 0 ? program->output : null, STDOUT_FILENO) ||
+        !give(program->errors > 0 ? program->errors : null, STDERR_FILENO))
+        return;
+    for (const int *fd = program->inherited; fd && *fd >= 0; fd++)
+        if (!give(*fd, *fd))
+            return;
+    execve(path, (char *const *)program->argv, environment);
+}
+
+static int child_of(const struct romsim_program *program, const char *path, char **environment,
+                    int report)
+{
+    sigset_t all, before;
+    pid_t parent = getpid(), pid;
+
+    /* No signal finds this process's handlers in the other. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0) {
+        int problem;
+
+        become(program, path, environment, parent);
+        problem = errno;
+        _exit(write(report, &problem, sizeof(problem)) < 0 ? 126 : 127);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+/* Returns 0 or an errno. */
+static int start(const struct romsim_program *program, pid_t *ret)
+{
+    CLEANUP_FREE char *path = romsim_program_find(program->file ? program->file : program->argv[0]);
+    CLEANUP_FREE char **environment = path ? environment_with(program->setting) : NULL;
+    CLEANUP_FD int reader = -1, writer = -1;
+    int report[2], problem = 0;
+    pid_t pid;
+
+    /* A successful exec closes the pipe. */
+    if (!environment || pipe2(report, O_CLOEXEC) < 0)
+        return errno;
+    reader = report[0];
+    writer = report[1];
+    pid = child_of(program, path, environment, writer);
+    if (pid < 0)
+        return errno;
+    close(steal_fd(&writer));
+    if (TEMP_FAILURE_RETRY(read(reader, &problem, sizeof(problem))) == sizeof(problem)) {
+        TEMP_FAILURE_RETRY(waitpid(pid, NULL, 0));
+        return problem;
+    }
+    *ret = pid;
+    return 0;
+}
+
+int romsim_program_start(const struct romsim_program *program, pid_t *ret, struct romsim_error *err)
+{
+    int errnum = start(program, ret);
+
+    return errnum ? romsim_error_system(err, errnum, "cannot run %s", program->argv[0]) : 0;
+}
+
+/* ---- to its end ------------------------------------------------------------------------- */
 
 /* A pipe to what a stream is collected in; without a buffer both ends are -1. */
 struct reading {
@@ -70,74 +232,24 @@ static void read_all(struct reading readings[2])
     }
 }
 
-static int spawn(const struct romsim_program *program, const posix_spawn_file_actions_t *actions,
-                 const posix_spawnattr_t *attributes, pid_t *ret)
-{
-    static const char *const folders[] = {"/usr/sbin", "/sbin"};
-    char *const *argv = (char *const *)program->argv;
-    const char *file = program->file ? program->file : argv[0];
-    int errnum = posix_spawnp(ret, file, actions, attributes, argv, environ);
-
-    for (size_t i = 0; errnum == ENOENT && !strchr(file, '/') && i < 2; i++) {
-        char path[256];
-
-        snprintf(path, sizeof(path), "%s/%s", folders[i], file);
-        errnum = posix_spawn(ret, path, actions, attributes, argv, environ);
-    }
-    return errnum;
-}
-
-static void add_output(posix_spawn_file_actions_t *actions, const struct reading *reading, int fd)
-{
-    if (reading->writer >= 0)
-        posix_spawn_file_actions_adddup2(actions, reading->writer, fd);
-    else
-        posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_WRONLY, 0);
-}
-
-/* Returns 0 or an errno. */
-static int start(const struct romsim_program *program, const struct reading readings[2], pid_t *ret)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, defaults;
-    int errnum;
-
-    sigemptyset(&none);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawn_file_actions_init(&actions);
-    if (program->input > 0)
-        posix_spawn_file_actions_adddup2(&actions, program->input, 0);
-    else
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    add_output(&actions, &readings[0], 1);
-    add_output(&actions, &readings[1], 2);
-    /* A descriptor that is made a copy of itself is not closed on exec any more. */
-    for (const int *fd = program->inherited; fd && *fd >= 0; fd++)
-        posix_spawn_file_actions_adddup2(&actions, *fd, *fd);
-    errnum = spawn(program, &actions, &attributes, ret);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return errnum;
-}
-
 int romsim_program_run(const struct romsim_program *program, int *ret_status,
                        struct romsim_error *err)
 {
     struct reading readings[2] = {{NULL, -1, -1}, {NULL, -1, -1}};
+    struct romsim_program copy = *program;
     int errnum, status;
     pid_t pid = -1;
 
-    if (open_reading(&readings[0], program->output) < 0 ||
-        open_reading(&readings[1], program->errors) < 0)
+    if (open_reading(&readings[0], program->printed) < 0 ||
+        open_reading(&readings[1], program->complaints) < 0) {
         errnum = errno;
-    else
-        errnum = start(program, readings, &pid);
+    } else {
+        if (program->printed)
+            copy.output = readings[0].writer;
+        if (program->complaints)
+            copy.errors = readings[1].writer;
+        errnum = start(&copy, &pid);
+    }
     close_end(&readings[0].writer);
     close_end(&readings[1].writer);
     if (errnum == 0 && program->started)

@@ -61,7 +61,7 @@ __attribute__((format(printf, 2, 3))) static void remedy(struct finding *finding
 static char *output_of(const char *const *argv)
 {
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
-    const struct romsim_program program = {.argv = argv, .output = &text};
+    const struct romsim_program program = {.argv = argv, .printed = &text};
     int status;
 
     if (romsim_program_run(&program, &status, NULL) < 0 || status != 0)
@@ -69,20 +69,11 @@ static char *output_of(const char *const *argv)
     return romsim_buffer_steal(&text);
 }
 
-/* Is there a program of this name in PATH? */
-static bool is_in_path(const char *name)
+static bool is_there(const char *name)
 {
-    const char *path = getenv("PATH");
-    CLEANUP_FREE char *copy = strdup(path ? path : "/usr/bin:/bin");
-    char *rest = copy, *folder;
+    CLEANUP_FREE char *path = romsim_program_find(name);
 
-    while (copy && (folder = strsep(&rest, ":"))) {
-        CLEANUP_FREE char *file = romsim_path_join(*folder ? folder : ".", name);
-
-        if (file && access(file, X_OK) == 0)
-            return true;
-    }
-    return false;
+    return path != NULL;
 }
 
 /* ---- the checks -------------------------------------------------------------------------------
@@ -182,7 +173,7 @@ static void check_fuse(struct finding *finding)
              "directly",
              err.message);
         remedy(finding, "%s", err.hint);
-    } else if (geteuid() != 0 && !is_in_path("fusermount3")) {
+    } else if (geteuid() != 0 && !is_there("fusermount3")) {
         find(finding, HEALTH_LESS, "no fusermount3: an ordinary user cannot mount");
         remedy(finding, "install fuse3");
     } else {
@@ -255,7 +246,7 @@ static void check_tools(struct finding *finding)
     char missing[256] = "";
 
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
-        if (!is_in_path(tools[i])) {
+        if (!is_there(tools[i])) {
             size_t size = strlen(missing);
 
             snprintf(missing + size, sizeof(missing) - size, "%s%s", size ? ", " : "", tools[i]);

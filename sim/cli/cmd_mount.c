@@ -213,7 +213,7 @@ static int run_in_background(const struct job *job)
     char byte;
     pid_t pid;
 
-    if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+    if (pipe2(ready, O_CLOEXEC) < 0 || (pid = romsim_daemon_fork()) < 0) {
         romsim_error_system(&error, errno, "cannot start a process");
         return cli_report(&error);
     }

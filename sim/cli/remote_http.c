@@ -330,7 +330,7 @@ static int run_curl(const struct romsim_buffer *config, const int *bodies,
     static const char *const argv[] = {"curl", "-q", "-sS", "-K", "-", NULL};
     CLEANUP_FD int input = config->failed ? -1 : file_of(config->data, config->size);
     const struct romsim_program program = {
-        .argv = argv, .inherited = bodies, .input = input, .output = output, .errors = errors};
+        .argv = argv, .inherited = bodies, .input = input, .printed = output, .complaints = errors};
 
     if (config->failed == EINVAL)
         return romsim_error_set(err, EINVAL, "there are control characters in what is to be sent");

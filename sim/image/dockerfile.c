@@ -4,18 +4,18 @@
  *
  * Theory of operation: the tool builds an image with a name that nobody has, writes it as a docker
  * archive into a file without a name, which it sees as its standard output, and removes the name.
- * The tools die with us (PR_SET_PDEATHSIG).
+ * The tools die with us (`end_signal`).
  */
 #include "sim/image/packed.h"
 
 #include <romsim/buffer.h>
+#include <romsim/program.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/wait.h>
 
@@ -54,32 +54,14 @@ struct job {
 
 /* ---- finding a tool --------------------------------------------------------------------- */
 
-/* Is there such a program in one of PATH's folders? */
-static bool is_in_path(const char *name)
-{
-    const char *path = getenv("PATH");
-
-    for (const char *folder = path ? path : ""; *folder;) {
-        size_t size = strcspn(folder, ":");
-        char *file = NULL;
-        bool found;
-
-        if (asprintf(&file, "%.*s/%s", (int)size, folder, name) < 0)
-            return false;
-        found = size > 0 && access(file, X_OK) == 0;
-        free(file);
-        if (found)
-            return true;
-        folder += size + (folder[size] == ':');
-    }
-    return false;
-}
-
 static const struct tool *find_tool(struct romsim_error *err)
 {
-    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
-        if (is_in_path(tools[i].name))
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+        CLEANUP_FREE char *path = romsim_program_find(tools[i].name);
+
+        if (path)
             return &tools[i];
+    }
     romsim_error_set(err, ENOENT, "a Dockerfile needs buildah, podman or docker, and none is here");
     romsim_error_hint(err, "apt-get install buildah; or build it elsewhere, 'docker save' it, and "
                            "give the file with type: oci");
@@ -104,43 +86,17 @@ static const char *fill_in(const struct job *job, const char *argument)
     }
 }
 
-static _Noreturn void run_child(const struct job *job, const char *const *arguments, int out)
-{
-    char *argv[ARGUMENTS_MAX + 2] = {(char *)job->tool->name};
-    sigset_t none;
-    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    for (size_t i = 0; arguments[i]; i++)
-        argv[i + 1] = (char *)fill_in(job, arguments[i]);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (in >= 0 && dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(job->log_fd, 2) >= 0)
-        execvp(argv[0], argv);
-    _exit(127);
-}
-
-static int wait_for(pid_t child)
-{
-    int status;
-
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
-    return status;
-}
-
 /* Runs one of the tool's commands with its output going to `out`; returns its wait status. */
 static int run(const struct job *job, const char *const *arguments, int out)
 {
-    pid_t parent = getpid(), child = fork();
+    const char *argv[ARGUMENTS_MAX + 2] = {job->tool->name};
+    const struct romsim_program program = {
+        .argv = argv, .output = out, .errors = job->log_fd, .end_signal = SIGTERM};
+    int status;
 
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() != parent)
-            _exit(127);
-        run_child(job, arguments, out);
-    }
-    return child < 0 ? -1 : wait_for(child);
+    for (size_t i = 0; arguments[i]; i++)
+        argv[i + 1] = fill_in(job, arguments[i]);
+    return romsim_program_run(&program, &status, NULL) == 0 ? status : -1;
 }
 
 /* The end of what the tool wrote, as one line; "" if it wrote nothing. */

@@ -190,7 +190,7 @@ int volume_image_make(const char *image, const char *uuid, const char *directory
     const char *argv[20] = {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-U", uuid, "-E",
                             /* The file is new: what was not written is zeros already. */
                             "root_owner=0:0,lazy_journal_init=1"};
-    const struct romsim_program program = {.argv = argv, .errors = &errors};
+    const struct romsim_program program = {.argv = argv, .complaints = &errors};
     size_t count = 11;
     int status;
 

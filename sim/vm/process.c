@@ -3,76 +3,34 @@
 #include "process.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/program.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum { LAST_WORDS_MS = 1000 };
-
-/* The child's side; `report` is a pipe that a successful exec closes. */
-static _Noreturn void become(const char *const *argv, const int *inherited, int errors, int report,
-                             pid_t parent)
-{
-    int null = open("/dev/null", O_RDWR), problem;
-    sigset_t none;
-
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    if (null >= 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
-        dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(errors, 2) == 2) {
-        for (; *inherited >= 0; inherited++)
-            fcntl(*inherited, F_SETFD, 0);
-        execvp(argv[0], (char *const *)argv);
-    }
-    problem = errno;
-    if (write(report, &problem, sizeof(problem)) < 0)
-        _exit(126);
-    _exit(127);
-}
-
-/* Reads what the child could not do: 0, or an errno. */
-static int read_report(int fd)
-{
-    int problem = 0;
-    ssize_t size;
-
-    do
-        size = read(fd, &problem, sizeof(problem));
-    while (size < 0 && errno == EINTR);
-    return size == sizeof(problem) ? problem : 0;
-}
 
 int process_start(const char *const *argv, const int *inherited, struct process *ret,
                   struct romsim_error *err)
 {
-    int errors[2] = {-1, -1}, report[2] = {-1, -1}, problem;
-    pid_t parent = getpid(), pid = -1;
+    CLEANUP_FD int reader = -1, writer = -1;
+    int ends[2];
+    pid_t pid;
 
-    if (pipe2(errors, O_CLOEXEC) == 0 && pipe2(report, O_CLOEXEC) == 0)
-        pid = fork();
-    if (pid == 0)
-        become(argv, inherited, errors[1], report[1], parent);
-    problem = pid < 0 ? errno : 0;
-    cleanup_close_fd(&errors[1]);
-    cleanup_close_fd(&report[1]);
-    if (!problem)
-        problem = read_report(report[0]);
-    cleanup_close_fd(&report[0]);
-    if (!problem) {
-        *ret = (struct process){pid, pidfd_open(pid, 0), errors[0]};
-        return 0;
-    }
-    cleanup_close_fd(&errors[0]);
-    if (pid > 0)
-        waitpid(pid, NULL, 0);
-    return romsim_error_system(err, problem, "cannot run %s", argv[0]);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return romsim_error_system(err, errno, "cannot run %s", argv[0]);
+    reader = ends[0];
+    writer = ends[1];
+    const struct romsim_program program = {
+        .argv = argv, .inherited = inherited, .errors = writer, .end_signal = SIGKILL};
+    if (romsim_program_start(&program, &pid, err) < 0)
+        return -1;
+    *ret = (struct process){pid, pidfd_open(pid, 0), steal_fd(&reader)};
+    return 0;
 }
 
 int process_wait(struct process *process, int timeout_ms, int *ret_status)

@@ -81,7 +81,7 @@ static char *qemu_version(struct romsim_error *err)
     static const char before[] = "version ";
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(4096);
     const char *const argv[] = {QEMU_PROGRAM, "--version", NULL};
-    const struct romsim_program program = {.argv = argv, .output = &text};
+    const struct romsim_program program = {.argv = argv, .printed = &text};
     const char *version;
     int status;
 

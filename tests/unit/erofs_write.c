@@ -8,12 +8,12 @@
 #include "tests/unit/trees.h"
 
 #include <romsim/erofs.h>
+#include <romsim/program.h>
 
 #include "sim/erofs/format.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -546,26 +546,20 @@ END_TEST
 /* ---- random trees ----------------------------------------------------------------------- */
 
 /* Runs a program silently; its exit status, or -1 if it cannot be started. */
-static int run(char *const argv[])
+static int run(const char *const argv[])
 {
-    posix_spawn_file_actions_t actions;
+    const struct romsim_program program = {.argv = argv};
     int status;
-    pid_t pid;
 
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    status = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (status != 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-        return -1;
-    return WEXITSTATUS(status) == 127 ? -1 : WEXITSTATUS(status);
+    return romsim_program_run(&program, &status, NULL) == 0 && WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : -1;
 }
 
 static int run_fsck(struct romsim_blob *image)
 {
-    char path[] = "/tmp/romsim-unit.XXXXXX", program[] = "fsck.erofs", extract[] = "--extract";
-    char *const argv[] = {program, extract, path, NULL};
+    char path[] = "/tmp/romsim-unit.XXXXXX";
+    const char *const argv[] = {"fsck.erofs", "--extract", path, NULL};
     CLEANUP_FD int fd = mkstemp(path);
     int status;
 
@@ -586,8 +580,7 @@ START_TEST(random_trees_are_read_back_and_pass_fsck)
         {.compress = "lz4hc:12"},
         {.compress = "lz4", .inline_data = true},
     };
-    char program[] = "fsck.erofs", version[] = "-V";
-    bool has_fsck = run((char *const[]){program, version, NULL}) == 0;
+    bool has_fsck = run((const char *const[]){"fsck.erofs", "-V", NULL}) == 0;
 
     if (!has_fsck)
         printf("# SKIP fsck.erofs on random trees: it is not installed\n");
