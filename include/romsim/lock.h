@@ -5,8 +5,6 @@
 
 #include <romsim/error.h>
 
-#include <stdbool.h>
-
 /* How long a command waits for what another process holds, before it says who; and how long where
  * that process may be waiting for a disk to take what it has written. */
 enum { ROMSIM_LOCK_TIMEOUT_MS = 5000, ROMSIM_LOCK_WRITER_TIMEOUT_MS = 60000 };
@@ -19,8 +17,5 @@ enum { ROMSIM_LOCK_TIMEOUT_MS = 5000, ROMSIM_LOCK_WRITER_TIMEOUT_MS = 60000 };
  */
 int romsim_lock_take(int fd, int operation, int timeout_ms, const char *path,
                      struct romsim_error *err);
-
-/* Has somebody stopped the process (control-Z, or SIGSTOP)? */
-bool romsim_process_is_stopped(int pid);
 
 #endif

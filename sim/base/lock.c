@@ -6,9 +6,9 @@
  * again.  Who holds a lock stands in /proc/locks, a line each (proc(5)):
  *     ID: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE START END
  */
-#include <romsim/buffer.h>
 #include <romsim/cleanup.h>
 #include <romsim/lock.h>
+#include <romsim/process.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -22,14 +22,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { RETRY_MS = 20, LINE_SIZE = 256, STAT_MAX = 4096 };
+enum { RETRY_MS = 20, LINE_SIZE = 256 };
 
 /* A process as a message tells of it. */
 struct holder {
-    int pid;       /* 0: nobody knows */
+    pid_t pid;     /* 0: nobody knows */
     bool is_there; /* and may be looked at */
-    bool is_stopped;
-    uid_t user;
+    struct romsim_process process;
     char name[LINE_SIZE]; /* "romsim image import"; may be empty */
 };
 
@@ -54,37 +53,19 @@ static void add_words(struct holder *holder)
     }
 }
 
-/* Reads /proc/PID/stat: "PID (NAME) STATE ...", where the name may hold anything. */
-static void look_at(int pid, struct holder *ret)
+static bool is_stopped(const struct holder *holder)
 {
-    CLEANUP_BUFFER struct romsim_buffer buffer = ROMSIM_BUFFER_INIT(STAT_MAX);
-    CLEANUP_FD int fd = -1;
-    char path[64];
-    const char *name, *end;
-    struct stat stat;
-
-    *ret = (struct holder){.pid = pid};
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &stat) < 0 || romsim_buffer_read_fd(&buffer, fd) < 0 || !buffer.data)
-        return;
-    ret->is_there = true;
-    ret->user = stat.st_uid;
-    name = strchr(buffer.data, '(');
-    end = strrchr(buffer.data, ')');
-    if (!name || !end || end <= name + 1)
-        return;
-    ret->is_stopped = strncmp(end, ") T ", 4) == 0;
-    romsim_text_quote(name + 1, (size_t)(end - name - 1), ret->name, sizeof(ret->name));
-    add_words(ret);
+    return holder->process.state == 'T';
 }
 
-bool romsim_process_is_stopped(int pid)
+static void look_at(pid_t pid, struct holder *ret)
 {
-    struct holder process;
-
-    look_at(pid, &process);
-    return process.is_stopped;
+    *ret = (struct holder){.pid = pid};
+    ret->is_there = romsim_process_look(pid, &ret->process);
+    if (!*ret->process.name)
+        return;
+    snprintf(ret->name, sizeof(ret->name), "%s", ret->process.name);
+    add_words(ret);
 }
 
 /* Who holds a lock on the file; of several, one that is stopped.  Some file systems tell stat()
@@ -114,7 +95,7 @@ static void find_holder(int fd, struct holder *ret)
         if (is_sure && !is_same)
             continue;
         look_at(pid, &holder);
-        if (ret->pid == 0 || is_same > is_sure || (holder.is_stopped && !ret->is_stopped))
+        if (ret->pid == 0 || is_same > is_sure || (is_stopped(&holder) && !is_stopped(ret)))
             *ret = holder;
         is_sure = is_same;
     }
@@ -124,7 +105,7 @@ static void find_holder(int fd, struct holder *ret)
  * lock outlives who took it in a child that has inherited the file. */
 static void describe(const struct holder *holder, char *ret, size_t size)
 {
-    const char *stopped = holder->is_stopped ? ", which is stopped" : "";
+    const char *stopped = is_stopped(holder) ? ", which is stopped" : "";
 
     if (holder->pid <= 0)
         snprintf(ret, size, "another process");
@@ -134,7 +115,7 @@ static void describe(const struct holder *holder, char *ret, size_t size)
         snprintf(ret, size, "process %d%s", holder->pid, stopped);
     else
         snprintf(ret, size, "process %d (%s, of user %u)%s", holder->pid, holder->name,
-                 (unsigned)holder->user, stopped);
+                 (unsigned)holder->process.user, stopped);
 }
 
 static int say_who(const struct holder *holder, const char *path, struct romsim_error *err)
@@ -143,7 +124,7 @@ static int say_who(const struct holder *holder, const char *path, struct romsim_
 
     describe(holder, text, sizeof(text));
     romsim_error_set(err, EBUSY, "'%s' is locked by %s", QUOTE(path), text);
-    if (!holder->is_stopped)
+    if (!is_stopped(holder))
         return -1;
     return romsim_error_hint(err, "to let it go on: kill -CONT %d", holder->pid);
 }
@@ -158,7 +139,7 @@ int romsim_lock_take(int fd, int operation, int timeout_ms, const char *path,
             return romsim_error_system(err, errno, "cannot lock '%s'", QUOTE(path));
         if (waited >= timeout_ms || (waited > 0 && waited % ROMSIM_LOCK_TIMEOUT_MS == 0)) {
             find_holder(fd, &holder);
-            if (waited >= timeout_ms || holder.is_stopped)
+            if (waited >= timeout_ms || is_stopped(&holder))
                 return say_who(&holder, path, err);
         }
         poll(NULL, 0, RETRY_MS);

@@ -6,6 +6,7 @@
 
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
+#include <romsim/process.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 #define RECORD "state.json"
 
-enum { PROCESSES_MAX = 64, RECORD_SIZE_MAX = 16 << 20, STAT_FIELD_START = 22 };
+enum { PROCESSES_MAX = 64, RECORD_SIZE_MAX = 16 << 20 };
 
 void state_record_clear(struct state_record *record)
 {
@@ -26,49 +27,31 @@ void state_record_clear(struct state_record *record)
     *record = (struct state_record){0};
 }
 
-bool state_process_start(pid_t pid, uint64_t *ret)
+/* Describes a process; false, with errno, if there is none. */
+static bool describe(pid_t pid, struct state_process *ret)
 {
-    CLEANUP_BUFFER struct romsim_buffer stat = ROMSIM_BUFFER_INIT(4096);
-    CLEANUP_FD int fd = -1;
-    char path[64];
-    char *field;
+    struct romsim_process process;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || romsim_buffer_read_fd(&stat, fd) < 0)
+    if (!romsim_process_look(pid, &process))
         return false;
-    /* The second field, the name in parentheses, may hold spaces and parentheses itself. */
-    field = stat.data ? strrchr(stat.data, ')') : NULL;
-    for (int i = 2; field && i < STAT_FIELD_START; i++)
-        field = strchr(field + 1, ' ');
-    if (!field) {
-        errno = EPROTO;
-        return false;
-    }
-    *ret = strtoull(field, NULL, 10);
+    *ret = (struct state_process){.pid = pid, .start = process.start};
     return true;
 }
 
 bool state_record_set_owner(struct state_record *record, pid_t pid)
 {
-    struct state_process owner = {.pid = pid};
-
-    if (!state_process_start(pid, &owner.start))
-        return false;
-    record->owner = owner;
-    return true;
+    return describe(pid, &record->owner);
 }
 
 bool state_record_add_process(struct state_record *record, pid_t pid)
 {
-    struct state_process process = {.pid = pid};
+    struct state_process process;
 
     if (record->processes.count == PROCESSES_MAX) {
         errno = ENOSPC;
         return false;
     }
-    return state_process_start(pid, &process.start) &&
-           state_processes_append(&record->processes, process) == 0;
+    return describe(pid, &process) && state_processes_append(&record->processes, process) == 0;
 }
 
 void state_record_drop_process(struct state_record *record, pid_t pid)

@@ -40,9 +40,6 @@ struct state_record {
 
 void state_record_clear(struct state_record *record);
 
-/* When the process was started.  False, with errno, if there is none. */
-bool state_process_start(pid_t pid, uint64_t *ret);
-
 /* Both return false, with errno, when they fail. */
 bool state_record_set_owner(struct state_record *record, pid_t pid);
 bool state_record_add_process(struct state_record *record, pid_t pid);

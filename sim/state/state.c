@@ -14,6 +14,7 @@
 #include <romsim/lock.h>
 #include <romsim/mounts.h>
 #include <romsim/paths.h>
+#include <romsim/process.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
 
@@ -290,9 +291,8 @@ static void kill_process(const struct state_process *process)
 {
     CLEANUP_FD int pidfd = pidfd_open(process->pid, 0);
     struct pollfd gone = {.fd = pidfd, .events = POLLIN};
-    uint64_t start;
 
-    if (pidfd < 0 || !state_process_start(process->pid, &start) || start != process->start)
+    if (pidfd < 0 || !romsim_process_is(process->pid, process->start))
         return;
     if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
         return;
@@ -347,10 +347,9 @@ static void listing_visit(void *context, const char *directory)
 {
     CLEANUP(state_record_clear) struct state_record record = {0};
     const struct listing *listing = context;
-    uint64_t start;
 
     if (state_record_load(&record, directory, NULL) == 0 && record.owner.pid > 0 &&
-        state_process_start(record.owner.pid, &start) && start == record.owner.start)
+        romsim_process_is(record.owner.pid, record.owner.start))
         listing->visit(listing->context, &(struct romsim_state_entry){
                                              .name = strrchr(directory, '/') + 1,
                                              .directory = directory,
@@ -389,13 +388,12 @@ int romsim_state_mount_server(const char *mount_point, pid_t *ret_pid)
 {
     struct search search = {.mount_point = mount_point};
     CLEANUP_FD int pidfd = -1;
-    uint64_t start;
 
     each_folder(ROMSIM_STATE_MOUNT, search_visit, &search);
     if (search.found.pid <= 0)
         return -1;
     pidfd = pidfd_open(search.found.pid, 0);
-    if (pidfd < 0 || !state_process_start(search.found.pid, &start) || start != search.found.start)
+    if (pidfd < 0 || !romsim_process_is(search.found.pid, search.found.start))
         return -1;
     if (ret_pid)
         *ret_pid = search.found.pid;

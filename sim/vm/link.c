@@ -7,8 +7,8 @@
 #include "meeting.h"
 
 #include <romsim/clock.h>
-#include <romsim/lock.h>
 #include <romsim/paths.h>
+#include <romsim/process.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
 #include <romsim/vector.h>

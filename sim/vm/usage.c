@@ -3,6 +3,7 @@
 #include "usage.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/process.h>
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,29 +12,15 @@
 
 enum { ESTABLISHED = 1 };
 
-/* The name in the second field may have blanks and brackets in it: what is wanted comes after the
- * last bracket. */
-static uint64_t cpu_ticks(const char *line)
-{
-    const char *rest = strrchr(line, ')');
-    unsigned long long user, kernel;
-
-    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                        &kernel) != 2)
-        return 0;
-    return user + kernel;
-}
-
 struct usage usage_of(pid_t pid)
 {
-    char path[64], line[1024];
+    struct romsim_process process;
     struct usage usage = {0};
     unsigned long long pages;
+    char path[64], line[256];
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    CLEANUP_FILE FILE *stat = fopen(path, "re");
-    if (stat && fgets(line, sizeof(line), stat))
-        usage.cpu_ms = cpu_ticks(line) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    if (romsim_process_look(pid, &process))
+        usage.cpu_ms = process.cpu_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
     snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
     CLEANUP_FILE FILE *statm = fopen(path, "re");
     if (statm && fgets(line, sizeof(line), statm) && sscanf(line, "%*u %llu", &pages) == 1)
