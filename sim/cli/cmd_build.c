@@ -225,6 +225,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cli_command_build = {
     .name = "build",
+    .help_beside = "write an instance's ROMs as files; compare it with one elsewhere",
     .operands = "FILE",
     .operands_min = 1,
     .operands_max = 1,
