@@ -11,7 +11,8 @@
  *
  * Theory of operation: whoever makes a template holds a lock (flock) on the `lock` of its folder in
  * new/, which goes with the process, however it dies; a folder there whose lock is free is what was
- * left behind, and is swept.  A whole one is renamed into ready/ and never changes.  Who uses a
+ * left behind, and is swept.  A whole one is renamed into ready/, and nothing of it changes but the
+ * properties in its record, which takes the place of the one before as a whole.  Who uses a
  * template opens all of its files first, so that one that is removed lives on in its clones.
  *
  * Not thread-safe, but for reading an open template.
@@ -67,11 +68,17 @@ void romsim_templates_clear(struct romsim_templates *templates);
 /* Removes it; its clones go on.  ENOENT.  Returns 0 or -1. */
 int romsim_template_remove(const char *name, struct romsim_error *err);
 
+/* What can be changed of one, since nothing of the VM depends on it: the member "properties" of its
+ * record, an object, whose reference is taken.  ENOENT.  Returns 0 or -1. */
+int romsim_template_set_properties(const char *name, json_t *properties, struct romsim_error *err);
+
 /* One that is being made. */
 struct romsim_template_draft;
 
-/* EEXIST if there is one of that name, EINVAL for a name that can be none's. */
-struct romsim_template_draft *romsim_template_draft(const char *name, struct romsim_error *err);
+/* EEXIST if there is one of that name, EINVAL for a name that can be none's.  It gets this UUID, or
+ * with NULL one of its own. */
+struct romsim_template_draft *romsim_template_draft(const char *name, const char *uuid,
+                                                    struct romsim_error *err);
 
 /* Makes one of its files, for writing: "memory", "state".  A descriptor of the caller's, or -1. */
 int romsim_template_draft_file(const struct romsim_template_draft *draft, const char *file,

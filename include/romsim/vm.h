@@ -60,21 +60,29 @@ struct romsim_vm_saving {
                           first port accepts connections */
 };
 
+/* Could a template of that name be made of an instance?  0, or -1 and why not, as
+ * romsim_vm_template_begin(). */
+int romsim_vm_template_check(const char *name, const struct romsim_layout *layout,
+                             struct romsim_error *err);
+
 /*
  * Prepares the making of a template: a draft of that name, with the images of the layout's drives,
  * and in *ret its files for romsim_vm_options.saving.  EINVAL for what no template can have:
- * volumes, more than one instance's memory, a template of its own.  NULL on failure; the files are
- * to be closed by romsim_vm_template_end().
+ * volumes, more than one instance's memory, a template of its own; EEXIST.  It gets this UUID, or
+ * with NULL one of its own.  NULL on failure; the files are to be closed by
+ * romsim_vm_template_end().
  */
-struct romsim_template_draft *romsim_vm_template_begin(const char *name,
+struct romsim_template_draft *romsim_vm_template_begin(const char *name, const char *uuid,
                                                        const struct romsim_layout *layout,
                                                        struct romsim_vm_saving *ret,
                                                        struct romsim_error *err);
 
-/* Ends it, and frees the draft: with `is_saved` the template is there afterwards.  Returns 0 or -1.
- */
+/* Ends it, and frees the draft: with `is_saved` the template is there afterwards, with what of the
+ * instance is the template's own business: `tags`, `delete_lock`, `autokill`, `annotations`.
+ * Returns 0 or -1. */
 int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm_saving *saving,
                            const struct romsim_layout *layout,
+                           const struct romsim_instance *instance,
                            const struct romsim_processor *processor, bool is_saved,
                            struct romsim_error *err);
 

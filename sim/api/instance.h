@@ -7,12 +7,12 @@
  *     instance_wish.c    which instances a request means, by path, query or body
  *     instance_list.c    GET: from the roll alone
  *     instance_create.c  POST: by a maker
- *     instance_change.c  start, stop, suspend, delete, wait
+ *     instance_change.c  start, stop, suspend, delete, wait, making templates of instances
  *     instance_edit.c    PATCH
  *     instance_look.c    log and metrics, which only the keepers know
  *     instance_ask.c     asking many keepers at once
  *     instance_await.c   waiting for states without a thread
- *     template.c         templates
+ *     template.c         templates that are there
  */
 #ifndef ROMSIM_API_INSTANCE_H
 #define ROMSIM_API_INSTANCE_H
@@ -29,8 +29,8 @@
 extern const struct romsim_shape instance_reference_shape, instance_patch_shape,
     instance_patch_one_shape, instance_delete_shape, instance_delete_one_shape,
     instance_start_shape, instance_start_one_shape, instance_stop_shape, instance_stop_one_shape,
-    instance_suspend_shape, instance_suspend_one_shape, instance_wait_shape,
-    instance_wait_one_shape, instance_log_shape, instance_log_one_shape;
+    instance_suspend_shape, instance_suspend_one_shape, instance_template_shape,
+    instance_wait_shape, instance_wait_one_shape, instance_log_shape, instance_log_one_shape;
 
 extern const struct api_query instance_list_query[], instance_get_query[],
     instance_reference_query[], instance_wait_query[], instance_wait_one_query[],
@@ -121,10 +121,11 @@ void wishes_ask(struct api_request *request, struct wishes *wishes, wish_asker *
  */
 
 enum goal {
-    GOAL_NONE,  /* what is answered of it is known */
-    GOAL_STATE, /* it is in a state */
-    GOAL_RUN,   /* its app runs, or has run, or will not */
-    GOAL_END    /* it is gone */
+    GOAL_NONE,    /* what is answered of it is known */
+    GOAL_STATE,   /* it is in a state */
+    GOAL_RUN,     /* its app runs, or has run, or will not */
+    GOAL_END,     /* it is gone */
+    GOAL_TEMPLATE /* it is a template */
 };
 
 /* What is waited for of an instance.  Zero-initialised it is nothing. */
@@ -132,7 +133,7 @@ struct awaited {
     enum goal goal;
     char *name;                 /* owned; NULL with GOAL_NONE */
     char state[16];             /* of GOAL_STATE */
-    json_int_t starts;          /* of GOAL_RUN: how often it was started then */
+    json_int_t starts;          /* of GOAL_RUN, GOAL_TEMPLATE: how often it was started then */
     json_t *item;               /* of the answer, but for */
     const char *const *members; /* these of what is seen at the end, up to a NULL; or NULL */
     json_t *last;               /* what was last seen; a reference; NULL: nothing */
@@ -152,12 +153,13 @@ void awaited_free(struct awaited *list, size_t count);
  */
 
 extern const struct romsim_shape template_item_shape;
-api_handler templates_get, templates_delete, templates_refuse;
+api_handler templates_get, templates_edit, templates_delete;
 
 /* ---- handlers ----------------------------------------------------------------------------------
  */
 
 api_handler instances_get, instances_create, instances_edit, instances_delete, instances_start,
-    instances_stop, instances_suspend, instances_wait, instances_log, instances_metrics;
+    instances_stop, instances_suspend, instances_wait, instances_log, instances_metrics,
+    instances_make_templates;
 
 #endif

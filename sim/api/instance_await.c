@@ -8,6 +8,7 @@
 #include "instance.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/template.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -35,8 +36,22 @@ void awaited_free(struct awaited *list, size_t count)
 /* ---- what an instance has come to --------------------------------------------------------------
  */
 
+/* An instance that has become a template is gone as an instance. */
+static bool is_template(const struct awaited *awaited)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = NULL;
+
+    if (!awaited->is_gone || awaited->goal != GOAL_TEMPLATE)
+        return false;
+    template = romsim_template_open(
+        NULL, json_string_value(json_object_get(awaited->item, "uuid")) ?: "", NULL);
+    return template != NULL;
+}
+
 static const char *state_of(const struct awaited *awaited)
 {
+    if (is_template(awaited))
+        return "template";
     if (awaited->is_gone)
         return "deleted";
     return json_string_value(json_object_get(awaited->last, "state")) ?: "";
@@ -72,6 +87,8 @@ static bool is_reached(const struct awaited *awaited)
         return has_run(awaited);
     case GOAL_END:
         return awaited->is_gone;
+    case GOAL_TEMPLATE:
+        return is_template(awaited);
     }
     return true;
 }
@@ -80,7 +97,7 @@ static bool is_reached(const struct awaited *awaited)
 static bool is_settled(const struct awaited *awaited)
 {
     return is_reached(awaited) || awaited->is_gone ||
-           (awaited->goal == GOAL_RUN && has_stopped(awaited));
+           ((awaited->goal == GOAL_RUN || awaited->goal == GOAL_TEMPLATE) && has_stopped(awaited));
 }
 
 static bool are_settled(const struct waiting *waiting)
@@ -98,6 +115,8 @@ static const char *goal_words(const struct awaited *awaited)
 {
     if (awaited->goal == GOAL_STATE)
         return awaited->state;
+    if (awaited->goal == GOAL_TEMPLATE)
+        return "template";
     return awaited->goal == GOAL_RUN ? "running" : "deleted";
 }
 
@@ -119,8 +138,9 @@ static void explain(const struct awaited *awaited, json_t *item)
         snprintf(text, sizeof(text), "No instance with name '%s'", awaited->name);
         set_error(item, ROMSIM_CLOUD_NOT_FOUND, text);
     } else if (is_settled(awaited)) {
-        snprintf(text, sizeof(text), "'%s' %s before it was running", awaited->name,
-                 awaited->is_gone ? "was deleted" : "stopped");
+        snprintf(text, sizeof(text), "'%s' %s before it was %s", awaited->name,
+                 awaited->is_gone ? "was deleted" : "stopped",
+                 awaited->goal == GOAL_TEMPLATE ? "a template" : "running");
         set_error(item, ROMSIM_CLOUD_UNKNOWN_ERROR, text);
     } else {
         snprintf(text, sizeof(text), "timed out: '%s' is %s, not %s", awaited->name,
@@ -137,7 +157,7 @@ static json_t *finished_item(const struct awaited *awaited, bool is_lenient)
         json_object_set(item, awaited->members[i],
                         json_object_get(awaited->last, awaited->members[i]));
     if (awaited->is_gone && awaited->goal != GOAL_END)
-        json_object_set_new(item, "state", json_string("deleted"));
+        json_object_set_new(item, "state", json_string(state_of(awaited)));
     if (!is_reached(awaited) && !is_lenient)
         explain(awaited, item);
     return item;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * instance_change.c: start, stop, suspend, delete, wait (cloud-api §1.6).
+ * instance_change.c: start, stop, suspend, delete, wait (cloud-api §1.6), and templates made of
+ * instances (§4).
  *
  * Each asks all keepers at once for what is to be done, and what is to be waited for comes from the
  * roll.
@@ -19,6 +20,7 @@
 enum { DELETE_MS = 2000 };
 
 static const char *const state_members[] = {"state", NULL};
+static const char *const wait_members[] = {"uuid", "name", "state", NULL};
 
 static const char *text_of(const json_t *item, const char *member)
 {
@@ -86,9 +88,24 @@ static int64_t patience_of(const struct wishes *wishes, const char *older)
     return longest;
 }
 
+/* The same for what comes of the next start. */
+static struct awaited *await_starts(struct api_request *request, const struct wishes *wishes,
+                                    enum goal goal)
+{
+    struct awaited *list = await_wishes(request, wishes, goal);
+
+    for (size_t i = 0; list && i < wishes->count; i++)
+        if (list[i].goal != GOAL_NONE) {
+            list[i].starts =
+                json_integer_value(json_object_get(wishes->items[i].entry->item, "start_count")) +
+                1;
+            list[i].members = state_members;
+        }
+    return list;
+}
+
 void instances_wait(struct api_request *request)
 {
-    static const char *const members[] = {"uuid", "name", "state", NULL};
     CLEANUP_WISHES struct wishes wishes = {0};
     struct awaited *list;
 
@@ -97,7 +114,7 @@ void instances_wait(struct api_request *request)
     warn_older(request, &wishes, "timeout_ms");
     for (size_t i = 0; i < wishes.count; i++)
         if (wishes.items[i].entry)
-            wishes.items[i].item = instance_part(wishes.items[i].entry->item, members);
+            wishes.items[i].item = instance_part(wishes.items[i].entry->item, wait_members);
     list = await_wishes(request, &wishes, GOAL_STATE);
     for (size_t i = 0; list && i < wishes.count; i++) {
         const char *state = text_of(wishes.items[i].said, "state");
@@ -133,15 +150,39 @@ void instances_start(struct api_request *request)
         api_reply_items(request, wishes_items(&wishes));
         return;
     }
-    list = await_wishes(request, &wishes, GOAL_RUN);
-    for (size_t i = 0; list && i < wishes.count; i++)
-        if (list[i].goal != GOAL_NONE) {
-            list[i].starts =
-                json_integer_value(json_object_get(wishes.items[i].entry->item, "start_count")) + 1;
-            list[i].members = state_members;
-        }
+    list = await_starts(request, &wishes, GOAL_RUN);
     if (list)
         instances_await(request, list, wishes.count, patience, false);
+}
+
+/* ---- templates ---------------------------------------------------------------------------------
+ */
+
+static json_t *ask_template(struct api_request *request, const struct wish *wish)
+{
+    (void)request;
+    return json_pack("{s:s, s:O*}", "do", "template", "autokill",
+                     json_object_get(wish->said, "autokill"));
+}
+
+static json_t *take_state(const struct wish *wish, json_t *answer)
+{
+    (void)wish;
+    return instance_part(answer, wait_members);
+}
+
+void instances_make_templates(struct api_request *request)
+{
+    CLEANUP_WISHES struct wishes wishes = {0};
+    struct awaited *list;
+
+    if (wishes_read(request, false, &wishes) < 0)
+        return;
+    wishes_ask(request, &wishes, ask_template, take_state, ASK_MS);
+    list = await_starts(request, &wishes, GOAL_TEMPLATE);
+    if (list)
+        instances_await(request, list, wishes.count, patience_of(&wishes, NULL),
+                        patience_of(&wishes, NULL) == 0);
 }
 
 /* ---- stop --------------------------------------------------------------------------------------

@@ -68,6 +68,15 @@ BODY(instance_stop, {"force", &boolean, 0, NULL}, {"drain_timeout_ms", &patience
 
 BODY(instance_suspend, {"drain_timeout_ms", &patience, 0, NULL});
 
+static const struct romsim_member template_create_members[] = {
+    REFERENCE,
+    {"timeout_s", &patience, 0, NULL},
+    {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},
+    ROMSIM_END,
+};
+const struct romsim_shape instance_template_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                     .members = template_create_members};
+
 BODY(instance_wait, {"state", &state, 0, NULL}, {"timeout_s", &patience, 0, NULL},
      {"timeout_ms", &patience, 0, NULL});
 

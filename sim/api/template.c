@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* template.c: templates over HTTP (cloud-api §4): those that `romsim template create` made. */
+/* template.c: templates over HTTP (cloud-api §4): those that are there, whoever made them. */
 #include "instance.h"
 #include "said.h"
 
@@ -14,6 +14,8 @@
 static const struct romsim_shape string = {.kind = ROMSIM_SHAPE_STRING};
 static const struct romsim_shape count = {.kind = ROMSIM_SHAPE_INTEGER, .maximum = UINT32_MAX};
 static const struct romsim_shape strings = {.kind = ROMSIM_SHAPE_LIST, .item = &string};
+static const struct romsim_shape boolean = {.kind = ROMSIM_SHAPE_BOOLEAN};
+static const struct romsim_shape any = {.kind = ROMSIM_SHAPE_ANY};
 static const struct romsim_shape map = {.kind = ROMSIM_SHAPE_MAP, .item = &string};
 static const struct romsim_member members[] = {
     {"uuid", &string, ROMSIM_MEMBER_REQUIRED, NULL},
@@ -25,6 +27,10 @@ static const struct romsim_member members[] = {
     {"vcpus", &count, ROMSIM_MEMBER_REQUIRED, NULL},
     {"args", &strings, ROMSIM_MEMBER_REQUIRED, NULL},
     {"env", &map, ROMSIM_MEMBER_REQUIRED, NULL},
+    {"tags", &strings, 0, NULL},
+    {"delete_lock", &boolean, 0, NULL},
+    {"autokill", &any, 0, NULL},
+    {"annotations", &any, 0, NULL},
     ROMSIM_END,
 };
 const struct romsim_shape template_item_shape = {.kind = ROMSIM_SHAPE_OBJECT, .members = members};
@@ -52,31 +58,23 @@ static json_t *item_of(const struct romsim_template *template)
     const json_t *args = json_object_get(saved, "args");
     char created[ROMSIM_TIME_SIZE];
 
-    return api_item_success(
+    json_t *item = api_item_success(
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "uuid", template->uuid, "name",
                   template->name, "created_at", romsim_text_time(template->created_at, created),
                   "state", "template", "image", image ? image : "", "memory_mb",
                   json_integer_value(json_object_get(saved, "memory_mb")), "vcpus",
                   json_integer_value(json_object_get(saved, "vcpus")), "args",
                   json_is_array(args) ? json_deep_copy(args) : json_array(), "env", env_of(saved)));
+
+    json_object_update_missing(item, json_object_get(template->record, "properties"));
+    return item;
 }
 
 /* ---- which -------------------------------------------------------------------------------- */
 
-/* In the cloud's words alone: a command of romsim's own is no hint there. */
-static json_t *failed(const json_t *said, struct romsim_error *err)
-{
-    const char *uuid = json_string_value(json_object_get(said, "uuid"));
-    const char *name = json_string_value(json_object_get(said, "name"));
-
-    err->hint[0] = '\0';
-    return api_item_error(uuid ? "uuid" : "name", uuid ? uuid : name, err);
-}
-
 static struct romsim_template *open_said(const json_t *said, struct romsim_error *err)
 {
-    return romsim_template_open(json_string_value(json_object_get(said, "name")),
-                                json_string_value(json_object_get(said, "uuid")), err);
+    return romsim_template_open(said_text(said, "name"), said_text(said, "uuid"), err);
 }
 
 static json_t *list_all(struct romsim_error *err)
@@ -91,6 +89,15 @@ static json_t *list_all(struct romsim_error *err)
     for (size_t i = 0; i < all.count; i++)
         json_array_append_new(items, item_of(all.items[i]));
     return items;
+}
+
+/* A said_actor. */
+static json_t *show_one(struct api_request *request, const json_t *said, struct romsim_error *err)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, err);
+
+    (void)request;
+    return template ? item_of(template) : NULL;
 }
 
 /* ---- handlers ------------------------------------------------------------------------------ */
@@ -111,44 +118,128 @@ void templates_get(struct api_request *request)
             api_reply_error(request, api_http_status(&err), &err);
         return;
     }
-    items = json_array();
-    for (size_t i = 0; i < json_array_size(said); i++) {
-        const json_t *one = json_array_get(said, i);
-        CLEANUP_TEMPLATE struct romsim_template *template = open_said(one, &err);
-
-        json_array_append_new(items, template ? item_of(template) : failed(one, &err));
-    }
+    said_reply(request, said, show_one);
     json_decref(said);
-    api_reply_items(request, items);
 }
 
-static json_t *delete_one(const json_t *said)
+/* One that is protected by a PATCH of `delete_lock`. */
+static bool is_locked(const struct romsim_template *template)
 {
-    struct romsim_error err = {0};
-    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, &err);
+    const json_t *all = json_object_get(template->record, "properties");
 
-    if (!template || romsim_template_remove(template->name, &err) < 0)
-        return failed(said, &err);
+    return json_is_true(json_object_get(all, "delete_lock"));
+}
+
+/* A said_actor. */
+static json_t *delete_one(struct api_request *request, const json_t *said, struct romsim_error *err)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, err);
+
+    (void)request;
+    if (!template)
+        return NULL;
+    if (is_locked(template)) {
+        romsim_error_set(err, EPERM, "Deletion protection enabled");
+        err->cloud = ROMSIM_CLOUD_NOT_ALLOWED;
+        return NULL;
+    }
+    if (romsim_template_remove(template->name, err) < 0)
+        return NULL;
     return api_item_success(json_pack("{s:s, s:s, s:s}", "uuid", template->uuid, "name",
                                       template->name, "previous_state", "template"));
 }
 
 void templates_delete(struct api_request *request)
 {
-    json_t *said = said_read(request, false), *items;
-
-    if (!said)
-        return;
-    items = json_array();
-    for (size_t i = 0; i < json_array_size(said); i++)
-        json_array_append_new(items, delete_one(json_array_get(said, i)));
-    json_decref(said);
-    api_reply_items(request, items);
+    said_each(request, delete_one);
 }
 
-void templates_refuse(struct api_request *request)
+/* ---- changes ------------------------------------------------------------------------------ */
+
+/* What can be changed (cloud-api §4). */
+static const struct {
+    const char *name;
+    const struct romsim_shape *shape;
+    bool is_list;
+} properties[] = {
+    {"tags", &strings, true}, {"delete_lock", &boolean, false}, {"autokill", &any, false}};
+
+static int refuse(const char *name, const char *why, struct romsim_error *err)
 {
-    api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED,
-                   "Templates are made where the server runs ('romsim template create'), and are "
-                   "not changed");
+    romsim_error_set(err, EINVAL, "'%s' %s", QUOTE(name), why);
+    err->cloud = ROMSIM_CLOUD_INVALID;
+    return -1;
+}
+
+/* Without those that `value` has. */
+static void remove_all(json_t *list, const json_t *value)
+{
+    for (size_t i = json_array_size(list); i-- > 0;)
+        for (size_t j = 0; j < json_array_size(value); j++)
+            if (json_equal(json_array_get(list, i), json_array_get(value, j))) {
+                json_array_remove(list, i);
+                break;
+            }
+}
+
+static void change_list(json_t *all, const char *name, const char *op, json_t *value)
+{
+    json_t *list = json_deep_copy(json_object_get(all, name)) ?: json_array();
+
+    if (strcmp(op, "set") == 0)
+        json_array_clear(list);
+    remove_all(list, value);
+    if (strcmp(op, "del") != 0)
+        json_array_extend(list, value);
+    json_object_set_new(all, name, list);
+}
+
+static int change(json_t *all, const json_t *said, struct romsim_error *err)
+{
+    const char *name = said_text(said, "prop"), *op = said_text(said, "op");
+    json_t *value = json_object_get(said, "value");
+    size_t i = 0;
+
+    while (i < sizeof(properties) / sizeof(properties[0]) && strcmp(properties[i].name, name) != 0)
+        i++;
+    if (i == sizeof(properties) / sizeof(properties[0]))
+        return refuse(name, "is not a property of a template that can be changed", err);
+    if (strcmp(op, "del") == 0 && !properties[i].is_list) {
+        json_object_del(all, name);
+        return 0;
+    }
+    if (strcmp(op, "add") == 0 && !properties[i].is_list)
+        return refuse(name, "is one value: its op is set or del", err);
+    if (said_check(value, "value", properties[i].shape, err) < 0)
+        return -1;
+    if (properties[i].is_list)
+        change_list(all, name, op, value);
+    else
+        json_object_set(all, name, value);
+    return 0;
+}
+
+/* A said_actor. */
+static json_t *edit_one(struct api_request *request, const json_t *said, struct romsim_error *err)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, err);
+    json_t *all;
+
+    (void)request;
+    if (!template)
+        return NULL;
+    all = json_deep_copy(json_object_get(template->record, "properties")) ?: json_object();
+    if (change(all, said, err) < 0) {
+        json_decref(all);
+        return NULL;
+    }
+    if (romsim_template_set_properties(template->name, all, err) < 0)
+        return NULL;
+    return api_item_success(json_pack("{s:s, s:s, s:O*}", "uuid", template->uuid, "name",
+                                      template->name, "id", json_object_get(said, "id")));
+}
+
+void templates_edit(struct api_request *request)
+{
+    said_each(request, edit_one);
 }

@@ -70,12 +70,13 @@ static int make_template(const struct cli_args *args, const struct romsim_instan
     romsim_diagnostics_clear(&diagnostics);
     if (!layout)
         return CLI_FAILED;
-    draft = romsim_vm_template_begin(args->operands[0], layout, &saving, &error);
+    draft = romsim_vm_template_begin(args->operands[0], NULL, layout, &saving, &error);
     if (!draft)
         return cli_report(&error);
     chosen.saving = &saving;
     status = save(args, instance, layout, &chosen, &is_saved);
-    if (romsim_vm_template_end(draft, &saving, layout, &options->processor, is_saved, &error) < 0)
+    if (romsim_vm_template_end(draft, &saving, layout, instance, &options->processor, is_saved,
+                               &error) < 0)
         return cli_report(&error);
     if (is_saved)
         return CLI_OK;

@@ -261,6 +261,36 @@ int romsim_template_list(struct romsim_templates *ret,
     return 0;
 }
 
+/* Its record, if there is one of that name and it can be read. */
+static json_t *load_record(const char *directory, const char *name, struct romsim_error *err)
+{
+    if (access(directory, F_OK) < 0) {
+        not_found("name", name, err);
+        return NULL;
+    }
+    return json_file_load(directory, RECORD, RECORD_MAX, err);
+}
+
+int romsim_template_set_properties(const char *name, json_t *properties, struct romsim_error *err)
+{
+    CLEANUP_FREE char *folder = ready_folder(err);
+    CLEANUP_FREE char *directory = folder ? romsim_path_join(folder, name) : NULL;
+    json_t *record = NULL;
+
+    if (!romsim_name_is_valid(name))
+        not_found("name", name, err);
+    else if (folder && !directory)
+        romsim_error_nomem(err);
+    else if (folder)
+        record = load_record(directory, name, err);
+    if (!record) {
+        json_decref(properties);
+        return -1;
+    }
+    json_object_set_new(record, "properties", properties);
+    return json_file_save(directory, RECORD, record, err);
+}
+
 int romsim_template_remove(const char *name, struct romsim_error *err)
 {
     CLEANUP_FREE char *folder = ready_folder(err), *fresh = NULL, *from = NULL, *to = NULL;
@@ -336,7 +366,8 @@ static int make_folder(struct romsim_template_draft *draft, struct romsim_error 
     return romsim_lock_take(draft->lock, LOCK_EX, ROMSIM_LOCK_TIMEOUT_MS, draft->directory, err);
 }
 
-struct romsim_template_draft *romsim_template_draft(const char *name, struct romsim_error *err)
+struct romsim_template_draft *romsim_template_draft(const char *name, const char *uuid,
+                                                    struct romsim_error *err)
 {
     CLEANUP(cleanup_romsim_template_draft_free)
     struct romsim_template_draft *draft = NULL;
@@ -356,11 +387,13 @@ struct romsim_template_draft *romsim_template_draft(const char *name, struct rom
     draft->name = strdup(name);
     if (!draft->name)
         romsim_error_nomem(err);
+    else if (uuid)
+        snprintf(draft->uuid, sizeof(draft->uuid), "%s", uuid);
     else if (!romsim_uuid_new(draft->uuid))
         romsim_error_system(err, errno, "the kernel has no random bytes");
-    else if (make_folder(draft, err) == 0)
-        return STEAL_POINTER(&draft);
-    return NULL;
+    if (!draft->name || !*draft->uuid)
+        return NULL;
+    return make_folder(draft, err) == 0 ? STEAL_POINTER(&draft) : NULL;
 }
 
 int romsim_template_draft_file(const struct romsim_template_draft *draft, const char *file,

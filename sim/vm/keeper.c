@@ -8,6 +8,7 @@
  * waits for a state is answered there, and the folder's record tells it to who does not ask.
  *
  *     stopped -> starting -> running [-> draining] -> stopping -> stopped      [-> deleted]
+ *                                                              -> template
  *
  * A bound instance is the one of a client in the foreground: when the client goes it is killed, and
  * when its app has ended it is deleted, before the client is told, so that when it knows, nothing
@@ -365,6 +366,8 @@ static void close_keeper(struct keeper *keeper)
     json_decref(keeper->updates);
     free(keeper->rom_uuids);
     keeper_forget_saved(keeper);
+    keeper_end_template(keeper, false);
+    json_decref(keeper->autokill);
     romsim_layout_free(keeper->layout);
     romsim_instance_free(keeper->instance);
     romsim_layout_free(keeper->next_layout);

@@ -19,6 +19,8 @@
  *     stop    force, drain_ms, timeout_ms,    the same, at once, or with "wait" when it has stopped
  *             wait
  *     suspend wait                            the same; the next start goes on with the VM as it is
+ *     template autokill, wait                 the same: the instance starts anew, and becomes a
+ *                                             template, or with "wait" when it is one
  *     wait    state                           {"state"}, when it is in that state
  *     log     offset, limit, since_ms         the bytes as CONSOLE events, then {"available",
  *                                             "range"}

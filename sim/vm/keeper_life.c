@@ -93,6 +93,8 @@ static void on_run_event(void *context, const struct romsim_vm_event *event)
 void keeper_start(struct keeper *keeper)
 {
     struct instance_status *status = &keeper->status;
+    struct romsim_error err = {0};
+    const struct vm_plan *plan;
 
     keeper->wish = STOP_BY_NOBODY;
     keeper->is_forced = false;
@@ -103,14 +105,17 @@ void keeper_start(struct keeper *keeper)
     status->boot_time_us = status->net_time_us = 0;
     keeper->run_start = romsim_clock_us();
     keeper_change_state(keeper, STATE_STARTING);
-    keeper->run = run_start(keeper->layout, &keeper->volumes, keeper->config->plan, keeper->folder,
-                            keeper->saved, on_run_event, keeper);
+    plan = keeper_plan_run(keeper, &err);
+    if (plan)
+        keeper->run = run_start(keeper->layout, &keeper->volumes, plan, keeper->folder,
+                                keeper->saved, on_run_event, keeper);
     if (keeper->run) {
         keeper_begin_input(keeper);
     } else {
         status->stopped_at = time(NULL);
         keeper_change_state(keeper, STATE_STOPPED);
-        keeper_tell_text(keeper, ROMSIM_VM_FAILED, "out of memory");
+        keeper_tell_text(keeper, ROMSIM_VM_FAILED, err.errnum ? err.message : "out of memory");
+        keeper_forget_template(keeper);
     }
 }
 
@@ -197,11 +202,14 @@ void keeper_conclude(struct keeper *keeper)
 {
     bool ends = keeper->is_bound && (!keeper->config->stays || keeper->wish != STOP_BY_NOBODY);
 
-    if (!keeper->restarts && (ends || has_delete_on_stop(keeper->instance)))
+    if (keeper->is_template ||
+        (!keeper->restarts && (ends || has_delete_on_stop(keeper->instance))))
         keeper_remove_all(keeper);
-    keeper_change_state(keeper, STATE_STOPPED);
+    keeper_change_state(keeper, keeper->is_template ? STATE_TEMPLATE : STATE_STOPPED);
     if (!keeper->restarts)
         keeper_tell(keeper, &keeper->last);
+    if (!keeper->restarts)
+        keeper_forget_template(keeper);
     free(keeper->last_text);
     keeper->last_text = NULL;
     if (keeper->is_deleted && keeper->folder)
@@ -217,13 +225,16 @@ void keeper_end_run(struct keeper *keeper)
     keeper->is_changed = true;
     if (result->end != RUN_END_SAVED || !keeper->suspends)
         keeper_forget_saved(keeper);
+    keeper->is_deleted |=
+        keeper_end_template(keeper, result->end == RUN_END_SAVED && !keeper->suspends);
     keeper->suspends = false;
     status->uptime_ms += ran / 1000;
     status->stopped_at = time(NULL);
     instance_status_end(status, result, keeper->wish, keeper->is_forced);
     keeper->drain_time = 0;
-    keeper->restarts = keeper->restarts_at_once || wants_restart(keeper, result);
-    if (keeper->restarts_at_once)
+    keeper->restarts =
+        (keeper->restarts_at_once && !keeper->is_template) || wants_restart(keeper, result);
+    if (keeper->restarts_at_once && keeper->restarts)
         keeper->restart_time = romsim_clock_us();
     else if (keeper->restarts)
         plan_restart(keeper, result, app_ran_s(keeper, ran));
@@ -328,6 +339,8 @@ void keeper_settle(struct keeper *keeper)
 
     keeper_abort_restart(keeper);
     keeper->restarts = false;
+    if (!keeper->run)
+        keeper_forget_template(keeper);
     if (!waited || keeper->status.state != STATE_STOPPED)
         return;
     if (keeper->is_bound && keeper->folder && !keeper->edit)

@@ -7,6 +7,7 @@
  *     keeper_edit.c      edits, and restarts with them
  *     keeper_input.c     what the app reads
  *     keeper_metrics.c   what the VM uses
+ *     keeper_template.c  what it takes to become a template
  *     keeper_requests.c  the words on the socket and their answers
  *
  * One thread calls all of them, that of the loop.
@@ -66,10 +67,16 @@ struct keeper {
     char (*rom_uuids)[ROMSIM_UUID_SIZE];
 
     struct instance_status status;
-    struct run *run;              /* NULL: none */
-    int saved;                    /* all of a VM that was suspended; -1: none was */
-    bool suspends;                /* that is what the run ends for */
-    struct edit *edit;            /* the same */
+    struct run *run;       /* NULL: none */
+    int saved;             /* all of a VM that was suspended; -1: none was */
+    bool suspends;         /* that is what the run ends for */
+    bool becomes_template; /* the next run, or this one, is to be saved as one */
+    bool is_template;      /* it was, and this is the instance's end */
+    json_t *autokill;      /* the template's, or NULL */
+    struct vm_plan plan;   /* of that run, which saves into the files of */
+    struct romsim_vm_saving saving;
+    struct romsim_template_draft *draft; /* what it makes; NULL: it is no such run */
+    struct edit *edit;                   /* the same */
     json_t *updates;              /* edits that wait for the stop, and those that failed then */
     struct romsim_vm_event last;  /* of a run that has ended, until that is told; */
     char *last_text;              /* its text */
@@ -129,6 +136,22 @@ void keeper_delete(struct keeper *keeper);
 
 /* Leaves nothing of the instance but the words about it. */
 void keeper_remove_all(struct keeper *keeper);
+
+/* ---- keeper_template.c -------------------------------------------------------------------------
+ */
+
+/* The next run is to be saved as a template, which the instance is from then on: one that runs is
+ * stopped for it, since what it needs for that is not in its VM. */
+int keeper_become_template(struct keeper *keeper, const json_t *autokill, struct romsim_error *err);
+
+/* The plan of a run that begins now, or NULL. */
+const struct vm_plan *keeper_plan_run(struct keeper *keeper, struct romsim_error *err);
+
+/* A run has ended: is the instance a template by now?  A failure is told. */
+bool keeper_end_template(struct keeper *keeper, bool is_saved);
+
+/* It becomes none: who waits for it is told. */
+void keeper_forget_template(struct keeper *keeper);
 
 /* ---- keeper_edit.c -----------------------------------------------------------------------------
  */

@@ -192,6 +192,12 @@ static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, cons
     return waits ? NULL : keeper_change_answer(keeper, previous);
 }
 
+static json_t *refuse_busy(const struct keeper *keeper)
+{
+    return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
+                         keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
+}
+
 static bool is_word(const json_t *edit, const char *member, const char *word)
 {
     const char *text = json_string_value(json_object_get(edit, member));
@@ -231,6 +237,10 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
                              "the instance '%s' is of a 'romsim run' in the foreground, with which "
                              "it ends",
                              keeper->layout->name);
+    if (keeper->becomes_template)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
+                             "the instance '%s' is to become a template, and is not suspended",
+                             keeper->layout->name);
     if (awaits_volumes(keeper))
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
                              "the volumes of the instance '%s' are to be changed when it stops: it "
@@ -241,6 +251,45 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
     if (!json_is_true(json_object_get(request, "wait")))
         return keeper_change_answer(keeper, previous);
     client->awaited = STATE_STOPPED;
+    return NULL;
+}
+
+/* Why it cannot become one, or NULL. */
+static json_t *refuse_template(const struct keeper *keeper)
+{
+    const struct romsim_vm_input *input = &keeper->config->plan->input;
+
+    if (keeper->is_deleted || keeper->edit)
+        return refuse_busy(keeper);
+    if (keeper->is_bound)
+        return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
+                             "the instance '%s' is of a 'romsim run' in the foreground, with which "
+                             "it ends",
+                             keeper->layout->name);
+    if (input->is_open || input->is_terminal)
+        return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
+                             "the instance '%s' has an input (--stdin, --tty), which a template "
+                             "has not",
+                             keeper->layout->name);
+    return NULL;
+}
+
+static json_t *do_template(struct keeper *keeper, struct keeper_client *client,
+                           const json_t *request)
+{
+    enum instance_state previous = keeper->status.state;
+    json_t *refusal = refuse_template(keeper);
+    struct romsim_error err = {0};
+
+    if (refusal)
+        return refusal;
+    keeper->stop_ms = stop_patience(request);
+    if (!keeper->becomes_template &&
+        keeper_become_template(keeper, json_object_get(request, "autokill"), &err) < 0)
+        return keeper_error_answer(&err);
+    if (!json_is_true(json_object_get(request, "wait")))
+        return keeper_change_answer(keeper, previous);
+    client->awaited = STATE_TEMPLATE;
     return NULL;
 }
 
@@ -330,12 +379,6 @@ static json_t *refuse_volumes(void)
     err.cloud = ROMSIM_CLOUD_INVALID;
     romsim_error_hint(&err, "volumes are attached and detached: 'romsim volume attach'");
     return keeper_error_answer(&err);
-}
-
-static json_t *refuse_busy(const struct keeper *keeper)
-{
-    return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is being %s",
-                         keeper->layout->name, keeper->is_deleted ? "deleted" : "edited");
 }
 
 static json_t *take_edits(struct keeper *keeper, struct keeper_client *client, const json_t *edits)
@@ -570,6 +613,7 @@ static const struct {
     {"start", do_start, true},
     {"stop", do_stop, true},
     {"suspend", do_suspend, true},
+    {"template", do_template, true},
     {"metrics", keeper_measure, false},
     {"input", keeper_take_input, false},
     {"size", keeper_take_size, false},

@@ -14,7 +14,8 @@
 
 static const char *const state_names[] = {
     [STATE_STOPPED] = "stopped",   [STATE_STARTING] = "starting", [STATE_RUNNING] = "running",
-    [STATE_DRAINING] = "draining", [STATE_STOPPING] = "stopping", [STATE_DELETED] = "deleted",
+    [STATE_DRAINING] = "draining", [STATE_STOPPING] = "stopping", [STATE_TEMPLATE] = "template",
+    [STATE_DELETED] = "deleted",
 };
 
 enum { STATES = sizeof(state_names) / sizeof(state_names[0]) };

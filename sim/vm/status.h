@@ -22,6 +22,7 @@ enum instance_state {
     STATE_RUNNING,
     STATE_DRAINING,
     STATE_STOPPING,
+    STATE_TEMPLATE,
     STATE_DELETED
 };
 

@@ -47,6 +47,24 @@ static int check(const struct romsim_layout *layout, struct romsim_error *err)
                : refuse(ROMSIM_CLOUD_TOO_MANY, "a template has room for 15 ROMs", err);
 }
 
+int romsim_vm_template_check(const char *name, const struct romsim_layout *layout,
+                             struct romsim_error *err)
+{
+    struct romsim_error absent = {0};
+    CLEANUP_TEMPLATE struct romsim_template *same = NULL;
+
+    if (check(layout, err) < 0)
+        return -1;
+    same = romsim_template_open(name, NULL, &absent);
+    if (!same && absent.cloud == ROMSIM_CLOUD_NOT_FOUND)
+        return 0;
+    romsim_error_set(err, EEXIST, "A template instance with the name '%s' already exists",
+                     QUOTE(name));
+    if (err)
+        err->cloud = ROMSIM_CLOUD_ALREADY_EXISTS;
+    return -1;
+}
+
 static int copy_drives(struct romsim_template_draft *draft, const struct romsim_layout *layout,
                        struct romsim_error *err)
 {
@@ -56,13 +74,13 @@ static int copy_drives(struct romsim_template_draft *draft, const struct romsim_
     return 0;
 }
 
-struct romsim_template_draft *romsim_vm_template_begin(const char *name,
+struct romsim_template_draft *romsim_vm_template_begin(const char *name, const char *uuid,
                                                        const struct romsim_layout *layout,
                                                        struct romsim_vm_saving *ret,
                                                        struct romsim_error *err)
 {
     struct romsim_template_draft *draft =
-        check(layout, err) < 0 ? NULL : romsim_template_draft(name, err);
+        check(layout, err) < 0 ? NULL : romsim_template_draft(name, uuid, err);
 
     if (!draft)
         return NULL;
@@ -71,7 +89,7 @@ struct romsim_template_draft *romsim_vm_template_begin(const char *name,
         (ret->memory = romsim_template_draft_file(draft, "memory", err)) >= 0 &&
         (ret->state = romsim_template_draft_file(draft, "state", err)) >= 0)
         return draft;
-    romsim_vm_template_end(draft, ret, layout, NULL, false, NULL);
+    romsim_vm_template_end(draft, ret, layout, NULL, NULL, false, NULL);
     return NULL;
 }
 
@@ -101,16 +119,32 @@ static const char *accel_name(enum romsim_accel accel)
     return accel == ROMSIM_ACCEL_KVM ? "kvm" : "tcg";
 }
 
-static json_t *record_of(const struct romsim_layout *layout,
+/* Of what an instance says without effect on its VM, what a template may say, too. */
+static json_t *properties_of(const struct romsim_instance *instance)
+{
+    static const char *const kept[] = {"tags", "delete_lock", "autokill", "annotations"};
+    json_t *other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
+    json_t *properties = json_object();
+
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (json_object_get(other, kept[i]))
+            json_object_set(properties, kept[i], json_object_get(other, kept[i]));
+    json_decref(other);
+    return properties;
+}
+
+static json_t *record_of(const struct romsim_layout *layout, const struct romsim_instance *instance,
                          const struct romsim_processor *processor, const char *version)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:o}", "qemu", version, "accel",
+    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o}", "qemu", version, "accel",
                      accel_name(processor->accel), "cpu", processor->model, "level",
-                     processor->level, "layout", romsim_layout_template(layout));
+                     processor->level, "layout", romsim_layout_template(layout), "properties",
+                     properties_of(instance));
 }
 
 int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm_saving *saving,
                            const struct romsim_layout *layout,
+                           const struct romsim_instance *instance,
                            const struct romsim_processor *processor, bool is_saved,
                            struct romsim_error *err)
 {
@@ -121,8 +155,8 @@ int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm
     cleanup_close_fd(&saving->state);
     saving->memory = saving->state = -1;
     if (is_saved)
-        status = version ? romsim_template_draft_finish(draft,
-                                                        record_of(layout, processor, version), err)
+        status = version ? romsim_template_draft_finish(
+                               draft, record_of(layout, instance, processor, version), err)
                          : -1;
     romsim_template_draft_free(draft);
     return status;

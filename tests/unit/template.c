@@ -29,7 +29,7 @@ static void tear_down(void)
 static struct romsim_template_draft *draft_of(const char *name)
 {
     static const char image[4096] = "root";
-    struct romsim_template_draft *draft = romsim_template_draft(name, &err);
+    struct romsim_template_draft *draft = romsim_template_draft(name, NULL, &err);
     CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_from_bytes(image, sizeof(image), &err);
     static const char *const files[] = {"memory", "state"};
 
@@ -99,9 +99,9 @@ START_TEST(a_name_is_given_once)
     ck_assert_int_eq(finish(second), -1);
     ck_assert_int_eq(err.errnum, EEXIST);
     ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ALREADY_EXISTS);
-    ck_assert_ptr_null(romsim_template_draft("name", &err));
+    ck_assert_ptr_null(romsim_template_draft("name", NULL, &err));
     ck_assert_int_eq(err.errnum, EEXIST);
-    ck_assert_ptr_null(romsim_template_draft("../x", &err));
+    ck_assert_ptr_null(romsim_template_draft("../x", NULL, &err));
     ck_assert_int_eq(err.errnum, EINVAL);
     ck_assert_uint_eq(count_drafts(), 0);
 }
@@ -146,6 +146,25 @@ START_TEST(what_a_killed_process_leaves_is_swept_and_what_lives_is_not)
 }
 END_TEST
 
+START_TEST(its_properties_change_and_nothing_else)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = NULL;
+
+    ck_assert_int_eq(finish(draft_of("one")), 0);
+    ck_assert_int_eq(
+        romsim_template_set_properties("one", json_pack("{s:b}", "delete_lock", 1), &err), 0);
+    template = romsim_template_open("one", NULL, &err);
+    ck_assert_ptr_nonnull(template);
+    ck_assert(json_is_true(
+        json_object_get(json_object_get(template->record, "properties"), "delete_lock")));
+    ck_assert_str_eq(json_string_value(json_object_get(template->record, "of")), "test");
+    ck_assert_int_eq(romsim_template_set_properties("two", json_object(), &err), -1);
+    ck_assert_int_eq(err.errnum, ENOENT);
+    ck_assert_int_eq(romsim_template_set_properties("../one", json_object(), &err), -1);
+    ck_assert_int_eq(err.errnum, ENOENT);
+}
+END_TEST
+
 static void count_complaint(void *context, const struct romsim_error *error)
 {
     ck_assert_ptr_nonnull(strstr(error->message, "damaged"));
@@ -185,6 +204,7 @@ int main(void)
         a_whole_one_is_found_by_name_and_uuid,
         a_name_is_given_once,
         one_that_is_removed_lives_on_in_its_users,
+        its_properties_change_and_nothing_else,
         what_a_killed_process_leaves_is_swept_and_what_lives_is_not,
         a_damaged_one_is_told_and_passed_over,
     };
