@@ -225,7 +225,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cli_command_build = {
     .name = "build",
-    .help_beside = "write an instance's ROMs as files; compare it with one elsewhere",
+    .help_beside = "write an instance's ROMs to files; compare it with another one",
     .operands = "FILE",
     .operands_min = 1,
     .operands_max = 1,
