@@ -91,7 +91,7 @@ static void copy_services(const json_t *from, json_t *to)
         json_object_set_new(to, "service_group", json_pack("{s:O}", "services", services));
     else if (group && !json_is_null(group))
         cli_warn("the ports of the service '%s' are not told: give 'service_group' its 'services', "
-                 "or -p HOST:GUEST",
+                 "or -p [HOST:]GUEST",
                  QUOTE(text_of(group, "name")));
 }
 

@@ -13,7 +13,7 @@
     {"image", 0, "REF", "the base image, in place of the file's"}, {"template", 0, "NAME", NULL},  \
         {"rom", 0, "KEY=VALUE,...", "add a ROM: name=N,image=REF|dir=DIR,at=PATH"},                \
         {"volume", 'v', "NAME:PATH[:ro]", "attach a volume (romsim volume)"},                      \
-        {"publish", 'p', "HOST:GUEST", "forward a port of 127.0.0.1"},                             \
+        {"publish", 'p', "[HOST:]GUEST", "forward a port of 127.0.0.1"},                           \
         {"env", 'e', "NAME[=VALUE]", "set an environment variable"}, {"from-get", 0, NULL, NULL},  \
         {"env-file", 0, "FILE", "set those of a file with lines NAME=VALUE"},                      \
         {"memory", 'm', "SIZE", "the guest's memory: megabytes, or 512M, 1G"},                     \

@@ -252,22 +252,23 @@ int romsim_instance_add_port(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err)
 {
     const char *text = spec;
-    uint16_t host = read_port(&text);
-    bool has_colon = *text == ':';
-    uint16_t guest = has_colon && text++ ? read_port(&text) : 0;
+    uint16_t port = read_port(&text);
+    bool has_host = *text == ':';
+    uint16_t guest = has_host && text++ ? read_port(&text) : port;
     unsigned handlers = *text == '/' ? read_handlers(text + 1) : 0;
     struct romsim_service *service;
 
-    if (!host || !guest || (*text && !handlers)) {
+    if (!port || !guest || (*text && !handlers)) {
         romsim_error_set(err, EINVAL, "no port in '%s'", QUOTE(spec));
-        return romsim_error_hint(err, "HOST:GUEST[/HANDLER[+HANDLER]], e.g. 8080:80 or "
+        return romsim_error_hint(err, "[HOST:]GUEST[/HANDLER[+HANDLER]], e.g. 8080:80, 8080 or "
                                       "443:8080/tls+http");
     }
-    service = service_of(instance, host);
+    service = service_of(instance, port);
     if (!service)
         return romsim_error_nomem(err);
     service->place = flag_place("--publish");
-    service->port = service->host_port = host;
+    service->port = port;
+    service->host_port = has_host ? port : 0; /* 0: as that of a file's service is chosen */
     service->destination_port = guest;
     service->destination_given = true;
     service->handlers = handlers;

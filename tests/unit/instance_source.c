@@ -127,6 +127,26 @@ START_TEST(flags_make_an_instance)
 }
 END_TEST
 
+START_TEST(a_port_alone_is_the_guest_s)
+{
+    static const struct flag flags[] = {{romsim_instance_add_port, "8080"},
+                                        {romsim_instance_add_port, "443:8080"},
+                                        {romsim_instance_add_port, "80/http"},
+                                        {0}};
+    const struct romsim_instance *i;
+
+    ck_assert_int_eq(make("image: x\n", NULL, flags), 0);
+    i = instances.items[0];
+    ck_assert_uint_eq(i->service_count, 3);
+    ck_assert_uint_eq(i->services[0].port, 8080);
+    ck_assert_uint_eq(i->services[0].destination_port, 8080);
+    ck_assert_uint_eq(i->services[0].host_port, 0);
+    ck_assert_uint_eq(i->services[1].host_port, 443);
+    ck_assert_uint_eq(i->services[2].destination_port, 80);
+    ck_assert_uint_eq(i->services[2].handlers, 2);
+}
+END_TEST
+
 START_TEST(no_flags_make_no_instance)
 {
     static const struct flag none[] = {{0}};
@@ -174,9 +194,10 @@ START_TEST(bad_flags_say_what_is_wrong)
     static const char *const roms[] = {
         "",         "name=a", "image=a,dir=b", "image=", "image=a,image=b", "image=a,foo=b",
         "image=a,", "a"};
-    static const char *const ports[] = {"",         "80",     "0:80",    "80:0",
-                                        "80:65536", "80:80/", "80:80/x", "80:80/tls+",
-                                        "x:1",      "80:80x", "-1:80",   "99999999999:1"};
+    static const char *const ports[] = {
+        "",           "0",    "65536",  "80/",      "80/tcp",       "80:",
+        ":80",        "0:80", "80:0",   "80:65536", "80:80/",       "80:80/x",
+        "80:80/tls+", "x:1",  "80:80x", "-1:80",    "99999999999:1"};
 
     for (size_t j = 0; j < sizeof(roms) / sizeof(roms[0]); j++) {
         const struct flag flags[] = {{romsim_instance_add_rom, roms[j]}, {0}};
@@ -487,10 +508,11 @@ START_TEST(a_request_is_told_of_an_unknown_member_in_both_wordings)
 }
 END_TEST
 
-UNIT_MAIN("instance_source", flags_make_an_instance, no_flags_make_no_instance,
-          paths_in_flags_are_of_the_working_directory, bad_flags_say_what_is_wrong,
-          flags_replace_what_passes_through, variables_come_from_files_as_docker_reads_them,
-          what_a_flag_replaces_is_not_judged, an_error_is_told_once_and_the_flags_by_its_name,
+UNIT_MAIN("instance_source", flags_make_an_instance, a_port_alone_is_the_guest_s,
+          no_flags_make_no_instance, paths_in_flags_are_of_the_working_directory,
+          bad_flags_say_what_is_wrong, flags_replace_what_passes_through,
+          variables_come_from_files_as_docker_reads_them, what_a_flag_replaces_is_not_judged,
+          an_error_is_told_once_and_the_flags_by_its_name,
           without_its_amendments_an_instance_is_not_judged,
           an_image_of_a_flag_has_nothing_of_the_files_object,
           a_request_names_nothing_of_this_machine, it_may_where_that_is_allowed,

@@ -108,6 +108,21 @@ like "$(cat flags.log)" "the app listens on port 127 of 127.0.0.1 in the guest o
 kill -INT $pid
 wait $pid
 exec {output}<&-
+
+# ---- the guest's port alone
+"$ROMSIM" create --image ./base -n alone -p "$taken" -p 80 --args 'httpd -f -p 80 -h /etc' >/dev/null
+shown=$(romsim ps -a)
+ok "-p GUEST alone forwards a port that is free" grep -q "alone.*[0-9]->$taken" <<<"$shown"
+unlike "$shown" "$taken->$taken" "and not one that somebody has"
+is "$(romsim get alone -o json | python3 -c 'import json, sys
+services = json.load(sys.stdin)["service_group"]["services"]
+print(*((s["port"], s["destination_port"]) for s in services))')" "($taken, $taken) (80, 80)" \
+    "it is a service like a file's"
+romsim start alone >/dev/null
+port=$(romsim ps | sed -n 's/.*[^0-9]\([0-9]*\)->80\b.*/\1/p')
+like "$(curl --noproxy '*' -sS --retry 60 --retry-all-errors --retry-delay 1 --max-time 60 \
+    "http://127.0.0.1:$port/passwd" 2>&1)" "root:x:0:0" "which ps shows"
+romsim rm alone >/dev/null
 kill $blocker
 
 # ---- many
