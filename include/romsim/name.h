@@ -15,6 +15,10 @@ bool romsim_name_is_valid(const char *name);
 /* The same; else "Invalid WHAT 'NAME'", code 7, with what would be one.  Returns 0 or -1. */
 int romsim_name_check(const char *what, const char *name, struct romsim_error *err);
 
+/* The same for what a thing is to be called that commands are given by name: one that begins with a
+ * dash would be an option there, and no host name. */
+int romsim_name_check_new(const char *what, const char *name, struct romsim_error *err);
+
 /* "floral-sun-54ixkmi6", as the cloud names service groups (cloud-api §5).  False if the kernel has
  * no random bytes. */
 enum { ROMSIM_NAME_POEM_SIZE = 40 };

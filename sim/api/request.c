@@ -304,10 +304,11 @@ json_t *api_request_items(struct api_request *request)
 
 static bool is_bare(const char *value)
 {
+    enum { DIGITS_MAX = 1000 }; /* as JSON's reader has it: what is too large is said as a number */
     size_t digits = strspn(value + (*value == '-'), "0123456789");
 
     return strcmp(value, "true") == 0 || strcmp(value, "false") == 0 ||
-           (digits > 0 && digits < 20 && !value[(*value == '-') + digits]);
+           (digits > 0 && digits <= DIGITS_MAX && !value[(*value == '-') + digits]);
 }
 
 /* A parameter as a member of an object: the same code compares it that compares bodies. */

@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* For an instance that is stopped: its images may have to be read. */
-enum { ATTACH_MS = 120000 };
+/* As long as a client waits.  A keeper that takes longer may do it all the same. */
+enum { ATTACH_MS = 30000 };
 
 /* ---- what is taken and given -------------------------------------------------------------------
  */

@@ -19,15 +19,25 @@ bool romsim_name_is_valid(const char *name)
            strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-int romsim_name_check(const char *what, const char *name, struct romsim_error *err)
+static int refuse(const char *what, const char *name, const char *but, struct romsim_error *err)
 {
-    if (romsim_name_is_valid(name))
-        return 0;
     romsim_error_set(err, EINVAL, "Invalid %s '%s'", what, QUOTE(name));
     if (err)
         err->cloud = ROMSIM_CLOUD_INVALID;
-    return romsim_error_hint(err, "1 to %d of the characters A-Z a-z 0-9 . _ -",
-                             ROMSIM_NAME_SIZE_MAX);
+    return romsim_error_hint(err, "1 to %d of the characters A-Z a-z 0-9 . _ -%s",
+                             ROMSIM_NAME_SIZE_MAX, but);
+}
+
+int romsim_name_check(const char *what, const char *name, struct romsim_error *err)
+{
+    return romsim_name_is_valid(name) ? 0 : refuse(what, name, "", err);
+}
+
+int romsim_name_check_new(const char *what, const char *name, struct romsim_error *err)
+{
+    return romsim_name_is_valid(name) && name[0] != '-'
+               ? 0
+               : refuse(what, name, ", and no - in front", err);
 }
 
 /* 32 of each: five bits choose one. */

@@ -46,6 +46,15 @@ static void check_name(struct check *check, const char *what, const char *name,
         report(check, place, ROMSIM_CLOUD_INVALID, &error);
 }
 
+static void check_own_name(struct check *check)
+{
+    const struct romsim_instance *instance = check->instance;
+    struct romsim_error error;
+
+    if (instance->name && romsim_name_check_new("name", instance->name, &error) < 0)
+        report(check, &instance->name_place, ROMSIM_CLOUD_INVALID, &error);
+}
+
 static void check_hostname(struct check *check)
 {
     const char *name = check->instance->hostname;
@@ -582,7 +591,7 @@ void check_rules(const struct romsim_instance *instance, const struct romsim_lim
 {
     struct check check = {instance, limits, diagnostics};
 
-    check_name(&check, "name", instance->name, &instance->name_place);
+    check_own_name(&check);
     check_hostname(&check);
     check_image(&check);
     check_reference(&check, instance->image, instance->image_origin, &instance->image_place);

@@ -230,7 +230,7 @@ json_t *romsim_group_new(const json_t *request, const char *metro, bool is_persi
         romsim_error_system(err, errno, "the kernel has no random bytes");
         return NULL;
     }
-    if (name && romsim_name_check("service group name", name, err) < 0)
+    if (name && romsim_name_check_new("service group name", name, err) < 0)
         return NULL;
     domains = json_array_size(wanted) ? make_domains(wanted, metro, err)
                                       : default_domains(name ?: poem, !name, metro, err);

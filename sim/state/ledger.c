@@ -383,9 +383,9 @@ static int add(enum romsim_ledger ledger, const char *name, json_t *entry, bool 
     CLEANUP_BOOK struct book book = NO_BOOK;
     CLEANUP_FREE char *directory = NULL;
 
-    if (romsim_name_check(ledger == ROMSIM_LEDGER_GROUPS ? "service group name"
-                                                         : "certificate name",
-                          name, err) < 0 ||
+    if (romsim_name_check_new(ledger == ROMSIM_LEDGER_GROUPS ? "service group name"
+                                                             : "certificate name",
+                              name, err) < 0 ||
         book_open(ledger, &book, err) < 0 || check_room(&book, err) < 0 ||
         stamp(entry, name, is_persistent, err) < 0)
         return -1;

@@ -372,7 +372,7 @@ struct romsim_template_draft *romsim_template_draft(const char *name, const char
     CLEANUP(cleanup_romsim_template_draft_free)
     struct romsim_template_draft *draft = NULL;
 
-    if (romsim_name_check("template name", name, err) < 0)
+    if (romsim_name_check_new("template name", name, err) < 0)
         return NULL;
     if (is_there(name)) {
         already_there(name, err);

@@ -393,7 +393,7 @@ static int draft_open(const char *name, struct draft *ret, struct romsim_error *
     CLEANUP_STORE struct store store = {.lock = -1};
     CLEANUP(draft_clear) struct draft draft = {.fd = -1};
 
-    if (check_name(name, err) < 0 || store_open(&store, err) < 0)
+    if (romsim_name_check_new("volume name", name, err) < 0 || store_open(&store, err) < 0)
         return -1;
     if (!romsim_uuid_new(draft.uuid))
         return romsim_error_system(err, errno, "the kernel has no random bytes");

@@ -152,6 +152,13 @@ api PUT $V/attach '[{"name": "data", "attach_to": {"name": "one"}, "at": "r"}]';
 api PUT $V/attach "[{\"name\": \"data\", \"attach_to\": {\"name\": \"one\"}, \"at\": \"/$(head -c 100000 /dev/zero | tr '\0' x)\"}]"; failed 7 "Invalid mount point" "a long one is none"
 api PUT $V/attach '[{"name": "data", "at": "/r"}]'
 is "$http" 400 "what is left out fails as a whole"
+keeper=$(romsim get two -o json | jq .romsim.keeper_pid)
+kill -STOP "$keeper"
+api PUT $V/attach '[{"name": "data", "attach_to": {"name": "two"}, "at": "/r"}]'; failed 12 "did not answer in time" "a keeper that is mute is not waited for without end"
+kill -CONT "$keeper"
+api PUT $V/detach '[{"name": "data", "from": {"name": "two"}}]'
+api GET "$V?name=data"
+is "$(item 0 .state)" '"available"' "and what it did late is undone as ever"
 api POST /v1/instances '{"name": "own", "image": "org/base:latest", "volumes": [{"name": "made", "size_mb": 8, "at": "/m"}, {"name": "data", "at": "/d"}]}'
 is "$(field .status)" success "an instance is made with volumes"
 api GET "$V?name=made"

@@ -24,6 +24,8 @@ fails 1 "a name is given once" romsim volume create data --size 1G
 like "$out" "A volume with the name 'data' already exists" "as the message says"
 fails 1 "a path is no name" romsim volume create ../data --size 1G
 like "$out" "Invalid volume name '../data'" "which is said"
+fails 1 "a name does not begin with a dash" romsim volume create --size 1G -- -data
+like "$out" "0-9 . _ -, and no - in front" "which is said, too"
 fails 2 "a volume has a size" romsim volume create x
 fails 2 "one that is a size" romsim volume create x --size large
 fails 1 "of some megabytes" romsim volume create x --size 1M

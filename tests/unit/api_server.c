@@ -592,7 +592,13 @@ START_TEST(a_query_is_compared_with_the_route)
     like(reply, "Invalid count 101");
     is_status(ask("GET /v1/things?count=-1", AUTH, ""), 400);
     is_status(ask("GET /v1/things?count=1,%22x%22:2", AUTH, ""), 400);
-    is_status(ask("GET /v1/things?count=99999999999999999999", AUTH, ""), 400);
+    reply = ask("GET /v1/things?count=99999999999999999999", AUTH, "");
+    is_status(reply, 400);
+    like(reply, "Invalid count 99999999999999999999 (a whole number from");
+    like(ask("GET /v1/things?count=-99999999999999999999", AUTH, ""),
+         "Invalid count -99999999999999999999 (a whole number from");
+    like(ask("GET /v1/things?count=12x", AUTH, ""),
+         "Member 'count' must be a number, not a string");
     is_status(ask("GET /v1/things?tags=%22%5C", AUTH, ""), 200);
 }
 END_TEST

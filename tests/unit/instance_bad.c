@@ -147,6 +147,7 @@ static const struct bad bad[] = {
     {IMAGE "name: 'a b'\n", 2, 7, 7, "Invalid name 'a b'"},
     {IMAGE "name: ../../etc\n", 2, 7, 7, "Invalid name '../../etc'"},
     {IMAGE "name: \"a\\e[31m\"\n", 2, 7, 7, "Invalid name 'a\\x1b[31m'"},
+    {IMAGE "name: -x\n", 2, 7, 7, "Invalid name '-x'"},
     {IMAGE "hostname: -x\n", 2, 11, 7, "Invalid hostname '-x'"},
     {"- {name: a, image: b}\n- {name: a, image: b}\n", 2, 10, 23, "Duplicate instance name 'a'"},
     {IMAGE "memory_mb: 15\n", 2, 12, 7, "Invalid memory_mb 15"},
