@@ -8,6 +8,7 @@
  * something damaged, is passed over.
  */
 #include "overlay.h"
+#include "seek.h"
 #include "targets.h"
 
 #include <romsim/text.h>
@@ -24,14 +25,11 @@ enum {
 };
 
 struct foresight {
-    const struct romsim_layout *layout;
+    struct seeker in;
     const struct romsim_instance *instance;
-    struct romsim_view *view;
     bool are_warnings;
     struct romsim_diagnostics *diagnostics;
 };
-
-enum answer { MISSING, FOUND, UNKNOWN };
 
 static void tell(struct foresight *self, struct romsim_error *error, bool is_warning)
 {
@@ -42,60 +40,9 @@ static void tell(struct foresight *self, struct romsim_error *error, bool is_war
     romsim_diagnostics_add(self->diagnostics, error, is_warning || self->are_warnings);
 }
 
-/* ---- looking for files ------------------------------------------------------------------ */
-
-static bool is_within(const char *path, const char *parent)
-{
-    size_t size = strlen(parent);
-
-    return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
-/* Is the path in a ROM that is not to be had here? */
-static bool is_elsewhere(const struct foresight *self, const char *path)
-{
-    for (size_t i = 0; i < self->layout->mount_count; i++)
-        if (!self->layout->devices[self->layout->mounts[i].device].blob &&
-            is_within(path, self->layout->mounts[i].path))
-            return true;
-    return false;
-}
-
-/* Looks for an absolute path, links followed. */
-static enum answer find(const struct foresight *self, const char *path, uint64_t *ret_node,
-                        struct stat *ret_stat)
-{
-    CLEANUP_STEPS struct steps steps = {0};
-    struct romsim_error error = {0};
-
-    if (is_elsewhere(self, path))
-        return UNKNOWN;
-    if (walk(self->view, path, WALK_FIND, &steps, &error) == 0) {
-        *ret_node = steps.count > 0 ? steps.items[steps.count - 1].node : ROMSIM_VIEW_ROOT;
-        if (romsim_view_stat(self->view, *ret_node, ret_stat, NULL) == 0)
-            return FOUND;
-        return UNKNOWN;
-    }
-    return error.errnum == ENOENT || error.errnum == ENOTDIR || error.errnum == ELOOP ? MISSING
-                                                                                      : UNKNOWN;
-}
-
-/* The path as seen from the working directory; malloc'ed. */
-static char *absolute(const struct foresight *self, const char *path)
-{
-    char *full = NULL;
-
-    if (path[0] == '/')
-        return strdup(path);
-    return asprintf(&full, "%s/%s", self->layout->working_dir[1] ? self->layout->working_dir : "",
-                    path) < 0
-               ? NULL
-               : full;
-}
-
 static const char *search_path(const struct foresight *self)
 {
-    const struct romsim_strings *env = &self->layout->env;
+    const struct romsim_strings *env = &self->in.layout->env;
 
     for (size_t i = 0; i < env->count; i++)
         if (strncmp(env->items[i], "PATH=", 5) == 0)
@@ -109,129 +56,34 @@ static bool may_execute(const struct stat *stat)
 }
 
 /* Searches PATH, as execvp() does: what may not be executed is passed over, and remembered. */
-static enum answer search(const struct foresight *self, const char *name, char **ret_path,
-                          uint64_t *ret_node, struct stat *ret_stat)
+static enum seek_answer search(const struct foresight *self, const char *name, char **ret_path,
+                               uint64_t *ret_node, struct stat *ret_stat)
 {
     CLEANUP_FREE char *folders = strdup(search_path(self));
     char *rest = folders, *folder;
 
     while (rest && (folder = strsep(&rest, ":"))) {
         CLEANUP_FREE char *relative = NULL, *path = NULL;
-        enum answer answer;
+        enum seek_answer answer;
         struct stat stat;
         uint64_t node;
 
         if (asprintf(&relative, "%s%s%s", folder, folder[0] ? "/" : "", name) < 0 ||
-            !(path = absolute(self, relative)))
-            return UNKNOWN;
-        answer = find(self, path, &node, &stat);
-        if (answer == UNKNOWN)
-            return UNKNOWN;
-        if (answer == MISSING || (*ret_path && !may_execute(&stat)))
+            !(path = seek_absolute(&self->in, relative)))
+            return SEEK_UNKNOWN;
+        answer = seek(&self->in, path, &node, &stat);
+        if (answer == SEEK_UNKNOWN)
+            return SEEK_UNKNOWN;
+        if (answer == SEEK_MISSING || (*ret_path && !may_execute(&stat)))
             continue;
         free(*ret_path);
         *ret_path = STEAL_POINTER(&path);
         *ret_node = node;
         *ret_stat = stat;
         if (may_execute(&stat))
-            return FOUND;
+            return SEEK_FOUND;
     }
-    return *ret_path ? FOUND : MISSING;
-}
-
-/* The only entry of a directory that is `name` but for the case; malloc'ed, or NULL. */
-static char *other_case(struct romsim_view *view, uint64_t directory, const char *name)
-{
-    CLEANUP_FREE char *scratch = malloc(ROMSIM_EROFS_BLOCK_MAX);
-    CLEANUP_FREE char *found = NULL;
-    struct romsim_view_entry entry;
-    uint64_t cursor = 0;
-    size_t size = strlen(name);
-
-    while (scratch &&
-           romsim_view_readdir(view, directory, cursor, &cursor, &entry, scratch, NULL) == 1) {
-        if (entry.name_size != size || strncasecmp(entry.name, name, size) != 0 ||
-            memcmp(entry.name, name, size) == 0)
-            continue;
-        if (found)
-            return NULL;
-        found = strndup(entry.name, size);
-    }
-    return STEAL_POINTER(&found);
-}
-
-/* The path with the case that its names really have; NULL if there is none. */
-static char *right_case(const struct foresight *self, const char *path)
-{
-    CLEANUP_FREE char *copy = strdup(path), *found = strdup("");
-    char *rest = copy, *name;
-
-    while (found && rest && (name = strsep(&rest, "/"))) {
-        CLEANUP_FREE char *next = NULL, *other = NULL;
-        struct stat stat;
-        uint64_t node;
-
-        if (name[0] == '\0')
-            continue;
-        if (asprintf(&next, "%s/%s", found, name) < 0)
-            return NULL;
-        if (find(self, next, &node, &stat) != FOUND) {
-            if (find(self, found[0] ? found : "/", &node, &stat) != FOUND ||
-                !(other = other_case(self->view, node, name)))
-                return NULL;
-            memcpy(next + strlen(found) + 1, other, strlen(other));
-        }
-        free(found);
-        found = STEAL_POINTER(&next);
-    }
-    return STEAL_POINTER(&found);
-}
-
-/* ---- a ROM that is not mounted ----------------------------------------------------------- */
-
-/* If the ROM of the device has what the path names below some directory, that directory; malloc'ed,
- * or NULL. */
-static char *place_for(const struct romsim_device *device, const char *path)
-{
-    CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(device->blob, NULL);
-    struct romsim_erofs_inode inode;
-
-    for (const char *rest = strchr(path + 1, '/'); erofs && rest; rest = strchr(rest + 1, '/'))
-        if (romsim_erofs_lookup_path(erofs, rest, &inode, NULL) == 1)
-            return strndup(path, (size_t)(rest - path));
-    return NULL;
-}
-
-/* Does the command mount the device by itself? */
-static bool names_device(const struct romsim_layout *layout, const struct romsim_device *device)
-{
-    for (size_t i = 0; i < layout->argv.count; i++)
-        if (strstr(layout->argv.items[i], device->indexed_name) ||
-            (device->named_name[0] && strstr(layout->argv.items[i], device->named_name)))
-            return true;
-    return false;
-}
-
-/* A ROM without `at` that would have the path at *ret_at (malloc'ed), or NULL. */
-static const struct romsim_device *unmounted_rom(const struct foresight *self, const char *path,
-                                                 char **ret_at)
-{
-    const struct romsim_layout *layout = self->layout;
-
-    for (size_t i = 0; i < layout->device_count; i++) {
-        const struct romsim_device *device = &layout->devices[i];
-
-        if (device->blob && device->kind == ROMSIM_IMAGE_EROFS &&
-            !romsim_layout_at(layout, device) && !names_device(layout, device) &&
-            (*ret_at = place_for(device, path)))
-            return device;
-    }
-    return NULL;
-}
-
-static const char *name_of(const struct romsim_device *device)
-{
-    return device->named_name[0] ? device->named_name : device->indexed_name;
+    return *ret_path ? SEEK_FOUND : SEEK_MISSING;
 }
 
 /* ---- a program --------------------------------------------------------------------------- */
@@ -243,7 +95,7 @@ static size_t read_at(const struct foresight *self, uint64_t node, uint64_t offs
     uint8_t *at = bytes;
     size_t done;
 
-    if (romsim_view_read(self->view, node, offset, size, &data, NULL) < 0)
+    if (romsim_view_read(self->in.view, node, offset, size, &data, NULL) < 0)
         return 0;
     done = data.size;
     for (int i = 0; i < data.count; i++)
@@ -319,8 +171,8 @@ static bool is_elf(const struct foresight *self, uint64_t node)
 static void tell_mode(struct foresight *self, const char *path, uint64_t node,
                       const struct stat *stat)
 {
-    size_t place = romsim_view_device(self->view, node);
-    bool is_inline = place != ROMSIM_VIEW_NO_DEVICE && self->layout->devices[place].is_inline;
+    size_t place = romsim_view_device(self->in.view, node);
+    bool is_inline = place != ROMSIM_VIEW_NO_DEVICE && self->in.layout->devices[place].is_inline;
     CLEANUP(shebang_clear) struct shebang shebang = {0};
     struct romsim_error error;
 
@@ -352,18 +204,18 @@ static void hint_missing(const struct foresight *self, const char *name, const c
 {
     CLEANUP_FREE char *at = NULL, *other = NULL, *first = strndup(name, strcspn(name, " ")),
                       *found = NULL;
-    const struct romsim_device *rom = path ? unmounted_rom(self, path, &at) : NULL;
+    const struct romsim_device *rom = path ? seek_unmounted(&self->in, path, &at) : NULL;
     struct stat stat;
     uint64_t node;
 
     if (rom)
-        romsim_error_hint(error, "the ROM %s has it, but no 'at': mount it at %s", name_of(rom),
+        romsim_error_hint(error, "the ROM %s has it, but no 'at': mount it at %s", seek_name(rom),
                           QUOTE(at));
-    else if (path && (other = right_case(self, path)))
+    else if (path && (other = seek_right_case(&self->in, path)))
         romsim_error_hint(error, "there is '%s'", QUOTE(other));
     else if (first && strchr(name, ' ') && first[0] &&
-             (strchr(first, '/') ? find(self, first, &node, &stat)
-                                 : search(self, first, &found, &node, &stat)) == FOUND)
+             (strchr(first, '/') ? seek(&self->in, first, &node, &stat)
+                                 : search(self, first, &found, &node, &stat)) == SEEK_FOUND)
         romsim_error_hint(error, "each argument is an entry of its own: args: [\"%s\", ...]",
                           QUOTE(first));
 }
@@ -376,7 +228,7 @@ static void tell_missing(struct foresight *self, const char *name)
     uint64_t node;
 
     if (strchr(name, '/')) {
-        path = absolute(self, name);
+        path = seek_absolute(&self->in, name);
         romsim_error_set(&error, ENOENT, "the command '%s' is neither in the root nor in a ROM",
                          QUOTE(name));
         hint_missing(self, name, path, &error);
@@ -386,8 +238,8 @@ static void tell_missing(struct foresight *self, const char *name)
     romsim_error_set(&error, ENOENT, "the command '%s' is in no directory of PATH (%s)",
                      QUOTE(name), QUOTE(search_path(self)));
     hint_missing(self, name, NULL, &error);
-    local = absolute(self, name);
-    if (!error.hint[0] && local && name[0] && find(self, local, &node, &stat) == FOUND)
+    local = seek_absolute(&self->in, name);
+    if (!error.hint[0] && local && name[0] && seek(&self->in, local, &node, &stat) == SEEK_FOUND)
         romsim_error_hint(&error, "what is in the working directory is './%s'", QUOTE(name));
     for (const char *rest = search_path(self); !error.hint[0] && rest; rest = strchr(rest, ':')) {
         CLEANUP_FREE char *candidate = NULL;
@@ -396,7 +248,7 @@ static void tell_missing(struct foresight *self, const char *name)
         rest += *rest == ':';
         size = strcspn(rest, ":");
         if (rest[0] == '/' && asprintf(&candidate, "%.*s/%s", (int)size, rest, name) >= 0 &&
-            (other = right_case(self, candidate)))
+            (other = seek_right_case(&self->in, candidate)))
             romsim_error_hint(&error, "there is '%s'", QUOTE(other));
     }
     tell(self, &error, false);
@@ -416,7 +268,7 @@ static void tell_interpreter(struct foresight *self, const char *program, const 
     if (size > 0 && interpreter[size - 1] == '\r')
         romsim_error_hint(&error, "the file's lines end in CR LF: the name ends in a carriage "
                                   "return");
-    else if (interpreter[0] == '/' && (other = right_case(self, interpreter)))
+    else if (interpreter[0] == '/' && (other = seek_right_case(&self->in, interpreter)))
         romsim_error_hint(&error, "there is '%s'", QUOTE(other));
     tell(self, &error, false);
 }
@@ -461,7 +313,7 @@ static void look_at_elf(struct foresight *self, const char *path, uint64_t node)
     if (header.e_ident[EI_CLASS] != ELFCLASS64 ||
         !(interpreter = elf_interpreter(self, node, &header)))
         return;
-    if (interpreter[0] == '/' && find(self, interpreter, &node, &stat) == MISSING)
+    if (interpreter[0] == '/' && seek(&self->in, interpreter, &node, &stat) == SEEK_MISSING)
         tell_interpreter(self, path, "dynamic linker", interpreter);
 }
 
@@ -476,18 +328,19 @@ static void look_at_program(struct foresight *self, const char *path, uint64_t n
         bool is_script = read_shebang(self, node, &shebang);
         const char *interpreter = is_script ? shebang.interpreter : "/bin/sh";
         const char *name = is_script ? name_for_env(&shebang) : NULL;
-        CLEANUP_FREE char *full = absolute(self, interpreter), *found = NULL;
-        enum answer answer;
+        CLEANUP_FREE char *full = seek_absolute(&self->in, interpreter), *found = NULL;
+        enum seek_answer answer;
         struct stat stat;
 
-        answer = full ? find(self, full, &node, &stat) : UNKNOWN;
-        if (answer == MISSING)
+        answer = full ? seek(&self->in, full, &node, &stat) : SEEK_UNKNOWN;
+        if (answer == SEEK_MISSING)
             tell_interpreter(self, current, is_script ? "interpreter" : "shell", interpreter);
-        else if (answer == FOUND && name && search(self, name, &found, &node, &stat) == MISSING)
+        else if (answer == SEEK_FOUND && name &&
+                 search(self, name, &found, &node, &stat) == SEEK_MISSING)
             tell_interpreter(self, current, "interpreter", name);
-        else if (answer == FOUND && !may_execute(&stat))
+        else if (answer == SEEK_FOUND && !may_execute(&stat))
             tell_mode(self, found ? found : interpreter, node, &stat);
-        if (answer != FOUND || !is_script || (name && !found) || !may_execute(&stat))
+        if (answer != SEEK_FOUND || !is_script || (name && !found) || !may_execute(&stat))
             return;
         free(current);
         current = strdup(found ? found : interpreter);
@@ -498,23 +351,23 @@ static void look_at_program(struct foresight *self, const char *path, uint64_t n
 
 static void look_at_command(struct foresight *self)
 {
-    const char *name = self->layout->argv.items[0];
+    const char *name = self->in.layout->argv.items[0];
     CLEANUP_FREE char *path = NULL;
-    enum answer answer;
+    enum seek_answer answer;
     struct stat stat;
     uint64_t node;
 
     if (strchr(name, '/')) {
-        path = absolute(self, name);
-        answer = path ? find(self, path, &node, &stat) : UNKNOWN;
+        path = seek_absolute(&self->in, name);
+        answer = path ? seek(&self->in, path, &node, &stat) : SEEK_UNKNOWN;
     } else {
-        answer = name[0] ? search(self, name, &path, &node, &stat) : MISSING;
+        answer = name[0] ? search(self, name, &path, &node, &stat) : SEEK_MISSING;
     }
-    if (answer == MISSING)
+    if (answer == SEEK_MISSING)
         tell_missing(self, name);
-    else if (answer == FOUND && !may_execute(&stat))
+    else if (answer == SEEK_FOUND && !may_execute(&stat))
         tell_mode(self, path, node, &stat);
-    else if (answer == FOUND)
+    else if (answer == SEEK_FOUND)
         look_at_program(self, path, node);
 }
 
@@ -530,15 +383,15 @@ static void look_at_named(struct foresight *self, const char *path)
     struct stat stat;
     uint64_t node;
 
-    if (find(self, path, &node, &stat) != MISSING)
+    if (seek(&self->in, path, &node, &stat) != SEEK_MISSING)
         return;
-    if ((rom = unmounted_rom(self, path, &at))) {
+    if ((rom = seek_unmounted(&self->in, path, &at))) {
         romsim_error_set(&warning, ENOENT,
                          "the command names '%s', and the ROM that has it, %s, "
                          "has no 'at'",
-                         QUOTE(path), name_of(rom));
+                         QUOTE(path), seek_name(rom));
         romsim_error_hint(&warning, "mount it at %s", QUOTE(at));
-    } else if ((other = right_case(self, path))) {
+    } else if ((other = seek_right_case(&self->in, path))) {
         romsim_error_set(&warning, ENOENT, "the command names '%s', which is not there",
                          QUOTE(path));
         romsim_error_hint(&warning, "there is '%s'", QUOTE(other));
@@ -559,7 +412,7 @@ static bool is_of_path(char c)
 /* Each absolute path in the arguments: as one of its own, behind a '=', in a script. */
 static void look_at_arguments(struct foresight *self)
 {
-    const struct romsim_strings *argv = &self->layout->argv;
+    const struct romsim_strings *argv = &self->in.layout->argv;
     unsigned named = 0;
 
     for (size_t i = 1; i < argv->count; i++)
@@ -583,7 +436,7 @@ static void look_at_arguments(struct foresight *self)
 static void look_at_mount(struct foresight *self, const struct romsim_mount *mount)
 {
     CLEANUP_FREE char *copy = strdup(mount->target);
-    const struct overlay *directory = self->view->overlays.items[ROMSIM_VIEW_ROOT];
+    const struct overlay *directory = self->in.view->overlays.items[ROMSIM_VIEW_ROOT];
     char *rest = copy ? copy + 1 : NULL, *name;
 
     while (rest && (name = strsep(&rest, "/"))) {
@@ -591,20 +444,21 @@ static void look_at_mount(struct foresight *self, const struct romsim_mount *mou
         CLEANUP_FREE char *other = NULL;
         struct romsim_error warning;
 
-        if (child && !child->hides && (other = other_case(self->view, directory->node, name))) {
+        if (child && !child->hides &&
+            (other = seek_other_case(self->in.view, directory->node, name))) {
             romsim_error_set(&warning, EINVAL, "'%.*s' is made for the %s at '%s'",
                              (int)(name - copy) + (int)strlen(name), mount->target,
-                             romsim_device_noun(&self->layout->devices[mount->device]),
+                             romsim_device_noun(&self->in.layout->devices[mount->device]),
                              QUOTE(mount->path));
             /* strsep() ended the name in the copy, not in the target. */
             romsim_error_hint(&warning, "there is '%.*s%s'", (int)(name - copy), mount->target,
                               QUOTE(other));
-            warning.place = *at_place(self->instance, &self->layout->devices[mount->device]);
+            warning.place = *at_place(self->instance, &self->in.layout->devices[mount->device]);
             tell(self, &warning, true);
         }
-        if (!child || child->node >= self->view->overlays.count)
+        if (!child || child->node >= self->in.view->overlays.count)
             return;
-        directory = self->view->overlays.items[child->node];
+        directory = self->in.view->overlays.items[child->node];
     }
 }
 
@@ -613,14 +467,14 @@ void romsim_layout_foresee(const struct romsim_layout *layout,
                            struct romsim_diagnostics *diagnostics)
 {
     CLEANUP(cleanup_romsim_view_free) struct romsim_view *view = NULL;
-    struct foresight self = {.layout = layout,
+    struct foresight self = {.in = {.layout = layout},
                              .instance = instance,
                              .are_warnings = as_warnings,
                              .diagnostics = diagnostics};
 
     if (!romsim_layout_root(layout) || layout->argv.count == 0)
         return;
-    self.view = view = romsim_view_new(layout, false, NULL);
+    self.in.view = view = romsim_view_new(layout, false, NULL);
     if (!view) /* a mount that cannot be: that has been said */
         return;
     look_at_command(&self);
