@@ -133,6 +133,7 @@ static const struct cli_command *const subcommands[] = {
 
 const struct cli_command cli_command_image = {
     .name = "image",
+    .help_beside = "the local image store; disks that outlive instances",
     .summary = "the local image store",
     .subcommands = subcommands,
 };

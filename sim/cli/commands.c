@@ -7,16 +7,14 @@ extern const struct cli_command cli_command_run, cli_command_plan, cli_command_c
     cli_command_image, cli_command_doctor, cli_command_create, cli_command_start, cli_command_stop,
     cli_command_restart, cli_command_rm, cli_command_ps, cli_command_get, cli_command_logs,
     cli_command_wait, cli_command_attach, cli_command_edit, cli_command_volume, cli_command_serve,
-    cli_command_template, cli_command_suspend, cli_command_verify;
+    cli_command_template, cli_command_suspend, cli_command_verify, cli_command_explain;
 
 const struct cli_command *const cli_commands[] = {
-    &cli_command_run,     &cli_command_create,  &cli_command_rm,
-    &cli_command_start,   &cli_command_wait,    &cli_command_stop,
-    &cli_command_suspend, &cli_command_edit,    &cli_command_restart,
-    &cli_command_ps,      &cli_command_get,     &cli_command_logs,
-    &cli_command_attach,  &cli_command_plan,    &cli_command_check,
-    &cli_command_request, &cli_command_build,   &cli_command_verify,
-    &cli_command_mount,   &cli_command_umount,  &cli_command_rom,
-    &cli_command_image,   &cli_command_volume,  &cli_command_template,
-    &cli_command_serve,   &cli_command_doctor,  NULL,
+    &cli_command_run,     &cli_command_create,  &cli_command_rm,      &cli_command_start,
+    &cli_command_wait,    &cli_command_stop,    &cli_command_suspend, &cli_command_edit,
+    &cli_command_restart, &cli_command_ps,      &cli_command_get,     &cli_command_logs,
+    &cli_command_attach,  &cli_command_plan,    &cli_command_check,   &cli_command_request,
+    &cli_command_build,   &cli_command_verify,  &cli_command_mount,   &cli_command_umount,
+    &cli_command_rom,     &cli_command_image,   &cli_command_volume,  &cli_command_template,
+    &cli_command_serve,   &cli_command_explain, &cli_command_doctor,  NULL,
 };
