@@ -42,7 +42,9 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 
 #define LOG_ERRORS " quiet"
 #define LOG_ALL    " loglevel=8"
-#define NO_TIMER   " nolapic_timer"
+/* Of one emulated CPU: see above, and the kernel is not patched into one for a single CPU, a page
+ * table switched for each of its thousands of locks. */
+#define ONE_EMULATED " nolapic_timer noreplace-smp"
 
 /* init reads the number in its environment (sim/guest/devices.c). */
 #define SPARES " romsim_spares=%u"
@@ -53,8 +55,8 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
 const char *qemu_kernel_arguments(const struct qemu_config *config)
 {
     if (config->accel == ROMSIM_ACCEL_TCG && config->vcpus == 1)
-        return config->kernel_log ? KERNEL_ARGUMENTS LOG_ALL NO_TIMER
-                                  : KERNEL_ARGUMENTS LOG_ERRORS NO_TIMER;
+        return config->kernel_log ? KERNEL_ARGUMENTS LOG_ALL ONE_EMULATED
+                                  : KERNEL_ARGUMENTS LOG_ERRORS ONE_EMULATED;
     return config->kernel_log ? KERNEL_ARGUMENTS LOG_ALL : KERNEL_ARGUMENTS LOG_ERRORS;
 }
 

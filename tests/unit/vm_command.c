@@ -60,6 +60,7 @@ START_TEST(emulation_takes_the_hpet)
     ck_assert_str_eq(value_of(&argv, "-accel", 0), "tcg");
     ck_assert_str_eq(value_of(&argv, "-cpu", 0), "qemu64,+avx");
     ck_assert_ptr_nonnull(strstr(value_of(&argv, "-append", 0), "nolapic_timer"));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-append", 0), "noreplace-smp"));
     ck_assert_str_eq(value_of(&argv, "-m", 0), "512");
     ck_assert_str_eq(value_of(&argv, "-kernel", 0), "/k,ernel");
     ck_assert_str_eq(value_of(&argv, "-initrd", 0), "/i nitrd");
@@ -112,6 +113,7 @@ START_TEST(kvm_takes_the_hosts_timer)
     ck_assert_str_eq(value_of(&argv, "-accel", 0), "kvm");
     ck_assert_str_eq(value_of(&argv, "-bios", 0), "/fw");
     ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "nolapic_timer"));
+    ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "noreplace-smp"));
     qemu_argv_free(&argv);
 }
 END_TEST
