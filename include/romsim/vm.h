@@ -125,15 +125,19 @@ enum romsim_vm_event_kind {
     ROMSIM_VM_KERNEL_LOG, /* bytes of the kernel's log, if it is wanted */
     ROMSIM_VM_PORT,       /* a service accepts connections: text is its URL */
     ROMSIM_VM_EXIT,       /* the app ended: status 0-255 (128 + N for a signal) */
-    ROMSIM_VM_FAILED      /* romsim or the boot failed: text says why, with the console's tail;
+    ROMSIM_VM_FAILED,     /* romsim or the boot failed: text says why, with the console's tail;
                              status: the cloud's code for why it could not be made, else 0 */
+    ROMSIM_VM_TIMING      /* a step of the start was done, at `micros` of romsim_clock_us(): "begin"
+                             (from which the phases' times count), and what init says of its own:
+                             "firmware", "kernel", "modules", "lines", "devices", "root",
+                             "network", "mounts" */
 };
 
 struct romsim_vm_event {
     enum romsim_vm_event_kind kind;
     const char *text; /* valid during the call */
     size_t size;      /* of a CONSOLE or KERNEL_LOG event's bytes; else strlen(text) */
-    uint64_t micros;  /* since the start of the instance */
+    uint64_t micros;  /* since the start of the instance; of a TIMING see there */
     int status;
 };
 

@@ -30,7 +30,7 @@ static int run_create(const struct cli_args *args)
     status = make_instances(args, &instances);
     if (status != CLI_OK)
         return status;
-    status = instances.count ? make_and_follow(args, &instances, &vm) : CLI_OK;
+    status = instances.count ? make_and_follow(args, &instances, &vm, NULL) : CLI_OK;
     romsim_instances_clear(&instances);
     return status == CLI_RUN_FAILED ? CLI_FAILED : status;
 }

@@ -15,6 +15,7 @@ static const struct cli_option options[] = {
     MAKE_OPTIONS,
     MAKE_INPUT_OPTIONS,
     {"kernel-log", 0, "[=FILE]", NULL},
+    {"timings", 0, "[=FILE]", NULL},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"verbose", 0, NULL, "each phase of the start with its time"},
     {"limit", 0, "NAME=VALUE", NULL},
@@ -26,6 +27,7 @@ static int run_run(const struct cli_args *args)
 {
     struct romsim_instances instances = {0};
     struct romsim_vm_options vm;
+    struct timings *timings;
     int status;
 
     if (make_vm_options(args, &vm) < 0)
@@ -37,13 +39,17 @@ static int run_run(const struct cli_args *args)
     vm.kernel_log = cli_has(args, "kernel-log");
     if (vm.kernel_log && vm.fate == ROMSIM_VM_DETACH)
         return cli_usage(args, "--kernel-log needs somebody who reads it, and --detach leaves");
+    timings = cli_has(args, "timings") ? timings_new() : NULL;
     signals_catch();
     romsim_state_sweep();
     status = make_instances(args, &instances);
-    if (status != CLI_OK)
-        return status == CLI_USAGE ? CLI_USAGE : CLI_RUN_FAILED;
-    status = instances.count ? make_and_follow(args, &instances, &vm) : CLI_OK;
+    timings_done(timings, "instance");
+    if (status == CLI_OK)
+        status = instances.count ? make_and_follow(args, &instances, &vm, timings) : CLI_OK;
+    else if (status != CLI_USAGE)
+        status = CLI_RUN_FAILED;
     romsim_instances_clear(&instances);
+    timings_free(timings);
     return status;
 }
 

@@ -348,26 +348,27 @@ static const char **list_names(const struct romsim_making *making)
     return names;
 }
 
-/* The file for the kernels' logs, if there is to be one.  0, or -1 after a report. */
-static int open_log(struct run_console *console, const char *path)
+/* The file that an option names, if it does.  0, or -1 after a report. */
+static int open_file(const struct cli_args *args, const char *option, struct stream *stream)
 {
+    const char *path = cli_value(args, option);
     struct romsim_error err = {0};
 
-    if (!path || !*path || run_console_log_to(console, path, &err) == 0)
+    if (!path || !*path || run_console_open_file(stream, path, &err) == 0)
         return 0;
-    romsim_error_context(&err, "--kernel-log");
+    romsim_error_context(&err, "--%s", option);
     cli_report(&err);
     return -1;
 }
 
 static int make(const struct cli_args *args, struct romsim_making *making,
-                const struct romsim_vm_options *options)
+                const struct romsim_vm_options *options, struct timings *timings)
 {
     struct run_console console = {.quiet = cli_has(args, "quiet"),
                                   .verbose = cli_has(args, "verbose"),
+                                  .timings = timings,
                                   .is_silent = options->fate != ROMSIM_VM_BOUND};
     CLEANUP_FREE const char **names = list_names(making);
-    const char *log = options->kernel_log ? cli_value(args, "kernel-log") : NULL;
     struct watch *watch = NULL;
     int status = CLI_RUN_FAILED;
 
@@ -376,7 +377,11 @@ static int make(const struct cli_args *args, struct romsim_making *making,
             options->fate == ROMSIM_VM_CREATE || has_patience(making) ? "created" : "running";
     if (!names)
         return CLI_RUN_FAILED;
-    if (run_console_open(&console, names, making->count) == 0 && open_log(&console, log) == 0 &&
+    timings_done(timings, "images");
+    timings_expect(timings, making->layouts, making->count);
+    if (run_console_open(&console, names, making->count) == 0 &&
+        open_file(args, "kernel-log", console.log) == 0 &&
+        open_file(args, "timings", console.times) == 0 &&
         (!options->stays || (watch = watch_new(args, making, 0, making->count, &console))))
         status = follow(making, options, &console, watch);
     watch_free(watch);
@@ -450,7 +455,7 @@ static json_t *source_of(const struct cli_args *args)
 }
 
 int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
-                    const struct romsim_vm_options *options)
+                    const struct romsim_vm_options *options, struct timings *timings)
 {
     struct romsim_vm_options chosen = *options;
     int status = make_choose_processor(args, options, &chosen.processor);
@@ -458,6 +463,7 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
     json_t *source = source_of(args);
 
     chosen.source = source;
+    timings_done(timings, "processor");
     if (status == CLI_OK)
         status = join_groups(instances);
     if (status == CLI_OK)
@@ -466,7 +472,7 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
         status =
             cli_usage(args, "--stdin is one instance's input, and these are %zu", making.count);
     if (status == CLI_OK)
-        status = make(args, &making, &chosen);
+        status = make(args, &making, &chosen, timings);
     for (size_t i = 0; i < making.count; i++)
         romsim_layout_leave_group(making.instances[i]);
     romsim_making_clear(&making);

@@ -4,6 +4,7 @@
 #define ROMSIM_CLI_MAKE_H
 
 #include "sim/cli/cli.h"
+#include "sim/cli/timings.h"
 
 #include <romsim/layout.h>
 #include <romsim/vm.h>
@@ -57,9 +58,9 @@ int make_set(const struct cli_args *args, const struct romsim_limits *limits,
 /*
  * Chooses the processor, makes the instances with their replicas, and takes them; stays until they
  * are what they are to be (vm.h), showing what they say; a signal asks them to end.  Catch signals
- * before.  Returns the exit status.
+ * before.  Returns the exit status.  `timings` (or NULL) is told of its steps.
  */
 int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
-                    const struct romsim_vm_options *options);
+                    const struct romsim_vm_options *options, struct timings *timings);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * run_console.c: what `romsim run` shows: the apps' consoles on stdout, all else on stderr, but for
- * the kernels' logs if there is a file for them.
+ * the kernels' logs and the timings if there are files for them.
  *
  * One instance's bytes pass as they are.  With several, each line gets its instance's name, and a
  * line waits until it is complete (or long), so that two never share one.  So it is with every line
@@ -37,7 +37,9 @@ int run_console_open(struct run_console *console, const char **names, size_t cou
     stream_init(&console->streams[0], STDOUT_FILENO);
     stream_init(&console->streams[1], STDERR_FILENO);
     stream_init(&console->streams[2], -1);
+    stream_init(&console->streams[3], -1);
     console->log = &console->streams[2];
+    console->times = &console->streams[3];
     console->out = &console->streams[0];
     console->err = &console->streams[is_same_file(STDOUT_FILENO, STDERR_FILENO) ? 0 : 1];
     console->lines = calloc(count, sizeof(*console->lines));
@@ -55,7 +57,7 @@ int run_console_open(struct run_console *console, const char **names, size_t cou
     return 0;
 }
 
-int run_console_log_to(struct run_console *console, const char *path, struct romsim_error *err)
+int run_console_open_file(struct stream *stream, const char *path, struct romsim_error *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0666);
 
@@ -63,22 +65,8 @@ int run_console_log_to(struct run_console *console, const char *path, struct rom
         return romsim_error_set(err, ENXIO, "cannot write '%s': nobody reads it", QUOTE(path));
     if (fd < 0)
         return romsim_error_system(err, errno, "cannot write '%s'", QUOTE(path));
-    stream_init(console->log, fd);
+    stream_init(stream, fd);
     return 0;
-}
-
-void run_console_close(struct run_console *console)
-{
-    for (size_t i = 0; console->lines && console->logs && i < console->count; i++) {
-        romsim_buffer_reset(&console->lines[i]);
-        romsim_buffer_reset(&console->logs[i]);
-    }
-    free(console->lines);
-    free(console->logs);
-    free(console->ended);
-    for (size_t i = 0; i < sizeof(console->streams) / sizeof(console->streams[0]); i++)
-        stream_end(&console->streams[i]);
-    cleanup_close_fd(&console->log->fd);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -226,6 +214,45 @@ void run_console_say(struct run_console *console, const char *format, ...)
         stream_add(console->err, lines.data, lines.size);
 }
 
+/* Shows how long a start took, if that is wanted. */
+static void print_timings(struct run_console *console, size_t instance)
+{
+    CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
+    char name[160];
+
+    if (console->times->fd >= 0)
+        timings_print_json(console->timings, instance, console->names[instance], &text);
+    else
+        timings_print(console->timings, instance, &text);
+    if (text.failed || !text.size)
+        return;
+    if (console->times->fd >= 0)
+        stream_add(console->times, text.data, text.size);
+    else
+        run_console_say(console, "%s%s", prefix(console, instance, name), text.data);
+}
+
+void run_console_close(struct run_console *console)
+{
+    for (size_t i = 0; i < console->count; i++)
+        if (timings_has_more(console->timings, i))
+            print_timings(console, i);
+    if (console->times->problem)
+        run_console_say(console, "error: cannot write the timings: %s",
+                        strerror(console->times->problem));
+    for (size_t i = 0; console->lines && console->logs && i < console->count; i++) {
+        romsim_buffer_reset(&console->lines[i]);
+        romsim_buffer_reset(&console->logs[i]);
+    }
+    free(console->lines);
+    free(console->logs);
+    free(console->ended);
+    for (size_t i = 0; i < sizeof(console->streams) / sizeof(console->streams[0]); i++)
+        stream_end(&console->streams[i]);
+    cleanup_close_fd(&console->log->fd);
+    cleanup_close_fd(&console->times->fd);
+}
+
 static void end(struct run_console *console, size_t instance)
 {
     flush_line(console, instance, &console->lines[instance], print_line);
@@ -278,5 +305,9 @@ void run_console_event(void *context, size_t instance, const struct romsim_vm_ev
         end(console, instance);
         run_console_say(console, "error: %s%s", name, event->text);
         break;
+    case ROMSIM_VM_TIMING:
+        break;
     }
+    if (timings_take(console->timings, instance, event))
+        print_timings(console, instance);
 }

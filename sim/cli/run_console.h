@@ -5,6 +5,7 @@
 
 #include "input.h"
 #include "stream.h"
+#include "timings.h"
 
 #include <romsim/buffer.h>
 #include <romsim/vm.h>
@@ -21,17 +22,19 @@ struct run_console {
     struct romsim_buffer *lines; /* of each console: what is not complete yet; used with several */
     struct romsim_buffer *logs;  /* the same of each kernel's log */
     bool *ended;                 /* which instances have */
-    struct stream streams[3];
+    struct timings *timings;     /* of the starts; borrowed; or NULL */
+    struct stream streams[4];
     struct stream *out, *err; /* the same if the two lead to one file, so that all is in order */
     struct stream *log;       /* of the file for the kernels' logs; without one its fd is -1 */
+    struct stream *times;     /* the same for `timings` */
 };
 
 /* 0, or -1 without memory. */
 int run_console_open(struct run_console *console, const char **names, size_t count);
 
-/* Kernels' logs go to this file, and not to stderr.  It is emptied; what is no regular file is not
- * waited for. */
-int run_console_log_to(struct run_console *console, const char *path, struct romsim_error *err);
+/* What is written to a stream, `log` or `times`, goes to this file, and not to stderr.  It is
+ * emptied; what is no regular file is not waited for. */
+int run_console_open_file(struct stream *stream, const char *path, struct romsim_error *err);
 
 void run_console_close(struct run_console *console);
 

@@ -38,6 +38,14 @@ bool control_receive(int app, struct manifest *manifest);
  * text follows. */
 _Noreturn void fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- timing.c ----------------------------------------------------------------------------- */
+
+/* A step of the boot is done. */
+void timing_done(const char *step);
+
+/* Tells the host of those that it was not told of. */
+void timing_report(void);
+
 /* ---- console.c ---------------------------------------------------------------------------- */
 
 /* Opens the port to the host. */

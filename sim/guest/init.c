@@ -15,22 +15,31 @@ int main(void)
     struct manifest manifest;
     int status;
 
+    timing_done("kernel");
     signal(SIGPIPE, SIG_IGN);
     root_prepare();
     modules_load();
+    timing_done("modules");
     console_open();
     control_open();
+    timing_done("lines");
     control_send("phase hello");
+    timing_report();
     control_read_manifest(&manifest);
     modules_load_file_systems(&manifest);
     devices_make(&manifest);
     devices_release_spares();
+    timing_done("devices");
     control_send("phase devices");
     root_enter(&manifest);
+    timing_done("root");
     network_up(&manifest);
+    timing_done("network");
     control_send("phase root");
     root_mount_devices(&manifest);
+    timing_done("mounts");
     control_send("phase mounts");
+    timing_report();
     clone_wait(&manifest);
 
     status = app_run(&manifest);

@@ -84,6 +84,8 @@ struct run {
     void *context;
     struct conversation conversation;
     uint64_t start;        /* microseconds of the monotonic clock */
+    uint64_t qemu_start;   /* the same */
+    uint64_t guest_start;  /* the same, of the guest's clock; 0: not known */
     uint64_t deadline;     /* the same; 0: none */
     uint64_t boot_timeout; /* microseconds */
     bool stopping, saw_output, saw_error;
@@ -132,6 +134,13 @@ static void send_event(struct run *run, enum romsim_vm_event_kind kind, const ch
 static void send_text(struct run *run, enum romsim_vm_event_kind kind, const char *text)
 {
     send_event(run, kind, text, strlen(text), 0);
+}
+
+static void send_timing(struct run *run, const char *step, uint64_t micros)
+{
+    run->tell(run->context,
+              &(struct romsim_vm_event){
+                  .kind = ROMSIM_VM_TIMING, .text = step, .size = strlen(step), .micros = micros});
 }
 
 /* A kernel_log_teller. */
@@ -234,6 +243,26 @@ static void on_phase(struct run *run, const char *name)
         run->deadline = 0;
     if (app_runs(run))
         kernel_log_release(&run->kernel);
+}
+
+/* "960004 kernel 903112 modules 950031": the guest's clock now, and when steps were done.  It began
+ * at the same time for all; one that runs ahead (TCG on a busy machine) did not begin before QEMU,
+ * and nothing of what it says is still to come. */
+static void on_times(struct run *run, const char *text)
+{
+    unsigned long long micros;
+    uint64_t now = romsim_clock_us();
+    char step[16];
+    int size;
+
+    if (app_runs(run) || sscanf(text, "%llu%n", &micros, &size) != 1)
+        return;
+    if (!run->guest_start) {
+        run->guest_start = micros < now - run->qemu_start ? now - micros : run->qemu_start;
+        send_timing(run, "firmware", run->guest_start);
+    }
+    for (text += size; sscanf(text, "%15s %llu%n", step, &micros, &size) == 2; text += size)
+        send_timing(run, step, run->guest_start + min_u64(micros, now - run->guest_start));
 }
 
 /* "vdb ukp_rom1": how the kernel calls the disk of a device. */
@@ -375,6 +404,7 @@ static const struct report reports[] = {
     {"phase ", on_phase},   {"disk ", on_disk},         {"error ", on_error},
     {"port ", on_port},     {"loopback ", on_loopback}, {"exit ", on_exit_status},
     {"failed ", on_failed}, {"template", on_template},  {"traffic ", on_traffic},
+    {"times ", on_times},
 };
 
 /* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */
@@ -894,6 +924,7 @@ static int begin(struct run *run, struct romsim_error *err)
     size_t ports = run->machine.layout->port_count + 1;
     CLEANUP_FREE char *note = NULL;
 
+    send_timing(run, "begin", run->start);
     run->announced = calloc(ports, sizeof(bool));
     run->loopback = calloc(ports, sizeof(bool));
     if (!run->announced || !run->loopback)
@@ -911,6 +942,7 @@ static int begin(struct run *run, struct romsim_error *err)
         send_text(run, ROMSIM_VM_NOTE, text);
     }
     send_text(run, ROMSIM_VM_PHASE, "drives");
+    run->qemu_start = romsim_clock_us();
     if (machine_launch(&run->machine, run->plan, err) < 0)
         return -1;
     return begin_conversation(run, err);
