@@ -133,7 +133,7 @@ static int run_get(const struct cli_args *args)
         return strcmp(form, "json") == 0 ? cli_print_json(item) : print_yaml(item);
     request = get_request(item);
     json_decref(item);
-    return cli_print_json(request);
+    return request ? cli_print_json(request) : CLI_FAILED;
 }
 
 static const struct cli_option options[] = {

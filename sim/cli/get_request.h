@@ -6,8 +6,8 @@
 #include <jansson.h>
 
 /* A body for POST /v1/instances of an item of GET's, this machine's or the cloud's: a new
- * reference.  What the item does not tell (the files of an inline ROM, the ports of a service) is
- * warned of. */
+ * reference, or NULL after a report.  What the item does not tell (the files of an inline ROM, the
+ * ports of a service) is warned of. */
 json_t *get_request(const json_t *item);
 
 #endif

@@ -19,8 +19,9 @@
 #include <string.h>
 
 /* What of those members that romsim does not read was configured, and not found out. */
-static const char *const configured[] = {"restart_policy", "scale_to_zero", "features", "plugins",
-                                         "tags"};
+static const char *const configured[] = {"restart_policy", "scale_to_zero", "features",
+                                         "plugins",        "tags",          "type",
+                                         "autokill",       "schedules",     "annotations"};
 
 const struct romsim_node *answer_instances(const struct romsim_node *root)
 {
@@ -78,6 +79,15 @@ static void settle_volumes(struct romsim_instance *instance)
         volume->uuid = volume->json = NULL;
         volume->size_mb = 0;
     }
+}
+
+/* Which is the name unless somebody chose another. */
+static void settle_hostname(struct romsim_instance *instance)
+{
+    if (!instance->name || !instance->hostname || strcmp(instance->name, instance->hostname) != 0)
+        return;
+    free(instance->hostname);
+    instance->hostname = NULL;
 }
 
 /* A group that is there is not here; services that were made with the instance are. */
@@ -161,5 +171,6 @@ int answer_settle(const struct romsim_document *document, const struct romsim_no
     warn_of_brevity(document, node, diagnostics);
     settle_roms(instance);
     settle_volumes(instance);
+    settle_hostname(instance);
     return settle_group(document, node, instance, diagnostics) | settle_other(instance);
 }

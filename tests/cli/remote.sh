@@ -121,7 +121,7 @@ romsim get shop -o request >shop.json 2>shop.err
 is "$? $(jq -c '[.name, .memory_mb, .restart_policy, .roms[0].image, .volumes[0]]' shop.json)" \
     '0 ["shop",256,"on-failure","my-org/my-rom1:latest",{"name":"data","at":"/data","readonly":true}]' \
     "get -o request is a request"
-like "$(cat shop.err)" "the ports of the service 'floral-sun' are not told" "its ports are not known"
+like "$(cat shop.err)" "does not tell the ports of service group 'floral-sun'" "its ports are not known"
 like "$(cat shop.err)" "the ROM 'cfg' is inline, and its files are not told" "nor the files of an inline ROM"
 ok "which the rules take" sh -c 'jq "del(.roms[1])" shop.json >shop2.json && exec "$0" request shop2.json' "$ROMSIM"
 fails 2 "get knows no other form" romsim get shop -o xml
