@@ -108,10 +108,21 @@ struct romsim_vm_options {
     bool no_fuse;          /* drives straight from the built files */
     bool kernel_log;       /* all that the guest's kernel says, as KERNEL_LOG events */
     const struct romsim_vm_saving *saving; /* of one bound instance; or NULL */
+    bool becomes_template;   /* each instance is to become a template, and is gone if it does not */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
     struct romsim_vm_input input;
     const json_t *source; /* what instances are made from, for who asks their keepers; or NULL */
 };
+
+/*
+ * Makes the template that an instance wants to be a clone of, if it says what of (`create_args`)
+ * and the template is not there: an instance of that name is started with `options`, from `origin`,
+ * and waited for until it is saved.  0 if the template is there, or the instance does not say;
+ * ETIMEDOUT after its `prepare_timeout_s`, when it goes on.  Returns 0 or -1.
+ */
+int romsim_vm_template_prepare(const struct romsim_instance *instance, enum romsim_origin origin,
+                               bool allow_local, const struct romsim_vm_options *options,
+                               struct romsim_error *err);
 
 /* What happens to a running instance, in order of appearance. */
 enum romsim_vm_event_kind {

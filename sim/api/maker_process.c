@@ -154,15 +154,31 @@ static struct romsim_layout *make_layout(struct maker *maker, struct romsim_inst
     return layout;
 }
 
+/* Before the layouts: those of clones are their templates', and what makes a template is to have no
+ * part of the others. */
+static void prepare_templates(struct maker *maker)
+{
+    struct romsim_error err;
+
+    for (size_t i = 0; i < maker->instances.count; i++)
+        if (romsim_vm_template_prepare(maker->instances.items[i], ROMSIM_ORIGIN_NETWORK,
+                                       maker->order->allow_paths, &maker->options, &err) < 0)
+            maker->refusals[i] = one_error_json(&err);
+}
+
 static int make_layouts(struct maker *maker)
 {
     size_t count = maker->instances.count;
 
     maker->layouts = calloc(count + 1, sizeof(*maker->layouts));
     maker->refusals = calloc(count + 1, sizeof(*maker->refusals));
-    for (size_t i = 0; maker->layouts && maker->refusals && i < count; i++)
-        maker->layouts[i] = make_layout(maker, maker->instances.items[i], &maker->refusals[i]);
-    return maker->layouts && maker->refusals ? 0 : -1;
+    if (!maker->layouts || !maker->refusals)
+        return -1;
+    prepare_templates(maker);
+    for (size_t i = 0; i < count; i++)
+        if (!maker->refusals[i])
+            maker->layouts[i] = make_layout(maker, maker->instances.items[i], &maker->refusals[i]);
+    return 0;
 }
 
 /* ---- from layouts to instances -----------------------------------------------------------------

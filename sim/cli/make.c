@@ -454,6 +454,21 @@ static json_t *source_of(const struct cli_args *args)
     return json_pack("{s:s, s:o}", "directory", directory, "words", words);
 }
 
+/* Those that are to be made on demand. */
+static int prepare_templates(const struct romsim_instances *instances,
+                             const struct romsim_vm_options *options)
+{
+    struct romsim_error error;
+
+    for (size_t i = 0; i < instances->count; i++)
+        if (romsim_vm_template_prepare(instances->items[i], ROMSIM_ORIGIN_FILE, true, options,
+                                       &error) < 0) {
+            cli_report(&error);
+            return CLI_RUN_FAILED;
+        }
+    return CLI_OK;
+}
+
 int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
                     const struct romsim_vm_options *options, struct timings *timings)
 {
@@ -466,6 +481,8 @@ int make_and_follow(const struct cli_args *args, struct romsim_instances *instan
     timings_done(timings, "processor");
     if (status == CLI_OK)
         status = join_groups(instances);
+    if (status == CLI_OK)
+        status = prepare_templates(instances, &chosen);
     if (status == CLI_OK)
         status = fill(args, instances, &options->limits, &making);
     if (status == CLI_OK && options->input.is_open && making.count != 1)

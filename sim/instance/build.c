@@ -487,6 +487,10 @@ static void build_template(struct build *build, const struct romsim_node *node)
     if (build->instance->template_name && build->instance->template_uuid) {
         romsim_error_set(&error, EINVAL, "Cannot specify 'name' when 'uuid' is set");
         report(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
+    } else if (build->instance->template_uuid && romsim_node_present(node, "create_args")) {
+        romsim_error_set(&error, EINVAL, "Cannot specify 'create_args' when 'uuid' is set");
+        romsim_error_hint(&error, "a template that is made on demand has a name");
+        report(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
     } else if (!romsim_instance_is_clone(build->instance) && node->kind == ROMSIM_NODE_OBJECT) {
         romsim_error_set(&error, EINVAL, "Missing member name");
         romsim_error_hint(&error, "a template has its name or its uuid");

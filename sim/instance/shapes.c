@@ -151,12 +151,13 @@ static const struct romsim_member scale_members[] = {
 static const struct romsim_shape scale_to_zero = {.kind = ROMSIM_SHAPE_OBJECT,
                                                   .members = scale_members};
 
+static const struct romsim_shape create_args = {.kind = ROMSIM_SHAPE_MAP, .item = &any};
 static const struct romsim_member template_members[] = {
     {"uuid", &string, 0, NULL},
     {"name", &string, 0, NULL},
-    {"prepare", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"create_args", &any, ROMSIM_MEMBER_IDLE, NULL},
-    {"prepare_timeout_s", &any, ROMSIM_MEMBER_IDLE, NULL},
+    {"prepare", &boolean, 0, NULL},
+    {"create_args", &create_args, 0, NULL},
+    {"prepare_timeout_s", &patience, 0, NULL},
     {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},
     ROMSIM_END,
 };

@@ -382,6 +382,7 @@ void keeper_run(const struct keeper_config *config)
                             .listener = -1,
                             .saved = -1,
                             .is_bound = config->is_bound,
+                            .becomes_template = config->becomes_template,
                             .input = {.fd = -1},
                             .signals = watch_signals()};
     struct romsim_error err = {0};

@@ -75,6 +75,7 @@ struct keeper_config {
     bool is_bound;  /* the instance is deleted when that client goes, or the app has ended */
     bool stays;     /* if it is bound: not when the app has ended by itself */
     bool autostart; /* it is started at once */
+    bool becomes_template; /* and saved as a template, or deleted if it cannot be */
 };
 
 /* Keeps an instance until it is deleted, in a process of its own, which should then exit.  Takes

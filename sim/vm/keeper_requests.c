@@ -302,6 +302,10 @@ static json_t *do_wait(struct keeper *keeper, struct keeper_client *client, cons
         return keeper_refuse(ROMSIM_CLOUD_INVALID, "there is no state '%s'", name);
     if (state == (int)keeper->status.state)
         return keeper_state_answer(keeper);
+    if (state == STATE_TEMPLATE && !keeper->becomes_template)
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
+                             "there is an instance '%s', which does not become a template",
+                             keeper->layout->name);
     client->awaited = state;
     return NULL;
 }

@@ -91,4 +91,6 @@ void keeper_forget_template(struct keeper *keeper)
                                      "the instance '%s' ended before it could be saved",
                                      keeper->layout->name));
     }
+    if (keeper->config->becomes_template && keeper->folder)
+        keeper_remove_all(keeper);
 }

@@ -68,7 +68,7 @@ struct romsim_vm {
     const struct romsim_instance *const *sources;
     enum romsim_vm_fate fate;
     struct romsim_limits limits;
-    bool stays;
+    bool stays, becomes_template;
     const char *ports_at;
     const json_t *source;
     struct vm_plan plan;
@@ -275,7 +275,8 @@ static _Noreturn void become_keeper(struct romsim_vm *vm, size_t index, int pare
                                    .made = *made,
                                    .parent = parent,
                                    .is_bound = vm->fate == ROMSIM_VM_BOUND,
-                                   .autostart = starts(vm, index)};
+                                   .autostart = starts(vm, index),
+                                   .becomes_template = vm->becomes_template};
 
     anchor(source);
     leave(vm, index);
@@ -668,6 +669,7 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
     vm->fate = options->fate;
     vm->limits = options->limits;
     vm->stays = options->stays;
+    vm->becomes_template = options->becomes_template;
     vm->source = options->source;
     vm->observer = observer;
     vm->context = context;

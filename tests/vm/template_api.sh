@@ -68,6 +68,67 @@ ok "and is an instance as before when it is started" romsim start waits
 romsim wait waits --state running --timeout 30 >/dev/null
 is "$(find "$TEMPLATES/new" -mindepth 1 -maxdepth 1 | wc -l)" 0 "which nobody saves"
 
+# ---- on demand
+demand() { # NAME TEMPLATE-NAME COMMAND [MEMBERS]
+    printf '%s' "{\"name\": \"$1\", \"template\": {\"name\": \"$2\", \"prepare\": true, \"create_args\":
+        {\"image\": \"$T/base\", \"args\": [\"/bin/sh\", \"-c\", \"$3\"], \"tags\": [\"t\"]}${4-}},
+        \"roms\": [{\"name\": \"r\", \"at\": \"/rom\", \"files\": [{\"path\": \"x\", \"data\": \"of $1\"}]}], \"autostart\": true}"
+}
+api POST /v1/instances "[$(demand d1 wanted "$saves"), $(demand d2 wanted "$saves")]"
+is "$http $(field '.data.instances[] | .status' | tr '\n' ' ')" "200 success success " \
+    "a template that is not there is made of what the request says"
+for name in d1 d2; do
+    romsim wait "$name" --state stopped --timeout 60 >/dev/null
+    is "$(romsim logs "$name")" "mount /dev/ukp_rom1 -> /rom
+of $name" "$name is a clone of it"
+done
+api GET /v1/instances/templates '[{"name": "wanted"}]'
+is "$(field '.data.instances[0] | [.state, (.tags | join("+"))] | join(" ")')" "template t" "it is listed"
+wanted=$(field '.data.instances[0].uuid')
+api POST /v1/instances "$(demand d3 wanted 'echo another')"
+api GET /v1/instances/templates '[{"name": "wanted"}]'
+is "$(field '.data.instances[0].uuid')" "$wanted" "one that is there is taken as it is"
+romsim wait d3 --state stopped --timeout 60 >/dev/null
+like "$(romsim logs d3)" "of d3" "whatever it should be made of"
+for i in 1 2 3; do
+    curl -sS -g --noproxy '*' -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
+        --data-binary "$(demand "e$i" common "$saves")" "$url/v1/instances" -o "e$i.json" &
+    curls[i]=$!
+done
+wait "${curls[@]}"
+is "$(jq -r .status e?.json | sort -u)" success "three that want one at the same time get it"
+is "$(romsim template ls --json | jq -r '.[].name' | grep -c common)" 1 "which is made once"
+for name in e1 e2 e3; do
+    romsim wait "$name" --state stopped --timeout 60 >/dev/null
+    like "$(romsim logs "$name")" "of $name" "$name has its ROM"
+done
+api POST /v1/instances "$(demand f1 failing 'exit 3')"
+is "$http $(field '.errors[0].error')" "400 10" "an app that ends before it is saved gives none"
+like "$out" "the instance 'failing' ended before it could be saved" "which is said"
+romsim get failing >/dev/null 2>&1
+is $? 1 "and leaves no instance"
+api POST /v1/instances "$(demand f2 slow 'sleep 1000' ', "prepare_timeout_s": 3')"
+like "$out" "timed out: the template 'slow' is not there yet" "one that never is is waited for no longer than is said"
+is "$(romsim get slow -o json | jq -r .name)" slow "and goes on"
+romsim stop slow >/dev/null
+romsim get slow >/dev/null 2>&1
+is $? 1 "until it is stopped, which deletes it"
+api POST /v1/instances "$(demand f3 waits "$saves")"
+like "$out" "there is an instance 'waits', which does not become a template" "an instance of the name stays one"
+api POST /v1/instances '{"template": {"name": "x", "create_args": {"image": "nowhere/it:is", "args": 7}}}'
+is "$http" 400 "what a template is made of is checked"
+like "$out" "the template 'x': Member 'args' must be a list" "in words"
+api POST /v1/instances "{\"template\": {\"uuid\": \"$wanted\", \"create_args\": {}}}"
+like "$out" "Cannot specify 'create_args' when 'uuid' is set" "it is made by a name"
+
+cat >demand.yaml <<'YAML'
+template:
+  name: filed
+  create_args: {image: ./base, args: [/bin/sh, -c, 'echo before; printf 1 >/uk/libukp/template_instance; exit 6']}
+YAML
+fails 6 "a file says it, too" romsim run -q demand.yaml
+ok "which makes one" romsim template rm filed
+
 # ---- what cannot be
 api POST /v1/instances/templates '[{"name": "nobody"}]'
 is "$(field '.data.instances[0] | [.error, .message] | map(tostring) | join(" ")')" \
@@ -110,5 +171,6 @@ ok "the lock is none of those who are here" romsim template rm warm
 
 romsim rm --all >/dev/null 2>&1
 serve_end
+ok "they are removed" romsim template rm wanted common
 is "$(find "$TEMPLATES" -type f ! -path "$TEMPLATES/lock" | wc -l)" 0 "nothing is left"
 done_testing
