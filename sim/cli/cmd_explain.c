@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_explain.c: `romsim explain --console LOG FILE`: what a guest's console says of its ROMs. */
+/*
+ * cmd_explain.c: `romsim explain WORD`: what it means; `romsim explain --console LOG FILE`: what a
+ * guest's console says of its ROMs.
+ */
 #include "sim/cli/cli.h"
+#include "sim/cli/explain_words.h"
 
 #include <romsim/bounds.h>
 #include <romsim/buffer.h>
@@ -11,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- printing ----------------------------------------------------------------------------- */
 
@@ -91,14 +96,14 @@ static int explain(const struct cli_args *args, const struct romsim_instance *in
     return CLI_OK;
 }
 
-static int run_explain(const struct cli_args *args)
+static int explain_console(const struct cli_args *args)
 {
     struct romsim_instances instances;
     const struct romsim_instance *instance;
     int status = cli_cpu(args);
 
-    if (!cli_value(args, "console"))
-        return cli_usage(args, "explain what? --console LOG is missing");
+    if (args->operand_count == 0)
+        return cli_usage(args, "whose console is it? The instance's file is missing");
     if (status == CLI_OK)
         status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
@@ -107,6 +112,83 @@ static int run_explain(const struct cli_args *args)
     status = instance ? explain(args, instance) : CLI_FAILED;
     romsim_instances_clear(&instances);
     return status;
+}
+
+/* ---- words -------------------------------------------------------------------------------- */
+
+enum { WORDS_MAX = 64 };
+
+static bool means(const struct explain_word *word, const char *text)
+{
+    for (const char *const *other = word->others; *other; other++)
+        if (strcasecmp(*other, text) == 0)
+            return true;
+    return strcasecmp(word->name, text) == 0;
+}
+
+/* An example, which begins in the first column, so that it can be copied. */
+static void print_example(const char *title, const char *text)
+{
+    printf("\n%s\n\n%s", title, text);
+}
+
+static json_t *word_json(const struct explain_word *word)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "word", word->name, "summary", word->summary,
+                     "text", word->text, "fails", word->fails, "works", word->works, "source",
+                     word->source);
+}
+
+static int explain_word(const struct cli_args *args, const char *text)
+{
+    const char *names[WORDS_MAX + 1] = {0};
+    struct romsim_error error;
+    const char *nearest;
+    size_t count = 0;
+
+    for (const struct explain_word *word = explain_words; word->name && count < WORDS_MAX; word++) {
+        if (means(word, text)) {
+            if (cli_has(args, "json"))
+                return cli_print_json(word_json(word));
+            printf("%s: %s\n\n%s", word->name, word->summary, word->text);
+            print_example("This is refused:", word->fails);
+            print_example("This is taken:", word->works);
+            printf("\nThe rule is from %s.\n", word->source);
+            return CLI_OK;
+        }
+        names[count++] = word->name;
+    }
+    romsim_error_set(&error, ENOENT, "there is no page on '%s'", QUOTE(text));
+    nearest = romsim_text_nearest(text, names);
+    if (nearest)
+        romsim_error_hint(&error, "there is one on '%s'", nearest);
+    else
+        romsim_error_hint(&error, "'romsim explain' lists them");
+    return cli_report(&error);
+}
+
+static int list_words(const struct cli_args *args)
+{
+    CLEANUP_TABLE struct cli_table *table =
+        cli_table_new((const char *[]){"WORD", "WHAT IT IS", NULL});
+    json_t *list = json_array();
+
+    for (const struct explain_word *word = explain_words; word->name; word++) {
+        json_array_append_new(list, word_json(word));
+        cli_table_row(table, (const char *[]){word->name, word->summary});
+    }
+    if (cli_has(args, "json"))
+        return cli_print_json(list);
+    json_decref(list);
+    cli_table_print(table);
+    return CLI_OK;
+}
+
+static int run_explain(const struct cli_args *args)
+{
+    if (cli_value(args, "console"))
+        return explain_console(args);
+    return args->operand_count > 0 ? explain_word(args, args->operands[0]) : list_words(args);
 }
 
 static const struct cli_option options[] = {
@@ -119,14 +201,16 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_command_explain = {
     .name = "explain",
-    .operands = "FILE",
-    .operands_min = 1,
+    .operands = "[WORD|FILE]",
+    .operands_min = 0,
     .operands_max = 1,
-    .summary = "say what a guest's console says of its ROMs",
+    .summary = "what a word means; what a guest's console says of its ROMs",
     .description =
-        "Lines of the kernel (\"erofs: (device vdb): ... nid 46\") and of programs that\n"
-        "miss a file are explained: which ROM and path, the likely cause, what to try.\n"
-        "FILE is the instance that wrote them, here or in the cloud.\n",
+        "A word of instance files is explained with the rule, an example that is refused\n"
+        "and one that is taken; without a word they are listed.  With --console lines of\n"
+        "the kernel (\"erofs: (device vdb): ... nid 46\") and of programs that miss a file\n"
+        "are explained: which ROM and path, the likely cause, what to try.  FILE is the\n"
+        "instance that wrote them, here or in the cloud.\n",
     .options = options,
     .run = run_explain,
 };

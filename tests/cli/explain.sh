@@ -83,7 +83,25 @@ ok "lines of any length" romsim explain --console log x.yaml
 truncate -s 4096 code.erofs
 says "erofs: (device vdb): invalid checksum 0x1, 0x2 expected"
 like "$out" "compare digests" "an image that is damaged here, too"
-fails 2 "there has to be a console" romsim explain x.yaml
+fails 2 "there has to be an instance" romsim explain --console log
 fails 1 "that can be read" romsim explain --console nowhere x.yaml
 like "$out" "'nowhere' cannot be read" "which is said"
+
+# ---- words ------------------------------------------------------------------------------------
+
+ok "the pages are listed" romsim explain
+like "$out" "ukp_rom    the devices of ROMs in the guest" "with what they are on"
+romsim explain --json >words.json
+for word in $(jq -r '.[].word' words.json); do
+    ok "a page: $word" romsim explain "$word"
+    jq -r --arg word "$word" '.[] | select(.word == $word) | .fails' words.json >bad.yaml
+    jq -r --arg word "$word" '.[] | select(.word == $word) | .works' words.json >good.yaml
+    fails 1 "what it says is refused, is" romsim check bad.yaml
+    ok "what it says is taken, is" romsim check good.yaml
+    is "$out" "" "without a word"
+done
+ok "other words lead there, too" romsim explain mount-point
+like "$out" "at: where a ROM is mounted" "to the same page"
+fails 1 "a word without a page" romsim explain templats
+like "$out" "there is one on 'templates'" "is near one that has"
 done_testing
