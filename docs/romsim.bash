@@ -20,14 +20,14 @@ _romsim() {
     local previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]-} subcommand=
 
     case $command in
-    rom | image | volume | template) subcommand=${COMP_WORDS[2]-} ;;
+    rom | image | volume | template | trace) subcommand=${COMP_WORDS[2]-} ;;
     esac
 
     if [ "$COMP_CWORD" = 1 ]; then
         words="$(_romsim_commands "$program") help --help --version"
     elif [ "$COMP_CWORD" = 2 ] && [ "$command" = help ]; then
         words=$(_romsim_commands "$program")
-    elif [ "$COMP_CWORD" = 2 ] && [[ $command == @(rom|image|volume|template) ]]; then
+    elif [ "$COMP_CWORD" = 2 ] && [[ $command == @(rom|image|volume|template|trace) ]]; then
         words=$(_romsim_commands "$program" "$command")
     elif [ "$previous" = --accel ]; then
         words="auto kvm tcg"

@@ -185,7 +185,7 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
     if (fs->stop < 0)
         romsim_error_system(err, errno, "cannot make an eventfd");
     else if ((fs->point = romsim_mount_point(directory, err)) &&
-             (fs->ll.seam = romsim_seam_new(layout, chosen.drives_only, err)) &&
+             (fs->ll.seam = romsim_seam_new(layout, chosen.drives_only, &chosen.seam, err)) &&
              mount_seam(fs, layout->name, chosen.allow_other, err) == 0)
         return fs;
     romsim_fs_free(fs);

@@ -179,6 +179,19 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
                      uint64_t *ret_position, struct romsim_error *err);
 
 /*
+ * The run of a file's bytes around `offset` (inside the file) that is stored together, and where:
+ * `length` of them from `start` on, in `stored` bytes of the image at `position`, which are as many
+ * unless they are compressed.  `stored` 0: they have no bytes of their own there (a hole, or a part
+ * of another file's data).  Returns 0 or -1.
+ */
+struct romsim_erofs_place {
+    uint64_t start, length;
+    uint64_t position, stored;
+};
+int romsim_erofs_place(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                       uint64_t offset, struct romsim_erofs_place *ret, struct romsim_error *err);
+
+/*
  * Is the data at `offset` (inside the file) a hole?  1 or 0, and in *ret_size how far that goes, or
  * -1.  Lets big holes be copied as holes.
  */

@@ -11,6 +11,7 @@
 
 #include <romsim/error.h>
 #include <romsim/layout.h>
+#include <romsim/seam.h>
 
 #include <stdbool.h>
 
@@ -24,6 +25,8 @@ struct romsim_fs_options {
      * something that is not supported: the program sees no more than an errno.  May be NULL. */
     void (*report)(void *context, const char *message);
     void *context;
+
+    struct romsim_seam_options seam; /* what stands in the way of reads (seam.h) */
 };
 
 /*

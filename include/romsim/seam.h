@@ -21,6 +21,7 @@
 
 #include <romsim/error.h>
 #include <romsim/layout.h>
+#include <romsim/trace.h>
 #include <romsim/view.h>
 
 #include <stdbool.h>
@@ -28,9 +29,18 @@
 
 struct romsim_seam;
 
+/* What is to stand in the way. */
+struct romsim_seam_options {
+    const struct romsim_trace *trace; /* every access to a ROM is written down there; or NULL */
+};
+
+/* Would nothing stand in the way? */
+bool romsim_seam_options_are_none(const struct romsim_seam_options *options);
+
 /* The view of a layout (romsim_view_new()) with the chains of its devices over it.  It does not
- * need the layout any more.  NULL on failure. */
+ * need the layout any more.  `options` NULL: none.  NULL on failure. */
 struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool drives_only,
+                                    const struct romsim_seam_options *options,
                                     struct romsim_error *err);
 
 /* Accepts NULL. */

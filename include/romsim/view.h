@@ -72,6 +72,9 @@ int romsim_view_lookup(struct romsim_view *view, uint64_t directory, const char 
 size_t romsim_view_device(const struct romsim_view *view, uint64_t node);
 const char *romsim_view_device_name(const struct romsim_view *view, uint64_t node);
 
+/* The nid of a node in its image.  False: it is a device file, or a directory that no image has. */
+bool romsim_view_nid(const struct romsim_view *view, uint64_t node, uint64_t *ret);
+
 struct romsim_view_entry {
     uint64_t node;    /* or ROMSIM_VIEW_NOWHERE */
     const char *name; /* not NUL-terminated; valid until `scratch` is used again */

@@ -17,6 +17,7 @@
 #include <romsim/error.h>
 #include <romsim/instance.h>
 #include <romsim/layout.h>
+#include <romsim/seam.h>
 #include <romsim/template.h>
 
 #include <stdbool.h>
@@ -106,7 +107,8 @@ struct romsim_vm_options {
                               services; NULL: 127.0.0.1 */
     bool isolated;         /* --isolated: other instances neither reach it nor are reached */
     bool no_fuse;          /* drives straight from the built files */
-    bool kernel_log;       /* all that the guest's kernel says, as KERNEL_LOG events */
+    struct romsim_seam_options seam; /* what stands in the way of its ROMs: then not without FUSE */
+    bool kernel_log;                 /* all that the guest's kernel says, as KERNEL_LOG events */
     const struct romsim_vm_saving *saving; /* of one bound instance; or NULL */
     bool becomes_template;   /* each instance is to become a template, and is gone if it does not */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */

@@ -6,7 +6,7 @@
  * it and says so on a pipe, the parent then asks the mount itself.  Until then the child has the
  * terminal, so that its errors are seen; later ones come through the pipe.
  */
-#include "sim/cli/cli.h"
+#include "sim/cli/seam.h"
 
 #include <romsim/daemon.h>
 #include <romsim/descriptors.h>
@@ -318,7 +318,8 @@ static int run_mount(const struct cli_args *args)
     CLEANUP_FREE char *point = NULL;
     struct romsim_instances instances;
     struct romsim_error error;
-    struct job job;
+    struct cli_seam seam;
+    struct job job = {0};
     int status;
 
     /* Before the images are built: that may take a while. */
@@ -328,13 +329,17 @@ static int run_mount(const struct cli_args *args)
     if (!point)
         return CLI_FAILED;
     status = cli_cpu(args);
-    if (status == CLI_OK)
-        status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
-    job = (struct job){.point = point};
-    status = mount_instance(args, &instances, &job);
-    romsim_instances_clear(&instances);
+    job.point = point;
+    status = cli_seam_options(args, cli_has(args, "foreground"), &seam, &job.options.seam);
+    if (status == CLI_OK)
+        status = cli_load(args, args->operands[0], &instances);
+    if (status == CLI_OK) {
+        status = mount_instance(args, &instances, &job);
+        romsim_instances_clear(&instances);
+    }
+    cli_seam_clear(&seam);
     return status;
 }
 
@@ -342,6 +347,7 @@ static const struct cli_option options[] = {
     {"foreground", 'f', NULL, "stay in the foreground until ctrl-C"},
     {"devices", 0, NULL, "show dev/ only: the ROMs' images, not their files"},
     {"allow-other", 0, NULL, "let other users in, as the files' modes allow"},
+    {"trace", 0, "[=FILE]", "write down what is read: see 'romsim trace'"},
     CLI_OPTION_INSTANCE,
     CLI_OPTION_CPU,
     CLI_OPTION_LIMIT,

@@ -4,6 +4,7 @@
  * --detach until they run.
  */
 #include "sim/cli/make.h"
+#include "sim/cli/seam.h"
 #include "sim/cli/signals.h"
 
 #include <romsim/state.h>
@@ -16,6 +17,7 @@ static const struct cli_option options[] = {
     MAKE_INPUT_OPTIONS,
     {"kernel-log", 0, "[=FILE]", NULL},
     {"timings", 0, "[=FILE]", NULL},
+    {"trace", 0, "[=FILE]", NULL},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"verbose", 0, NULL, "each phase of the start with its time"},
     {"limit", 0, "NAME=VALUE", NULL},
@@ -28,6 +30,7 @@ static int run_run(const struct cli_args *args)
     struct romsim_instances instances = {0};
     struct romsim_vm_options vm;
     struct timings *timings;
+    struct cli_seam seam;
     int status;
 
     if (make_vm_options(args, &vm) < 0)
@@ -42,12 +45,15 @@ static int run_run(const struct cli_args *args)
     timings = cli_has(args, "timings") ? timings_new() : NULL;
     signals_catch();
     romsim_state_sweep();
-    status = make_instances(args, &instances);
+    status = cli_seam_options(args, vm.fate == ROMSIM_VM_BOUND, &seam, &vm.seam);
+    if (status == CLI_OK)
+        status = make_instances(args, &instances);
     timings_done(timings, "instance");
     if (status == CLI_OK)
         status = instances.count ? make_and_follow(args, &instances, &vm, timings) : CLI_OK;
     else if (status != CLI_USAGE)
         status = CLI_RUN_FAILED;
+    cli_seam_clear(&seam);
     romsim_instances_clear(&instances);
     timings_free(timings);
     return status;

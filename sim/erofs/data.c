@@ -166,18 +166,42 @@ int romsim_erofs_map(struct romsim_erofs *erofs, const struct romsim_erofs_inode
     return 1;
 }
 
-int romsim_erofs_hole(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
-                      uint64_t offset, uint64_t *ret_size, struct romsim_error *err)
+/* The extent around an offset of a file of any kind. */
+static int find_extent(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                       uint64_t offset, struct erofs_extent *ret, struct romsim_error *err)
 {
     struct erofs_zfile file;
-    struct erofs_extent extent;
 
     if (!has_data(inode) || offset >= inode->size)
         return romsim_error_set(err, EINVAL, "nid %llu has no data at %llu",
                                 (unsigned long long)inode->nid, (unsigned long long)offset);
     if (romsim_erofs_is_compressed(inode) && erofs_zfile_open(erofs, inode, &file, err) < 0)
         return -1;
-    if (erofs_extent_find(erofs, inode, &file, offset, &extent, err) < 0)
+    return erofs_extent_find(erofs, inode, &file, offset, ret, err);
+}
+
+int romsim_erofs_place(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                       uint64_t offset, struct romsim_erofs_place *ret, struct romsim_error *err)
+{
+    struct erofs_extent extent;
+
+    if (find_extent(erofs, inode, offset, &extent, err) < 0)
+        return -1;
+    *ret = (struct romsim_erofs_place){.start = extent.start, .length = extent.length};
+    if (extent.in_metabox || extent.kind == EROFS_EXTENT_HOLE ||
+        extent.kind == EROFS_EXTENT_FRAGMENT)
+        return 0;
+    ret->position = extent.position;
+    ret->stored = extent.kind == EROFS_EXTENT_RAW ? extent.length : extent.encoded;
+    return 0;
+}
+
+int romsim_erofs_hole(struct romsim_erofs *erofs, const struct romsim_erofs_inode *inode,
+                      uint64_t offset, uint64_t *ret_size, struct romsim_error *err)
+{
+    struct erofs_extent extent;
+
+    if (find_extent(erofs, inode, offset, &extent, err) < 0)
         return -1;
     *ret_size = extent.start + extent.length - offset;
     return extent.kind == EROFS_EXTENT_HOLE;

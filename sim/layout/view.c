@@ -93,6 +93,20 @@ const char *romsim_view_device_name(const struct romsim_view *view, uint64_t nod
     return image->name[0] ? image->name : NULL;
 }
 
+bool romsim_view_nid(const struct romsim_view *view, uint64_t node, uint64_t *ret)
+{
+    const struct overlay *overlay = node < view->overlays.count ? view->overlays.items[node] : NULL;
+
+    if (overlay && overlay->base_image)
+        *ret = overlay->base.nid;
+    else if (node >> SLOT_SHIFT)
+        *ret = (node & ((UINT64_C(1) << NID_BITS) - 1)) | (node >> METABOX_BIT & 1)
+                                                              << NID_METABOX_BIT;
+    else
+        return false;
+    return true;
+}
+
 struct overlay_child *overlay_find(const struct overlay *overlay, const char *name,
                                    size_t name_size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* seam.c: the chains of a view's devices (romsim/seam.h has the theory). */
-#include "layer.h"
+#include "trace.h"
 
 #include <stdlib.h>
 
@@ -8,6 +8,7 @@ struct romsim_seam {
     struct romsim_view *view;
     size_t device_count;
     struct layer *heads; /* of the chains: layers without operations, one a device; or NULL */
+    struct trace trace;
 };
 
 /* ---- the chain ---------------------------------------------------------------------------- */
@@ -68,7 +69,41 @@ static struct layer *chain_of(const struct romsim_seam *seam, uint64_t node)
 
 /* ---- the seam ----------------------------------------------------------------------------- */
 
+bool romsim_seam_options_are_none(const struct romsim_seam_options *options)
+{
+    return !options || !options->trace;
+}
+
+/* Puts a device's layers one over the other: the last one is asked first. */
+static int compose(struct romsim_seam *seam, const struct romsim_layout *layout, size_t device,
+                   const struct romsim_seam_options *options, struct romsim_error *err)
+{
+    const struct romsim_device *rom = &layout->devices[device];
+
+    if (rom->role != ROMSIM_DEVICE_ROM || !rom->blob)
+        return 0;
+    return options->trace
+               ? seam_push(seam, device,
+                           trace_layer(&seam->trace, rom, romsim_layout_at(layout, rom), err))
+               : 0;
+}
+
+static int compose_all(struct romsim_seam *seam, const struct romsim_layout *layout,
+                       const struct romsim_seam_options *options, struct romsim_error *err)
+{
+    if (romsim_seam_options_are_none(options))
+        return 0;
+    if (options->trace)
+        trace_begin(&seam->trace, options->trace, layout->name);
+    romsim_error_nomem(err);
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (compose(seam, layout, i, options, err) < 0)
+            return -1;
+    return 0;
+}
+
 struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool drives_only,
+                                    const struct romsim_seam_options *options,
                                     struct romsim_error *err)
 {
     struct romsim_seam *seam = calloc(1, sizeof(*seam));
@@ -79,7 +114,7 @@ struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool dri
     }
     seam->device_count = layout->device_count;
     seam->view = romsim_view_new(layout, drives_only, err);
-    if (seam->view)
+    if (seam->view && compose_all(seam, layout, options, err) == 0)
         return seam;
     romsim_seam_free(seam);
     return NULL;
@@ -98,6 +133,7 @@ void romsim_seam_free(struct romsim_seam *seam)
         }
     }
     free(seam->heads);
+    trace_end(&seam->trace);
     romsim_view_free(seam->view);
     free(seam);
 }

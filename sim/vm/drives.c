@@ -79,9 +79,10 @@ static int name_files(const struct romsim_layout *layout, const char *mount_poin
 }
 
 int drives_open_view(const struct romsim_layout *layout, const struct volumes *volumes,
-                     struct romsim_state *state, struct drives *ret, struct romsim_error *err)
+                     struct romsim_state *state, const struct romsim_seam_options *seam,
+                     struct drives *ret, struct romsim_error *err)
 {
-    static const struct romsim_fs_options options = {.drives_only = true};
+    const struct romsim_fs_options options = {.drives_only = true, .seam = *seam};
     CLEANUP_FREE char *point = romsim_path_join(romsim_state_directory(state), "drives");
     struct drives drives = {0};
 

@@ -34,10 +34,12 @@ struct drives {
     struct drives_server *server; /* NULL without FUSE */
 };
 
-/* Mounts the view in the state folder and serves it from a thread of its own.  -1 if FUSE cannot
- * be used here: then try drives_open_files(). */
+/* Mounts the view in the state folder, with what is to stand in the way of it, and serves it from a
+ * thread of its own.  -1 if FUSE cannot be used here: then try drives_open_files(), in whose way
+ * nothing can stand. */
 int drives_open_view(const struct romsim_layout *layout, const struct volumes *volumes,
-                     struct romsim_state *state, struct drives *ret, struct romsim_error *err);
+                     struct romsim_state *state, const struct romsim_seam_options *seam,
+                     struct drives *ret, struct romsim_error *err);
 
 /* The blobs' own files as drives. */
 int drives_open_files(const struct romsim_layout *layout, const struct volumes *volumes,

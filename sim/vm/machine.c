@@ -59,9 +59,9 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
     if (romsim_descriptors_check(DESCRIPTORS, "an instance", err) < 0)
         return -1;
     if (!plan->no_fuse && drives_open_view(machine->layout, machine->volumes, machine->state,
-                                           &machine->drives, &why) == 0)
+                                           &plan->seam, &machine->drives, &why) == 0)
         return 0;
-    if (!plan->no_fuse && is_shortage(why.errnum)) {
+    if (!plan->no_fuse && (is_shortage(why.errnum) || !romsim_seam_options_are_none(&plan->seam))) {
         if (err)
             *err = why;
         return -1;

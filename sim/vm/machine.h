@@ -10,6 +10,7 @@
 #include "qmp.h"
 
 #include <romsim/layout.h>
+#include <romsim/seam.h>
 #include <romsim/state.h>
 #include <romsim/vm.h>
 
@@ -19,6 +20,7 @@ struct vm_plan {
     struct romsim_processor processor;
     const char *kernel, *initrd;
     bool no_fuse, allow_host, isolated, kernel_log;
+    struct romsim_seam_options seam;
     unsigned boot_timeout_s;
     struct romsim_vm_input input;
     const struct romsim_vm_saving *saving; /* NULL: no template is made of it */

@@ -174,6 +174,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.kernel = vm->kernel ? vm->kernel : vm->bundle.kernel;
     vm->plan.initrd = vm->bundle.initrd;
     vm->plan.no_fuse = options->no_fuse;
+    vm->plan.seam = options->seam;
     vm->plan.allow_host = options->allow_host;
     vm->ports_at = options->ports_at;
     vm->plan.kernel_log = options->kernel_log;

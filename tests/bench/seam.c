@@ -59,7 +59,7 @@ START_TEST(a_seam_without_layers_costs_nothing)
     struct romsim_seam *seam;
 
     seamed_make(&seamed);
-    seam = romsim_seam_new(&seamed.layout, false, NULL);
+    seam = romsim_seam_new(&seamed.layout, false, NULL, NULL);
     ck_assert_ptr_nonnull(seam);
     compare("reads of 4 KiB", seam, seamed_find(seam, "/rom/folder/big"), read_through);
     compare("lookups", seam, seamed_find(seam, "/rom"), look_through);

@@ -64,7 +64,7 @@ is "$(complete_line romsim "")" "$(printf '%s\n' $commands help --help --version
     "the completion offers every command"
 for command in $commands; do
     case $command in
-    rom | image | volume | template)
+    rom | image | volume | template | trace)
         ok "$command --help succeeds" romsim "$command" --help
         fits "$out" "$command --help"
         is "$(complete_line romsim "$command" "")" "$(_romsim_commands romsim "$command")" \

@@ -67,7 +67,7 @@ static struct romsim_seam *new_seam(struct seamed *seamed)
     struct romsim_seam *seam;
 
     seamed_make(seamed);
-    seam = romsim_seam_new(&seamed->layout, false, &err);
+    seam = romsim_seam_new(&seamed->layout, false, NULL, &err);
     ck_assert_msg(seam != NULL, "%s", seam ? "" : err.message);
     memset(passed, 0, sizeof(passed));
     return seam;

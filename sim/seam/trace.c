@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * trace.c: writing lines of a trace.
+ *
+ * A line is one write(2) to a file that is open for appending, so that lines of several threads and
+ * of several instances do not mix.  What cannot be written is lost: who reads must not be held up.
+ */
+#include "trace.h"
+
+#include <romsim/buffer.h>
+#include <romsim/clock.h>
+#include <romsim/text.h>
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 4096 };
+
+static void write_line(int fd, const char *line, size_t size)
+{
+    ssize_t ignored = write(fd, line, size);
+
+    (void)ignored;
+}
+
+json_t *trace_string(const char *text)
+{
+    char quoted[4096];
+
+    return json_string(text)
+               ?: json_string(romsim_text_quote(text, strlen(text), quoted, sizeof(quoted)));
+}
+
+void trace_json(const struct trace *trace, json_t *line)
+{
+    char *text;
+
+    if (line && trace->instance)
+        json_object_set_new(line, "instance", trace_string(trace->instance));
+    text = line && trace->to.json >= 0 ? json_dumps(line, JSON_COMPACT) : NULL;
+    json_decref(line);
+    if (text) {
+        size_t size = strlen(text);
+
+        text[size] = '\n'; /* in place of its end */
+        write_line(trace->to.json, text, size + 1);
+    }
+    free(text);
+}
+
+void trace_text(const struct trace *trace, uint64_t time, const char *text)
+{
+    char line[TEXT_MAX];
+    int size;
+
+    if (trace->to.text < 0)
+        return;
+    size = snprintf(line, sizeof(line), "trace | %4llu.%03llu %s\n",
+                    (unsigned long long)(time / 1000000), (unsigned long long)(time / 1000 % 1000),
+                    text);
+    if (size >= (int)sizeof(line))
+        line[(size = sizeof(line)) - 1] = '\n';
+    write_line(trace->to.text, line, (size_t)size);
+}
+
+void trace_begin(struct trace *trace, const struct romsim_trace *to, const char *instance)
+{
+    *trace = (struct trace){.to = *to, .start = romsim_clock_us()};
+    trace->instance = instance ? strdup(instance) : NULL;
+    trace_json(trace, json_pack("{s:s, s:i, s:I}", "kind", "trace", "version", 1, "started",
+                                (json_int_t)time(NULL)));
+}
+
+void trace_end(struct trace *trace)
+{
+    free(trace->instance);
+    trace->instance = NULL;
+}
