@@ -30,7 +30,17 @@ struct romsim_erofs_options {
                            ('inline data is incompatible with DAX') */
     const char *compress; /* NULL (the cloud's), or "lz4" or "lz4hc[:1-12]" */
     bool no_verify;       /* romsim_erofs_build() only: do not read the image back */
+    unsigned threads;     /* at most, that read and write data; 0: as there are processors.  The
+                             bytes do not depend on it */
+    struct romsim_erofs_sums *sums; /* romsim_erofs_write() only: takes sums of what was read, for
+                                       romsim_erofs_verify_sums(); may be NULL */
 };
+
+struct romsim_erofs_sums *romsim_erofs_sums_new(void); /* NULL without memory */
+void romsim_erofs_sums_free(struct romsim_erofs_sums *sums);
+
+DEFINE_CLEANUP(struct romsim_erofs_sums, romsim_erofs_sums_free)
+#define CLEANUP_EROFS_SUMS CLEANUP(cleanup_romsim_erofs_sums_free)
 
 struct romsim_erofs_result {
     uint64_t size; /* of the image, a multiple of 4096 */
@@ -52,7 +62,7 @@ int romsim_erofs_write(struct romsim_tree *tree, const struct romsim_erofs_optio
 
 /*
  * Writes the image into a new memfd or, when it may be larger than 64 MiB, an unlinked file of the
- * cache folder, verifies it with romsim_erofs_verify(), and returns it as a blob.
+ * cache folder, verifies it with romsim_erofs_verify_sums(), and returns it as a blob.
  */
 struct romsim_blob *romsim_erofs_build(struct romsim_tree *tree,
                                        const struct romsim_erofs_options *options,
@@ -71,6 +81,12 @@ struct romsim_blob *romsim_erofs_build_fd(struct romsim_tree *tree,
  */
 int romsim_erofs_verify(struct romsim_tree *tree, struct romsim_blob *image,
                         struct romsim_error *err);
+
+/* The same without a second look at the files' data: each block of it is compared with a 64-bit
+ * hash of what was read when the image was written.  `sums` are of romsim_erofs_write() with this
+ * very tree, and are sorted. */
+int romsim_erofs_verify_sums(struct romsim_tree *tree, struct romsim_erofs_sums *sums,
+                             struct romsim_blob *image, struct romsim_error *err);
 
 /* ---- reading ---------------------------------------------------------------------------- */
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* build.c: from a tree to an image that has been read back. */
+#include "sim/erofs/write.h"
+
 #include <romsim/checked.h>
 #include <romsim/erofs.h>
-
-#include <pthread.h>
-#include <signal.h>
 
 /* Images up to this size live in memory only, and die with the process, if they are not much larger
  * than what is in them: a directory of no bytes takes a block. */
@@ -35,20 +34,17 @@ static void *compute_digest(void *blob)
 }
 
 /* Everybody asks for a built image's digest: it is computed while the image is read back. */
-static int verify(struct romsim_tree *tree, struct romsim_blob *blob, struct romsim_error *err)
+static int verify(struct romsim_tree *tree, struct romsim_erofs_sums *sums,
+                  struct romsim_blob *blob, struct romsim_error *err)
 {
-    sigset_t all, before;
     pthread_t thread;
     bool has_thread;
     int result;
 
     if (romsim_blob_size(blob) < DIGEST_APART_MIN || romsim_blob_is_mostly_hole(blob))
-        return romsim_erofs_verify(tree, blob, err);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    has_thread = pthread_create(&thread, NULL, compute_digest, blob) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    result = romsim_erofs_verify(tree, blob, err);
+        return romsim_erofs_verify_sums(tree, sums, blob, err);
+    has_thread = erofs_thread_start(&thread, compute_digest, blob);
+    result = romsim_erofs_verify_sums(tree, sums, blob, err);
     if (has_thread)
         pthread_join(thread, NULL);
     return result;
@@ -59,15 +55,23 @@ struct romsim_blob *romsim_erofs_build_fd(struct romsim_tree *tree,
                                           struct romsim_erofs_result *ret, struct romsim_error *err)
 {
     CLEANUP_FD int fd = taken_fd;
+    CLEANUP_EROFS_SUMS struct romsim_erofs_sums *sums = NULL;
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
+    struct romsim_erofs_options with_sums = {0};
     struct romsim_erofs_result result;
 
-    if (romsim_erofs_write(tree, options, fd, &result, err) < 0)
+    if (options)
+        with_sums = *options;
+    if (!with_sums.no_verify)
+        with_sums.sums = sums = romsim_erofs_sums_new();
+    if (!with_sums.no_verify && !sums) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (romsim_erofs_write(tree, &with_sums, fd, &result, err) < 0)
         return NULL;
     blob = romsim_blob_take_fd(steal_fd(&fd), err);
-    if (!blob)
-        return NULL;
-    if (!(options && options->no_verify) && verify(tree, blob, err) < 0)
+    if (!blob || (sums && verify(tree, sums, blob, err) < 0))
         return NULL;
     if (ret)
         *ret = result;

@@ -3,8 +3,9 @@
  * verify.c: romsim_erofs_verify(): is an image what the tree says?
  *
  * The tree's directories are compared with the image's one by one, in the same walk as the writer's
- * (so there is no recursion); each inode is compared once, when its first name is met, and its
- * cookie then keeps the nid, so that the other names of a hard link must lead to the same.
+ * (so there is no recursion); each inode is compared once, when its first name is met, and its nid
+ * is then kept, so that the other names of a hard link must lead to the same.  Data is compared
+ * with the tree's, or with the sums that the writer kept of it (write_sums.c).
  */
 #include "sim/erofs/write.h"
 
@@ -24,12 +25,20 @@ struct verifier {
     uint8_t *found;    /* CHUNK bytes of the image's, where they cannot be looked at in place */
     void *scratch;     /* for readdir */
     uint64_t looked;   /* bytes of the mapped image that were looked at and not let go since */
+    uint64_t end;      /* of what was looked at */
+    const struct romsim_erofs_sums *sums; /* or NULL */
+    uint64_t *nids; /* of the inodes by their numbers, and 1; 0: not met yet */
 };
 
 static int differs(struct romsim_error *err, const char *what, uint64_t found, uint64_t expected)
 {
     return romsim_error_set(err, EUCLEAN, "%s is %llu in the image, not %llu", what,
                             (unsigned long long)found, (unsigned long long)expected);
+}
+
+static uint64_t *nid_of(const struct verifier *verifier, const struct romsim_inode *inode)
+{
+    return &verifier->nids[inode->cookie - 1];
 }
 
 /* ---- data ------------------------------------------------------------------------------- */
@@ -48,15 +57,13 @@ static uint64_t image_hole(const struct verifier *verifier, uint64_t position, u
 }
 
 /* Everything comes about in the order of its places in the image: what was looked at is not needed
- * again. */
+ * again.  (What is behind it may be just what another thread looks at.) */
 static void let_go(struct verifier *verifier, uint64_t size)
 {
-    struct romsim_blob *blob = romsim_erofs_blob(verifier->image);
-
     verifier->looked += size;
     if (verifier->looked < FORGET)
         return;
-    romsim_blob_forget(blob, 0, romsim_blob_size(blob));
+    romsim_blob_forget(romsim_erofs_blob(verifier->image), 0, verifier->end);
     verifier->looked = 0;
 }
 
@@ -72,6 +79,7 @@ static const uint8_t *look(struct verifier *verifier, const struct romsim_erofs_
     if (mapped < 0)
         return NULL;
     if (mapped > 0) {
+        verifier->end = max_u64(verifier->end, position);
         let_go(verifier, length);
         *size = (size_t)length;
         return bytes;
@@ -131,6 +139,123 @@ static int compare_data(struct verifier *verifier, const struct romsim_inode *in
         offset += size;
     }
     return 0;
+}
+
+/* ---- data by sums ----------------------------------------------------------------------- */
+
+/* The data of a file as it is found, piece by piece. */
+struct finding {
+    const struct erofs_sum *next; /* what was read of the file, and is not found yet */
+    const struct erofs_sum *end;
+    struct erofs_sum sum; /* of the piece at hand */
+    bool is_begun;
+};
+
+static int piece_differs(uint32_t piece, struct romsim_error *err)
+{
+    if (piece == EROFS_SUM_TAIL / EROFS_SUM_BLOCKS)
+        return romsim_error_set(err, EUCLEAN, "the data differs in its last block");
+    return romsim_error_set(err, EUCLEAN, "the data differs within %d bytes from byte %llu on",
+                            EROFS_SUM_BLOCKS * EROFS_WRITE_BLOCK,
+                            (unsigned long long)piece * EROFS_SUM_BLOCKS * EROFS_WRITE_BLOCK);
+}
+
+/* The piece at hand is found as a whole: it must be the next one that was read. */
+static int end_piece(struct finding *finding, struct romsim_error *err)
+{
+    const struct erofs_sum *found = &finding->sum, *expected = finding->next;
+
+    if (!finding->is_begun)
+        return 0;
+    finding->is_begun = false;
+    if (expected == finding->end || expected->piece > found->piece)
+        return piece_differs(found->piece, err);
+    if (expected->piece < found->piece || expected->value != found->value)
+        return piece_differs(expected->piece, err);
+    finding->next++;
+    return 0;
+}
+
+static int find_block(struct finding *finding, uint64_t block, const uint8_t *bytes,
+                      struct romsim_error *err)
+{
+    struct erofs_sum sum = erofs_sum_of(finding->sum.node, block);
+
+    if (erofs_block_is_zero(bytes))
+        return 0;
+    if (sum.piece != finding->sum.piece && end_piece(finding, err) < 0)
+        return -1;
+    if (!finding->is_begun)
+        finding->sum = sum;
+    finding->is_begun = true;
+    erofs_sum_fold(&finding->sum, block, erofs_block_hash(bytes));
+    return 0;
+}
+
+/* Bytes from a block's beginning on. */
+static int find_bytes(struct finding *finding, uint64_t block, const uint8_t *bytes, size_t size,
+                      struct romsim_error *err)
+{
+    uint8_t padded[EROFS_WRITE_BLOCK];
+
+    for (size_t at = 0; at < size; at += EROFS_WRITE_BLOCK)
+        if (find_block(finding, block++, erofs_whole_block(bytes + at, size - at, padded), err) < 0)
+            return -1;
+    return 0;
+}
+
+/* How many whole blocks at `offset` are a hole of the image's file. */
+static uint64_t found_hole(const struct verifier *verifier, const struct romsim_erofs_inode *disk,
+                           uint64_t offset, uint64_t size)
+{
+    uint64_t length, position;
+    const uint8_t *bytes;
+
+    if (size < CHUNK || romsim_erofs_map(verifier->image, disk, offset, size, &bytes, &length,
+                                         &position, NULL) <= 0)
+        return 0;
+    length = image_hole(verifier, position, length);
+    return length - length % EROFS_WRITE_BLOCK;
+}
+
+/* The part [offset, end) of a file's data, whose blocks are numbered from `block` on. */
+static int find_data(struct verifier *verifier, const struct romsim_erofs_inode *disk,
+                     uint64_t offset, uint64_t end, uint64_t block, struct finding *finding,
+                     struct romsim_error *err)
+{
+    while (offset < end) {
+        uint64_t hole = found_hole(verifier, disk, offset, end - offset);
+        size_t size = (size_t)min_u64(CHUNK, end - offset);
+        const uint8_t *bytes;
+
+        if (hole == 0) {
+            bytes = look(verifier, disk, offset, &size, err);
+            if (!bytes || find_bytes(finding, block, bytes, size, err) < 0)
+                return -1;
+            hole = size;
+        }
+        offset += hole;
+        block += hole / EROFS_WRITE_BLOCK;
+    }
+    return 0;
+}
+
+static int compare_sums(struct verifier *verifier, const struct romsim_inode *inode,
+                        const struct romsim_erofs_inode *disk, struct romsim_error *err)
+{
+    const struct erofs_sum_list *sums = &verifier->sums->list;
+    size_t node = inode->cookie - 1;
+    struct finding finding = {.next = sums->items + erofs_sums_find(verifier->sums, node),
+                              .end = sums->items + erofs_sums_find(verifier->sums, node + 1),
+                              .sum = erofs_sum_of(node, 0)};
+    uint64_t tail = disk->layout == ROMSIM_EROFS_FLAT_INLINE ? disk->size % EROFS_WRITE_BLOCK : 0;
+    uint64_t flat = disk->size - tail;
+
+    if (find_data(verifier, disk, 0, flat, 0, &finding, err) < 0 ||
+        find_data(verifier, disk, flat, disk->size, EROFS_SUM_TAIL, &finding, err) < 0 ||
+        end_piece(&finding, err) < 0)
+        return -1;
+    return finding.next == finding.end ? 0 : piece_differs(finding.next->piece, err);
 }
 
 static int compare_target(struct verifier *verifier, const struct romsim_inode *inode,
@@ -229,7 +354,7 @@ static int compare_inode(struct verifier *verifier, const struct romsim_inode *i
         compare_numbers(inode, &disk, err) < 0 || compare_xattrs(verifier, inode, &disk, err) < 0)
         return -1;
     if (S_ISREG(inode->mode))
-        return compare_data(verifier, inode, &disk, err);
+        return (verifier->sums ? compare_sums : compare_data)(verifier, inode, &disk, err);
     if (S_ISLNK(inode->mode))
         return compare_target(verifier, inode, &disk, err);
     return 0;
@@ -247,20 +372,21 @@ static int compare_entry(struct verifier *verifier, const struct romsim_dentry *
                          const struct romsim_erofs_dirent *found, struct romsim_error *err)
 {
     struct romsim_inode *inode = name->inode;
-    bool first = inode->cookie == 0;
+    uint64_t *nid = nid_of(verifier, inode);
+    bool first = *nid == 0;
 
     if (found->file_type != erofs_file_type(inode->mode))
         return differs(err, "the type of the entry", found->file_type,
                        erofs_file_type(inode->mode));
     if (first)
-        inode->cookie = found->nid + 1;
-    if (inode->cookie != found->nid + 1)
-        return differs(err, "the nid of the hard link", found->nid, inode->cookie - 1);
+        *nid = found->nid + 1;
+    if (*nid != found->nid + 1)
+        return differs(err, "the nid of the hard link", found->nid, *nid - 1);
     return first ? compare_inode(verifier, inode, found->nid, err) : 0;
 }
 
 /* "." and "..": *dots counts them. */
-static int compare_dots(const struct romsim_inode *directory,
+static int compare_dots(const struct verifier *verifier, const struct romsim_inode *directory,
                         const struct romsim_erofs_dirent *found, unsigned *dots,
                         struct romsim_error *err)
 {
@@ -268,7 +394,7 @@ static int compare_dots(const struct romsim_inode *directory,
 
     if (found->name_size == 2 && directory->dentry)
         to = directory->dentry->parent;
-    if (found->nid + 1 != to->cookie || found->name_size != ++*dots)
+    if (found->nid + 1 != *nid_of(verifier, to) || found->name_size != ++*dots)
         return romsim_error_set(err, EUCLEAN, "'.' and '..' are wrong in the image");
     return 0;
 }
@@ -285,7 +411,7 @@ static int compare_next(struct verifier *verifier, const struct romsim_inode *di
     const struct romsim_dentry *expected = *name;
 
     if (is_dots(found))
-        return compare_dots(directory, found, dots, err);
+        return compare_dots(verifier, directory, found, dots, err);
     if (!expected || found->name_size != expected->name_size ||
         memcmp(found->name, expected->name, found->name_size) != 0)
         return romsim_error_set(
@@ -307,7 +433,7 @@ static int compare_directory(struct verifier *verifier, const struct romsim_inod
     unsigned dots = 0;
     int more;
 
-    if (romsim_erofs_inode(verifier->image, directory->cookie - 1, &disk, err) < 0)
+    if (romsim_erofs_inode(verifier->image, *nid_of(verifier, directory) - 1, &disk, err) < 0)
         return -1;
     let_go(verifier, disk.size + EROFS_WRITE_BLOCK);
     while ((more = romsim_erofs_readdir(verifier->image, &disk, cursor, &cursor, &found,
@@ -326,8 +452,8 @@ static int compare_all(struct verifier *verifier, struct romsim_error *err)
 {
     struct romsim_inode *root = romsim_tree_root(verifier->tree);
 
-    root->cookie = romsim_erofs_root(verifier->image) + 1;
-    if (compare_inode(verifier, root, root->cookie - 1, err) < 0 ||
+    *nid_of(verifier, root) = romsim_erofs_root(verifier->image) + 1;
+    if (compare_inode(verifier, root, romsim_erofs_root(verifier->image), err) < 0 ||
         compare_directory(verifier, root, err) < 0)
         return blame("/", err);
     for (const struct romsim_dentry *name = root->children; name; name = romsim_dentry_next(name)) {
@@ -349,26 +475,33 @@ static int compare_count(struct verifier *verifier, struct romsim_error *err)
     return super.inodes == count ? 0 : differs(err, "the number of inodes", super.inodes, count);
 }
 
-int romsim_erofs_verify(struct romsim_tree *tree, struct romsim_blob *image,
-                        struct romsim_error *err)
+int romsim_erofs_verify_sums(struct romsim_tree *tree, struct romsim_erofs_sums *sums,
+                             struct romsim_blob *image, struct romsim_error *err)
 {
     CLEANUP_EROFS struct romsim_erofs *erofs = romsim_erofs_open(image, err);
     CLEANUP_FREE uint8_t *buffers = malloc(2 * CHUNK + ROMSIM_EROFS_BLOCK_MAX);
-    struct verifier verifier = {.tree = tree, .image = erofs};
+    CLEANUP_FREE uint64_t *nids = calloc(romsim_tree_inode_count(tree), sizeof(*nids));
+    struct verifier verifier = {.tree = tree, .image = erofs, .sums = sums, .nids = nids};
 
     if (!erofs)
         return romsim_error_context(err, "reading the image back");
-    if (!buffers)
+    if (!buffers || !nids)
         return romsim_error_nomem(err);
     verifier.expected = buffers;
     verifier.found = buffers + CHUNK;
     verifier.scratch = buffers + 2 * CHUNK;
     if (romsim_tree_sort(tree, err) < 0)
         return -1;
-    for (struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
-         inode = romsim_tree_next_inode(tree, inode))
-        inode->cookie = 0;
+    erofs_number_inodes(tree);
+    if (sums)
+        erofs_sums_sort(sums);
     if (compare_count(&verifier, err) < 0 || compare_all(&verifier, err) < 0)
         return romsim_error_context(err, "reading the image back");
     return 0;
+}
+
+int romsim_erofs_verify(struct romsim_tree *tree, struct romsim_blob *image,
+                        struct romsim_error *err)
+{
+    return romsim_erofs_verify_sums(tree, NULL, image, err);
 }

@@ -4,9 +4,12 @@
  *
  * Theory of operation.  The writer lists the tree's inodes once, depth first, names before what is
  * beneath them, as an array of nodes (write_layout.c): the order of everything in the image.  Each
- * node gets its place (nid) and the place of its data.  Then the image is written from its first
- * byte to its last through a sink (write_sink.c), which buffers, leaves blocks of zeros out as
- * holes of the file, and hashes the rest for the UUID.  The superblock comes last.
+ * node gets its place (nid) and the place of its data.  Then the image is written, blocks of zeros
+ * left out as holes of the file, and the rest hashed for the UUID: inodes, and what is compressed,
+ * from the first byte to the last through a sink (write_sink.c); other data, whose places are known
+ * by then, by as many threads as there are processors (write_data.c).  Every source is read once:
+ * what it had is kept as sums (write_sums.c) for when the image is read back (verify.c).  The
+ * superblock comes last.
  *
  *     the cloud's order    superblock, inodes | shared xattrs | data
  *     when compressing     superblock | data | inodes | shared xattrs
@@ -20,9 +23,11 @@
 #include <romsim/digest.h>
 #include <romsim/erofs.h>
 #include <romsim/tree.h>
+#include <romsim/vector.h>
 
 #include "sim/erofs/format.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,15 +38,69 @@ enum {
     EROFS_WRITE_SUPER_END = EROFS_SUPER_OFFSET + sizeof(struct erofs_super_block)
 };
 
+/* Starts a thread that gets no signals: those are for the threads that know of them.  False if
+ * there is none to be had. */
+bool erofs_thread_start(pthread_t *ret, void *(*work)(void *), void *context);
+
+/* ---- sums ------------------------------------------------------------------------------- */
+
+enum { EROFS_SUM_BLOCKS = 16 };
+
+/* The block number that the end of a file has which stands behind its inode. */
+#define EROFS_SUM_TAIL ((uint64_t)UINT32_MAX * EROFS_SUM_BLOCKS)
+
+/* Of a piece of a node's data: so many blocks from a multiple of them on. */
+struct erofs_sum {
+    uint32_t node;
+    uint32_t piece;
+    uint64_t value;
+};
+DEFINE_VECTOR(erofs_sum_list, struct erofs_sum)
+
+struct romsim_erofs_sums {
+    struct erofs_sum_list list;
+};
+
+bool erofs_block_is_zero(const uint8_t *block);
+uint64_t erofs_block_hash(const uint8_t *block);
+
+/* The block that begins with these bytes: they themselves, or a copy with zeros behind it. */
+const uint8_t *erofs_whole_block(const uint8_t *bytes, uint64_t size,
+                                 uint8_t padded[EROFS_WRITE_BLOCK]);
+
+/* The sum that a block belongs to, of none yet; takes a block into it. */
+struct erofs_sum erofs_sum_of(size_t node, uint64_t block);
+void erofs_sum_fold(struct erofs_sum *sum, uint64_t block, uint64_t hash);
+
+/* Takes a block, or all that are not zeros, in; a node's blocks come in their order. */
+int erofs_sums_add(struct romsim_erofs_sums *sums, size_t node, uint64_t block, uint64_t hash,
+                   struct romsim_error *err);
+int erofs_sums_add_bytes(struct romsim_erofs_sums *sums, size_t node, uint64_t block,
+                         const uint8_t *bytes, uint64_t size, struct romsim_error *err);
+
+/* Puts the sums in the order of nodes and pieces; the place of a node's first one, then. */
+void erofs_sums_sort(struct romsim_erofs_sums *sums);
+size_t erofs_sums_find(const struct romsim_erofs_sums *sums, size_t node);
+
 /* ---- sink ------------------------------------------------------------------------------- */
 
 struct erofs_sink {
     int fd;
     uint64_t position; /* of the buffer's first byte in the image, a multiple of the block size */
-    size_t fill;
+    size_t fill, size;
     uint8_t *buffer;
     struct erofs_sink_worker *worker;
 };
+
+/* A block's place in the image and its XXH64, as the content's hash takes them. */
+struct erofs_block_sum {
+    le64 offset, hash;
+};
+
+/* Writes whole blocks to their place, all but the image's block 0 and those of zeros, and sums up
+ * those that are not zeros. */
+int erofs_put_blocks(int fd, const uint8_t *data, size_t size, uint64_t offset,
+                     struct erofs_block_sum *ret, size_t *ret_count, struct romsim_error *err);
 
 int erofs_sink_init(struct erofs_sink *sink, int fd, struct romsim_error *err);
 void erofs_sink_reset(struct erofs_sink *sink);
@@ -62,6 +121,11 @@ int erofs_sink_commit(struct erofs_sink *sink, size_t size, struct romsim_error 
 int erofs_sink_zeros(struct erofs_sink *sink, uint64_t size, struct romsim_error *err);
 int erofs_sink_pad_to(struct erofs_sink *sink, uint64_t offset, struct romsim_error *err);
 int erofs_sink_align(struct erofs_sink *sink, struct romsim_error *err);
+
+/* Pads to the next block, and waits until all is written.  Then others may write blocks from there
+ * on, and pass the sink's content hash what they were, in their order. */
+int erofs_sink_settle(struct erofs_sink *sink, struct romsim_error *err);
+void erofs_sink_pass(struct erofs_sink *sink, const struct erofs_block_sum *sums, size_t count);
 
 /* Writes what is left, all but block 0, waits for the worker, sets the file's size, and gives the
  * content's hash. */
@@ -135,6 +199,9 @@ static inline uint64_t erofs_node_blocks(const struct erofs_node *node)
     return size / EROFS_WRITE_BLOCK + (size % EROFS_WRITE_BLOCK != 0);
 }
 
+/* Numbers the inodes of a sorted tree from 1 on, in the image's order, in their cookies. */
+void erofs_number_inodes(struct romsim_tree *tree);
+
 /* Lists the tree's inodes and shared xattrs, and gives every inode its size and layout. */
 int erofs_writer_collect(struct erofs_writer *writer, struct romsim_error *err);
 
@@ -154,8 +221,8 @@ uint32_t erofs_encode_device(uint32_t major_number, uint32_t minor_number);
  * only the directories. */
 uint32_t erofs_link_count(const struct romsim_inode *inode);
 
-/* Writes all inodes with what follows them; all data blocks that are not written yet; the regular
- * files' data, compressed where that saves something. */
+/* Writes all inodes with what follows them; all data blocks that are not written yet, by several
+ * threads; the regular files' data, compressed where that saves something. */
 int erofs_writer_put_inodes(struct erofs_writer *writer, struct romsim_error *err);
 int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err);
 int erofs_writer_put_compressed(struct erofs_writer *writer, struct romsim_error *err);
@@ -182,9 +249,10 @@ int erofs_index_put(struct erofs_sink *sink, const struct erofs_index *index,
  * name. */
 uint64_t erofs_directory_size(const struct romsim_inode *directory);
 
-/* Writes the bytes of a directory's data from block `first` to the end or to block `end`. */
-int erofs_directory_put(struct erofs_writer *writer, const struct erofs_node *node, uint64_t first,
-                        uint64_t end, struct romsim_error *err);
+/* Puts the bytes of a directory's data from block `first` to the end or to block `end`. */
+int erofs_directory_put(const struct erofs_writer *writer, struct erofs_sink *sink,
+                        const struct erofs_node *node, uint64_t first, uint64_t end,
+                        struct romsim_error *err);
 
 /* ---- xattrs ----------------------------------------------------------------------------- */
 

@@ -43,6 +43,8 @@ struct erofs_compressor {
 struct run {
     struct erofs_compressor *compressor;
     struct erofs_sink *sink;
+    struct romsim_erofs_sums *sums; /* or NULL */
+    size_t node;
     const struct romsim_inode *inode;
     struct erofs_index *index;
     uint64_t position;    /* where the next extent begins */
@@ -140,7 +142,7 @@ static void add_extent(struct run *run, uint64_t start, uint64_t length, unsigne
 
 /* ---- data ------------------------------------------------------------------------------- */
 
-/* Keeps LOOKAHEAD bytes ahead, as long as the file has them. */
+/* Keeps LOOKAHEAD bytes ahead, as long as the file has them.  Reads whole blocks, for the sums. */
 static int refill(struct run *run, struct romsim_error *err)
 {
     uint8_t *window = run->compressor->window;
@@ -152,7 +154,12 @@ static int refill(struct run *run, struct romsim_error *err)
     run->have -= run->head;
     run->head = 0;
     size = (size_t)min_u64(WINDOW - run->have, run->inode->size - run->read);
+    if (run->read + size < run->inode->size)
+        size -= size % EROFS_WRITE_BLOCK;
     if (romsim_inode_read(run->inode, run->read, window + run->have, size, err) < 0)
+        return -1;
+    if (run->sums && erofs_sums_add_bytes(run->sums, run->node, run->read / EROFS_WRITE_BLOCK,
+                                          window + run->have, size, err) < 0)
         return -1;
     run->have += size;
     run->read += size;
@@ -243,6 +250,8 @@ static int compress_all(struct run *run, struct romsim_error *err)
 int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
                         struct romsim_error *err)
 {
+    struct romsim_erofs_sums *sums = writer->options.sums;
+    size_t sums_before = sums ? sums->list.count : 0;
     uint64_t count = lcluster_count(node->size);
     struct erofs_index *index;
     int result;
@@ -256,6 +265,8 @@ int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
     struct run run = {
         .compressor = writer->compressor,
         .sink = &writer->sink,
+        .sums = sums,
+        .node = (size_t)(node - writer->nodes),
         .inode = node->inode,
         .index = index,
         .first_block = erofs_sink_offset(&writer->sink) >> EROFS_WRITE_BLKSZBITS,
@@ -265,6 +276,8 @@ int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
         node->index = index;
     else
         free(index);
+    if (result == 0 && sums)
+        sums->list.count = sums_before;
     return result;
 }
 

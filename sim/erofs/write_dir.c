@@ -136,8 +136,9 @@ uint64_t erofs_directory_size(const struct romsim_inode *directory)
     return (blocks - 1) * EROFS_WRITE_BLOCK + used + 1;
 }
 
-int erofs_directory_put(struct erofs_writer *writer, const struct erofs_node *node, uint64_t first,
-                        uint64_t end, struct romsim_error *err)
+int erofs_directory_put(const struct erofs_writer *writer, struct erofs_sink *sink,
+                        const struct erofs_node *node, uint64_t first, uint64_t end,
+                        struct romsim_error *err)
 {
     struct entries entries = entries_of(node->inode);
     uint8_t bytes[EROFS_WRITE_BLOCK];
@@ -149,8 +150,8 @@ int erofs_directory_put(struct erofs_writer *writer, const struct erofs_node *no
         if (index < first)
             continue;
         block_encode(writer, &block, bytes);
-        if (erofs_sink_append(&writer->sink, bytes,
-                              rest < EROFS_WRITE_BLOCK ? rest : EROFS_WRITE_BLOCK, err) < 0)
+        if (erofs_sink_append(sink, bytes, rest < EROFS_WRITE_BLOCK ? rest : EROFS_WRITE_BLOCK,
+                              err) < 0)
             return -1;
     }
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* write_inode.c: the second pass of the writer: inodes with what follows them, and data. */
+/* write_inode.c: the second pass of the writer: inodes with what follows them, and what is
+ * compressed. */
 #include "sim/erofs/write.h"
 
 #include <errno.h>
@@ -8,21 +9,40 @@
 
 /* ---- data ------------------------------------------------------------------------------- */
 
+/* What was read of a file from `offset`, a block's beginning. */
+static int sum_up(struct erofs_writer *writer, const struct erofs_node *node, uint64_t offset,
+                  const uint8_t *bytes, uint64_t size, struct romsim_error *err)
+{
+    uint64_t block = offset / EROFS_WRITE_BLOCK;
+
+    if (!writer->options.sums)
+        return 0;
+    if (block >= erofs_node_blocks(node))
+        block = EROFS_SUM_TAIL;
+    return erofs_sums_add_bytes(writer->options.sums, (size_t)(node - writer->nodes), block, bytes,
+                                size, err);
+}
+
 /* Puts the bytes [offset, end) of a regular file into the sink. */
-static int put_file(struct erofs_sink *sink, const struct romsim_inode *inode, uint64_t offset,
+static int put_file(struct erofs_writer *writer, const struct erofs_node *node, uint64_t offset,
                     uint64_t end, struct romsim_error *err)
 {
+    struct erofs_sink *sink = &writer->sink;
+
     while (offset < end) {
-        uint64_t size = min_u64(romsim_inode_hole(inode, offset), end - offset);
+        uint64_t size = min_u64(romsim_inode_hole(node->inode, offset), end - offset);
         size_t room;
         uint8_t *place = erofs_sink_room(sink, &room);
 
+        if (size < end - offset) /* what is read begins with a block */
+            size -= size % EROFS_WRITE_BLOCK;
         if (size > 0) {
             if (erofs_sink_zeros(sink, size, err) < 0)
                 return -1;
         } else {
             size = min_u64(room, end - offset);
-            if (romsim_inode_read(inode, offset, place, size, err) < 0 ||
+            if (romsim_inode_read(node->inode, offset, place, size, err) < 0 ||
+                sum_up(writer, node, offset, place, size, err) < 0 ||
                 erofs_sink_commit(sink, size, err) < 0)
                 return -1;
         }
@@ -41,30 +61,14 @@ static int put_blocks(struct erofs_writer *writer, const struct erofs_node *node
 
     switch (node->inode->mode & S_IFMT) {
     case S_IFREG:
-        return put_file(&writer->sink, node->inode, from, to, err);
+        return put_file(writer, node, from, to, err);
     case S_IFDIR:
-        return erofs_directory_put(writer, node, first, end, err);
+        return erofs_directory_put(writer, &writer->sink, node, first, end, err);
     case S_IFLNK:
         return erofs_sink_append(&writer->sink, node->inode->target + from, to - from, err);
     default:
         return 0;
     }
-}
-
-int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err)
-{
-    for (size_t i = 0; i < writer->count; i++) {
-        const struct erofs_node *node = &writer->nodes[i];
-        uint64_t blocks = erofs_node_blocks(node);
-
-        if (blocks == 0 || node->written)
-            continue;
-        if (erofs_sink_pad_to(&writer->sink, node->start << EROFS_WRITE_BLKSZBITS, err) < 0 ||
-            put_blocks(writer, node, 0, blocks, err) < 0 ||
-            erofs_sink_align(&writer->sink, err) < 0)
-            return -1;
-    }
-    return 0;
 }
 
 static int put_compressed(struct erofs_writer *writer, struct erofs_node *node,

@@ -15,30 +15,34 @@
 
 /* ---- which ------------------------------------------------------------------------------ */
 
-static void add_node(struct erofs_writer *writer, struct romsim_inode *inode)
+void erofs_number_inodes(struct romsim_tree *tree)
 {
-    writer->nodes[writer->count].inode = inode;
-    inode->cookie = ++writer->count;
+    const struct romsim_dentry *name;
+    uint64_t count = 0;
+
+    for (struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
+         inode = romsim_tree_next_inode(tree, inode))
+        inode->cookie = 0;
+    romsim_tree_root(tree)->cookie = ++count;
+    for (name = romsim_tree_root(tree)->children; name; name = romsim_dentry_next(name))
+        if (name->inode->cookie == 0)
+            name->inode->cookie = ++count;
 }
 
 static int list_inodes(struct erofs_writer *writer, struct romsim_error *err)
 {
     struct romsim_tree *tree = writer->tree;
-    struct romsim_inode *root = romsim_tree_root(tree);
-    const struct romsim_dentry *name;
 
     if (romsim_tree_sort(tree, err) < 0)
         return -1;
-    for (struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
-         inode = romsim_tree_next_inode(tree, inode))
-        inode->cookie = 0;
     writer->nodes = calloc(romsim_tree_inode_count(tree), sizeof(*writer->nodes));
     if (!writer->nodes)
         return romsim_error_nomem(err);
-    add_node(writer, root);
-    for (name = root->children; name; name = romsim_dentry_next(name))
-        if (name->inode->cookie == 0)
-            add_node(writer, name->inode);
+    erofs_number_inodes(tree);
+    for (struct romsim_inode *inode = romsim_tree_next_inode(tree, NULL); inode;
+         inode = romsim_tree_next_inode(tree, inode))
+        writer->nodes[inode->cookie - 1].inode = inode;
+    writer->count = romsim_tree_inode_count(tree);
     return 0;
 }
 

@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <romsim/checked.h>
 #include <romsim/file.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +37,7 @@ struct erofs_sink_worker {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool busy, quit;
+    struct erofs_block_sum sums[SINK_SIZE / EROFS_WRITE_BLOCK];
 };
 
 static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset,
@@ -48,89 +48,47 @@ static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset,
     return errnum == 0 ? 0 : romsim_error_write(err, errnum, fd, "write the image");
 }
 
-static bool block_is_zero(const uint8_t *block)
+/* Writes a run of blocks, all but the image's block 0. */
+static int put_run(int fd, const uint8_t *data, size_t size, uint64_t offset,
+                   struct romsim_error *err)
 {
-    return block[0] == 0 && memcmp(block, block + 1, EROFS_WRITE_BLOCK - 1) == 0;
-}
+    size_t skip = offset == 0 ? EROFS_WRITE_BLOCK : 0;
 
-/* ---- XXH64 (xxHash's doc/xxhash_spec.md), for whole blocks and the seed 0 ---------------- */
-
-#define PRIME_1 UINT64_C(0x9E3779B185EBCA87)
-#define PRIME_2 UINT64_C(0xC2B2AE3D27D4EB4F)
-#define PRIME_3 UINT64_C(0x165667B19E3779F9)
-#define PRIME_4 UINT64_C(0x85EBCA77C2B2AE63)
-
-static uint64_t rotate_left(uint64_t value, unsigned bits)
-{
-    return value << bits | value >> (64 - bits);
-}
-
-static uint64_t xxh64_round(uint64_t lane, uint64_t input)
-{
-    return rotate_left(lane + input * PRIME_2, 31) * PRIME_1;
-}
-
-static uint64_t hash_block(const uint8_t *block)
-{
-    uint64_t lanes[4] = {PRIME_1 + PRIME_2, PRIME_2, 0, -PRIME_1};
-    uint64_t hash;
-
-    for (size_t at = 0; at < EROFS_WRITE_BLOCK; at += 32)
-        for (size_t i = 0; i < 4; i++) {
-            le64 word;
-
-            memcpy(&word, block + at + i * 8, sizeof(word));
-            lanes[i] = xxh64_round(lanes[i], le64_get(word));
-        }
-    hash = rotate_left(lanes[0], 1) + rotate_left(lanes[1], 7) + rotate_left(lanes[2], 12) +
-           rotate_left(lanes[3], 18);
-    for (size_t i = 0; i < 4; i++)
-        hash = (hash ^ xxh64_round(0, lanes[i])) * PRIME_1 + PRIME_4;
-    hash += EROFS_WRITE_BLOCK;
-    hash = (hash ^ hash >> 33) * PRIME_2;
-    hash = (hash ^ hash >> 29) * PRIME_3;
-    return hash ^ hash >> 32;
-}
-
-static void hash_blocks(struct erofs_sink_worker *worker, const uint8_t *data, size_t size,
-                        uint64_t offset)
-{
-    for (size_t at = 0; at < size; at += EROFS_WRITE_BLOCK) {
-        const le64 entry[2] = {le64_make(offset + at), le64_make(hash_block(data + at))};
-
-        romsim_sha256_update(worker->content, entry, sizeof(entry));
-    }
-}
-
-/* Hashes and writes a run of blocks that are not zeros. */
-static int put_run(struct erofs_sink_worker *worker, size_t start, size_t end)
-{
-    uint64_t offset = worker->position + start;
-    size_t skip = 0;
-
-    if (start == end)
+    if (size <= skip)
         return 0;
-    hash_blocks(worker, worker->buffer + start, end - start, offset);
-    if (offset == 0) {
-        memcpy(worker->first, worker->buffer, EROFS_WRITE_BLOCK);
-        skip = EROFS_WRITE_BLOCK;
+    return write_at(fd, data + skip, size - skip, offset + skip, err);
+}
+
+int erofs_put_blocks(int fd, const uint8_t *data, size_t size, uint64_t offset,
+                     struct erofs_block_sum *ret, size_t *ret_count, struct romsim_error *err)
+{
+    size_t count = 0, run = 0;
+
+    for (size_t at = 0; at < size; at += EROFS_WRITE_BLOCK) {
+        if (!erofs_block_is_zero(data + at)) {
+            ret[count++] = (struct erofs_block_sum){le64_make(offset + at),
+                                                    le64_make(erofs_block_hash(data + at))};
+            continue;
+        }
+        if (put_run(fd, data + run, at - run, offset + run, err) < 0)
+            return -1;
+        run = at + EROFS_WRITE_BLOCK;
     }
-    return write_at(worker->fd, worker->buffer + start + skip, end - start - skip, offset + skip,
-                    &worker->error);
+    *ret_count = count;
+    return put_run(fd, data + run, size - run, offset + run, err);
 }
 
 static int put_buffer(struct erofs_sink_worker *worker)
 {
-    size_t run = 0;
+    size_t count;
 
-    for (size_t at = 0; at < worker->fill; at += EROFS_WRITE_BLOCK) {
-        if (!block_is_zero(worker->buffer + at))
-            continue;
-        if (put_run(worker, run, at) < 0)
-            return -1;
-        run = at + EROFS_WRITE_BLOCK;
-    }
-    return put_run(worker, run, worker->fill);
+    if (worker->position == 0 && worker->fill > 0)
+        memcpy(worker->first, worker->buffer, EROFS_WRITE_BLOCK);
+    if (erofs_put_blocks(worker->fd, worker->buffer, worker->fill, worker->position, worker->sums,
+                         &count, &worker->error) < 0)
+        return -1;
+    romsim_sha256_update(worker->content, worker->sums, count * sizeof(worker->sums[0]));
+    return 0;
 }
 
 /* ---- the worker ------------------------------------------------------------------------- */
@@ -154,17 +112,6 @@ static void *work(void *context)
     }
     pthread_mutex_unlock(&worker->lock);
     return NULL;
-}
-
-/* Signals are for the threads that know of them. */
-static void start_thread(struct erofs_sink_worker *worker)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    worker->has_thread = pthread_create(&worker->thread, NULL, work, worker) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Waits until the worker is idle; -1 if it failed. */
@@ -232,7 +179,7 @@ static struct erofs_sink_worker *worker_new(int fd)
 
 int erofs_sink_init(struct erofs_sink *sink, int fd, struct romsim_error *err)
 {
-    *sink = (struct erofs_sink){.fd = fd};
+    *sink = (struct erofs_sink){.fd = fd, .size = SINK_SIZE};
     sink->buffer = malloc(SINK_SIZE);
     sink->worker = worker_new(fd);
     if (sink->buffer && sink->worker)
@@ -264,8 +211,8 @@ static int flush(struct erofs_sink *sink, struct romsim_error *err)
     sink->buffer = spare;
     sink->position += sink->fill;
     sink->fill = 0;
-    if (worker->fill == SINK_SIZE && !worker->has_thread)
-        start_thread(worker);
+    if (worker->fill == sink->size && !worker->has_thread)
+        worker->has_thread = erofs_thread_start(&worker->thread, work, worker);
     if (worker->has_thread) {
         hand_over(worker);
         return 0;
@@ -276,14 +223,14 @@ static int flush(struct erofs_sink *sink, struct romsim_error *err)
 
 uint8_t *erofs_sink_room(struct erofs_sink *sink, size_t *ret_size)
 {
-    *ret_size = SINK_SIZE - sink->fill;
+    *ret_size = sink->size - sink->fill;
     return sink->buffer + sink->fill;
 }
 
 int erofs_sink_commit(struct erofs_sink *sink, size_t size, struct romsim_error *err)
 {
     sink->fill += size;
-    return sink->fill == SINK_SIZE ? flush(sink, err) : 0;
+    return sink->fill == sink->size ? flush(sink, err) : 0;
 }
 
 int erofs_sink_append(struct erofs_sink *sink, const void *data, size_t size,
@@ -323,12 +270,12 @@ int erofs_sink_zeros(struct erofs_sink *sink, uint64_t size, struct romsim_error
         size_t step;
         uint8_t *room = erofs_sink_room(sink, &step);
 
-        if (size >= SINK_SIZE && sink->fill % EROFS_WRITE_BLOCK == 0) {
+        if (size >= sink->size && sink->fill % EROFS_WRITE_BLOCK == 0) {
             if (skip_blocks(sink, &size, err) < 0)
                 return -1;
             continue;
         }
-        if (size >= SINK_SIZE)
+        if (size >= sink->size)
             step = EROFS_WRITE_BLOCK - sink->fill % EROFS_WRITE_BLOCK;
         step = (size_t)min_u64(step, size);
         memset(room, 0, step);
@@ -354,10 +301,22 @@ int erofs_sink_align(struct erofs_sink *sink, struct romsim_error *err)
     return erofs_sink_zeros(sink, -erofs_sink_offset(sink) % EROFS_WRITE_BLOCK, err);
 }
 
+int erofs_sink_settle(struct erofs_sink *sink, struct romsim_error *err)
+{
+    if (erofs_sink_align(sink, err) < 0 || flush(sink, err) < 0)
+        return -1;
+    return wait_for(sink->worker, err);
+}
+
+void erofs_sink_pass(struct erofs_sink *sink, const struct erofs_block_sum *sums, size_t count)
+{
+    romsim_sha256_update(sink->worker->content, sums, count * sizeof(sums[0]));
+}
+
 int erofs_sink_finish(struct erofs_sink *sink, uint8_t ret_hash[ROMSIM_SHA256_SIZE],
                       struct romsim_error *err)
 {
-    if (erofs_sink_align(sink, err) < 0 || flush(sink, err) < 0 || wait_for(sink->worker, err) < 0)
+    if (erofs_sink_settle(sink, err) < 0)
         return -1;
     if (ftruncate(sink->fd, (off_t)sink->position) < 0)
         return romsim_error_system(err, errno, "cannot set the image's size");

@@ -170,11 +170,16 @@ static void keep(int folder, int fd, const char *temporary, const struct cache_k
 /* Writes and verifies. */
 static struct romsim_blob *build(struct romsim_tree *tree, int fd, struct romsim_error *err)
 {
+    CLEANUP_EROFS_SUMS struct romsim_erofs_sums *sums = romsim_erofs_sums_new();
+    const struct romsim_erofs_options options = {.sums = sums};
     CLEANUP_BLOB struct romsim_blob *root = NULL;
-    struct romsim_erofs_result result;
     int copy;
 
-    if (romsim_erofs_write(tree, NULL, fd, &result, err) < 0)
+    if (!sums) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (romsim_erofs_write(tree, &options, fd, NULL, err) < 0)
         return NULL;
     copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) {
@@ -182,7 +187,7 @@ static struct romsim_blob *build(struct romsim_tree *tree, int fd, struct romsim
         return NULL;
     }
     root = romsim_blob_take_fd(copy, err);
-    if (!root || romsim_erofs_verify(tree, root, err) < 0)
+    if (!root || romsim_erofs_verify_sums(tree, sums, root, err) < 0)
         return NULL;
     return STEAL_POINTER(&root);
 }

@@ -12,12 +12,15 @@
 #include "sim/image/directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <search.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 /* An inode of the host with more than one name. */
 struct linked {
@@ -104,8 +107,24 @@ static int copy_xattr(const struct walk *walk, struct romsim_inode *inode,
     return romsim_inode_set_xattr(inode, name, value, (size_t)size, err);
 }
 
-/* An entry's attributes, asked for beneath the open directory: /proc leads to that very directory,
- * wherever it is by now.  (A link or a device cannot be opened to ask it.) */
+/* Linux has it since 6.13, the C library not yet. */
+#ifndef SYS_listxattrat
+#define SYS_listxattrat 465
+#endif
+
+/* The root's name is empty. */
+static ssize_t list_xattrs(const struct romsim_hostdir_entry *entry, const char *path, char *names,
+                           size_t size)
+{
+    long got = syscall(SYS_listxattrat, entry->dir_fd, entry->name,
+                       AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, names, size);
+
+    return got < 0 && (errno == ENOSYS || errno == EPERM) ? llistxattr(path, names, size) : got;
+}
+
+/* An entry's attributes, asked for beneath the open directory: where the kernel cannot be asked so,
+ * /proc leads to that very directory, wherever it is by now.  (A link or a device cannot be opened
+ * to ask it.) */
 static int copy_xattrs(const struct walk *walk, struct romsim_inode *inode,
                        const struct romsim_hostdir_entry *entry, struct romsim_error *err)
 {
@@ -115,12 +134,12 @@ static int copy_xattrs(const struct walk *walk, struct romsim_inode *inode,
     ssize_t size;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", entry->dir_fd, entry->name);
-    size = llistxattr(path, few, sizeof(few));
+    size = list_xattrs(entry, path, few, sizeof(few));
     if (size < 0 && errno == ERANGE) {
         names = many = malloc(XATTR_LIST_MAX);
         if (!many)
             return romsim_error_nomem(err);
-        size = llistxattr(path, many, XATTR_LIST_MAX);
+        size = list_xattrs(entry, path, many, XATTR_LIST_MAX);
     }
     if (size < 0)
         return errno == EOPNOTSUPP ? 0 : cannot_read(walk, entry, "the attributes", "", err);
