@@ -176,17 +176,20 @@ static uint64_t console_until(const struct channel *channel)
     return next_mark(channel, &mark) ? mark.at : console_end(channel);
 }
 
-/* What the log has dropped is lost. */
+/* What the log has dropped is lost; as long as the client cannot be told, that grows. */
 static bool tell_loss(struct channel *channel)
 {
+    const uint64_t start = channel->log->start;
     const struct header header = {.kind = ROMSIM_VM_NOTE};
     char text[128];
     int size = snprintf(text, sizeof(text), "%llu bytes of the console came too fast and are lost",
-                        (unsigned long long)(channel->log->start - channel->offset));
+                        (unsigned long long)(start - channel->offset));
     const struct iovec parts[] = {{(void *)&header, sizeof(header)}, {text, (size_t)size}};
 
-    channel->offset = channel->log->start;
-    return send_packet(channel, parts, 2, -1);
+    if (!send_packet(channel, parts, 2, -1))
+        return false;
+    channel->offset = start;
+    return true;
 }
 
 static bool send_console(struct channel *channel, uint64_t until)

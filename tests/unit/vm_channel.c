@@ -335,6 +335,43 @@ START_TEST(a_descriptor_comes_with_its_answer)
 }
 END_TEST
 
+/* The log drops more and more while the client's socket is full, and each time somebody tries to
+ * tell it. */
+START_TEST(a_client_that_is_too_slow_is_told_of_every_byte_that_it_lost)
+{
+    enum { PIECE = 1 << 20, PIECES = 40 };
+    static char text[CHANNEL_TEXT_MAX + 1];
+    CLEANUP_FREE char *piece = calloc(1, PIECE);
+    uint64_t taken = 0, lost = 0;
+    struct romsim_vm_event event;
+    struct console_log log;
+    struct channel channel;
+    CLEANUP_FD int client = open_pair(&channel);
+
+    ck_assert_int_eq(console_log_open(&log, NULL), 0);
+    channel_console(&channel, &log, 0, CHANNEL_FOLLOW);
+    for (int i = 0; i < PIECES; i++) {
+        console_log_add(&log, piece, PIECE, 0);
+        channel_flush(&channel);
+    }
+    while (taken + lost < (uint64_t)PIECES * PIECE) {
+        while (channel_receive(client, text, &event, NULL) > 0) {
+            if (event.kind == ROMSIM_VM_CONSOLE)
+                taken += event.size;
+            else
+                lost += strtoull(event.text, NULL, 10);
+        }
+        if (channel_kept(&channel) == 0)
+            break;
+        channel_flush(&channel);
+    }
+    ck_assert_uint_eq(taken + lost, (uint64_t)PIECES * PIECE);
+    ck_assert_uint_ge(lost, (uint64_t)PIECES * PIECE - CONSOLE_LOG_BYTES - (1 << 20));
+    channel_close(&channel);
+    console_log_close(&log);
+}
+END_TEST
+
 /* Nobody has the keeper run out of descriptors, and none of them is left. */
 START_TEST(who_asks_for_descriptors_and_takes_none_is_lost)
 {
@@ -394,5 +431,6 @@ UNIT_MAIN("vm_channel", what_a_keeper_said_at_last_arrives_though_it_did_not_rea
           the_log_gives_any_range_over_its_seam, a_request_of_any_length_arrives,
           a_descriptor_comes_with_its_request, what_is_no_json_is_a_request_of_nothing,
           a_long_answer_comes_in_parts_and_a_long_error_is_cut, a_descriptor_comes_with_its_answer,
+          a_client_that_is_too_slow_is_told_of_every_byte_that_it_lost,
           who_asks_for_descriptors_and_takes_none_is_lost,
           a_descriptor_that_is_not_asked_for_is_not_taken, a_client_that_is_gone_closes_the_channel)
