@@ -5,6 +5,10 @@
  * Who writes a stream is in another thread than the one that sends it, and faster or slower: what
  * is written waits here.  While nothing does, the connection is suspended.  A client that is gone
  * is noticed only by sending, so a stream that is quiet gets something that means nothing.
+ *
+ * Nor may the kernel keep much for a client that takes little: its buffers grow to megabytes, and
+ * it says that there is room again when a third of them is.  Who takes 10 KB a second would be
+ * taken for gone by then.
  */
 #include "server.h"
 
@@ -13,8 +17,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
+    SENDING = 128 << 10, /* in the kernel's hands, which doubles it */
     BLOCK = 16 << 10,
     WAITING_MAX = 1 << 20, /* behind which no more is taken, unless it is the first */
     PIECE_MAX = 64 << 20,
@@ -104,13 +110,24 @@ static ssize_t take_waiting(struct api_stream *stream, char *bytes, size_t size)
     return (ssize_t)taken;
 }
 
+static void bound_socket(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const int size = SENDING;
+
+    if (info)
+        setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 /* An MHD_ContentReaderCallback. */
 static ssize_t on_read(void *context, uint64_t offset, char *bytes, size_t size)
 {
     struct api_stream *stream = context;
     ssize_t taken = 0;
 
-    (void)offset;
+    if (offset == 0)
+        bound_socket(stream->exchange->connection);
     pthread_mutex_lock(&stream->lock);
     if (stream->waiting.size > stream->sent) {
         taken = take_waiting(stream, bytes, size);

@@ -583,6 +583,45 @@ START_TEST(what_stands_for_a_uuid_is_one)
 }
 END_TEST
 
+/* As it stands, without a request of ours around it. */
+static const char *send_raw(const char *text)
+{
+    int fd = dial();
+
+    say(fd, text);
+    return hear(fd);
+}
+
+/* libmicrohttpd refuses these before anybody is asked, with words of its own that it has no option
+ * for: pages in HTML, and no envelope. */
+START_TEST(what_is_no_http_is_refused_by_the_library)
+{
+    static char long_line[64 << 10], long_header[64 << 10];
+    static const struct {
+        const char *text;
+        int status;
+    } cases[] = {
+        {long_line, 414},
+        {long_header, 431},
+        {"GET /v1/things HTTP/1.1\r\nHost: 127.0.0.1\r\nno colon\r\n\r\n", 400},
+        {"POST /v1/things HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: many\r\n\r\n", 400},
+    };
+
+    snprintf(long_line, sizeof(long_line),
+             "GET /v1/things?tags=%040000d HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 0);
+    snprintf(long_header, sizeof(long_header),
+             "GET /v1/things HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: %040000d\r\n\r\n", 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *reply = send_raw(cases[i].text);
+
+        is_status(reply, cases[i].status);
+        like(reply, "<html>");
+        unlike(reply, "op_time_us");
+    }
+    is_status(ask("GET /v1/things", AUTH, ""), 200); /* and goes on */
+}
+END_TEST
+
 START_TEST(a_query_is_compared_with_the_route)
 {
     const char *reply = ask("GET /v1/things?details=True&count=101", AUTH, "");
@@ -874,6 +913,24 @@ START_TEST(a_stream_whose_client_reads_nothing_is_bounded)
 }
 END_TEST
 
+/* A client that takes little would wait long for its turn, and be taken for gone. */
+START_TEST(the_kernel_keeps_little_of_a_stream)
+{
+    static char piece[1 << 16];
+    int fd = open_stream();
+    struct api_stream *stream = await_stream();
+    size_t written = 0;
+
+    hear_until(fd, "\r\n\r\n");
+    for (int tries = 0; tries < 100; poll(NULL, 0, 10), tries++)
+        while (api_stream_write(stream, piece, sizeof(piece)) == 0)
+            written += sizeof(piece);
+    ck_assert_uint_lt(written, 5 << 19); /* 1 MiB of them is ours, and the client has some */
+    api_stream_end(stream);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_quiet_stream_shows_that_it_lives)
 {
     int fd = open_stream();
@@ -973,6 +1030,7 @@ int main(void)
         what_is_not_there_is_refused_in_the_envelope,
         a_query_reaches_the_handler_as_it_was_meant,
         what_stands_for_a_uuid_is_one,
+        what_is_no_http_is_refused_by_the_library,
         a_query_is_compared_with_the_route,
         a_body_is_compared_with_the_route,
         a_body_that_is_no_json_is_refused,
@@ -988,6 +1046,7 @@ int main(void)
         a_stream_is_written_bit_by_bit,
         a_stream_whose_client_is_gone_takes_no_more,
         a_stream_whose_client_reads_nothing_is_bounded,
+        the_kernel_keeps_little_of_a_stream,
         a_quiet_stream_shows_that_it_lives,
         a_head_of_a_stream_ends_it,
         a_reply_may_come_later_from_another_thread,
