@@ -7,6 +7,7 @@
 need guest "consoles over HTTP" || done_testing
 need jq "consoles over HTTP" || done_testing
 need curl "consoles over HTTP" || done_testing
+need python3 "consoles over HTTP" || done_testing
 
 "$SAMPLES/busybox-base.sh" base || { fail "the base is made"; done_testing; }
 mkdir bytes
@@ -88,16 +89,42 @@ is "$(tail -3 early | head -1)" "event: end" "and says so"
 make_instance flooding /rom/flood.sh
 follow fast "$at"
 fast=$follower
-follow slow "$at" --limit-rate 300k
-slow=$follower
-have() { [ "$(stat -c %s "$1")" -gt "$2" ]; }
+# It takes a little each second, slower than any guest floods and not so slow that it is taken for
+# gone, until there is a file "on".
+python3 -c '
+import os, socket, sys, time
+port, path, token = sys.argv[1:]
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 10)
+s.connect(("127.0.0.1", int(port)))
+s.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+with open("slow", "wb", 0) as out:
+    while piece := s.recv(16 << 10):
+        out.write(piece)
+        if not os.path.exists("on"): time.sleep(1)' "${url##*:}" "$at" "$token" &
+slow=$!
+# grows FILE SIZE: it is larger than that, however long that takes as long as it grows.
+grows() {
+    local size=0 before still=0
+    while [ $size -le "$2" ] && [ $still -lt 1200 ]; do
+        before=$size
+        sleep 0.1
+        size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+        if [ "$size" = "$before" ]; then still=$((still + 1)); else still=0; fi
+    done
+    [ "$size" -gt "$2" ]
+}
+ok "somebody takes it slowly" grows slow 0
 before=$(memory)
-ok "a flood is told" until_true have fast $((32 << 20))
+ok "a flood is told" grows fast $((32 << 20))
 most=$(memory)
 [ $((most - before)) -lt $((48 << 10)) ]
 is $? 0 "and not kept for who is slow (${before} KiB, then ${most} KiB)"
 api GET /v1/instances
 is "$http" 200 "others are answered meanwhile"
+touch on
+ok "who is slow is told what is lost to him" until_true grep -q "came too fast and are lost" slow
+ok "and gets what follows" grows slow $(($(stat -c %s slow) + 100000))
 kill $slow $fast
 wait $slow $fast 2>/dev/null
 
