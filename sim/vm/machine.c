@@ -37,6 +37,7 @@ void machine_init(struct machine *machine, const struct romsim_layout *layout,
                                 .state = state,
                                 .saved = saved,
                                 .qemu = PROCESS_NONE,
+                                .ticks = ticks_now(),
                                 .address = address_of(romsim_state_number(state))};
     for (int i = 0; i < LINES; i++)
         machine->lines[i] = -1;
@@ -182,6 +183,7 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .kernel = plan->kernel,
         .initrd = plan->initrd,
         .kernel_log = plan->kernel_log,
+        .tsc_khz = plan->processor.accel == ROMSIM_ACCEL_TCG ? ticks_khz(&machine->ticks) : 0,
         .memory_mb = machine->layout->guest_memory_mb,
         .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
         .memory_fd = memory,

@@ -8,6 +8,7 @@
 #include "gate.h"
 #include "process.h"
 #include "qmp.h"
+#include "ticks.h"
 
 #include <romsim/layout.h>
 #include <romsim/seam.h>
@@ -37,9 +38,10 @@ struct machine {
     struct romsim_state *state; /* borrowed: records what must not outlive its owner */
     struct drives drives;
     struct process qemu;
-    uint32_t address;  /* its private one */
-    struct gate *gate; /* NULL with allow_host and isolated */
-    int lines[LINES];  /* our ends; -1 when closed */
+    struct ticks ticks; /* when all began */
+    uint32_t address;   /* its private one */
+    struct gate *gate;  /* NULL with allow_host and isolated */
+    int lines[LINES];   /* our ends; -1 when closed */
     struct qmp qmp;
 };
 

@@ -46,6 +46,8 @@ enum { SLOT_SERIAL = 1, SLOT_NETWORK = 2, SLOT_DRIVES = 4, FUNCTIONS = 8 };
  * table switched for each of its thousands of locks. */
 #define ONE_EMULATED " nolapic_timer noreplace-smp"
 
+#define COUNTER " tsc_early_khz=%llu"
+
 /* init reads the number in its environment (sim/guest/devices.c). */
 #define SPARES " romsim_spares=%u"
 
@@ -138,14 +140,16 @@ static int add_machine(const struct qemu_config *config, struct qemu_argv *argv)
 
 static int add_kernel(const struct qemu_config *config, struct qemu_argv *argv)
 {
-    char spares[32] = "";
+    char spares[32] = "", counter[48] = "";
 
     if (config->is_incoming)
         return add(argv, "-incoming", "defer");
     if (config->is_saved)
         snprintf(spares, sizeof(spares), SPARES, config->spare_count);
+    if (config->tsc_khz)
+        snprintf(counter, sizeof(counter), COUNTER, (unsigned long long)config->tsc_khz);
     if (add(argv, "-kernel", "%s", config->kernel) < 0 ||
-        add(argv, "-append", "%s%s", qemu_kernel_arguments(config), spares) < 0)
+        add(argv, "-append", "%s%s%s", qemu_kernel_arguments(config), counter, spares) < 0)
         return -1;
     return config->initrd ? add(argv, "-initrd", "%s", config->initrd) : 0;
 }

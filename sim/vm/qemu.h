@@ -38,7 +38,8 @@ struct qemu_config {
     const char *name;
     const char *firmware;        /* a file name, or NULL for QEMU's own choice */
     const char *kernel, *initrd; /* NULL for a clone, whose memory has them */
-    bool kernel_log; /* the kernel says all that it has to say, and not its errors only */
+    bool kernel_log;  /* the kernel says all that it has to say, and not its errors only */
+    uint64_t tsc_khz; /* how fast the processor's counter counts; 0: the kernel finds it out */
     uint64_t memory_mb;
     int memory_fd;        /* a file that is the guest's memory, inherited by QEMU; or -1 */
     bool is_saved;        /* the guest writes to it, for a template; else its changes are its own */

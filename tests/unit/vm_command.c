@@ -6,6 +6,7 @@
 #include "sim/vm/outline.h"
 #include "sim/vm/qemu.h"
 #include "sim/vm/tail.h"
+#include "sim/vm/ticks.h"
 
 #include <romsim/blob.h>
 #include <romsim/cleanup.h>
@@ -85,6 +86,27 @@ START_TEST(the_kernel_is_quiet_unless_its_log_is_wanted)
     ck_assert_ptr_null(strstr(qemu_kernel_arguments(&config), "quiet"));
     ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " loglevel=8"));
     ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " nolapic_timer"));
+}
+END_TEST
+
+START_TEST(the_kernel_is_told_how_fast_an_emulated_counter_counts)
+{
+    struct qemu_config config = config_new(NULL, 0);
+    struct ticks ticks = ticks_now();
+    struct qemu_argv argv;
+
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "tsc_early_khz"));
+    qemu_argv_free(&argv);
+
+    config.tsc_khz = 2445424;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-append", 0), " tsc_early_khz=2445424"));
+    qemu_argv_free(&argv);
+
+    /* Whatever this processor is, it is slower than 100 GHz. */
+    ck_assert_uint_lt(ticks_khz(&ticks), 100000000);
+    ck_assert(!ticks.count == !ticks_khz(&ticks));
 }
 END_TEST
 
@@ -516,5 +538,6 @@ UNIT_MAIN("vm_command", emulation_takes_the_hpet, the_kernel_is_quiet_unless_its
           a_drive_that_may_be_written_gives_back_what_is_discarded,
           many_drives_share_slots_and_too_many_are_refused, a_layout_arrives_in_the_guest_as_it_is,
           an_app_has_a_terminal_or_an_input_or_both, a_terminal_has_a_kind, a_size_is_two_numbers,
-          an_input_is_one_port_more, a_damaged_manifest_is_refused,
-          the_tail_keeps_the_last_lines_and_quotes_them, the_tail_forgets_what_is_long_past)
+          an_input_is_one_port_more, the_kernel_is_told_how_fast_an_emulated_counter_counts,
+          a_damaged_manifest_is_refused, the_tail_keeps_the_last_lines_and_quotes_them,
+          the_tail_forgets_what_is_long_past)
