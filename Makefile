@@ -78,7 +78,8 @@ PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 
 # The guest's init and the program speak one protocol: a guest that is there is kept in step.
 .PHONY: all
-all: $(BUILD)/romsim $(if $(wildcard build/guest/info),guest)
+all: $(BUILD)/romsim $(if $(wildcard build/guest/info),guest) \
+	$(if $(wildcard build/guest-tiny/info),guest-tiny)
 
 # One plain sentence about each missing package, before the compiler's pages about them.
 $(BUILD)/packages-present: Makefile
@@ -114,6 +115,7 @@ DEPS_RUN := fuse3 qemu-system-x86 e2fsprogs busybox-static curl xz-utils zstd lz
 DEPS_CHECK := check perl erofs-utils attr umoci skopeo buildah netavark mandoc git file patch \
 	strace procps util-linux jq iproute2
 DEPS_LINT := clang-format-14 clang-tidy-14 cppcheck
+DEPS_TINY := flex bison bc libelf-dev
 DEPS_DEVELOP := clang-14 libclang-rt-14-dev llvm-14 lcov time
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -130,11 +132,13 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: deps deps-lint deps-develop
+.PHONY: deps deps-lint deps-tiny deps-develop
 deps:
 	$(call install_packages,$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_CHECK))
 deps-lint:
 	$(call install_packages,$(DEPS_LINT))
+deps-tiny:
+	$(call install_packages,$(DEPS_TINY))
 deps-develop:
 	$(call install_packages,$(DEPS_DEVELOP))
 

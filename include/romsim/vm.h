@@ -230,6 +230,7 @@ struct romsim_bundle {
     char *kernel; /* an ELF vmlinux with a PVH note, or a bzImage */
     char *initrd;
     char *kernel_release; /* "6.1.0-18-cloud-amd64" */
+    char *kernel_package; /* what it was made from: a package's name and version */
 };
 
 /* Finds the bundle: $ROMSIM_GUEST, then guest/ beside the program (a checkout's build/), then

@@ -158,8 +158,8 @@ static void check_guest(struct finding *finding)
         remedy(finding, "%s", err.hint);
         return;
     }
-    find(finding, HEALTH_GOOD, "Linux %s in %s", QUOTE(bundle.kernel_release),
-         QUOTE(bundle.directory));
+    find(finding, HEALTH_GOOD, "Linux %s in %s (%s)", QUOTE(bundle.kernel_release),
+         QUOTE(bundle.directory), QUOTE(bundle.kernel_package ?: "of an unknown package"));
     romsim_bundle_release(&bundle);
 }
 

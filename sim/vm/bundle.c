@@ -45,19 +45,20 @@ static char *value_of(const char *text, const char *key)
     return NULL;
 }
 
-/* Reads the release out of the bundle's `info`; NULL with errno if that cannot be opened. */
-static char *read_release(const char *directory)
+/* Reads the bundle's `info`; without release, and with errno, if that cannot be opened. */
+static void read_info(const char *directory, struct romsim_bundle *bundle)
 {
     CLEANUP_FREE char *path = romsim_path_join(directory, "info");
     CLEANUP_FILE FILE *file = path ? fopen(path, "re") : NULL;
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
 
     if (!file)
-        return NULL;
+        return;
     errno = 0;
     if (romsim_buffer_read_fd(&text, fileno(file)) < 0 || !text.data)
-        return NULL;
-    return value_of(text.data, "release");
+        return;
+    bundle->kernel_release = value_of(text.data, "release");
+    bundle->kernel_package = value_of(text.data, "package");
 }
 
 /* Is it this process that has not enough of something?  Then it does not know what is there. */
@@ -77,7 +78,7 @@ static int take_directory(char *directory, struct romsim_bundle *ret, struct rom
     if (directory) {
         bundle.kernel = romsim_path_join(directory, "vmlinux");
         bundle.initrd = romsim_path_join(directory, "initrd");
-        bundle.kernel_release = read_release(directory);
+        read_info(directory, &bundle);
     }
     if (bundle.kernel && bundle.initrd && bundle.kernel_release &&
         access(bundle.kernel, R_OK) == 0 && access(bundle.initrd, R_OK) == 0) {
@@ -119,5 +120,6 @@ void romsim_bundle_release(struct romsim_bundle *bundle)
     free(bundle->kernel);
     free(bundle->initrd);
     free(bundle->kernel_release);
+    free(bundle->kernel_package);
     *bundle = (struct romsim_bundle){0};
 }

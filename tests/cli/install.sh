@@ -25,6 +25,8 @@ if [ -e "$ROOT/build/guest/initrd" ]; then
     done
     out=$(./bin/romsim doctor 2>&1)
     like "$out" "$T/root/opt/romsim/bin/../lib/romsim/guest" "the installed program finds its guest"
+    like "$out" "($(sed -n 's/^package //p' "$ROOT/build/guest/info"))" \
+        "and says what its kernel was made from"
 else
     skip "the guest bundle is installed" "there is none: 'make guest'"
 fi
@@ -76,5 +78,11 @@ echo package >"$T/the \"kernel's\" package.deb"
 ok "a KERNEL_DEB with blanks and quotes" at /usr "" build/guest-work/kernel.deb \
     "KERNEL_DEB=$T/the \"kernel's\" package.deb"
 is "$(cat bundle/guest-work/kernel.deb)" package "... is taken"
+ok "one of the tiny kernel's source" at /usr "" build/guest-tiny-work/kernel.deb KERNEL=tiny \
+    "KERNEL_DEB=$T/the \"kernel's\" package.deb"
+is "$(cat bundle/guest-tiny-work/kernel.deb)" package "... is another's"
+fails 2 "a kernel that there is not" at /usr "" guest KERNEL=huge
+like "$out" "KERNEL is 'huge'; without it the kernel is the distribution's, and there is 'tiny'" \
+    "... is refused, with those that there are"
 is "$(cd "$source" && ls -A | tr '\n' ' ')" "Makefile build docs samples sim tests " "nothing is left with the rules"
 done_testing
