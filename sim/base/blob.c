@@ -43,7 +43,7 @@ static const uint8_t no_bytes[1];
 static const char sha256_prefix[] = "sha256:";
 
 enum {
-    DIGEST_PIECE = 4 << 20,
+    DIGEST_PIECE = 1 << 20,
     PIECES_MAX = 1000,     /* of a mapping; a process may have 65,530 */
     MOSTLY_MIN = 64 << 20, /* less is hashed in no time */
     STREAM_CHUNK = 1 << 20

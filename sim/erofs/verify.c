@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024, FORGET = 4 << 20 };
+enum { CHUNK = 256 * 1024, FORGET = 1 << 20 };
 
 struct verifier {
     struct romsim_tree *tree;

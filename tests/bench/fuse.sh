@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # fuse.sh: the FUSE view against the kernel's EROFS on a loop device and, where there is one,
-# erofsfuse (not in Debian 12: EROFSFUSE=PATH), all on the same image and in the same run.
+# erofsfuse (not in Debian 12: EROFS_UTILS=DIR or EROFSFUSE=PATH), all on the same image and in the same
+# run: medians of ROUNDS interleaved rounds.
 #
 # "first" is on a fresh mount, with the image itself in memory; "again" follows at once.  SIZE=N in
 # MiB of the large file, FILES=N of the tree.  What is compressed is a quarter of SIZE, by mkfs.erofs.
@@ -10,6 +11,7 @@
 
 FILES=${FILES:-20000}
 SIZE=${SIZE:-1024}
+EROFSFUSE=${EROFSFUSE:-${EROFS_UTILS:+$EROFS_UTILS/bin/erofsfuse}}
 EROFSFUSE=${EROFSFUSE:-$(command -v erofsfuse)}
 need loop "the FUSE view against the kernel" || exit 0
 need fuse "the FUSE view against the kernel" || exit 0
@@ -95,6 +97,10 @@ work_large() { dd if="$at/large" bs=1M; }
 work_packed() { dd if="$at/large" bs=1M; }
 work_pages() { python3 random.py "$at/large"; }
 
+# take WHO WORK WHEN SECONDS: into a file a row; the medians of the rounds count.
+take() { echo "$4" >>"taken-$1-$2-$3"; }
+median() { sort -n "$1" | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+
 declare -A took
 measure() {
     local who=$1 work image
@@ -103,20 +109,25 @@ measure() {
         case $work in packed | pages) image=packed.erofs ;; esac
         [ -e $image ] || continue
         "mount_$who" $image
-        took[$who,$work,first]=$(seconds "work_$work")
-        took[$who,$work,again]=$(seconds "work_$work")
+        take "$who" "$work" first "$(seconds "work_$work")"
+        take "$who" "$work" again "$(seconds "work_$work")"
         $end
     done
     "mount_$who" image.erofs
-    took[$who,small,again]=$(python3 small.py "$at/tree")
-    took[$who,small,first]=-
+    take "$who" small again "$(python3 small.py "$at/tree")"
     $end
 }
 all=(kernel romsim)
 [ -z "$EROFSFUSE" ] || all+=(erofsfuse)
 [ -n "$EROFSFUSE" ] || echo "erofsfuse: none here, skipped"
 cat image.erofs >/dev/null
-for who in "${all[@]}"; do measure "$who"; done
+for ((round = 0; round < ${ROUNDS:-3}; round++)); do
+    for who in "${all[@]}"; do measure "$who"; done
+done
+for file in taken-*; do
+    IFS=- read -r _ who work when <<<"$file"
+    took[$who,$work,$when]=$(median "$file")
+done
 
 printf '%-44s' "seconds"
 printf '%12s' "${all[@]}"
@@ -137,22 +148,21 @@ row "$((SIZE / 4)) MiB in lz4 pclusters of 1 MiB" packed
 row "500 pages of it, here and there" pages
 row "open, read, close of 5000 small files" small
 
-# ratio TEXT WORK WHEN PEER WANTED
-ratio() {
+# compare TEXT WORK WHEN PEER WANTED
+compare() {
     [ -n "${took[$4,$2,$3]:-}" ] || return 0
-    awk -v a="${took[romsim,$2,$3]}" -v b="${took[$4,$2,$3]}" -v text="$1" -v peer="$4" -v w="$5" \
-        'BEGIN { printf "ratio: %s, time of romsim by %s: %.2f (wanted: at most %s)\n", text, peer, a / b, w }'
+    echo "row: FUSE: $1 | ${took[romsim,$2,$3]} s | ${took[$4,$2,$3]} s, $4 | at most $5"
 }
-ratio "find, first" find first kernel 3
-ratio "tar, first" tar first kernel 4
-ratio "tar, again" tar again kernel 2
-ratio "large file, first" large first kernel 3
-ratio "large file, again" large again kernel 2
-ratio "compressed file, first" packed first kernel 2
-ratio "compressed file, pages" pages first kernel 3
-ratio "small files, again" small again kernel 2
-ratio "find, first" find first erofsfuse 1
-ratio "tar, first" tar first erofsfuse 1
-ratio "tar, again" tar again erofsfuse 1
-ratio "large file, first" large first erofsfuse 1
-ratio "small files, again" small again erofsfuse 1
+compare "find, first" find first kernel 3
+compare "tar, first" tar first kernel 4
+compare "tar, again" tar again kernel 2
+compare "large file, first" large first kernel 1.1
+compare "large file, again" large again kernel 1.3
+compare "compressed file, first" packed first kernel 2
+compare "compressed file, pages" pages first kernel 3
+compare "small files, again" small again kernel 2
+compare "find, first" find first erofsfuse 1
+compare "tar, first" tar first erofsfuse 1
+compare "tar, again" tar again erofsfuse 1
+compare "large file, first" large first erofsfuse 1
+compare "small files, again" small again erofsfuse 1

@@ -47,18 +47,17 @@ PY
     )
     printf '%-36s %7s s, %7s s of processor, %6s MiB\n' "$name" "$seconds" "$cpu" "$mib"
 }
-ratio() { # WHAT A B WANTED
-    python3 -c 'import sys; print("ratio: %s: %.2f (wanted: %s)" % (sys.argv[1], float(sys.argv[2]) / float(sys.argv[3]), sys.argv[4]))' "$@"
-}
+mkfs=${EROFS_UTILS:+$EROFS_UTILS/bin/}mkfs.erofs
+peer=$("$mkfs" -V 2>&1 | sed -nE '1s/^mkfs.erofs (\(erofs-utils\) )?/tar -x and mkfs.erofs /p')
 
 printf '%d MB of tar, %d files\n' $(($(stat -c %s root.tar) / 1000000)) "$(tar tf root.tar | grep -c file-)"
 mkdir unpacked
 cat root.tar >/dev/null
 measure "tar -x" tar -C unpacked -xf root.tar
 tar_seconds=$seconds tar_cpu=$cpu
-measure "mkfs.erofs on the directory" mkfs.erofs -Enoinline_data --quiet peer.erofs unpacked
-peer=$(python3 -c "print($tar_seconds + $seconds)")
-peer_cpu=$(python3 -c "print($tar_cpu + $cpu)")
+measure "mkfs.erofs on the directory" "$mkfs" -Enoinline_data --quiet peer.erofs unpacked
+peer_seconds=$(python3 -c "print(round($tar_seconds + $seconds, 2))")
+peer_cpu=$(python3 -c "print(round($tar_cpu + $cpu, 2))")
 rm -rf unpacked peer.erofs
 
 printf 'name: x\nimage: root.tar\nargs: [x]\n' >x.yaml
@@ -66,9 +65,9 @@ sleep 2.1
 measure "romsim, tar to verified root" "$BUILD/romsim" plan x.yaml
 ours=$seconds ours_cpu=$cpu ours_mib=$mib
 measure "romsim, the second time" "$BUILD/romsim" plan x.yaml
-ratio "import of a tar, against tar -x and mkfs.erofs" "$ours" "$peer" "at most 0.5"
-ratio "the same in processor time (plan hashes the root, too)" "$ours_cpu" "$peer_cpu" "no target"
-ratio "its memory, against 300 MiB" "$ours_mib" 300 "at most 1"
+echo "row: tar of 45,000 files to verified root | $ours s | $peer_seconds s, $peer | at most 0.5"
+echo "row: the same, processor time (with its digest) | $ours_cpu s | $peer_cpu s, $peer | -"
+echo "row: memory for it | $ours_mib MiB | - | at most 300 MiB"
 
 rm -rf cache
 gzip -1 <root.tar >root.tar.gz
