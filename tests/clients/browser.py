@@ -158,15 +158,35 @@ class Browser:
         self.call("Input.insertText", text=text)
 
     def click(self, selector):
-        """Clicks as a mouse does: what lies over it gets the click."""
-        x, y = self.until(f"""(() => {{
-            const element = document.querySelector({json.dumps(selector)});
-            element?.scrollIntoView({{block: 'center'}});
-            const box = element?.getBoundingClientRect();
-            return box?.width && [box.x + box.width / 2, box.y + box.height / 2];
-        }})()""")
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        """Clicks as a mouse does, and as a hand: where the element has come to rest and nothing lies
+        over it; and once more if it was gone from there when the click came."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            x, y = self.until(f"""(async () => {{
+                const element = document.querySelector({json.dumps(selector)});
+                const place = () => element.getBoundingClientRect();
+                const painted = () => new Promise((resolve) =>
+                    {{ requestAnimationFrame(resolve); setTimeout(resolve, 100); }});
+                element?.scrollIntoView({{block: 'center', behavior: 'instant'}});
+                if (!element || !place().width)
+                    return false;
+                const before = place();
+                await painted();
+                await painted();
+                const box = place(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+                if (box.x !== before.x || box.y !== before.y || box.width !== before.width ||
+                    !element.contains(document.elementFromPoint(x, y)))
+                    return false;
+                window.clickArrived = false;
+                element.addEventListener('click', () => {{ window.clickArrived = true; }},
+                                         {{capture: true, once: true}});
+                return [x, y];
+            }})()""")
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            if self.run("window.clickArrived"):
+                return
+        raise Failure(f"does not come to rest: {selector}")
 
     def shape(self, width=1280, height=900, dark=False, calm=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,

@@ -732,12 +732,12 @@ function openDetail(first) {
     const deleteButton = make('button', {type: 'button', class: 'danger', click: remove}, 'Delete');
     const plan = openPlan(uuid, life.signal);
     const terminal = openConsole(uuid, first.name, life.signal);
-    let item = first, isActing = false, isGone = false;
+    let item = first, isGone = false;
 
+    /* Each button by itself: who has had it stopped may want it deleted before that is answered. */
     async function attempt(button, work) {
-        if (!isUsable(button) || isActing)
+        if (!isUsable(button) || button.hasAttribute('aria-busy'))
             return;
-        isActing = true;
         button.setAttribute('aria-busy', 'true');
         problem.textContent = '';
         try {
@@ -746,7 +746,6 @@ function openDetail(first) {
             if (!life.signal.aborted)
                 problem.textContent = shown(error.message);
         }
-        isActing = false;
         button.removeAttribute('aria-busy');
     }
 
