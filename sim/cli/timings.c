@@ -26,6 +26,7 @@ static const struct {
     {"processor", "romsim: chose the processor"},
     {"images", "romsim: found or built the root and the ROMs"},
     {"begin", "romsim: claimed the ports, started the instance's keeper"},
+    {"saved", "the VM booted, and was saved before its app began (--watch)"},
     {"drives", "romsim: opened the drives"},
     {"qemu", "QEMU started and answers"},
     {"firmware", "the firmware, and the kernel until its clock runs"},

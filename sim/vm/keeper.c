@@ -367,6 +367,7 @@ static void close_keeper(struct keeper *keeper)
     free(keeper->rom_uuids);
     keeper_forget_saved(keeper);
     keeper_end_template(keeper, false);
+    keeper_forget_warm(keeper);
     json_decref(keeper->autokill);
     romsim_layout_free(keeper->layout);
     romsim_instance_free(keeper->instance);

@@ -69,9 +69,17 @@ static bool str_is(const struct romsim_vm_event *event, const char *text)
 }
 
 /* A run_teller. */
-static void on_run_event(void *context, const struct romsim_vm_event *event)
+void keeper_on_run_event(void *context, const struct romsim_vm_event *of_run)
 {
     struct keeper *keeper = context;
+    struct romsim_vm_event shifted = *of_run;
+    const struct romsim_vm_event *event = &shifted;
+
+    /* Those are by the clock, and a start has one beginning. */
+    if (of_run->kind != ROMSIM_VM_TIMING)
+        shifted.micros += keeper->warming_us;
+    else if (keeper->warming_us && str_is(of_run, "begin"))
+        return;
 
     if (event->kind == ROMSIM_VM_CONSOLE) {
         console_log_add(&keeper->log, event->text, event->size, time(NULL));
@@ -90,11 +98,28 @@ static void on_run_event(void *context, const struct romsim_vm_event *event)
     }
 }
 
+void keeper_begin_run(struct keeper *keeper)
+{
+    struct romsim_error err = {0};
+    const struct vm_plan *plan = keeper_plan_run(keeper, &err);
+
+    if (plan && (plan->saving || !keeper_begin_warm(keeper)))
+        keeper->run = run_start(keeper->layout, &keeper->volumes, plan, keeper->folder,
+                                keeper->saved, keeper_on_run_event, keeper);
+    if (keeper->run) {
+        keeper_begin_input(keeper);
+        return;
+    }
+    keeper->is_warming = keeper->is_clone = false;
+    keeper->status.stopped_at = time(NULL);
+    keeper_change_state(keeper, STATE_STOPPED);
+    keeper_tell_text(keeper, ROMSIM_VM_FAILED, err.errnum ? err.message : "out of memory");
+    keeper_forget_template(keeper);
+}
+
 void keeper_start(struct keeper *keeper)
 {
     struct instance_status *status = &keeper->status;
-    struct romsim_error err = {0};
-    const struct vm_plan *plan;
 
     keeper->wish = STOP_BY_NOBODY;
     keeper->is_forced = false;
@@ -104,19 +129,9 @@ void keeper_start(struct keeper *keeper)
     status->started_at = time(NULL);
     status->boot_time_us = status->net_time_us = 0;
     keeper->run_start = romsim_clock_us();
+    keeper->warming_us = 0;
     keeper_change_state(keeper, STATE_STARTING);
-    plan = keeper_plan_run(keeper, &err);
-    if (plan)
-        keeper->run = run_start(keeper->layout, &keeper->volumes, plan, keeper->folder,
-                                keeper->saved, on_run_event, keeper);
-    if (keeper->run) {
-        keeper_begin_input(keeper);
-    } else {
-        status->stopped_at = time(NULL);
-        keeper_change_state(keeper, STATE_STOPPED);
-        keeper_tell_text(keeper, ROMSIM_VM_FAILED, err.errnum ? err.message : "out of memory");
-        keeper_forget_template(keeper);
-    }
+    keeper_begin_run(keeper);
 }
 
 /* Is the app to be started again?  A boot that fails would fail again. */
@@ -223,6 +238,8 @@ void keeper_end_run(struct keeper *keeper)
     uint64_t ran = romsim_clock_us() - keeper->run_start;
 
     keeper->is_changed = true;
+    if (keeper_end_warming(keeper, result))
+        return;
     if (result->end != RUN_END_SAVED || !keeper->suspends)
         keeper_forget_saved(keeper);
     keeper->is_deleted |=

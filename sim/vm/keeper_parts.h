@@ -8,6 +8,7 @@
  *     keeper_input.c     what the app reads
  *     keeper_metrics.c   what the VM uses
  *     keeper_template.c  what it takes to become a template
+ *     keeper_warm.c      starts without a boot
  *     keeper_requests.c  the words on the socket and their answers
  *
  * One thread calls all of them, that of the loop.
@@ -76,7 +77,14 @@ struct keeper {
     struct vm_plan plan;   /* of that run, which saves into the files of */
     struct romsim_vm_saving saving;
     struct romsim_template_draft *draft; /* what it makes; NULL: it is no such run */
-    struct edit *edit;                   /* the same */
+    struct romsim_template *warm;        /* its VM before its app began, or NULL */
+    struct romsim_layout staged;  /* of a run that makes that, or a clone of it: what is in it is
+                                     the layout's */
+    bool is_warming;              /* the run makes it */
+    bool is_clone;                /* the run is one of it */
+    uint64_t warming_us;          /* which took so long of this start */
+    bool is_cold;                 /* it cannot be made */
+    struct edit *edit;            /* the same */
     json_t *updates;              /* edits that wait for the stop, and those that failed then */
     struct romsim_vm_event last;  /* of a run that has ended, until that is told; */
     char *last_text;              /* its text */
@@ -103,8 +111,13 @@ void keeper_tell_text(struct keeper *keeper, enum romsim_vm_event_kind kind, con
 /* The only place that changes the state: writes the record, tells and answers who waits for it. */
 void keeper_change_state(struct keeper *keeper, enum instance_state state);
 
-/* Begins a run; there may be none. */
+/* Begins a run; there may be none.  keeper_start() is a start of the instance, of which
+ * keeper_begin_run() is a part. */
 void keeper_start(struct keeper *keeper);
+void keeper_begin_run(struct keeper *keeper);
+
+/* A run_teller. */
+void keeper_on_run_event(void *context, const struct romsim_vm_event *event);
 
 /* The run has ended: what that was, and what follows. */
 void keeper_end_run(struct keeper *keeper);
@@ -152,6 +165,16 @@ bool keeper_end_template(struct keeper *keeper, bool is_saved);
 
 /* It becomes none: who waits for it is told. */
 void keeper_forget_template(struct keeper *keeper);
+
+/* ---- keeper_warm.c -----------------------------------------------------------------------------
+ */
+
+/* Begins a run that is no boot, or prepares those that are none.  False: it has to boot. */
+bool keeper_begin_warm(struct keeper *keeper);
+
+/* A run has ended: was it a preparation, and the next one has begun? */
+bool keeper_end_warming(struct keeper *keeper, const struct run_result *result);
+void keeper_forget_warm(struct keeper *keeper);
 
 /* ---- keeper_edit.c -----------------------------------------------------------------------------
  */

@@ -118,11 +118,9 @@ struct ends {
  * (of which files may still be open), then those of the clone.
  */
 
-enum { SPARES = 12 };
-
-static const char *const spare_names[SPARES] = {"spare0", "spare1", "spare2",  "spare3",
-                                                "spare4", "spare5", "spare6",  "spare7",
-                                                "spare8", "spare9", "spare10", "spare11"};
+static const char *const spare_names[MACHINE_SPARES] = {"spare0", "spare1", "spare2",  "spare3",
+                                                        "spare4", "spare5", "spare6",  "spare7",
+                                                        "spare8", "spare9", "spare10", "spare11"};
 static const char *const saved_names[ROMSIM_TEMPLATE_DRIVES_MAX] = {
     "saved0", "saved1", "saved2",  "saved3",  "saved4",  "saved5",  "saved6",  "saved7",
     "saved8", "saved9", "saved10", "saved11", "saved12", "saved13", "saved14", "saved15"};
@@ -138,16 +136,16 @@ static struct qemu_drive *collect_drives(const struct machine *machine, const st
 {
     const struct drives *own = &machine->drives;
     const struct romsim_template *template = machine->layout->template;
-    size_t saved = template ? template->drive_count : 0, count = 0, spares = SPARES;
-    struct qemu_drive *drives = calloc(own->count + saved + SPARES + 1, sizeof(*drives));
+    size_t saved = template ? template->drive_count : 0, count = 0, spares = MACHINE_SPARES;
+    struct qemu_drive *drives = calloc(own->count + saved + MACHINE_SPARES + 1, sizeof(*drives));
 
     if (!drives) {
         romsim_error_nomem(err);
         return NULL;
     }
-    if (template && own->count > 1 + SPARES) {
+    if (template && own->count > 1 + MACHINE_SPARES) {
         free(drives);
-        romsim_error_set(err, E2BIG, "a clone has room for %d ROMs and volumes", SPARES);
+        romsim_error_set(err, E2BIG, "a clone has room for %d ROMs and volumes", MACHINE_SPARES);
         return NULL;
     }
     for (size_t i = 0; i < own->count; i++) {
@@ -189,7 +187,7 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .memory_fd = memory,
         .is_saved = !template && memory >= 0,
         .is_incoming = template || machine->saved >= 0,
-        .spare_count = SPARES,
+        .spare_count = MACHINE_SPARES,
         .drives = drives,
         .drive_count = drive_count,
         .console_fd = theirs->lines[LINE_CONSOLE],

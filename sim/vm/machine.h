@@ -31,6 +31,10 @@ struct vm_plan {
 /* That of the input is the last one: there is none if the app has none. */
 enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINE_INPUT, LINES };
 
+/* Drives in reserve of a VM that is saved as a template: what its clones may have beside the root.
+ */
+enum { MACHINE_SPARES = 12 };
+
 struct machine {
     const struct romsim_layout *layout;
     const struct volumes *volumes; /* borrowed, too */

@@ -123,7 +123,8 @@ static const char *accel_name(enum romsim_accel accel)
 static json_t *properties_of(const struct romsim_instance *instance)
 {
     static const char *const kept[] = {"tags", "delete_lock", "autokill", "annotations"};
-    json_t *other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
+    const char *text = instance ? instance->other_json : NULL;
+    json_t *other = text ? json_loads(text, 0, NULL) : NULL;
     json_t *properties = json_object();
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
@@ -160,6 +161,30 @@ int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm
                          : -1;
     romsim_template_draft_free(draft);
     return status;
+}
+
+struct romsim_template *template_keep(const struct romsim_layout *layout,
+                                      const struct romsim_processor *processor,
+                                      struct romsim_vm_saving *saving, struct romsim_error *err)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = calloc(1, sizeof(*template));
+    CLEANUP_FREE char *version = qemu_version(err);
+
+    if (!template) {
+        cleanup_close_fd(&saving->memory);
+        cleanup_close_fd(&saving->state);
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    template->references = 1;
+    template->memory = saving->memory;
+    template->state = saving->state;
+    template->drives[template->drive_count++] = romsim_blob_ref(romsim_layout_root(layout)->blob);
+    template->name = strdup(layout->name);
+    template->record = version ? record_of(layout, NULL, processor, version) : NULL;
+    if (!template->name || !template->record)
+        return NULL;
+    return STEAL_POINTER(&template);
 }
 
 int template_processor(const struct romsim_template *template, struct romsim_processor *processor,

@@ -10,4 +10,10 @@
 int template_processor(const struct romsim_template *template, struct romsim_processor *processor,
                        struct romsim_error *err);
 
+/* A template of the caller's alone, of a VM that was saved into these files, which it takes: it is
+ * in no store.  NULL on failure; the files are closed then. */
+struct romsim_template *template_keep(const struct romsim_layout *layout,
+                                      const struct romsim_processor *processor,
+                                      struct romsim_vm_saving *saving, struct romsim_error *err);
+
 #endif

@@ -11,7 +11,7 @@ echo image-one >image/text
 cat >instance.yaml <<'END2'
 name: watched
 image: ./base
-args: [/bin/sh, -c, "cat /rom/text /image/text; echo env-$V; exec httpd -f -p 8080 -h /rom"]
+args: [/bin/sh, -c, "cat /rom/text /image/text; echo env-$V; echo random-$(od -An -N8 -tx1 /dev/urandom | tr -d ' '); exec httpd -f -p 8080 -h /rom"]
 service_group: {services: [{port: 443, destination_port: 8080}]}
 roms:
   - {name: inline, dir: rom, at: /rom}
@@ -19,7 +19,7 @@ roms:
 END2
 
 echo V=one >vars
-"$ROMSIM" run --watch --env-file vars instance.yaml >out 2>err &
+"$ROMSIM" run --watch --verbose --env-file vars instance.yaml >out 2>err &
 watcher=$!
 
 # Waits until a file has a text so many times.
@@ -59,6 +59,7 @@ mv image/.text.new image/text
 ok "a file of an image's directory that is renamed into place" appears out image-two
 ok "is live, too" appears err " changed, answers at .* after [0-9.]* s" 2
 
+is "$(grep -c ' s  hello$' err)" 1 "neither was a boot: the VM that was saved before its app began goes on"
 starts=$(romsim get -o json watched | jq .start_count)
 is "$starts" 3 "each change was one start"
 touch rom/text
@@ -69,6 +70,7 @@ is "$(romsim get -o json watched | jq .start_count)" 3 "what changes nothing sta
 echo V=two >vars
 ok "a file of variables that is saved" appears err "watched: vars changed, answers at"
 like "$(cat out)" env-two "is read again"
+is "$(grep -c ' s  hello$' err)" 2 "and what was saved with it is made anew, by a boot"
 
 echo 'bad: [' >>instance.yaml
 ok "a file that is broken" appears err "what runs goes on as it was"
@@ -82,6 +84,7 @@ is "$(romsim ps -a --json | jq -r '.[].state')" stopped "is stopped, and still t
 sed -i 's/exit 3; exec httpd/exec httpd/' instance.yaml
 ok "the next change starts it" appears err "instance.yaml.* changed, answers at"
 is "$(fetch)" two "as it is now"
+is "$(sed -n 's/^random-//p' out | sort | uniq -d)" "" "no two starts have drawn the same numbers"
 
 # Two changes at once may be seen as one, or one after the other: what counts is what is live.
 rm -r rom/text
@@ -97,6 +100,21 @@ ok "and those in them, with what was there before they were" serves a/b/text fiv
 kill -INT $watcher
 wait $watcher
 is "$(romsim ps -a --json)" "[]" "ctrl-C ends it, and nothing is left"
+
+# ---- what cannot be saved
+{
+    printf 'name: many\nimage: ./base\nargs: [/bin/sh, -c, "cat /r1/x; sleep 1000"]\nroms:\n'
+    for i in $(seq 13); do printf '  - {name: r%s, at: /r%s, files: [{path: x, data: "rom-%s\\n"}]}\n' "$i" "$i" "$i"; done
+} >many.yaml
+"$ROMSIM" run --watch --limit roms=20 many.yaml >out 2>err &
+watcher=$!
+ok "one with more ROMs than there is room for starts" appears out rom-1
+ok "with more ROMs than a saved VM has room for each start boots" appears err "each start boots the VM, since"
+sed -i 's/rom-1\\n/rom-one\\n/' many.yaml
+ok "and a change is live all the same" appears out rom-one
+is "$(grep -c 'each start boots' err)" 1 "which is said once"
+kill -INT $watcher
+wait $watcher
 
 fails 2 "--watch with --detach is a contradiction" romsim run --watch --detach instance.yaml
 
