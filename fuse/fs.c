@@ -44,6 +44,7 @@ struct romsim_fs {
     char *point;
     dev_t device;                /* of our mount */
     int stop;                    /* an eventfd: readable when it is time to end */
+    int hurry;                   /* another: no read has to wait any more in the seam */
     atomic_size_t serving;       /* threads that answer */
     struct romsim_spares spares; /* for the unmounting */
 };
@@ -171,7 +172,7 @@ static int mount_seam(struct romsim_fs *fs, const char *name, bool allow_other,
 struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char *directory,
                                   const struct romsim_fs_options *options, struct romsim_error *err)
 {
-    const struct romsim_fs_options chosen =
+    struct romsim_fs_options chosen =
         options ? *options : (struct romsim_fs_options){.drives_only = false};
     struct romsim_fs *fs = calloc(1, sizeof(*fs));
 
@@ -179,10 +180,11 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
         romsim_error_nomem(err);
         return NULL;
     }
+    fs->stop = eventfd(0, EFD_CLOEXEC);
+    chosen.seam.stop = fs->hurry = eventfd(0, EFD_CLOEXEC);
     fs->ll.report = chosen.report;
     fs->ll.context = chosen.context;
-    fs->stop = eventfd(0, EFD_CLOEXEC);
-    if (fs->stop < 0)
+    if (fs->stop < 0 || fs->hurry < 0)
         romsim_error_system(err, errno, "cannot make an eventfd");
     else if ((fs->point = romsim_mount_point(directory, err)) &&
              (fs->ll.seam = romsim_seam_new(layout, chosen.drives_only, &chosen.seam, err)) &&
@@ -203,6 +205,8 @@ void romsim_fs_free(struct romsim_fs *fs)
     romsim_seam_free(fs->ll.seam);
     if (fs->stop >= 0)
         close(fs->stop);
+    if (fs->hurry >= 0)
+        close(fs->hurry);
     romsim_spares_release(&fs->spares);
     free(fs->point);
     free(fs);
@@ -210,14 +214,24 @@ void romsim_fs_free(struct romsim_fs *fs)
 
 /* ---- serving ---------------------------------------------------------------------------- */
 
-void romsim_fs_stop(struct romsim_fs *fs)
+static void raise_event(int event)
 {
     const uint64_t one = 1;
     int saved = errno;
-    ssize_t ignored = write(fs->stop, &one, sizeof(one)); /* cannot fail before 2^64 of them */
+    ssize_t ignored = write(event, &one, sizeof(one)); /* cannot fail before 2^64 of them */
 
     (void)ignored;
     errno = saved;
+}
+
+void romsim_fs_stop(struct romsim_fs *fs)
+{
+    raise_event(fs->stop);
+}
+
+void romsim_fs_hurry(struct romsim_fs *fs)
+{
+    raise_event(fs->hurry);
 }
 
 static void *serve_requests(void *argument)
@@ -323,6 +337,7 @@ int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err)
     }
     while (poll(&stop, 1, -1) < 0 && errno == EINTR)
         ;
+    romsim_fs_hurry(fs);
     error = end_servers(servers, count);
     if (error == 0)
         return 0;

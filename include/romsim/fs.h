@@ -53,6 +53,9 @@ int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err);
  * and from a signal handler. */
 void romsim_fs_stop(struct romsim_fs *fs);
 
+/* Lets no read wait any more that something in the seam delays; all is answered as before. */
+void romsim_fs_hurry(struct romsim_fs *fs);
+
 /* Unmounts (lazily if it is in use) and frees; romsim_fs_serve() must have returned.  Who still
  * has a file open gets ENOTCONN.  Accepts NULL. */
 void romsim_fs_free(struct romsim_fs *fs);

@@ -20,6 +20,7 @@
 #define ROMSIM_SEAM_H
 
 #include <romsim/error.h>
+#include <romsim/fault.h>
 #include <romsim/layout.h>
 #include <romsim/trace.h>
 #include <romsim/view.h>
@@ -31,7 +32,10 @@ struct romsim_seam;
 
 /* What is to stand in the way. */
 struct romsim_seam_options {
-    const struct romsim_trace *trace; /* every access to a ROM is written down there; or NULL */
+    const struct romsim_trace *trace;   /* every access to a ROM is written down there; or NULL */
+    const struct romsim_faults *faults; /* what goes wrong with ROMs; stays as long as the seam; or
+                                           NULL */
+    int stop; /* readable when nobody has to wait any more; romsim_fs_mount() sets it; or -1 */
 };
 
 /* Would nothing stand in the way? */

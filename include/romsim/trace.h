@@ -7,6 +7,7 @@
  *     trace    version (1), instance, started: seconds since 1970
  *     device   instance, device ("ukp_rom1"), name ("ukp_rom_config", or ""), at (or null), size,
  *              files: [{path, size}], the regular ones of its image
+ *     fault    instance, text: what is made to go wrong (fault.h)
  *     read     of a device's bytes: time_us, took_us, instance, device, offset, size, error (an
  *              errno's name; else it is not there),
  *              what: [{is: superblock|inode|directory|link|file, path, count (of inodes in a row),

@@ -348,6 +348,7 @@ static const struct cli_option options[] = {
     {"devices", 0, NULL, "show dev/ only: the ROMs' images, not their files"},
     {"allow-other", 0, NULL, "let other users in, as the files' modes allow"},
     {"trace", 0, "[=FILE]", "write down what is read: see 'romsim trace'"},
+    {"fault", 0, "SPEC", "let something go wrong with a ROM, see romsim(1)"},
     CLI_OPTION_INSTANCE,
     CLI_OPTION_CPU,
     CLI_OPTION_LIMIT,

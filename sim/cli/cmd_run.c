@@ -18,6 +18,7 @@ static const struct cli_option options[] = {
     {"kernel-log", 0, "[=FILE]", NULL},
     {"timings", 0, "[=FILE]", NULL},
     {"trace", 0, "[=FILE]", NULL},
+    {"fault", 0, "SPEC", NULL},
     {"quiet", 'q', NULL, "nothing on stderr but errors"},
     {"verbose", 0, NULL, "each phase of the start with its time"},
     {"limit", 0, "NAME=VALUE", NULL},

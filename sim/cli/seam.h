@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* seam.h: the options that put something in the way of reads: --trace. */
+/* seam.h: the options that put something in the way of reads: --trace, --fault. */
 #ifndef ROMSIM_CLI_SEAM_H
 #define ROMSIM_CLI_SEAM_H
 
@@ -10,6 +10,7 @@
 /* What the options need while they are used. */
 struct cli_seam {
     struct romsim_trace trace;
+    struct romsim_faults *faults;
 };
 
 /* Reads the options, and opens the trace's file.  `stays`: standard error is there as long as they

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* seam.c: the chains of a view's devices (romsim/seam.h has the theory). */
+#include "fault.h"
 #include "trace.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct romsim_seam {
     struct romsim_view *view;
@@ -71,7 +73,17 @@ static struct layer *chain_of(const struct romsim_seam *seam, uint64_t node)
 
 bool romsim_seam_options_are_none(const struct romsim_seam_options *options)
 {
-    return !options || !options->trace;
+    return !options || (!options->trace && !romsim_faults_count(options->faults));
+}
+
+static int compose_fault(struct romsim_seam *seam, size_t device, const struct romsim_device *rom,
+                         const struct fault *fault, int stop)
+{
+    if (!fault_is_of(fault, rom))
+        return 0;
+    if (fault->is_eio && seam_push(seam, device, error_layer(fault, rom->blob)) < 0)
+        return -1;
+    return fault_delays(fault) ? seam_push(seam, device, delay_layer(fault, stop)) : 0;
 }
 
 /* Puts a device's layers one over the other: the last one is asked first. */
@@ -82,6 +94,9 @@ static int compose(struct romsim_seam *seam, const struct romsim_layout *layout,
 
     if (rom->role != ROMSIM_DEVICE_ROM || !rom->blob)
         return 0;
+    for (size_t i = 0; i < romsim_faults_count(options->faults); i++)
+        if (compose_fault(seam, device, rom, &options->faults->list.items[i], options->stop) < 0)
+            return -1;
     return options->trace
                ? seam_push(seam, device,
                            trace_layer(&seam->trace, rom, romsim_layout_at(layout, rom), err))
@@ -95,6 +110,8 @@ static int compose_all(struct romsim_seam *seam, const struct romsim_layout *lay
         return 0;
     if (options->trace)
         trace_begin(&seam->trace, options->trace, layout->name);
+    for (size_t i = 0; options->trace && i < romsim_faults_count(options->faults); i++)
+        trace_fault(&seam->trace, romsim_faults_text(options->faults, i));
     romsim_error_nomem(err);
     for (size_t i = 0; i < layout->device_count; i++)
         if (compose(seam, layout, i, options, err) < 0)
@@ -102,9 +119,8 @@ static int compose_all(struct romsim_seam *seam, const struct romsim_layout *lay
     return 0;
 }
 
-struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool drives_only,
-                                    const struct romsim_seam_options *options,
-                                    struct romsim_error *err)
+static struct romsim_seam *make(const struct romsim_layout *layout, bool drives_only,
+                                const struct romsim_seam_options *options, struct romsim_error *err)
 {
     struct romsim_seam *seam = calloc(1, sizeof(*seam));
 
@@ -118,6 +134,34 @@ struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool dri
         return seam;
     romsim_seam_free(seam);
     return NULL;
+}
+
+/* With other bytes in some devices: of a copy of the layout, which others use, too. */
+struct romsim_seam *romsim_seam_new(const struct romsim_layout *layout, bool drives_only,
+                                    const struct romsim_seam_options *options,
+                                    struct romsim_error *err)
+{
+    CLEANUP_FREE struct romsim_device *devices = NULL;
+    struct romsim_layout changed = *layout;
+    struct romsim_seam *seam = NULL;
+
+    if (romsim_seam_options_are_none(options) || !romsim_faults_count(options->faults))
+        return make(layout, drives_only, options, err);
+    devices = calloc(layout->device_count + 1, sizeof(*devices));
+    if (!devices) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    memcpy(devices, layout->devices, layout->device_count * sizeof(*devices));
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (devices[i].blob)
+            romsim_blob_ref(devices[i].blob);
+    changed.devices = devices;
+    if (faults_change_devices(options->faults, devices, layout->device_count, err) == 0)
+        seam = make(&changed, drives_only, options, err);
+    for (size_t i = 0; i < layout->device_count; i++)
+        romsim_blob_unref(devices[i].blob);
+    return seam;
 }
 
 void romsim_seam_free(struct romsim_seam *seam)

@@ -64,6 +64,15 @@ void trace_text(const struct trace *trace, uint64_t time, const char *text)
     write_line(trace->to.text, line, (size_t)size);
 }
 
+void trace_fault(const struct trace *trace, const char *text)
+{
+    char line[TEXT_MAX];
+
+    snprintf(line, sizeof(line), "fault: %s", QUOTE(text));
+    trace_text(trace, 0, line);
+    trace_json(trace, json_pack("{s:s, s:o}", "kind", "fault", "text", trace_string(text)));
+}
+
 void trace_begin(struct trace *trace, const struct romsim_trace *to, const char *instance)
 {
     *trace = (struct trace){.to = *to, .start = romsim_clock_us()};

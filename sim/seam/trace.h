@@ -26,6 +26,9 @@ void trace_json(const struct trace *trace, json_t *line);
 /* Writes a line of text, with the time in front. */
 void trace_text(const struct trace *trace, uint64_t time, const char *text);
 
+/* Writes down what is made to go wrong. */
+void trace_fault(const struct trace *trace, const char *text);
+
 /* A string that JSON can have: what is no UTF-8 is quoted as for a terminal. */
 json_t *trace_string(const char *text);
 

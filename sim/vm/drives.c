@@ -155,6 +155,12 @@ const struct romsim_error *drives_failure(const struct drives *drives)
                                                                       : NULL;
 }
 
+void drives_let_go(const struct drives *drives)
+{
+    if (drives->server && drives->server->is_running)
+        romsim_fs_hurry(drives->server->fs);
+}
+
 void drives_close(struct drives *drives)
 {
     struct drives_server *server = drives->server;

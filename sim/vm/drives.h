@@ -52,6 +52,10 @@ void drives_inherit(const struct drives *drives, int *list);
  * NULL if it did not. */
 const struct romsim_error *drives_failure(const struct drives *drives);
 
+/* Nobody has to wait for a read any more that something stands in the way of: QEMU is to end, and
+ * cannot before it has its answer. */
+void drives_let_go(const struct drives *drives);
+
 /* Unmounts, joins, frees.  After QEMU has ended. */
 void drives_close(struct drives *drives);
 

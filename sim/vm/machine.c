@@ -431,6 +431,7 @@ void machine_stop(struct machine *machine)
 {
     pid_t pid = machine->qemu.pid;
 
+    drives_let_go(&machine->drives);
     process_end(&machine->qemu);
     gate_close(machine->gate);
     machine->gate = NULL;

@@ -919,6 +919,14 @@ static int say_first(struct run *run, struct romsim_error *err)
                          &run->outgoing, err);
 }
 
+static void send_fault(struct run *run, const char *fault)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "made to go wrong, by --fault: %s", QUOTE(fault));
+    send_text(run, ROMSIM_VM_NOTE, text);
+}
+
 static int begin(struct run *run, struct romsim_error *err)
 {
     size_t ports = run->machine.layout->port_count + 1;
@@ -941,6 +949,8 @@ static int begin(struct run *run, struct romsim_error *err)
                  (unsigned long long)run->machine.layout->memory_mb);
         send_text(run, ROMSIM_VM_NOTE, text);
     }
+    for (size_t i = 0; i < romsim_faults_count(run->plan->seam.faults); i++)
+        send_fault(run, romsim_faults_text(run->plan->seam.faults, i));
     send_text(run, ROMSIM_VM_PHASE, "drives");
     run->qemu_start = romsim_clock_us();
     if (machine_launch(&run->machine, run->plan, err) < 0)

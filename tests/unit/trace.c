@@ -114,7 +114,7 @@ static const char *text(const json_t *line, const char *name)
 START_TEST(a_trace_says_what_was_read_and_looked_up)
 {
     struct romsim_trace trace = {.json = memfd_create("trace", MFD_CLOEXEC), .text = -1};
-    const struct romsim_seam_options options = {.trace = &trace};
+    const struct romsim_seam_options options = {.trace = &trace, .stop = -1};
     struct seamed seamed;
     struct romsim_seam *seam;
     uint64_t none;
