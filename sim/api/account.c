@@ -72,7 +72,7 @@ static void count_instances(struct api_request *request, struct used *used)
         const json_t *item = json_array_get(items, i);
         const char *state = said_text(item, "state");
 
-        if (!state || strcmp(state, "stopped") == 0)
+        if (!state || strcmp(state, "stopped") == 0 || strcmp(state, "standby") == 0)
             continue;
         used->live++;
         used->vcpus += json_integer_value(json_object_get(item, "vcpus"));

@@ -109,12 +109,15 @@ static void tell_error(struct following *following, const char *message)
     watch_event(following->watch, 0, &event);
 }
 
-/* What the user has stopped, or has not started yet, stays so; what has ended is tried again. */
+/* What the user has stopped, or has not started yet, stays so, and so does what the next connection
+ * starts; what has ended is tried again. */
 static bool is_to_start(const json_t *item)
 {
     const char *state = json_string_value(json_object_get(item, "state")) ?: "";
     json_int_t reason = json_integer_value(json_object_get(item, "stop_reason"));
 
+    if (strcmp(state, "standby") == 0)
+        return false;
     return strcmp(state, "stopped") != 0 || (reason && !(reason & STOPPED_BY_USER));
 }
 

@@ -106,10 +106,6 @@ static int amend(struct romsim_instances *instances, void *context,
     status = apply_env_files(amendment->args, instances->items[0], diagnostics);
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
         status |= apply_flag(amendment->args, &flags[i], instances->items[0], diagnostics);
-    if (status == 0 && cli_has(amendment->args, "scale-to-zero")) {
-        romsim_error_set(&err, ENOTSUP, "--scale-to-zero: accepted, but not simulated");
-        romsim_diagnostics_add(diagnostics, &err, 1);
-    }
     amendment->is_refused = status < 0;
     return status;
 }

@@ -318,6 +318,17 @@ static json_t *do_stop(struct remote_instance *instance, const json_t *request, 
     return wait_for(instance, "stopped", timeout_ms, err);
 }
 
+/* Then it is woken by whoever connects. */
+static bool scales_to_zero(const struct remote_instance *instance)
+{
+    json_t *item = get(instance, NULL);
+    bool scales = json_object_get(item, "service_group") &&
+                  json_is_true(json_object_get(json_object_get(item, "scale_to_zero"), "enabled"));
+
+    json_decref(item);
+    return scales;
+}
+
 static json_t *do_suspend(struct remote_instance *instance, const json_t *request, int timeout_ms,
                           struct romsim_error *err)
 {
@@ -327,7 +338,7 @@ static json_t *do_suspend(struct remote_instance *instance, const json_t *reques
     if (!item || !json_is_true(json_object_get(request, "wait")))
         return item;
     json_decref(item);
-    return wait_for(instance, "stopped", timeout_ms, err);
+    return wait_for(instance, scales_to_zero(instance) ? "standby" : "stopped", timeout_ms, err);
 }
 
 static json_t *do_wait(struct remote_instance *instance, const json_t *request, int timeout_ms,

@@ -62,6 +62,7 @@ void clone_wake(struct manifest *manifest, const char *time)
 {
     console_restart();
     set_time(time);
+    libukp_report();
     ports_forget(manifest);
 }
 
@@ -83,6 +84,7 @@ void clone_become(struct manifest *old, struct manifest *manifest)
     manifest->working_dir = old->working_dir;
     manifest->root = old->root;
     *old = *manifest;
+    libukp_report();
     libukp_go_on();
 }
 

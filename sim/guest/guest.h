@@ -175,6 +175,9 @@ void libukp_close(void);
 int libukp_fd(void);
 void libukp_receive(void);
 
+/* Tells the host the count of scale_to_zero_disable. */
+void libukp_report(void);
+
 /* Has the write that waits in template_instance return. */
 void libukp_go_on(void);
 

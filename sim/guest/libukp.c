@@ -247,6 +247,8 @@ static void take_write(const struct request *request, const struct transfer *tra
     text[strcspn(text, "\n")] = '\0';
     if (request->node == NODE_AWAKE) {
         error = change_awake(text);
+        if (!error)
+            libukp_report();
     } else if (strcmp(text, "1") != 0) {
         error = EINVAL;
     } else if (waiting) {
@@ -261,6 +263,11 @@ static void take_write(const struct request *request, const struct transfer *tra
         answer(request->unique, error, NULL, 0);
     else
         answer_written(request->unique, transfer->size);
+}
+
+void libukp_report(void)
+{
+    control_send("awake %lld", awake);
 }
 
 void libukp_go_on(void)

@@ -436,21 +436,88 @@ int romsim_instance_set_restart(struct romsim_instance *instance, const char *sp
     return romsim_error_hint(err, "never, always or on-failure");
 }
 
+/* A new reference, or NULL. */
+static json_t *scale_policy(const char *text, struct romsim_error *err)
+{
+    if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0 || strcmp(text, "idle") == 0)
+        return json_string(text);
+    romsim_error_set(err, EINVAL, "there is no policy '%s'", QUOTE(text));
+    romsim_error_hint(err, "on, off or idle");
+    return NULL;
+}
+
+static json_t *scale_flag(const char *text, struct romsim_error *err)
+{
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        return json_boolean(*text == 't');
+    romsim_error_set(err, EINVAL, "stateful takes true or false, not '%s'", QUOTE(text));
+    return NULL;
+}
+
+static json_t *scale_time(const char *text, struct romsim_error *err)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+
+    if (*text >= '0' && *text <= '9' && *end == '\0' && number < INT32_MAX)
+        return json_integer(number);
+    romsim_error_set(err, EINVAL, "cooldown-time takes a number of milliseconds, not '%s'",
+                     QUOTE(text));
+    return NULL;
+}
+
+/* "policy=on", as the cloud's CLI has it, into the member. */
+static int set_scale_part(json_t *scale, const char *pair, struct romsim_error *err)
+{
+    static const struct {
+        const char *key, *member;
+        json_t *(*read)(const char *text, struct romsim_error *err);
+    } parts[] = {{"policy=", "policy", scale_policy},
+                 {"stateful=", "stateful", scale_flag},
+                 {"cooldown-time=", "cooldown_time_ms", scale_time}};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (strncmp(pair, parts[i].key, strlen(parts[i].key)) == 0) {
+            json_t *value = parts[i].read(pair + strlen(parts[i].key), err);
+
+            return value ? json_object_set_new(scale, parts[i].member, value) : -1;
+        }
+    romsim_error_set(err, EINVAL, "unknown part '%.*s'", (int)strcspn(pair, "="), QUOTE(pair));
+    return romsim_error_hint(err, "policy=on|off|idle,stateful=true|false,cooldown-time=MS");
+}
+
+static int set_scale(json_t *scale, const char *spec, struct romsim_error *err)
+{
+    json_t *policy;
+
+    if (!strchr(spec, '=')) {
+        policy = scale_policy(spec, err);
+        return policy ? json_object_set_new(scale, "policy", policy) : -1;
+    }
+    for (const char *from = spec; *from; from += strcspn(from, ","), from += *from == ',') {
+        CLEANUP_FREE char *pair = strndup(from, strcspn(from, ","));
+
+        if (!pair)
+            return romsim_error_nomem(err);
+        if (set_scale_part(scale, pair, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int romsim_instance_set_scale_to_zero(struct romsim_instance *instance, const char *spec,
                                       struct romsim_error *err)
 {
     json_t *other, *scale;
 
-    if (strcmp(spec, "on") != 0 && strcmp(spec, "off") != 0 && strcmp(spec, "idle") != 0) {
-        romsim_error_set(err, EINVAL, "there is no policy '%s'", QUOTE(spec));
-        return romsim_error_hint(err, "on, off or idle");
-    }
     other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
     scale = json_object_get(other, "scale_to_zero");
     scale = scale ? json_deep_copy(scale) : json_object();
     json_decref(other);
-    json_object_set_new(scale, "policy", json_string(spec));
-    return set_member(instance, "scale_to_zero", scale, err);
+    if (set_scale(scale, spec, err) == 0)
+        return set_member(instance, "scale_to_zero", scale, err);
+    json_decref(scale);
+    return -1;
 }
 
 /* ---- --args ------------------------------------------------------------------------------ */

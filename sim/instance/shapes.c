@@ -145,7 +145,7 @@ static const struct romsim_member scale_members[] = {
     {"policy", &scale_policy, 0, NULL},
     {"stateful", &boolean, 0, NULL},
     {"cooldown_time_ms", &count, 0, NULL},
-    {"notify_time_ms", &count, 0, NULL},
+    {"notify_time_ms", &count, ROMSIM_MEMBER_IDLE, "0"},
     ROMSIM_END,
 };
 static const struct romsim_shape scale_to_zero = {.kind = ROMSIM_SHAPE_OBJECT,
@@ -184,7 +184,7 @@ static const struct romsim_shape interfaces = {
         {"roms", &(roms_shape), 0, NULL}, {"hostname", &string, 0, NULL},                          \
         {"autostart", &boolean, 0, NULL}, {"replicas", &count, 0, NULL},                           \
         {"restart_policy", &restart, ROMSIM_MEMBER_AS_IS, NULL}, {"volumes", &volumes, 0, NULL},   \
-        {"scale_to_zero", &(scale_shape), ROMSIM_MEMBER_IDLE, NULL},                               \
+        {"scale_to_zero", &(scale_shape), ROMSIM_MEMBER_AS_IS, NULL},                              \
         {"wait_timeout_ms", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                 \
         {"timeout_s", &patience, ROMSIM_MEMBER_AS_IS, NULL},                                       \
         {"features", &features, ROMSIM_MEMBER_IDLE, "delete-on-stop"},                             \

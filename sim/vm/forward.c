@@ -22,6 +22,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -200,8 +201,30 @@ void forward_yield(const struct forward *forward)
 void forward_reclaim(struct forward *forwards, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (forwards[i].holder >= 0)
+        if (forwards[i].holder >= 0 && !forwards[i].is_kept)
             share(forwards[i].holder, false);
+}
+
+int forward_listen(struct forward *forward)
+{
+    int flags = fcntl(forward->holder, F_GETFL);
+
+    /* Who has connected may be gone by the time it is accepted.  While it listens nobody else can
+     * bind the number, and old connections, which share it as this does, take it from nobody. */
+    if (flags < 0 || fcntl(forward->holder, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        share(forward->holder, true) < 0 || listen(forward->holder, SOMAXCONN) < 0)
+        return -1;
+    forward->is_kept = true;
+    return 0;
+}
+
+void forward_shut(struct forward *forward)
+{
+    if (forward->is_kept) {
+        shutdown(forward->holder, SHUT_RDWR);
+        share(forward->holder, false);
+    }
+    forward->is_kept = false;
 }
 
 void forward_release(struct forward *forwards, size_t count)
@@ -226,22 +249,53 @@ static json_t *monitor(struct qmp *qmp, const char *line, struct romsim_error *e
     return answer;
 }
 
-int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
+/* The number that QEMU has got for a port that the keeper serves.
+ *     TCP[HOST_FORWARD]  12       127.0.0.1 43567       10.0.0.2  8080     0     0 */
+static int find_inner_port(struct qmp *qmp, unsigned port, struct forward *forward,
+                           struct romsim_error *err)
+{
+    json_t *answer = monitor(qmp, "info usernet", err);
+    const char *line = json_string_value(answer);
+    unsigned inner = 0;
+
+    for (; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        unsigned number, destination;
+
+        if (sscanf(line, " TCP[HOST_FORWARD] %*d 127.0.0.1 %u %*s %u", &number, &destination) ==
+                2 &&
+            destination == port)
+            inner = number;
+    }
+    forward->inner_port = (uint16_t)inner;
+    if (answer && !inner)
+        romsim_error_set(err, EPROTO, "QEMU does not say which port it forwards to %u", port);
+    json_decref(answer);
+    return inner ? 0 : -1;
+}
+
+int forward_open(struct qmp *qmp, const struct romsim_port *port, struct forward *forward,
                  struct romsim_error *err)
 {
     char line[128];
     json_t *answer;
     bool is_bound;
 
-    snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:%s:%u-:%u",
-             ADDRESS_OF(forward->address), forward->host_port, port->destination_port);
-    forward_yield(forward);
+    if (forward->is_kept) {
+        snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:127.0.0.1:0-:%u",
+                 port->destination_port);
+    } else {
+        snprintf(line, sizeof(line), "hostfwd_add " QEMU_NET_ID " tcp:%s:%u-:%u",
+                 ADDRESS_OF(forward->address), forward->host_port, port->destination_port);
+        forward_yield(forward);
+    }
     answer = monitor(qmp, line, err);
     if (!answer)
         return -1;
     /* The old monitor says nothing when all is well. */
     is_bound = json_is_string(answer) && json_string_length(answer) == 0;
     json_decref(answer);
+    if (is_bound && forward->is_kept)
+        return find_inner_port(qmp, port->destination_port, forward, err);
     return is_bound ? 0
                     : romsim_error_set(err, EADDRINUSE,
                                        "another program took the port %u of %s just now",

@@ -9,10 +9,12 @@
 
 /* What stands for a port of a layout on the host. */
 struct forward {
-    uint32_t address;   /* of the host's, in its byte order; INADDR_ANY: all of them */
-    uint16_t host_port; /* 0: not forwarded; an earlier port of the layout is the same */
-    int holder;         /* the socket that keeps the number; -1: none */
-    int name;           /* the one that keeps it from other romsims */
+    uint32_t address;    /* of the host's, in its byte order; INADDR_ANY: all of them */
+    uint16_t host_port;  /* 0: not forwarded; an earlier port of the layout is the same */
+    bool is_kept;        /* it is the keeper who serves it (door.h), by way of: */
+    uint16_t inner_port; /* the one of 127.0.0.1 that QEMU forwards then */
+    int holder;          /* the socket that keeps the number; -1: none */
+    int name;            /* the one that keeps it from other romsims */
 };
 
 /*
@@ -31,11 +33,18 @@ void forward_yield(const struct forward *forward);
 /* When that program has ended: nobody else can have the numbers. */
 void forward_reclaim(struct forward *forwards, size_t count);
 
+/* Serves the port here: its holder listens, and QEMU is to forward another.  0, or -1 with errno.
+ */
+int forward_listen(struct forward *forward);
+
+/* The end of it: who has not been accepted by then is refused, as whoever comes. */
+void forward_shut(struct forward *forward);
+
 /* Gives the numbers back.  Accepts NULL. */
 void forward_release(struct forward *forwards, size_t count);
 
 /* Has QEMU serve a claimed port. */
-int forward_open(struct qmp *qmp, const struct romsim_port *port, const struct forward *forward,
+int forward_open(struct qmp *qmp, const struct romsim_port *port, struct forward *forward,
                  struct romsim_error *err);
 
 /* Has QEMU take no new connections there; the port is still claimed.  -1 if it does not answer. */

@@ -33,9 +33,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,9 +183,12 @@ struct gate {
     size_t told_count;
     pthread_t thread;
     bool runs;
+    int bell; /* an eventfd, once the guest may be connected to from the private network */
+    bool is_barred;
+    atomic_uint neighbours; /* frames from there */
     size_t in_size;
     uint8_t in[LANE_SIZE]; /* as it was read */
-    struct lane to_network, to_guest;
+    struct lane to_network, to_guest, held;
 };
 
 static time_t seconds(void)
@@ -382,13 +387,38 @@ static void take_frame(struct gate *gate, uint8_t *frame, size_t size)
     take_verdict(gate, verdict, frame, size, &target);
 }
 
+/* Does a frame open a connection? */
+static bool knocks(const uint8_t *frame, size_t size)
+{
+    struct packet packet;
+
+    return packet_take(frame, size, &packet) && packet.protocol == IPPROTO_TCP &&
+           packet_has_ports(&packet) && !packet.is_fragment && opens_connection(&packet);
+}
+
 /* A lan_taker. */
 static void take_from_lan(void *context, const uint8_t *frame, size_t size)
 {
     struct gate *gate = context;
 
-    if (gate_welcomes(&gate->rules, frame, size))
-        add(&gate->to_guest, frame, size);
+    if (!gate_welcomes(&gate->rules, frame, size))
+        return;
+    gate->neighbours++;
+    add(gate->is_barred && knocks(frame, size) ? &gate->held : &gate->to_guest, frame, size);
+}
+
+/* Those that wait to be let in are whole frames, as all that is in a lane. */
+static void unbar(struct gate *gate)
+{
+    struct lane *lane = &gate->to_guest, *held = &gate->held;
+
+    add(lane, NULL, 0);
+    if (lane->size + held->size <= LANE_SIZE) {
+        memcpy(lane->bytes + lane->size, held->bytes, held->size);
+        lane->size += held->size;
+    }
+    held->size = 0;
+    gate->is_barred = false;
 }
 
 /* Takes the whole frames that were read.  False when what was read is no frame. */
@@ -428,19 +458,23 @@ static struct pollfd poll_lane(const struct lane *lane, int fd)
     return (struct pollfd){fd, waits(lane) ? POLLOUT : 0, 0};
 }
 
+/* What is polled for beside the ends of QEMU's. */
+enum { GATE_BELL = GATE_ENDS, GATE_POLLS };
+
 /* Waits once, and carries what there is.  False at an end. */
 static bool turn(struct gate *gate)
 {
     const int *sockets = gate->sockets;
-    struct pollfd polls[GATE_ENDS + LAN_POLLS] = {
+    struct pollfd polls[GATE_POLLS + LAN_POLLS] = {
         [GATE_FROM_GUEST] = {sockets[GATE_FROM_GUEST], POLLIN, 0},
         [GATE_TO_NETWORK] = poll_lane(&gate->to_network, sockets[GATE_TO_NETWORK]),
         [GATE_TO_GUEST] = poll_lane(&gate->to_guest, sockets[GATE_TO_GUEST]),
+        [GATE_BELL] = {gate->is_barred ? gate->bell : -1, POLLIN, 0},
     };
-    size_t count = GATE_ENDS;
+    size_t count = GATE_POLLS;
 
     if (gate->lan) {
-        lan_polls(gate->lan, polls + GATE_ENDS);
+        lan_polls(gate->lan, polls + GATE_POLLS);
         count += LAN_POLLS;
     }
     if (poll(polls, count, -1) < 0)
@@ -448,7 +482,9 @@ static bool turn(struct gate *gate)
     if ((polls[GATE_TO_NETWORK].revents | polls[GATE_TO_GUEST].revents) & (POLLERR | POLLHUP))
         return false;
     if (gate->lan)
-        lan_dispatch(gate->lan, polls + GATE_ENDS, take_from_lan, gate);
+        lan_dispatch(gate->lan, polls + GATE_POLLS, take_from_lan, gate);
+    if (polls[GATE_BELL].revents)
+        unbar(gate);
     return take_from_guest(gate) && flush(&gate->to_network, sockets[GATE_TO_NETWORK]) &&
            flush(&gate->to_guest, sockets[GATE_TO_GUEST]);
 }
@@ -492,6 +528,9 @@ static int open_sockets(struct gate *gate, int ends[GATE_ENDS], struct romsim_er
     }
     if (pipe2(gate->report, O_CLOEXEC | O_NONBLOCK) < 0)
         return romsim_error_system(err, errno, "cannot make a pipe");
+    gate->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (gate->bell < 0)
+        return romsim_error_system(err, errno, "cannot make an eventfd");
     if (gate->config.allow_host)
         return 0;
     gate->routes = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -511,7 +550,7 @@ static int join_lan(struct gate *gate, struct romsim_error *err)
 {
     if (!gate->config.directory)
         return 0;
-    gate->lan = lan_open(gate->config.directory, err);
+    gate->lan = lan_open(gate->config.directory, gate->config.listener, err);
     return gate->lan ? 0 : -1;
 }
 
@@ -532,7 +571,8 @@ struct gate *gate_open(const struct gate_config *config, int ret_ends[GATE_ENDS]
                                       .answers_host = config->answers_host,
                                       .is_local = is_local,
                                       .context = gate};
-    gate->routes = gate->report[0] = gate->report[1] = -1;
+    gate->is_barred = config->is_barred;
+    gate->routes = gate->bell = gate->report[0] = gate->report[1] = -1;
     for (int i = 0; i < GATE_ENDS; i++)
         gate->sockets[i] = ends[i] = -1;
     if (open_sockets(gate, ends, err) == 0 && join_lan(gate, err) == 0 &&
@@ -558,8 +598,19 @@ void gate_close(struct gate *gate)
     close_all(gate->sockets, GATE_ENDS);
     lan_close(gate->lan);
     cleanup_close_fd(&gate->routes);
+    cleanup_close_fd(&gate->bell);
     cleanup_close_fd(&gate->report[0]);
     free(gate);
+}
+
+void gate_let_in(struct gate *gate)
+{
+    eventfd_write(gate->bell, 1);
+}
+
+unsigned gate_neighbours(const struct gate *gate)
+{
+    return gate ? gate->neighbours : 0;
 }
 
 int gate_next_refused(struct gate *gate, struct gate_target *ret)

@@ -67,6 +67,8 @@ struct gate_config {
     const char *name;      /* of the instance; borrowed */
     uint32_t address;      /* its own */
     const char *directory; /* its folder, to meet other instances in; or NULL: it meets none */
+    int listener;          /* the socket for that (lan_listen()), borrowed; -1: one of its own */
+    bool is_barred;        /* who connects from there waits for gate_let_in() */
     bool allow_host, answers_host; /* as of the rules */
 };
 
@@ -79,6 +81,12 @@ void gate_close(struct gate *gate);
 
 /* Readable when there is news; -1 for NULL. */
 int gate_fd(const struct gate *gate);
+
+/* The guest accepts connections: those that waited for it are let in. */
+void gate_let_in(struct gate *gate);
+
+/* How many frames have come from other instances.  0 for NULL. */
+unsigned gate_neighbours(const struct gate *gate);
 
 /* Takes the next refused target that was not told before: 1; 0 if there is none now; -1 when the
  * gate has ended, which without QEMU's end it may not. */

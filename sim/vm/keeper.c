@@ -8,7 +8,8 @@
  * waits for a state is answered there, and the folder's record tells it to who does not ask.
  *
  *     stopped -> starting -> running [-> draining] -> stopping -> stopped      [-> deleted]
- *                                                              -> template
+ *                   ^                                   |      -> template
+ *                   `------------ standby <-------------'
  *
  * A bound instance is the one of a client in the foreground: when the client goes it is killed, and
  * when its app has ended it is deleted, before the client is told, so that when it knows, nothing
@@ -150,6 +151,7 @@ enum {
     POLL_SIGNALS,
     POLL_EDIT,
     POLL_INPUT,
+    POLL_DOOR,
     POLL_RUN,
     POLL_CLIENTS = POLL_RUN + RUN_POLLS
 };
@@ -177,6 +179,9 @@ static int time_left(const struct keeper *keeper)
     if (!keeper->edit)
         left = sooner(left, until(keeper->restart_time));
     left = sooner(left, until(keeper->metrics_time));
+    left = sooner(left, until(keeper_idle_end(keeper)));
+    if (keeper->door)
+        left = sooner(left, until(door_due_us(keeper->door)));
     return keeper->drain_time ? sooner(left, until(min_u64(keeper->drain_time, keeper->drain_look)))
                               : left;
 }
@@ -191,6 +196,7 @@ static size_t fill_polls(const struct keeper *keeper, struct pollfd *polls)
     polls[POLL_LISTENER] = (struct pollfd){keeper->is_full ? -1 : keeper->listener, POLLIN, 0};
     polls[POLL_SIGNALS] = (struct pollfd){keeper->signals, POLLIN, 0};
     polls[POLL_EDIT] = (struct pollfd){edit_fd(keeper->edit), POLLIN, 0};
+    polls[POLL_DOOR] = (struct pollfd){door_fd(keeper->door), POLLIN, 0};
     polls[POLL_INPUT] = (struct pollfd){keeper_input_fd(keeper), POLLIN, 0};
     for (int i = 0; i < RUN_POLLS; i++)
         polls[POLL_RUN + i] = (struct pollfd){.fd = -1};
@@ -245,11 +251,15 @@ static void loop(struct keeper *keeper)
                 keeper_pass_input(keeper);
             if (keeper->edit && polls[POLL_EDIT].revents)
                 keeper_end_edit(keeper);
+            if (keeper->door && polls[POLL_DOOR].revents)
+                door_dispatch(keeper->door);
         }
         if (ready >= 0 || errno == EINTR)
             dispatch_times(keeper);
         if (keeper->run && run_has_ended(keeper->run))
             keeper_end_run(keeper);
+        if (keeper->folder)
+            keeper_look_at_door(keeper);
         keeper_answer_metrics(keeper);
         keeper_tell_watchers(keeper);
         for (size_t i = 0; i < keeper->clients.count; i++)

@@ -18,19 +18,15 @@
  *     start                                   {"state", "previous_state"}
  *     stop    force, drain_ms, timeout_ms,    the same, at once, or with "wait" when it has stopped
  *             wait
- *     suspend wait                            the same; the next start goes on with the VM as it is
- *     template autokill, wait                 the same: the instance starts anew, and becomes a
- *                                             template, or with "wait" when it is one
- *     wait    state                           {"state"}, when it is in that state
- *     log     offset, limit, since_ms         the bytes as CONSOLE events, then {"available",
- *                                             "range"}
- *     attach  offset                          {"state", "restarts"}, then events; the console from
- *                                             `offset` on
- *     metrics                                 what it uses, and what of its item is about time
- *     edit    edits, network                  {"queued"}, once they are made or wait for the stop;
- *                                             with "network" they may name nothing of this machine
- *     attach_volume                           as "edit": they are edits of the property "volumes",
- *             name, uuid, at, readonly        which no other request may name
+ *     suspend wait                            the same; the next start goes on with the VM as it
+ * is; one that scales to zero is in standby then template autokill, wait                 the same:
+ * the instance starts anew, and becomes a template, or with "wait" when it is one wait    state
+ * {"state"}, when it is in that state log     offset, limit, since_ms         the bytes as CONSOLE
+ * events, then {"available", "range"} attach  offset                          {"state",
+ * "restarts"}, then events; the console from `offset` on metrics what it uses, and what of its item
+ * is about time edit    edits, network                  {"queued"}, once they are made or wait for
+ * the stop; with "network" they may name nothing of this machine attach_volume as "edit": they are
+ * edits of the property "volumes", name, uuid, at, readonly        which no other request may name
  *     detach_volume
  *             name, uuid
  *     restart edits, timeout_ms               the state, when what is needed for it is there

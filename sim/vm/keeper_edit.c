@@ -138,6 +138,8 @@ void keeper_begin_restart(struct keeper *keeper)
     if (keeper->run) {
         run_stop(keeper->run, keeper->stop_ms);
         keeper_change_state(keeper, STATE_STOPPING);
+    } else if (keeper->status.state == STATE_STANDBY && keeper->saved >= 0) {
+        keeper_wake_to_stop(keeper);
     } else {
         keeper->restarts = true;
         keeper->restart_time = romsim_clock_us();

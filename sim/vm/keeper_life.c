@@ -53,8 +53,9 @@ void keeper_change_state(struct keeper *keeper, enum instance_state state)
     for (size_t i = 0; i < keeper->clients.count; i++) {
         struct keeper_client *client = keeper->clients.items[i];
 
-        if (client->awaited == (int)state) {
+        if (client->awaited == (int)state || (client->takes_standby && state == STATE_STANDBY)) {
             client->awaited = -1;
+            client->takes_standby = false;
             channel_answer(&client->channel, keeper_state_answer(keeper));
         }
     }
@@ -112,6 +113,7 @@ void keeper_begin_run(struct keeper *keeper)
     }
     keeper->is_warming = keeper->is_clone = false;
     keeper->status.stopped_at = time(NULL);
+    keeper_close_door(keeper);
     keeper_change_state(keeper, STATE_STOPPED);
     keeper_tell_text(keeper, ROMSIM_VM_FAILED, err.errnum ? err.message : "out of memory");
     keeper_forget_template(keeper);
@@ -130,6 +132,8 @@ void keeper_start(struct keeper *keeper)
     status->boot_time_us = status->net_time_us = 0;
     keeper->run_start = romsim_clock_us();
     keeper->warming_us = 0;
+    keeper->stands_by = keeper->stops_awake = false;
+    keeper_open_door(keeper);
     keeper_change_state(keeper, STATE_STARTING);
     keeper_begin_run(keeper);
 }
@@ -204,6 +208,7 @@ void keeper_remove_all(struct keeper *keeper)
 {
     cleanup_close_fd(&keeper->listener);
     keeper->listener = -1;
+    keeper_close_door(keeper);
     volumes_detach(&keeper->volumes);
     romsim_layout_leave_group(keeper->next);
     romsim_layout_leave_group(keeper->instance);
@@ -213,20 +218,33 @@ void keeper_remove_all(struct keeper *keeper)
     keeper->is_deleted = true;
 }
 
-void keeper_conclude(struct keeper *keeper)
+/* There will be no other run unless somebody wants it. */
+static void conclude_stopped(struct keeper *keeper)
 {
     bool ends = keeper->is_bound && (!keeper->config->stays || keeper->wish != STOP_BY_NOBODY);
 
-    if (keeper->is_template ||
-        (!keeper->restarts && (ends || has_delete_on_stop(keeper->instance))))
+    keeper_close_door(keeper);
+    if (keeper->is_template || ends || has_delete_on_stop(keeper->instance))
         keeper_remove_all(keeper);
     keeper_change_state(keeper, keeper->is_template ? STATE_TEMPLATE : STATE_STOPPED);
-    if (!keeper->restarts)
-        keeper_tell(keeper, &keeper->last);
-    if (!keeper->restarts)
-        keeper_forget_template(keeper);
+    keeper_tell(keeper, &keeper->last);
+    keeper_forget_template(keeper);
+}
+
+void keeper_conclude(struct keeper *keeper)
+{
+    if (keeper->restarts && !keeper->is_template) {
+        keeper_change_state(keeper, STATE_STOPPED);
+    } else if (keeper->stands_by && !keeper->is_deleted) {
+        keeper_change_state(keeper, STATE_STANDBY);
+        keeper_tell_text(keeper, ROMSIM_VM_NOTE, "standby: the next connection wakes it");
+    } else {
+        conclude_stopped(keeper);
+    }
     free(keeper->last_text);
     keeper->last_text = NULL;
+    keeper->last.text = NULL;
+    keeper->last.size = 0;
     if (keeper->is_deleted && keeper->folder)
         keeper_remove_all(keeper);
 }
@@ -240,11 +258,12 @@ void keeper_end_run(struct keeper *keeper)
     keeper->is_changed = true;
     if (keeper_end_warming(keeper, result))
         return;
+    keeper_settle_standby(keeper, result);
     if (result->end != RUN_END_SAVED || !keeper->suspends)
         keeper_forget_saved(keeper);
     keeper->is_deleted |=
         keeper_end_template(keeper, result->end == RUN_END_SAVED && !keeper->suspends);
-    keeper->suspends = false;
+    keeper->suspends = keeper->stops_awake = false;
     status->uptime_ms += ran / 1000;
     status->stopped_at = time(NULL);
     instance_status_end(status, result, keeper->wish, keeper->is_forced);
@@ -288,14 +307,14 @@ void keeper_forget_saved(struct keeper *keeper)
     keeper->saved = -1;
 }
 
-int keeper_suspend(struct keeper *keeper, struct romsim_error *err)
+int keeper_suspend(struct keeper *keeper, enum stop_wish wish, struct romsim_error *err)
 {
     keeper_forget_saved(keeper);
     keeper->saved = memfd_create("romsim-suspended", MFD_CLOEXEC);
     if (keeper->saved < 0)
         return romsim_error_system(err, errno, "cannot keep a suspended VM");
     keeper->suspends = true;
-    keeper->wish = STOP_BY_USER;
+    keeper->wish = wish;
     keeper->restarts_at_once = false;
     run_suspend(keeper->run, keeper->saved);
     keeper_change_state(keeper, STATE_STOPPING);
@@ -324,15 +343,23 @@ void keeper_drain(struct keeper *keeper, int64_t drain_ms)
 {
     uint64_t most = drain_ms < 0 ? DRAIN_MOST_MS : min_u64((uint64_t)drain_ms, KEEPER_TIME_MOST_MS);
 
-    run_close_ports(keeper->run);
+    if (keeper->door)
+        door_shut(keeper->door);
+    else
+        run_close_ports(keeper->run);
     keeper->drain_time = romsim_clock_us() + most * 1000;
     keeper->drain_look = romsim_clock_us();
     keeper_change_state(keeper, STATE_DRAINING);
 }
 
+static bool has_connections(const struct keeper *keeper)
+{
+    return keeper->door ? door_connections(keeper->door) > 0 : run_connections(keeper->run) > 0;
+}
+
 void keeper_look_at_drain(struct keeper *keeper)
 {
-    if (romsim_clock_us() >= keeper->drain_time || run_connections(keeper->run) <= 0)
+    if (romsim_clock_us() >= keeper->drain_time || !has_connections(keeper))
         keeper_stop(keeper);
     else
         keeper->drain_look = romsim_clock_us() + DRAIN_LOOK_MS * 1000;
@@ -360,6 +387,7 @@ void keeper_settle(struct keeper *keeper)
         keeper_forget_template(keeper);
     if (!waited || keeper->status.state != STATE_STOPPED)
         return;
+    keeper_close_door(keeper);
     if (keeper->is_bound && keeper->folder && !keeper->edit)
         keeper_remove_all(keeper);
     if (keeper->folder)

@@ -4,6 +4,7 @@
  *
  *     keeper.c           clients, the loop, from the beginning to the end
  *     keeper_life.c      states, the runs of the VM, stopping, deletion: what is told of them
+ *     keeper_standby.c   scaling to zero: when the VM goes, and what has it come back
  *     keeper_edit.c      edits, and restarts with them
  *     keeper_input.c     what the app reads
  *     keeper_metrics.c   what the VM uses
@@ -17,9 +18,11 @@
 #define ROMSIM_VM_KEEPER_PARTS_H
 
 #include "channel.h"
+#include "door.h"
 #include "edit.h"
 #include "keeper.h"
 #include "run.h"
+#include "scaling.h"
 #include "status.h"
 
 #include <romsim/state.h>
@@ -33,7 +36,8 @@ struct keeper_client {
     struct channel channel;
     int passed; /* the descriptor of the request that is handled, or -1 */
     bool is_attached;
-    int awaited; /* an enum instance_state, or -1 */
+    int awaited;        /* an enum instance_state, or -1 */
+    bool takes_standby; /* for it */
     bool awaits_end, awaits_edit, awaits_restart, awaits_metrics;
     bool is_watching, is_due; /* there is something that it was not told yet */
     json_int_t number;        /* of its last request "watch" */
@@ -49,6 +53,14 @@ struct keeper_input {
     bool is_ended;                /* the client says so, too: the app reads an end */
     bool run_has_ended;           /* the app that runs does */
     unsigned rows, columns;       /* of the terminal */
+};
+
+/* Whether it could be put to standby, in this run. */
+struct keeper_idle {
+    bool accepts;        /* connections, to one of its ports */
+    bool was_busy;       /* at the last look */
+    uint64_t since_us;   /* when it ceased to be */
+    unsigned neighbours; /* run_neighbours() by then */
 };
 
 struct keeper {
@@ -74,16 +86,21 @@ struct keeper {
     bool becomes_template; /* the next run, or this one, is to be saved as one */
     bool is_template;      /* it was, and this is the instance's end */
     json_t *autokill;      /* the template's, or NULL */
-    struct vm_plan plan;   /* of that run, which saves into the files of */
+    struct vm_plan plan;   /* of this run, with the door, and with the files to save into of */
     struct romsim_vm_saving saving;
     struct romsim_template_draft *draft; /* what it makes; NULL: it is no such run */
     struct romsim_template *warm;        /* its VM before its app began, or NULL */
-    struct romsim_layout staged;  /* of a run that makes that, or a clone of it: what is in it is
-                                     the layout's */
-    bool is_warming;              /* the run makes it */
-    bool is_clone;                /* the run is one of it */
-    uint64_t warming_us;          /* which took so long of this start */
-    bool is_cold;                 /* it cannot be made */
+    struct romsim_layout staged; /* of a run that makes that, or a clone of it: what is in it is
+                                    the layout's */
+    bool is_warming;             /* the run makes it */
+    bool is_clone;               /* the run is one of it */
+    uint64_t warming_us;         /* which took so long of this start */
+    bool is_cold;                /* it cannot be made */
+    struct scaling scaling;      /* of the instance, as it was started last */
+    struct door *door;           /* NULL: it does not scale to zero, or is stopped */
+    struct keeper_idle idle;
+    bool stands_by;               /* the run ends for that, or has */
+    bool stops_awake;             /* it was woken to be stopped */
     struct edit *edit;            /* the same */
     json_t *updates;              /* edits that wait for the stop, and those that failed then */
     struct romsim_vm_event last;  /* of a run that has ended, until that is told; */
@@ -126,7 +143,7 @@ void keeper_end_run(struct keeper *keeper);
 void keeper_conclude(struct keeper *keeper);
 
 /* Saves the VM, with which the next start goes on; keeper_forget_saved() makes that a cold one. */
-int keeper_suspend(struct keeper *keeper, struct romsim_error *err);
+int keeper_suspend(struct keeper *keeper, enum stop_wish wish, struct romsim_error *err);
 void keeper_forget_saved(struct keeper *keeper);
 
 /* End the run: within keeper->stop_ms; at once; when nobody has a connection any more, for which
@@ -175,6 +192,28 @@ bool keeper_begin_warm(struct keeper *keeper);
 /* A run has ended: was it a preparation, and the next one has begun? */
 bool keeper_end_warming(struct keeper *keeper, const struct run_result *result);
 void keeper_forget_warm(struct keeper *keeper);
+
+/* ---- keeper_standby.c --------------------------------------------------------------------------
+ */
+
+/* Before a start, and when the instance is stopped for good. */
+void keeper_open_door(struct keeper *keeper);
+void keeper_close_door(struct keeper *keeper);
+
+/* When it will have been idle for long enough; 0: it is not. */
+uint64_t keeper_idle_end(const struct keeper *keeper);
+
+/* In each turn: hands connections on, puts the instance to standby and wakes it. */
+void keeper_look_at_door(struct keeper *keeper);
+
+/* A run has ended: is it standby that follows, if it was to? */
+void keeper_settle_standby(struct keeper *keeper, const struct run_result *result);
+
+/* What is in standby and was saved goes on, so that its app can end. */
+void keeper_wake_to_stop(struct keeper *keeper);
+
+/* The user stops what is in standby. */
+void keeper_stop_standby(struct keeper *keeper, bool force);
 
 /* ---- keeper_edit.c -----------------------------------------------------------------------------
  */

@@ -169,6 +169,14 @@ static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, cons
     json_int_t drain_ms = number(request, "drain_ms", 0);
     bool waits = json_is_true(json_object_get(request, "wait"));
 
+    keeper->stop_ms = stop_patience(request);
+    keeper->stands_by = false;
+    if (previous == STATE_STANDBY && !keeper->edit && !keeper->is_deleted) {
+        keeper_stop_standby(keeper, json_is_true(json_object_get(request, "force")));
+        if (waits && keeper->run)
+            client->awaited = STATE_STOPPED;
+        return waits && keeper->run ? NULL : keeper_change_answer(keeper, previous);
+    }
     if (!keeper->run) {
         keeper_settle(keeper);
         if (keeper->is_bound && !keeper->is_deleted)
@@ -180,7 +188,6 @@ static json_t *do_stop(struct keeper *keeper, struct keeper_client *client, cons
     }
     keeper->restarts_at_once = false;
     keeper->wish = STOP_BY_USER;
-    keeper->stop_ms = stop_patience(request);
     if (waits)
         client->awaited = STATE_STOPPED;
     if (json_is_true(json_object_get(request, "force")))
@@ -222,7 +229,7 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
     enum instance_state previous = keeper->status.state;
     struct romsim_error err = {0};
 
-    if (previous == STATE_STOPPED && !keeper->edit && !keeper->is_deleted)
+    if (instance_status_is_stopped(&keeper->status) && !keeper->edit && !keeper->is_deleted)
         return keeper_change_answer(keeper, previous);
     if (previous != STATE_RUNNING || keeper->edit || keeper->is_deleted)
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not running",
@@ -246,11 +253,15 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
                              "the volumes of the instance '%s' are to be changed when it stops: it "
                              "has to be stopped, not suspended",
                              keeper->layout->name);
-    if (keeper_suspend(keeper, &err) < 0)
+    if (keeper_suspend(keeper, STOP_BY_USER, &err) < 0)
         return keeper_error_answer(&err);
+    keeper->stands_by = keeper->door && keeper->scaling.is_on;
+    if (keeper->door)
+        door_bar(keeper->door);
     if (!json_is_true(json_object_get(request, "wait")))
         return keeper_change_answer(keeper, previous);
     client->awaited = STATE_STOPPED;
+    client->takes_standby = true;
     return NULL;
 }
 

@@ -32,13 +32,14 @@ int keeper_become_template(struct keeper *keeper, const json_t *autokill, struct
 
 const struct vm_plan *keeper_plan_run(struct keeper *keeper, struct romsim_error *err)
 {
+    keeper->plan = *keeper->config->plan;
+    keeper->plan.door = keeper->door;
     if (!keeper->becomes_template)
-        return keeper->config->plan;
+        return &keeper->plan;
     keeper->draft = romsim_vm_template_begin(keeper->layout->name, keeper->status.uuid,
                                              keeper->layout, &keeper->saving, err);
     if (!keeper->draft)
         return NULL;
-    keeper->plan = *keeper->config->plan;
     keeper->plan.saving = &keeper->saving;
     return &keeper->plan;
 }

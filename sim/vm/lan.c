@@ -21,6 +21,7 @@
 #include <romsim/vector.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -230,7 +231,17 @@ void lan_dispatch(struct lan *lan, const struct pollfd polls[LAN_POLLS], lan_tak
 /* ---- from beginning to end --------------------------------------------------------------------
  */
 
-struct lan *lan_open(const char *directory, struct romsim_error *err)
+int lan_listen(const char *directory, struct romsim_error *err)
+{
+    int listener = meeting_listen(directory, LAN_SOCKET);
+
+    if (listener >= 0)
+        return listener;
+    romsim_error_system(err, errno, "cannot join the private network");
+    return romsim_error_hint(err, "with --isolated the instance starts without it");
+}
+
+struct lan *lan_open(const char *directory, int listener, struct romsim_error *err)
 {
     struct lan *lan = calloc(1, sizeof(*lan));
 
@@ -242,11 +253,11 @@ struct lan *lan_open(const char *directory, struct romsim_error *err)
         lan->in[i] = -1;
     for (size_t i = 0; i < OUT_MAX; i++)
         lan->out[i].fd = -1;
-    lan->listener = meeting_listen(directory, LAN_SOCKET);
+    lan->listener = listener < 0 ? lan_listen(directory, err) : fcntl(listener, F_DUPFD_CLOEXEC, 0);
     if (lan->listener >= 0)
         return lan;
-    romsim_error_system(err, errno, "cannot join the private network");
-    romsim_error_hint(err, "with --isolated the instance starts without it");
+    if (listener >= 0)
+        romsim_error_system(err, errno, "cannot join the private network");
     lan_close(lan);
     return NULL;
 }

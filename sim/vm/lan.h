@@ -22,8 +22,11 @@
 
 struct lan;
 
-/* Joins: listens in an instance's folder. */
-struct lan *lan_open(const char *directory, struct romsim_error *err);
+/* A socket that listens in an instance's folder, or -1. */
+int lan_listen(const char *directory, struct romsim_error *err);
+
+/* Joins, on such a socket, which stays the caller's, or with -1 on one of its own. */
+struct lan *lan_open(const char *directory, int listener, struct romsim_error *err);
 
 /* Accepts NULL. */
 void lan_close(struct lan *lan);

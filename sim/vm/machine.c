@@ -251,6 +251,8 @@ static int open_gate(struct machine *machine, const struct vm_plan *plan, int en
         .name = machine->layout->name,
         .address = machine->address,
         .directory = plan->isolated ? NULL : romsim_state_directory(machine->state),
+        .listener = plan->door ? door_lan(plan->door) : -1,
+        .is_barred = plan->door,
         .allow_host = plan->allow_host,
         .answers_host = has_other_ports(machine, plan)};
 

@@ -3,6 +3,7 @@
 #ifndef ROMSIM_VM_MACHINE_H
 #define ROMSIM_VM_MACHINE_H
 
+#include "door.h"
 #include "drives.h"
 #include "forward.h"
 #include "gate.h"
@@ -26,6 +27,8 @@ struct vm_plan {
     struct romsim_vm_input input;
     const struct romsim_vm_saving *saving; /* NULL: no template is made of it */
     struct forward *forwards;              /* one for each port of the layout */
+    const struct door *door; /* NULL: QEMU serves the ports; who calls from the private network
+                                while it starts waits for run_let_in() */
 };
 
 /* That of the input is the last one: there is none if the app has none. */

@@ -49,6 +49,7 @@ enum {
     READ_MAX = 16 << 10,
     INPUT_PIECE = 16 << 10,
     SAVE_PATIENCE_S = 1, /* for an app that accepts connections to say that it may be saved */
+    LISTEN_TIMES = 8,    /* it may never be silent */
     ANSWERS_MAX = 1024,  /* bytes that wait to be read by the guest */
     STATUS_STOPPED = 128 + SIGTERM,
     STATUS_KILLED = 128 + SIGKILL
@@ -113,6 +114,7 @@ struct run {
     uint64_t input_bytes;   /* all that was taken */
     unsigned rows, columns; /* of the terminal, still to be told; or 0 */
     struct run_traffic traffic;
+    unsigned awake;
     struct verdict verdict;
     struct run_result result;
 };
@@ -395,6 +397,13 @@ static void on_traffic(struct run *run, const char *text)
                                             run->traffic.answers + 1};
 }
 
+static void on_awake(struct run *run, const char *text)
+{
+    long count = manifest_number(text, INT32_MAX);
+
+    run->awake = count > 0 ? (unsigned)count : 0;
+}
+
 struct report {
     const char *word;
     void (*handle)(struct run *run, const char *text);
@@ -404,7 +413,7 @@ static const struct report reports[] = {
     {"phase ", on_phase},   {"disk ", on_disk},         {"error ", on_error},
     {"port ", on_port},     {"loopback ", on_loopback}, {"exit ", on_exit_status},
     {"failed ", on_failed}, {"template", on_template},  {"traffic ", on_traffic},
-    {"times ", on_times},
+    {"times ", on_times},   {"awake ", on_awake},
 };
 
 /* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */
@@ -889,6 +898,34 @@ bool run_ask_traffic(struct run *run)
         return false;
     romsim_buffer_puts(&run->outgoing, "traffic\n");
     return true;
+}
+
+bool run_accepts(const struct run *run, size_t port)
+{
+    return run->announced && run->announced[port] && !run->conversation.is_running;
+}
+
+void run_let_in(struct run *run)
+{
+    if (run->machine.gate)
+        gate_let_in(run->machine.gate);
+}
+
+unsigned run_neighbours(const struct run *run)
+{
+    return gate_neighbours(run->machine.gate);
+}
+
+unsigned run_awake(const struct run *run)
+{
+    return run->awake;
+}
+
+void run_listen(struct run *run)
+{
+    for (int i = 0; i < LISTEN_TIMES; i++)
+        if (!read_line(run, &run->machine.lines[LINE_CONTROL], take_control))
+            return;
 }
 
 pid_t run_qemu(const struct run *run)

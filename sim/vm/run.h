@@ -70,6 +70,20 @@ const struct run_traffic *run_traffic(const struct run *run);
 /* Asks for it.  False: nobody is there who could answer. */
 bool run_ask_traffic(struct run *run);
 
+/* Does the guest accept connections to one of the layout's ports, and can QEMU make them? */
+bool run_accepts(const struct run *run, size_t port);
+
+/* Who calls from the private network is let in. */
+void run_let_in(struct run *run);
+
+/* How often somebody has, in frames; and how often the app has said that it is not to be put to
+ * standby, without taking that back. */
+unsigned run_neighbours(const struct run *run);
+unsigned run_awake(const struct run *run);
+
+/* Takes what the guest has said by now. */
+void run_listen(struct run *run);
+
 /* QEMU's process; 0: it has not begun, or has ended. */
 pid_t run_qemu(const struct run *run);
 

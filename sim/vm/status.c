@@ -4,6 +4,7 @@
 
 #include "address.h"
 #include "dns.h"
+#include "scaling.h"
 
 #include <romsim/cleanup.h>
 #include <romsim/text.h>
@@ -14,8 +15,8 @@
 
 static const char *const state_names[] = {
     [STATE_STOPPED] = "stopped",   [STATE_STARTING] = "starting", [STATE_RUNNING] = "running",
-    [STATE_DRAINING] = "draining", [STATE_STOPPING] = "stopping", [STATE_TEMPLATE] = "template",
-    [STATE_DELETED] = "deleted",
+    [STATE_DRAINING] = "draining", [STATE_STOPPING] = "stopping", [STATE_STANDBY] = "standby",
+    [STATE_TEMPLATE] = "template", [STATE_DELETED] = "deleted",
 };
 
 enum { STATES = sizeof(state_names) / sizeof(state_names[0]) };
@@ -35,7 +36,7 @@ int instance_state_find(const char *name)
 
 /* ---- why it stopped (cloud-rules §1, stop_reason and stop_code) ------------------------------ */
 
-enum { BY_KERNEL = 1, BY_APP = 2, BY_PLATFORM = 4, BY_USER = 8, FORCED = 16 };
+enum { BY_KERNEL = 1, BY_APP = 2, BY_PLATFORM = 4, BY_USER = 8, FORCED = 16, BY_SCALING = 32 };
 
 /* errno << 16 | shut down << 15 | init level << 8 | reason */
 enum {
@@ -49,6 +50,8 @@ static unsigned wish_bits(enum stop_wish wish)
 {
     if (wish == STOP_BY_USER)
         return BY_USER | BY_PLATFORM;
+    if (wish == STOP_BY_SCALING) /* whether it was saved or stopped, 39 */
+        return BY_SCALING | BY_PLATFORM | BY_APP | BY_KERNEL;
     return wish == STOP_BY_PLATFORM ? BY_PLATFORM : 0;
 }
 
@@ -95,6 +98,18 @@ void instance_status_end(struct instance_status *status, const struct run_result
     status->stop_reason = end_bits(result->end) | wish_bits(wish) | (forced ? FORCED : 0);
     status->stop_code = end_code(result->end);
     status->exit_code = result->kind == ROMSIM_VM_EXIT ? result->status : 0;
+}
+
+void instance_status_end_standby(struct instance_status *status)
+{
+    status->stop_reason = BY_USER | BY_PLATFORM;
+    status->stop_code = 0;
+    status->stopped_at = time(NULL);
+}
+
+bool instance_status_is_stopped(const struct instance_status *status)
+{
+    return status->state == STATE_STOPPED || status->state == STATE_STANDBY;
 }
 
 /* ---- as JSON --------------------------------------------------------------------------------- */
@@ -186,9 +201,9 @@ static void add_history(json_t *item, const struct instance_status *status)
         set(item, "restart", restart);
     }
     set_time(item, "started_at", status->started_at);
-    if (status->state == STATE_STOPPED)
+    if (instance_status_is_stopped(status))
         set_time(item, "stopped_at", status->stopped_at);
-    if (status->has_ended && status->state == STATE_STOPPED) {
+    if (status->has_ended && instance_status_is_stopped(status)) {
         set(item, "stop_reason", json_integer(status->stop_reason));
         set(item, "stop_code", json_integer(status->stop_code));
         set(item, "exit_code", json_integer(status->exit_code));
@@ -261,6 +276,8 @@ json_t *instance_describe(const struct romsim_instance *instance,
     other = instance->other_json ? json_loads(instance->other_json, 0, NULL) : NULL;
     json_object_del(other, "timeout_s"); /* of the request, not of the instance */
     json_object_del(other, "wait_timeout_ms");
+    if (json_object_get(other, "scale_to_zero"))
+        scaling_complete(json_object_get(other, "scale_to_zero"));
     if (other)
         json_object_update_missing(item, other);
     json_decref(other);

@@ -23,6 +23,7 @@ enum instance_state {
     STATE_DRAINING,
     STATE_STOPPING,
     STATE_TEMPLATE,
+    STATE_STANDBY, /* no VM is there, and the next connection starts one */
     STATE_DELETED
 };
 
@@ -31,7 +32,7 @@ const char *instance_state_name(enum instance_state state);
 int instance_state_find(const char *name);
 
 /* Who wanted the end. */
-enum stop_wish { STOP_BY_NOBODY, STOP_BY_USER, STOP_BY_PLATFORM };
+enum stop_wish { STOP_BY_NOBODY, STOP_BY_USER, STOP_BY_PLATFORM, STOP_BY_SCALING };
 
 struct instance_status {
     enum instance_state state;
@@ -49,9 +50,15 @@ struct instance_status {
     uint64_t boot_time_us, net_time_us, uptime_ms;
 };
 
+/* Is no VM there, nor one that ends? */
+bool instance_status_is_stopped(const struct instance_status *status);
+
 /* Enters how a run ended. */
 void instance_status_end(struct instance_status *status, const struct run_result *result,
                          enum stop_wish wish, bool forced);
+
+/* The user has stopped what was in standby. */
+void instance_status_end_standby(struct instance_status *status);
 
 /*
  * The item of GET /v1/instances, with one member of romsim's own, "romsim".  The UUIDs of the

@@ -25,7 +25,7 @@ like "$out" "the file has 2 instances, and flags change one" "it is said"
 fails 2 "nor can none be made" romsim run -q -n a
 printf 'image: ./gone\n' >good.yaml
 for option in "--vcpus 4" "-m 512M" "-m 1G" "-m 256Mi" "-m 1Gi" "--restart on-failure" "--env HOME" \
-    "--scale-to-zero idle"; do
+    "--scale-to-zero idle" "--scale-to-zero policy=on,cooldown-time=2000,stateful=true"; do
     made "$option" good.yaml $option
 done
 refused() {
@@ -39,9 +39,11 @@ refused "--vcpus: no number of processors in '1K'" --vcpus 1K
 refused "the cloud calls that never" --restart no
 refused "never, always or on-failure" --restart sometimes
 refused "on, off or idle" --scale-to-zero yes
+refused "on, off or idle" --scale-to-zero policy=yes
+refused "unknown part 'cool'" --scale-to-zero policy=on,cool=1
+refused "cooldown-time takes a number" --scale-to-zero policy=on,cooldown-time=soon
+refused "stateful takes true or false" --scale-to-zero stateful=1
 refused "the variable 'NOT_SET' is not set here" -e NOT_SET
-fails 125 "scale-to-zero is warned of" romsim run good.yaml --scale-to-zero on
-like "$out" "warning: --scale-to-zero: accepted, but not simulated" "it is not simulated"
 
 # ---- variables from files
 printf '# all of this is fine\n\n  A=1\nQUOTED="x y"\r\nHOME\nNOT_SET\nEMPTY=' >good.env

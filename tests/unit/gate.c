@@ -332,7 +332,7 @@ static struct frame receive_frame(int fd)
 
 static struct gate *open_gate(int ends[GATE_ENDS])
 {
-    const struct gate_config config = {.name = "test", .address = 0x0a000002};
+    const struct gate_config config = {.name = "test", .address = 0x0a000002, .listener = -1};
     struct gate *gate = gate_open(&config, ends, NULL);
 
     ck_assert_ptr_nonnull(gate);

@@ -546,7 +546,7 @@ START_TEST(one_warning_names_what_is_not_simulated)
 {
     accept("image: {url: x, pull_policy: always, credentials: {user: a}}\n"
            "volumes: [{name: v, at: /data, size_mb: 10, filesystem: ext4, uid: 7}]\n"
-           "scale_to_zero: {policy: on, stateful: true}\n"
+           "scale_to_zero: {policy: on, stateful: true, notify_time_ms: 5}\n"
            "service_group: {domains: [{name: a}], services: []}\n"
            "restart_policy: always\n"
            "features: [delete-on-stop]\n"
@@ -555,9 +555,10 @@ START_TEST(one_warning_names_what_is_not_simulated)
            "annotations: {a: b}\n"
            "tags: [a]\n");
     ck_assert_uint_eq(diagnostics.warnings, 1);
-    ck_assert_str_eq(diagnostics.entries[0].error.message,
-                     "accepted, but not simulated: image.pull_policy, image.credentials, "
-                     "volumes[0].uid, scale_to_zero, service_group.domains, annotations");
+    ck_assert_str_eq(
+        diagnostics.entries[0].error.message,
+        "accepted, but not simulated: image.pull_policy, image.credentials, "
+        "volumes[0].uid, scale_to_zero.notify_time_ms, service_group.domains, annotations");
     accept("image: x\nfeatures: [delete-on-stop, nested-virt]\n");
     ck_assert_str_eq(diagnostics.entries[0].error.message, "accepted, but not simulated: features");
 }

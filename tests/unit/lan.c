@@ -437,6 +437,7 @@ static void start(struct instance *instance, bool isolated)
     const struct gate_config config = {
         .name = instance->name,
         .address = instance->address,
+        .listener = -1,
         .directory = isolated ? NULL : romsim_state_directory(instance->state)};
 
     instance->gate = gate_open(&config, instance->ends, NULL);

@@ -33,6 +33,10 @@ START_TEST(every_end_has_its_reason)
         {RUN_END_STOPPED, ROMSIM_VM_EXIT, 143, STOP_BY_PLATFORM, false, 4, 0, 143},
         {RUN_END_APP, ROMSIM_VM_EXIT, 143, STOP_BY_PLATFORM, false, 7, 33024, 143},
         {RUN_END_BROKEN, ROMSIM_VM_FAILED, 0, STOP_BY_NOBODY, false, 4, 0, 0},
+        /* Nobody wanted anything of it: it was saved, or stopped. */
+        {RUN_END_SAVED, ROMSIM_VM_EXIT, 0, STOP_BY_SCALING, false, 39, 0, 0},
+        {RUN_END_APP, ROMSIM_VM_EXIT, 143, STOP_BY_SCALING, false, 39, 33024, 143},
+        {RUN_END_SAVED, ROMSIM_VM_EXIT, 0, STOP_BY_USER, false, 12, 0, 0},
         /* The guest. */
         {RUN_END_MEMORY, ROMSIM_VM_EXIT, 137, STOP_BY_NOBODY, false, 1, 818948, 137},
         {RUN_END_CRASHED, ROMSIM_VM_FAILED, 0, STOP_BY_NOBODY, false, 1, 32513, 0},

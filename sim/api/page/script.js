@@ -653,6 +653,9 @@ function startedFact(item) {
         return item.exit_code === undefined
             ? null : fact('Last run', endingText(item), item.stopped_at && [', ',
                           timeElement(item.stopped_at)]);
+    if (item.state === 'standby')
+        return fact('Standby', 'the next connection wakes it', item.stopped_at && [', since ',
+                    timeElement(item.stopped_at)]);
     return item.started_at ? fact('Started', timeElement(item.started_at)) : null;
 }
 
@@ -774,7 +777,7 @@ function openDetail(first) {
         put(state, badge(item));
         put(facts, factsOf(item));
         put(notice, updatesNotice(item));
-        setUsable(startButton, !isGone && (word === 'stopped' || word === 'restarting'));
+        setUsable(startButton, !isGone && ['stopped', 'restarting', 'standby'].includes(word));
         setUsable(stopButton, !isGone && word !== 'stopped');
         stopButton.textContent = ['stopping', 'draining'].includes(word) ? 'Stop by force' : 'Stop';
         plan.update(item);
