@@ -21,7 +21,7 @@ LIBRARIES = {
 # base's.
 HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "document": "document", "schema": "document", "json": "document",
-                "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout", "seam": "seam", "trace": "seam", "fault": "seam",
+                "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout", "seam": "seam", "trace": "seam", "fault": "seam", "explain": "layout", "verify": "layout",
                 "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state", "ledger": "state", "group": "state", "template": "state",
                 "link": "vm", "api": "api"}
 # What the guest's init shares with its keeper.
