@@ -66,12 +66,14 @@ static json_t *find_paths(const struct romsim_point *point)
 
 static void print_paths(const struct romsim_point *point)
 {
-    json_t *paths = find_paths(point), *path;
-    size_t i;
+    json_t *paths = find_paths(point);
 
-    json_array_foreach(paths, i, path)
+    for (size_t i = 0; i < json_array_size(paths); i++) {
+        const json_t *path = json_array_get(paths, i);
+
         printf("  %s: %s\n", json_string_value(json_object_get(path, "path")),
                json_string_value(json_object_get(path, "change")));
+    }
     if (json_array_size(paths) == PATHS_SHOWN)
         printf("  and maybe more: romsim rom diff shows all\n");
     json_decref(paths);
