@@ -75,6 +75,7 @@ static const char *item(const char *services, const char *roms)
 START_TEST(what_is_only_in_an_answer_is_dropped)
 {
     const struct romsim_instance *instance;
+    struct romsim_instances again;
     const char *body;
 
     ck_assert_int_eq(take(item("", "{\"name\":\"lib\",\"image\":\"acme/lib:1\",\"at\":\"/lib\","
@@ -97,9 +98,10 @@ START_TEST(what_is_only_in_an_answer_is_dropped)
     /* It is a request now: it can be read as one. */
     romsim_diagnostics_clear(&diagnostics);
     ck_assert_int_eq(romsim_instances_parse(body, strlen(body),
-                                            &(struct romsim_input){.name = "again"}, NULL,
-                                            &(struct romsim_instances){0}, &diagnostics),
+                                            &(struct romsim_input){.name = "again"}, NULL, &again,
+                                            &diagnostics),
                      0);
+    romsim_instances_clear(&again);
 }
 END_TEST
 
