@@ -178,7 +178,7 @@ void workers_stop(struct workers *workers); /* when all that was added is handle
 /* Shows the clients of quiet streams that the server is there; each second. */
 void streams_tick(struct api *api);
 
-/* Closes those that are left. */
+/* Ends those that are left, and waits, two seconds at most, until what was written is sent. */
 void streams_end(struct api *api);
 
 #endif

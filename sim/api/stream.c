@@ -18,12 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum {
     SENDING = 128 << 10, /* in the kernel's hands, which doubles it */
     BLOCK = 16 << 10,
     WAITING_MAX = 1 << 20, /* behind which no more is taken, unless it is the first */
     PIECE_MAX = 64 << 20,
+    ENDING_US = 2 * 1000000, /* for what is written when the server ends */
     QUIET_US = 10 * 1000000, /* clients wait 30 s for a header (cloud-api §1.1) */
 };
 
@@ -257,13 +259,27 @@ void streams_tick(struct api *api)
     pthread_mutex_unlock(&api->lock);
 }
 
-void streams_end(struct api *api)
+/* Ends all, and says whether one has something left to send. */
+static bool end_all(struct api *api)
 {
+    bool is_left = false;
+
     pthread_mutex_lock(&api->lock);
     for (struct api_stream *stream = api->streams; stream; stream = stream->next) {
         pthread_mutex_lock(&stream->lock);
         end(stream);
+        is_left |= !stream->is_lost;
         pthread_mutex_unlock(&stream->lock);
     }
     pthread_mutex_unlock(&api->lock);
+    return is_left;
+}
+
+void streams_end(struct api *api)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000000};
+    uint64_t end_us = romsim_clock_us() + ENDING_US;
+
+    while (end_all(api) && romsim_clock_us() < end_us)
+        nanosleep(&pause, NULL);
 }

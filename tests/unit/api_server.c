@@ -1014,6 +1014,34 @@ START_TEST(a_server_ends_in_the_middle_of_everything)
 }
 END_TEST
 
+static void *hear_slowly(void *fd)
+{
+    const struct timespec pause = {.tv_nsec = 300 * 1000000};
+
+    nanosleep(&pause, NULL);
+    return (void *)(uintptr_t)hear(*(int *)fd);
+}
+
+/* What was written before the end is sent, however far behind the client is. */
+START_TEST(a_server_that_ends_sends_what_was_written)
+{
+    static char bytes[900 << 10];
+    int fd = open_stream();
+    struct api_stream *stream = await_stream();
+    pthread_t reader;
+    void *heard;
+
+    memset(bytes, 'x', sizeof(bytes));
+    hear_until(fd, "\r\n\r\n");
+    ck_assert_int_eq(pthread_create(&reader, NULL, hear_slowly, &fd), 0);
+    ck_assert_int_eq(api_stream_write(stream, bytes, sizeof(bytes)), 0);
+    api_stream_end(stream);
+    end();
+    ck_assert_int_eq(pthread_join(reader, &heard), 0);
+    ck_assert_ptr_nonnull(strstr(heard, "\r\n0\r\n\r\n"));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -1052,6 +1080,7 @@ int main(void)
         a_reply_may_come_later_from_another_thread,
         a_reply_to_who_is_gone_is_no_harm,
         a_server_ends_in_the_middle_of_everything,
+        a_server_that_ends_sends_what_was_written,
     };
     TCase *tcase = tcase_create("api_server");
 
