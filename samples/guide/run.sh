@@ -53,7 +53,6 @@ create() {
 # ask NAME WANTED: what an instance's function says, at the port that this machine has for it.
 ask() {
     local url answer
-    api GET "/v1/instances/wait?name=$1&state=running&timeout_s=300" >/dev/null
     api GET "/v1/instances?name=$1" >/dev/null
     url=$(jq -r '.data.instances[0].romsim.ports[0].url' <<<"$out")
     echo "\$ curl $url        # $1"

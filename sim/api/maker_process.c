@@ -405,8 +405,10 @@ int romsim_api_maker(void)
     prctl(PR_SET_NAME, "romsim"); /* and not "exe", which it was started by */
     /* The server may have ended before this was said. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != order.server || set_bounds(&order) < 0)
+    if (getppid() != order.server || set_bounds(&order) < 0) {
+        free(maker.body);
         return STATUS_FAILED;
+    }
     alarm(MAKER_MOST_S);
     romsim_cpu_set_level(order.processor.level);
     maker.options = options_of(&order, kernel);

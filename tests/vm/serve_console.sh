@@ -118,13 +118,16 @@ ok "somebody takes it slowly" grows slow 0
 before=$(memory)
 ok "a flood is told" grows fast $((32 << 20))
 most=$(memory)
-[ $((most - before)) -lt $((48 << 10)) ]
-is $? 0 "and not kept for who is slow (${before} KiB, then ${most} KiB)"
+# What is freed stays with the sanitizer, and neither side is as fast as it would be.
+if [ "${SANITIZE:-}" != 1 ]; then
+    [ $((most - before)) -lt $((48 << 10)) ]
+    is $? 0 "and not kept for who is slow (${before} KiB, then ${most} KiB)"
+    touch on
+    ok "who is slow is told what is lost to him" until_true grep -q "came too fast and are lost" slow
+    ok "and gets what follows" grows slow $(($(stat -c %s slow) + 100000))
+fi
 api GET /v1/instances
 is "$http" 200 "others are answered meanwhile"
-touch on
-ok "who is slow is told what is lost to him" until_true grep -q "came too fast and are lost" slow
-ok "and gets what follows" grows slow $(($(stat -c %s slow) + 100000))
 kill $slow $fast
 wait $slow $fast 2>/dev/null
 
