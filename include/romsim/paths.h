@@ -15,6 +15,8 @@
 
 #include <romsim/error.h>
 
+#include <stdbool.h>
+
 /* The folder `sub` ("" for the folder itself, else "a/b") inside; made if missing.  Returns a
  * malloc'ed path, or NULL. */
 char *romsim_path_cache(const char *sub, struct romsim_error *err);
@@ -39,6 +41,9 @@ char *romsim_path_absolute(const char *path);
 /* The descriptor of this process that a path stands for: of /dev/stdin, /dev/fd/N and
  * /proc/self/fd/N, which shells make of "<(...)".  -1: any other path. */
 int romsim_path_descriptor(const char *path);
+
+/* Is `path` the same as `parent`, or beneath it?  By their texts, both absolute and normalised. */
+bool romsim_path_is_within(const char *path, const char *parent);
 
 /* Removes `path` and all beneath it without following a link or crossing into another mount.
  * What is missing is no error.  Returns 0 or -1. */

@@ -77,14 +77,6 @@ static bool parse_line(char *line, struct mount_line *ret)
     return true;
 }
 
-/* Is `path` the same as `folder`, or beneath it? */
-static bool is_within(const char *path, const char *folder)
-{
-    size_t size = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
-
-    return strncmp(path, folder, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
 int romsim_mount_find(const char *point, dev_t *ret_device, struct romsim_error *err)
 {
     CLEANUP_FILE FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
@@ -177,7 +169,7 @@ static int tell_silent_mount(const char *directory, char **ret_point, struct rom
     struct mount_line mount;
 
     while (mountinfo && path && getline(&line, &capacity, mountinfo) >= 0) {
-        if (!parse_line(line, &mount) || !is_within(path, mount.point) ||
+        if (!parse_line(line, &mount) || !romsim_path_is_within(path, mount.point) ||
             (point && strlen(mount.point) < strlen(point)))
             continue;
         free(point);
@@ -286,6 +278,6 @@ void romsim_mount_clear_below(const char *folder)
 
     while (mountinfo && getline(&line, &capacity, mountinfo) >= 0)
         if (parse_line(line, &mount) && strcmp(mount.type, ROMSIM_MOUNT_TYPE) == 0 &&
-            is_within(mount.point, path) && romsim_mount_is_dead(mount.point))
+            romsim_path_is_within(mount.point, path) && romsim_mount_is_dead(mount.point))
             romsim_mount_detach(mount.point, NULL, NULL);
 }

@@ -245,3 +245,10 @@ int romsim_path_remove_tree(const char *path, struct romsim_error *err)
     fts_close(walk);
     return result;
 }
+
+bool romsim_path_is_within(const char *path, const char *parent)
+{
+    size_t size = strcmp(parent, "/") == 0 ? 0 : strlen(parent);
+
+    return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}

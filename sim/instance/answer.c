@@ -31,12 +31,6 @@ const struct romsim_node *answer_instances(const struct romsim_node *root)
     return list ? list : root;
 }
 
-static void warn(const struct romsim_document *document, const struct romsim_node *node,
-                 struct romsim_error *warning, struct romsim_diagnostics *diagnostics)
-{
-    romsim_document_warn(document, node->offset, warning, diagnostics);
-}
-
 /* An answer may have an item that says why there is no instance. */
 static void check_status(const struct romsim_document *document, const struct romsim_node *node,
                          struct romsim_diagnostics *diagnostics)
@@ -108,7 +102,7 @@ static int settle_group(const struct romsim_document *document, const struct rom
                          "the answer does not tell the ports of service group %s%s%s",
                          name ? "'" : "", name ? QUOTE(name) : "", name ? "'" : "");
         romsim_error_hint(&warning, "GET /v1/services does; -p HOST:GUEST publishes them here");
-        warn(document, group, &warning, diagnostics);
+        romsim_document_warn(document, group->offset, &warning, diagnostics);
         return 0;
     }
     services = romsim_schema_json(romsim_node_present(group, "services"), &romsim_services_shape);
@@ -161,7 +155,7 @@ static void warn_of_brevity(const struct romsim_document *document, const struct
         return;
     romsim_error_set(&warning, EINVAL, "the answer is a short one: it has neither roms nor env");
     romsim_error_hint(&warning, "GET /v1/instances?name=...&details=true tells all");
-    warn(document, node, &warning, diagnostics);
+    romsim_document_warn(document, node->offset, &warning, diagnostics);
 }
 
 int answer_settle(const struct romsim_document *document, const struct romsim_node *node,

@@ -10,6 +10,7 @@
  * fit.
  */
 #include <romsim/explain.h>
+#include <romsim/paths.h>
 
 #include "overlay.h"
 #include "seek.h"
@@ -37,8 +38,10 @@ struct explain {
     romsim_explained *tell;
     void *context;
     long count;
-    char *told[TOLD_MAX]; /* what has been said: "device path cause" */
-    const char *text;     /* of the line at hand, for people */
+    char *told[TOLD_MAX];                /* what has been said: "device path cause" */
+    const struct romsim_device *checked; /* the last one whose image was, or NULL */
+    bool is_sound;
+    const char *text; /* of the line at hand, for people */
     size_t line;
 };
 
@@ -191,26 +194,31 @@ static char *path_of_nid(const struct romsim_device *device, const char *line)
     return search.path;
 }
 
-/* Is all of the image that is here as it should be? */
-static bool is_sound(const struct romsim_device *device)
+/* Is all of the image that is here as it should be?  A console may ask for each of its lines. */
+static bool is_sound(struct explain *self, const struct romsim_device *device)
 {
-    return device->blob && device->kind == ROMSIM_IMAGE_EROFS &&
-           romsim_erofs_check(device->blob, NULL, NULL, NULL, NULL) == 0;
+    if (self->checked != device) {
+        self->checked = device;
+        self->is_sound = device->blob && device->kind == ROMSIM_IMAGE_EROFS &&
+                         romsim_erofs_check(device->blob, NULL, NULL, NULL, NULL) == 0;
+    }
+    return self->is_sound;
 }
 
 static void explain_drive(struct explain *self, const char *line)
 {
     const struct romsim_device *device = find_device(self->in.layout, line);
-    CLEANUP_FREE char *path = device ? path_of_nid(device, line) : NULL;
 
     if (strstr(line, "mounted with"))
         return;
     for (size_t i = 0; device && i < sizeof(kernel_says) / sizeof(kernel_says[0]); i++) {
         const char *advice = kernel_says[i].advice;
+        CLEANUP_FREE char *path = NULL;
 
         if (!strstr(line, kernel_says[i].words))
             continue;
-        if (kernel_says[i].by_content && is_sound(device))
+        path = path_of_nid(device, line);
+        if (kernel_says[i].by_content && is_sound(self, device))
             advice = "the image is sound here, so the guest had other bytes: romsim verify FILE "
                      "--against DIR compares";
         tell(self, device, path ? QUOTE(path) : NULL, kernel_says[i].cause, advice);
@@ -249,20 +257,13 @@ static enum complaint find_complaint(const char *line)
     return NO_COMPLAINT;
 }
 
-static bool is_within(const char *path, const char *parent)
-{
-    size_t size = strlen(parent);
-
-    return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
 /* The mount that a path is in: of several the innermost, of one place the last. */
 static const struct romsim_mount *mount_of(const struct romsim_layout *layout, const char *path)
 {
     const struct romsim_mount *found = NULL;
 
     for (size_t i = 0; i < layout->mount_count; i++)
-        if (is_within(path, layout->mounts[i].path) &&
+        if (romsim_path_is_within(path, layout->mounts[i].path) &&
             (!found || strlen(layout->mounts[i].path) >= strlen(found->path)))
             found = &layout->mounts[i];
     return found;
@@ -295,7 +296,7 @@ static const struct romsim_device *hidden_in(const struct romsim_layout *layout,
         const struct romsim_mount *mount = &layout->mounts[i];
         const struct romsim_device *device = &layout->devices[mount->device];
 
-        if (device != top && is_within(path, mount->path) &&
+        if (device != top && romsim_path_is_within(path, mount->path) &&
             image_has(device, path + strlen(mount->path)))
             return device;
     }

@@ -4,6 +4,8 @@
 
 #include "overlay.h"
 
+#include <romsim/paths.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,19 +14,12 @@
 
 /* ---- looking for files ------------------------------------------------------------------ */
 
-static bool is_within(const char *path, const char *parent)
-{
-    size_t size = strlen(parent);
-
-    return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
 /* Is the path in a ROM that is not to be had here? */
 static bool is_elsewhere(const struct seeker *seeker, const char *path)
 {
     for (size_t i = 0; i < seeker->layout->mount_count; i++)
         if (!seeker->layout->devices[seeker->layout->mounts[i].device].blob &&
-            is_within(path, seeker->layout->mounts[i].path))
+            romsim_path_is_within(path, seeker->layout->mounts[i].path))
             return true;
     return false;
 }

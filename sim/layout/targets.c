@@ -9,6 +9,7 @@
 
 #include "overlay.h"
 
+#include <romsim/paths.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -41,14 +42,6 @@ static bool complain(const struct romsim_device *device, const struct romsim_ins
     return false;
 }
 
-/* Is `path` the same as `parent`, or beneath it? */
-static bool is_within(const char *path, const char *parent)
-{
-    size_t size = strlen(parent);
-
-    return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
 /* The same `at` twice is an error (sim/instance), but links can lead two to one place. */
 static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
                            const struct romsim_instance *instance,
@@ -60,7 +53,7 @@ static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
     for (size_t i = 0; i < index; i++) {
         const struct romsim_mount *before = &layout->mounts[i];
 
-        if (!before->target || !is_within(before->target, mount->target))
+        if (!before->target || !romsim_path_is_within(before->target, mount->target))
             continue;
         romsim_error_set(&warning, 0, "the %s at '%s' hides the one at '%s': links lead to %s",
                          romsim_device_noun(&layout->devices[mount->device]), QUOTE(mount->path),
@@ -98,7 +91,7 @@ static bool is_in_unknown(const struct romsim_layout *layout, const char *path, 
     for (size_t i = 0; i < count; i++) {
         const struct romsim_device *device = &layout->devices[layout->mounts[i].device];
 
-        if (!device->blob && is_within(path, layout->mounts[i].path) &&
+        if (!device->blob && romsim_path_is_within(path, layout->mounts[i].path) &&
             !(is_mount_point && device->role == ROMSIM_DEVICE_VOLUME))
             return true;
     }

@@ -162,16 +162,13 @@ static const char *name_of(const struct romsim_device *device, int way)
 }
 
 /* Size and digest; the digests are not compared if the sizes differ. */
-static int compare_file(struct verify *verify, const struct romsim_device *device, const char *path,
-                        const char *label, struct romsim_error *err)
+static void compare_file(struct verify *verify, const struct romsim_device *device,
+                         const char *path, struct romsim_blob *blob, const char *label)
 {
-    CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_snapshot(path, err);
     char subject[SUBJECT_SIZE];
     size_t index = device->index - 1;
     struct romsim_point *point;
 
-    if (!blob)
-        return -1;
     compare_numbers(verify, subject_of("ROM", label, index, "size", subject),
                     romsim_blob_size(device->blob), romsim_blob_size(blob));
     point = compare(verify, subject_of("ROM", label, index, "digest", subject),
@@ -181,23 +178,22 @@ static int compare_file(struct verify *verify, const struct romsim_device *devic
         point->file = strdup(path);
         verify->no_memory |= !point->file;
     }
-    return 0;
 }
 
 /* A folder with numbers and names says in which order the ROMs were. */
 static int compare_order(struct verify *verify, const struct romsim_device *device,
-                         const char *folder, const char *path, struct romsim_error *err)
+                         const char *folder, const char *path, struct romsim_blob *by_name,
+                         struct romsim_error *err)
 {
     CLEANUP_FREE char *numbered = find_file(folder, device->indexed_name);
-    CLEANUP_BLOB struct romsim_blob *by_name = NULL, *by_number = NULL;
+    CLEANUP_BLOB struct romsim_blob *by_number = NULL;
     char subject[SUBJECT_SIZE];
     bool is_same;
 
     if (!numbered || strcmp(numbered, path) == 0)
         return 0;
-    by_name = romsim_blob_snapshot(path, err);
     by_number = romsim_blob_snapshot(numbered, err);
-    if (!by_name || !by_number)
+    if (!by_number)
         return -1;
     is_same = strcmp(romsim_blob_sha256_hex(by_name), romsim_blob_sha256_hex(by_number)) == 0;
     add(verify, is_same ? ROMSIM_POINT_SAME : ROMSIM_POINT_DIFFERS,
@@ -210,6 +206,7 @@ static int compare_rom(struct verify *verify, const struct romsim_device *device
                        const char *folder, struct romsim_error *err)
 {
     const char *label = device->named_name[0] ? name_of(device, BY_NAME) : NULL;
+    CLEANUP_BLOB struct romsim_blob *blob = NULL;
     CLEANUP_FREE char *path = NULL;
     char subject[SUBJECT_SIZE];
 
@@ -220,9 +217,11 @@ static int compare_rom(struct verify *verify, const struct romsim_device *device
             subject_of("ROM", label, device->index - 1, "image", subject), device->source, NULL);
         return 0;
     }
-    if (compare_file(verify, device, path, label, err) < 0)
+    blob = romsim_blob_snapshot(path, err);
+    if (!blob)
         return -1;
-    return compare_order(verify, device, folder, path, err);
+    compare_file(verify, device, path, blob, label);
+    return compare_order(verify, device, folder, path, blob, err);
 }
 
 /* Is it the name, without its ending, of a ROM that is here? */
