@@ -2,15 +2,12 @@
 /*
  * fs.c: the life of a mount: mount, serve, stop, unmount.
  *
- * Threads: serving threads each read a request and answer it; the kernel wakes one at a time.  The
- * thread in romsim_fs_serve() waits on an eventfd, which says that it is time to end: written by
- * romsim_fs_stop(), or by a serving thread that found the file system unmounted.  A thread that
- * still waits for a request is cancelled there and only there, as libfuse's own loop does it.  Our
- * own loop, because libfuse 3.14's cannot be woken from another thread, and makes and ends threads
- * with the load, which costs more than it saves.
+ * Requests are answered by a process of its own (server.h), for which romsim_fs_serve() waits; so a
+ * thread is enough for a mount, and may be one of a process that has much else to do.
  */
 #include "ll.h"
 #include "mount.h"
+#include "server.h"
 
 #include <romsim/descriptors.h>
 #include <romsim/fs.h>
@@ -22,18 +19,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-/* More threads than processors, since one that waits for the disk (a page of an image that is not
- * in memory) serves nobody meanwhile. */
-enum { THREADS_MIN = 4, THREADS_MAX = 16 };
 
 /* Files that unmounting opens: mountinfo; fusermount3 starts with what is free then. */
 enum { SPARES = 5 };
@@ -42,18 +31,12 @@ struct romsim_fs {
     struct ll ll; /* has the seam */
     struct fuse_session *session;
     char *point;
-    dev_t device;                /* of our mount */
-    int stop;                    /* an eventfd: readable when it is time to end */
-    int hurry;                   /* another: no read has to wait any more in the seam */
-    atomic_size_t serving;       /* threads that answer */
+    dev_t device;   /* of our mount */
+    int stop;       /* an eventfd: readable when it is time to end */
+    int hurry;      /* another: no read has to wait any more in the seam */
+    int outputs[2]; /* what the seam writes to */
+    struct server_channel channel;
     struct romsim_spares spares; /* for the unmounting */
-};
-
-struct server {
-    pthread_t thread;
-    struct romsim_fs *fs;
-    struct fuse_buf request;
-    int error; /* what ended it, an errno, or 0 */
 };
 
 /* ---- mounting --------------------------------------------------------------------------- */
@@ -184,9 +167,13 @@ struct romsim_fs *romsim_fs_mount(const struct romsim_layout *layout, const char
     chosen.seam.stop = fs->hurry = eventfd(0, EFD_CLOEXEC);
     fs->ll.report = chosen.report;
     fs->ll.context = chosen.context;
+    fs->channel = (struct server_channel){-1, -1};
+    fs->outputs[0] = chosen.seam.trace ? chosen.seam.trace->json : -1;
+    fs->outputs[1] = chosen.seam.trace ? chosen.seam.trace->text : -1;
     if (fs->stop < 0 || fs->hurry < 0)
         romsim_error_system(err, errno, "cannot make an eventfd");
-    else if ((fs->point = romsim_mount_point(directory, err)) &&
+    else if (server_channel_open(&fs->channel, err) == 0 &&
+             (fs->point = romsim_mount_point(directory, err)) &&
              (fs->ll.seam = romsim_seam_new(layout, chosen.drives_only, &chosen.seam, err)) &&
              mount_seam(fs, layout->name, chosen.allow_other, err) == 0)
         return fs;
@@ -207,6 +194,7 @@ void romsim_fs_free(struct romsim_fs *fs)
         close(fs->stop);
     if (fs->hurry >= 0)
         close(fs->hurry);
+    server_channel_close(&fs->channel);
     romsim_spares_release(&fs->spares);
     free(fs->point);
     free(fs);
@@ -214,101 +202,24 @@ void romsim_fs_free(struct romsim_fs *fs)
 
 /* ---- serving ---------------------------------------------------------------------------- */
 
-static void raise_event(int event)
-{
-    const uint64_t one = 1;
-    int saved = errno;
-    ssize_t ignored = write(event, &one, sizeof(one)); /* cannot fail before 2^64 of them */
-
-    (void)ignored;
-    errno = saved;
-}
-
 void romsim_fs_stop(struct romsim_fs *fs)
 {
-    raise_event(fs->stop);
+    server_raise(fs->stop);
+}
+
+void romsim_fs_phase(struct romsim_fs *fs, const char *name)
+{
+    romsim_seam_phase(fs->ll.seam, name);
+}
+
+void romsim_fs_open(struct romsim_fs *fs, const struct romsim_trace_open *opened)
+{
+    romsim_seam_open(fs->ll.seam, opened);
 }
 
 void romsim_fs_hurry(struct romsim_fs *fs)
 {
-    raise_event(fs->hurry);
-}
-
-static void *serve_requests(void *argument)
-{
-    struct server *server = argument;
-    struct fuse_session *session = server->fs->session;
-
-    while (!fuse_session_exited(session)) {
-        int received;
-
-        pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-        received = fuse_session_receive_buf(session, &server->request);
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-        if (received > 0)
-            fuse_session_process_buf(session, &server->request);
-        else if (received < 0 && received != -EINTR && received != -EAGAIN) {
-            server->error = -received;
-            break;
-        }
-    }
-    /* One that has no memory for a request leaves it to the others. */
-    if (atomic_fetch_sub(&server->fs->serving, 1) == 1 || server->error != ENOMEM)
-        romsim_fs_stop(server->fs);
-    return NULL;
-}
-
-static size_t count_threads(void)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (processors < THREADS_MIN)
-        return THREADS_MIN;
-    return processors > THREADS_MAX ? THREADS_MAX : (size_t)processors;
-}
-
-/* Starts the threads, with all signals blocked in them: those are for the caller.  Returns how many
- * run; *ret_problem is the errno of one that does not. */
-static size_t start_servers(struct romsim_fs *fs, struct server *servers, size_t count,
-                            int *ret_problem)
-{
-    sigset_t all, before;
-    size_t started = 0;
-
-    atomic_store(&fs->serving, count);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (started < count) {
-        servers[started].fs = fs;
-        *ret_problem =
-            pthread_create(&servers[started].thread, NULL, serve_requests, &servers[started]);
-        if (*ret_problem != 0)
-            break;
-        started++;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started < count && atomic_fetch_sub(&fs->serving, count - started) == count - started)
-        romsim_fs_stop(fs); /* the last of them has failed already */
-    return started;
-}
-
-/* Ends the threads.  Returns the errno of one whose failure ended the service, or 0. */
-static int end_servers(struct server *servers, size_t count)
-{
-    size_t without_memory = 0;
-    int error = 0;
-
-    for (size_t i = 0; i < count; i++)
-        pthread_cancel(servers[i].thread);
-    for (size_t i = 0; i < count; i++) {
-        pthread_join(servers[i].thread, NULL);
-        free(servers[i].request.mem);
-        if (servers[i].error == ENOMEM)
-            without_memory++;
-        else if (servers[i].error != 0)
-            error = servers[i].error;
-    }
-    return error == 0 && without_memory == count ? ENOMEM : error;
+    server_raise(fs->hurry);
 }
 
 /* Nobody will answer any more: ends the connection, so that nobody waits for it. */
@@ -324,23 +235,18 @@ static void hang_up(struct romsim_fs *fs)
 
 int romsim_fs_serve(struct romsim_fs *fs, struct romsim_error *err)
 {
-    struct server servers[THREADS_MAX] = {0};
-    int error = 0;
-    size_t count = start_servers(fs, servers, count_threads(), &error);
-    struct pollfd stop = {.fd = fs->stop, .events = POLLIN};
+    const struct server_task task = {
+        .ll = &fs->ll,
+        .session = fs->session,
+        .stop = fs->stop,
+        .hurry = fs->hurry,
+        .outputs = fs->outputs,
+        .output_count = sizeof(fs->outputs) / sizeof(fs->outputs[0]),
+    };
 
-    if (count == 0) {
-        hang_up(fs);
-        romsim_error_system(err, error, "cannot start a thread");
-        return romsim_error_hint(err, "the limit of memory (ulimit -v) or of processes (ulimit "
-                                      "-u) is too low");
-    }
-    while (poll(&stop, 1, -1) < 0 && errno == EINTR)
-        ;
-    romsim_fs_hurry(fs);
-    error = end_servers(servers, count);
-    if (error == 0)
+    if (server_run(&task, &fs->channel, err) == 0)
         return 0;
     hang_up(fs);
-    return romsim_error_system(err, error, "cannot answer the kernel for '%s'", QUOTE(fs->point));
+    romsim_error_context(err, "the mount at '%s'", QUOTE(fs->point));
+    return -1;
 }

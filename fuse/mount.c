@@ -18,10 +18,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FUSE_DEVICE "/dev/fuse"
 #define FUSERMOUNT  "fusermount3"
@@ -116,6 +120,12 @@ static int report_fusermount(const char *output, struct romsim_error *err)
                      size > 0 ? romsim_text_quote(words, size, (char[512]){0}, 512) : "it failed");
     if (strstr(words, "user_allow_other"))
         romsim_error_hint(err, "an administrator can add 'user_allow_other' to /etc/fuse.conf");
+    /* Not for want of rights in the directory, which it says in other words. */
+    else if (strstr(words, "mount failed: Permission denied"))
+        romsim_error_hint(err,
+                          "AppArmor may refuse the place (Ubuntu since 25.04): mount below your "
+                          "home folder, /mnt, /media or /tmp, or see "
+                          "/etc/apparmor.d/fusermount3");
     return -1;
 }
 
@@ -141,7 +151,8 @@ static int mount_by_fusermount(const char *point, const char *source, bool allow
                                            .complaints = &words};
     /* It does not wait for an answer: the descriptor is in the socket when it has ended. */
     if (romsim_program_run(&program, &status, err) < 0)
-        return romsim_error_hint(err, "it is in the package 'fuse3'");
+        return err && err->errnum == ENOENT ? romsim_error_hint(err, "it is in the package 'fuse3'")
+                                            : -1;
     close(steal_fd(&theirs));
     fd = receive_descriptor(ours);
     return fd >= 0 ? steal_fd(&fd) : report_fusermount(words.data, err);
@@ -166,6 +177,17 @@ int fuse_mount(const char *point, const char *name, bool allow_other, struct rom
     return -1;
 }
 
+/* Has this process CAP_SYS_ADMIN?  As root, if that cannot be told. */
+static bool may_mount(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    if (syscall(SYS_capget, &header, data) < 0)
+        return geteuid() == 0;
+    return data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+}
+
 int romsim_fs_probe(struct romsim_error *err)
 {
     CLEANUP_FD int fd = open_device(err);
@@ -173,7 +195,16 @@ int romsim_fs_probe(struct romsim_error *err)
 
     if (fd < 0)
         return -1;
-    if (geteuid() == 0 || helper)
+    if (may_mount())
+        return 0;
+    /* What a set-uid program may become is bounded, in containers and services. */
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ||
+        prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 0) {
+        romsim_error_set(err, EPERM, "nothing that is started here may mount");
+        return romsim_error_hint(err, "a container may with --cap-add SYS_ADMIN; a service without "
+                                      "NoNewPrivileges");
+    }
+    if (helper)
         return 0;
     romsim_error_set(err, ENOENT, "there is no " FUSERMOUNT ", which mounts for users");
     return romsim_error_hint(err, "it is in the package 'fuse3'");

@@ -5,11 +5,13 @@
 #     samples/busybox-base.sh build/samples/busybox [MORE]
 #
 # What the directory MORE holds is laid over it.
+# BUSYBOX=FILE is one of another architecture, with the same applets as this machine's.
 # The times are fixed, so that the image's digest is the same on every machine with this busybox.
 set -eu
 umask 022
 target=$1
-busybox=$(command -v busybox) || { echo "busybox-base: no busybox here: run 'make deps'" >&2; exit 1; }
+own=$(command -v busybox) || { echo "busybox-base: no busybox here: run 'make deps'" >&2; exit 1; }
+busybox=${BUSYBOX-$own}
 if ! file -Lb "$busybox" | grep -qE 'statically linked|static-pie'; then
     echo "busybox-base: $busybox is not static: install busybox-static ('make deps')" >&2
     exit 1
@@ -19,7 +21,7 @@ rm -rf "$target.new"
 mkdir -p "$target.new"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,tmp,etc,root,run,var}
 cp "$busybox" "$target.new/bin/busybox"
 chmod 0755 "$target.new/bin/busybox"
-busybox --list-full | while read -r applet; do
+"$own" --list-full | while read -r applet; do
     [ "$applet" = bin/busybox ] || ln -s /bin/busybox "$target.new/$applet"
 done
 echo 'root:x:0:0:root:/root:/bin/sh' >"$target.new/etc/passwd"

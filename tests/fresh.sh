@@ -2,20 +2,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # fresh: runs a command in a clean clone of this checkout, in a fresh root of a Debian release.
 #
-#     tests/fresh.sh RELEASE [COMMAND...]       (make demo)
+#     tests/fresh.sh [--user] RELEASE [COMMAND...]       (make demo)
 #     ROOT=DIR tests/fresh.sh trixie make check
+#     tests/fresh.sh --other         prints the release of the two that this machine does not run
 #
 # The root is made by mmdebstrap with what a new machine has, and make and git; it is removed at the
 # end, unless ROOT names it: then it is made where it is missing, kept, and used again.  The command
-# runs as root, in namespaces of its own, with the machine's /dev (FUSE, loop devices), so that
-# nothing of it stays.  It needs root, since a chroot with device nodes does.
+# runs as root, or with --user as an ordinary user without sudo, for whom root has run `make deps`.
+# How it is entered is in root.sh.  It needs root, since device nodes do.
 set -eu
-release=${1:?usage: tests/fresh.sh RELEASE [COMMAND...]}
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+. "$checkout/tests/root.sh"
+if [ "${1-}" = --other ]; then
+    mirror=$("$checkout/packaging/mirror.sh")
+    release=trixie
+    [ "$(. /etc/os-release && echo "${VERSION_CODENAME-}")" != trixie ] || release=bookworm
+    curl --fail --silent --location --max-time 60 --output /dev/null "$mirror/dists/$release/Release" ||
+        { echo "fresh: the archive does not answer for $release" >&2; exit 1; }
+    echo "$release"
+    exit
+fi
+account=root
+if [ "${1-}" = --user ]; then account=somebody; shift; fi
+release=${1:?usage: tests/fresh.sh [--user] RELEASE [COMMAND...]}
 shift
 [ $# -gt 0 ] || set -- make demo
-checkout=$(cd "$(dirname "$0")/.." && pwd)
-mirror=${MIRROR:-$(sed -n 's/^URIs: *\(.*debian\)$/\1/p; s/^deb \(\[.*\] \)\{0,1\}\([^ ]*\/debian\) .*/\2/p' \
-    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)}
 for tool in mmdebstrap unshare git; do
     command -v "$tool" >/dev/null || { echo "fresh: needs $tool" >&2; exit 1; }
 done
@@ -26,21 +37,31 @@ if [ -z "${ROOT-}" ]; then
     trap 'rm -rf --one-file-system "$ROOT"' EXIT
 fi
 if [ ! -e "$ROOT/etc/debian_version" ]; then
-    mmdebstrap --quiet --variant=apt --include=make,git,ca-certificates "$release" "$ROOT" "$mirror"
+    root_make "$release" "$ROOT" --include=make,git,ca-certificates,mount,passwd
 fi
-cp /etc/resolv.conf "$ROOT/etc/resolv.conf"
-ln -sfn /proc/mounts "$ROOT/etc/mtab" # systemd makes it; fusermount3 looks there
+cp /etc/resolv.conf "$ROOT/etc/resolv.conf" # of a root that was kept, too
 rm -rf "$ROOT/srv/romsim"
 git clone --quiet --no-hardlinks "$checkout" "$ROOT/srv/romsim"
 
-# The mounts are the namespace's, and end with it.  The root is a mount, as a machine's is.
-inside='
-mount --bind "$0" "$0"
-for directory in dev sys; do mount --rbind "/$directory" "$0/$directory"; done
-mount -t proc proc "$0/proc"
-mount -t tmpfs tmpfs "$0/tmp"
-cd "$0"
-exec chroot . sh -c "cd /srv/romsim && exec \"\$@\"" sh "$@"'
+# inside ACCOUNT PATH COMMAND...: in the clone, with a new login's environment.  Unlike a user of
+# root_run's, this one may mount by fusermount3.
+inside() {
+    local account=$1 path=$2 home
+    shift 2
+    home=$(sed -n "s/^$account:.*:\(.*\):.*/\1/p" "$ROOT/etc/passwd")
+    # shellcheck disable=SC2016,SC2046 # it is for the shell inside; words
+    root_run "$ROOT" setpriv --reuid "$account" --regid "$account" --init-groups \
+        env -i HOME="$home" USER="$account" LOGNAME="$account" PATH="$path" TERM="${TERM:-dumb}" \
+        LANG=C.UTF-8 $(env | grep -E '^(https?|no)_proxy=' || true) \
+        sh -c 'cd /srv/romsim && exec "$@"' sh "$@"
+}
+path=/usr/local/bin:/usr/bin:/bin
+if [ "$account" = root ]; then
+    path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+else
+    inside root "/usr/local/sbin:$path:/usr/sbin:/sbin" make deps
+    root_run "$ROOT" chown -R "$account:" /srv/romsim
+fi
 status=0
-unshare --mount --pid --fork --kill-child sh -ec "$inside" "$ROOT" "$@" || status=$?
+inside "$account" "$path" "$@" || status=$?
 exit "$status"

@@ -23,6 +23,8 @@ DATA=$ROOT/tests/data
 T=$(mktemp -d "${TMPDIR:-/tmp}/romsim-test.XXXXXX")
 export XDG_CACHE_HOME=$T/.xdg/cache XDG_DATA_HOME=$T/.xdg/data XDG_RUNTIME_DIR=$T/.xdg/run
 mkdir -p -m 700 "$XDG_CACHE_HOME" "$XDG_DATA_HOME" "$XDG_RUNTIME_DIR"
+# Not what this machine has for all its users.
+export ROMSIM_SHARED_STORE=
 export LC_ALL=C.UTF-8
 # Reports of sanitizers: a folder for each test (tests/run).
 if [ -n "${FINDINGS:-}" ]; then
@@ -38,6 +40,10 @@ out=
 cleanup() {
     local status=$?
     cd /
+    # A test that is ended before its own end leaves none either: a guest would run for ever.
+    if compgen -G "$XDG_RUNTIME_DIR/romsim/instances/*" >/dev/null; then
+        timeout 60 "$ROMSIM" rm --all >/dev/null 2>&1
+    fi
     # Deepest mounts first; a mount that is left behind would make rm enter it.
     awk -v t="$T/" 'index($5, t) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
         while read -r point; do umount -l "$point" 2>/dev/null || fusermount3 -uz "$point"; done
@@ -99,6 +105,9 @@ same() {
         fail "$3" "$(printf '%s\n' "$difference" | head -40)"; fi
 }
 
+# uncoded: standard input without the codes ("[R017]") behind errors and warnings.
+uncoded() { sed -E 's/ \[R[0-9]{3}\]$//'; }
+
 # fake_program PATH: the first bytes of a static program, which `check` and `plan` take for one.
 fake_program() {
     mkdir -p "$(dirname "$1")"
@@ -135,14 +144,14 @@ make_entries() {
 # skip TEXT REASON: says out loud that something was not tested.
 skip() { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
 
-# docker_archive FILE FOLDER CONFIG: what `docker save` would write of an image with this root and
+# docker_archive FILE FOLDER CONFIG [ARCHITECTURE]: what `docker save` would write of an image with this root and
 # this config (JSON).
 docker_archive() {
     local parts
     parts=$(mktemp -d "$T/archive.XXXXXX")
     tar -C "$2" -cf "$parts/layer.tar" .
-    printf '{"architecture":"amd64","os":"linux","config":%s,"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$3" "$(sha256sum <"$parts/layer.tar" | cut -c1-64)" >"$parts/config.json"
+    printf '{"architecture":"%s","os":"linux","config":%s,"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "${4:-amd64}" "$3" "$(sha256sum <"$parts/layer.tar" | cut -c1-64)" >"$parts/config.json"
     echo '[{"Config":"config.json","RepoTags":["x:y"],"Layers":["layer.tar"]}]' >"$parts/manifest.json"
     tar -C "$parts" -cf "$1" manifest.json config.json layer.tar
     rm -r "$parts"

@@ -112,3 +112,13 @@ def docker_archive(*images):
         manifest.append({"Config": name, "RepoTags": tags, "Layers": paths})
     files["manifest.json"] = json.dumps(manifest).encode()
     return tar(*sorted(files.items()))
+
+
+def told_apart(folder, **images):
+    """Makes a layout of images which differ in their environment: org_name="text" is org/name, with
+    FROM=text."""
+    made = Layout(folder)
+    root = tar(("bin/sh", b"#!"))
+    for name, text in images.items():
+        made.tag(name.replace("_", "/") + ":latest", made.image([root], config={"Env": ["FROM=" + text]}))
+    made.write()

@@ -6,8 +6,8 @@
 
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/unit/%)
-CHECK_CFLAGS = $(eval CHECK_CFLAGS := $(shell pkg-config --cflags check))$(CHECK_CFLAGS)
-CHECK_LIBS = $(eval CHECK_LIBS := $(shell pkg-config --libs check))$(CHECK_LIBS)
+CHECK_CFLAGS = $(eval CHECK_CFLAGS := $(shell $(PKG_CONFIG) --cflags check))$(CHECK_CFLAGS)
+CHECK_LIBS = $(eval CHECK_LIBS := $(shell $(PKG_CONFIG) --libs check))$(CHECK_LIBS)
 TESTS ?= $(UNIT_SOURCES) $(sort $(wildcard tests/cli/*.sh)) $(sort $(wildcard tests/vm/*.sh))
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/packages-present
@@ -21,7 +21,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(SANITIZED) $(BUILD)/libroms
 -include $(UNIT_SOURCES:%.c=$(BUILD)/obj/%.d)
 .PRECIOUS: $(BUILD)/obj/tests/%.o
 
-.PHONY: check-programs check-only check
+.PHONY: check-programs check-only check check-brief
 check-programs: $(BUILD)/romsim $(UNIT_PROGRAMS)
 
 # The tests alone, for when all set-up is there.
@@ -32,6 +32,13 @@ check-only: check-programs
 .PHONY: chaos
 chaos: $(BUILD)/romsim
 	@BUILD=$(BUILD) CHAOS_SECONDS=$${CHAOS_SECONDS:-120} tests/vm/chaos.sh
+
+# What another release is tried with (.ci/run): all unit tests, and one boot.
+check-brief:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory -j$$(nproc) all guest $(SAMPLES)/.busybox check-programs
+	@MUTATIONS=200 $(MAKE) --no-print-directory check-only TESTS='$(UNIT_SOURCES)'
+	@set -o pipefail; $(BUILD)/romsim run samples/hello/instance.yaml | grep "Hello from a ROM"
 
 # Each step its own make, because the next one looks for what the one before installed.
 check:

@@ -50,6 +50,7 @@ enum romsim_bound {
     ROMSIM_BOUND_KERNEL_UNPACKED, /* what a bzImage becomes */
     ROMSIM_BOUND_STORE_INDEX,     /* the image store's list of names */
     ROMSIM_BOUND_STORE_BLOBS,     /* of the image store */
+    ROMSIM_BOUND_OVERCOMMIT,      /* memory that is not free, and may be given all the same */
     ROMSIM_BOUND_COUNT
 };
 

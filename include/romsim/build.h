@@ -15,6 +15,7 @@
 #include <romsim/kraftfile.h>
 
 struct romsim_build;
+struct romsim_store;
 
 struct romsim_build_options {
     const char *architecture; /* only this one; NULL: all targets of the Kraftfile */
@@ -54,11 +55,11 @@ void romsim_build_part(const struct romsim_build *build, size_t index,
                        struct romsim_build_part *ret);
 
 /*
- * Writes the image: into the local store under a name, into an OCI layout (made or added to) under
+ * Writes the image: into a store under a name, into an OCI layout (made or added to) under
  * a tag, or as a tar of a layout.  Each is there as a whole or not at all.
  */
-int romsim_build_to_store(const struct romsim_build *build, const char *name,
-                          struct romsim_error *err);
+int romsim_build_to_store(const struct romsim_build *build, struct romsim_store *store,
+                          const char *name, struct romsim_error *err);
 int romsim_build_to_layout(const struct romsim_build *build, const char *path, const char *tag,
                            struct romsim_error *err);
 int romsim_build_to_archive(const struct romsim_build *build, const char *path, const char *tag,

@@ -18,10 +18,12 @@ static inline void cleanup_free_pointer(void *pointer_to_pointer)
     free(*(void **)pointer_to_pointer);
 }
 
+/* What is closed is -1 from then on: the number may soon be somebody else's. */
 static inline void cleanup_close_fd(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
+    *fd = -1;
 }
 
 static inline void cleanup_close_file(FILE **file)

@@ -15,6 +15,8 @@
 #ifndef ROMSIM_ERROR_H
 #define ROMSIM_ERROR_H
 
+#include <romsim/rules.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -69,14 +71,16 @@ struct romsim_error {
     enum romsim_cloud_code cloud; /* what the cloud's API would call it */
     int errnum;                   /* the kind, as an errno: EINVAL bad input, EUCLEAN damaged image,
                                      EOPNOTSUPP feature not supported, ENOENT, ENOMEM, EIO, ... */
+    enum romsim_rule rule;        /* that is broken, for its code; or ROMSIM_RULE_NONE */
     struct romsim_place place;
     char message[1024];
     char hint[512]; /* what would be right; empty when the message says it all */
 };
 
 /*
- * Sets *err (if not NULL) to a message made with printf's rules; place and hint become empty and
- * `cloud` ROMSIM_CLOUD_UNKNOWN_ERROR.  A message that is too long is cut with "...".
+ * Sets *err (if not NULL) to a message made with printf's rules; place and hint become empty,
+ * `cloud` ROMSIM_CLOUD_UNKNOWN_ERROR and `rule` ROMSIM_RULE_NONE.  A message that is too long is
+ * cut with "...".
  * Returns -1, so that `return romsim_error_set(...)` reads well.
  */
 int romsim_error_set(struct romsim_error *err, int errnum, const char *format, ...)
@@ -96,6 +100,9 @@ char *romsim_error_text(const struct romsim_error *err);
 /* Sets the hint of *err.  Returns -1. */
 int romsim_error_hint(struct romsim_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Says which rule was broken.  Returns -1. */
+int romsim_error_rule(struct romsim_error *err, enum romsim_rule rule);
 
 /* "out of memory", ENOMEM.  Returns -1. */
 int romsim_error_nomem(struct romsim_error *err);

@@ -16,6 +16,7 @@
  *     slow-attach=TIME        nothing can be read before so long after the first try
  *     corrupt=OFFSET[:MASK]   this byte is another one: its bits in MASK (255) are changed
  *     truncate=SIZE           the device ends there
+ *     missing                 the device is not there
  *     unaligned               the device ends within a sector
  *     mount=fail              it has no superblock
  *     swap=OTHER              it has the bytes of another ROM of the instance, or of an image file
@@ -29,9 +30,11 @@
 #include <romsim/cleanup.h>
 #include <romsim/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct romsim_faults;
+struct romsim_device;
 
 /* None yet; NULL without memory. */
 struct romsim_faults *romsim_faults_new(void);
@@ -45,5 +48,11 @@ int romsim_faults_add(struct romsim_faults *faults, const char *text, struct rom
 /* How many there are (0 for NULL), and the text of one. */
 size_t romsim_faults_count(const struct romsim_faults *faults);
 const char *romsim_faults_text(const struct romsim_faults *faults, size_t index);
+
+/* Is the device one that is not to be there?  False for no faults (NULL). */
+bool romsim_faults_miss(const struct romsim_faults *faults, const struct romsim_device *device);
+
+/* Where one takes other bytes from (swap=OTHER), or NULL: it does not. */
+const char *romsim_faults_swap(const struct romsim_faults *faults, size_t index);
 
 #endif

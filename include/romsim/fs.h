@@ -56,6 +56,12 @@ void romsim_fs_stop(struct romsim_fs *fs);
 /* Lets no read wait any more that something in the seam delays; all is answered as before. */
 void romsim_fs_hurry(struct romsim_fs *fs);
 
+/* Writes down, where the seam has a trace, that a start has come to this: "qemu", "app". */
+void romsim_fs_phase(struct romsim_fs *fs, const char *name);
+
+/* The same of what was opened in the guest. */
+void romsim_fs_open(struct romsim_fs *fs, const struct romsim_trace_open *opened);
+
 /* Unmounts (lazily if it is in use) and frees; romsim_fs_serve() must have returned.  Who still
  * has a file open gets ENOTCONN.  Accepts NULL. */
 void romsim_fs_free(struct romsim_fs *fs);

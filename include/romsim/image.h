@@ -44,6 +44,18 @@ struct romsim_base_image {
 void romsim_base_image_release(struct romsim_base_image *base);
 
 /*
+ * Images that are given, whatever an instance names (romsim_instance.supply): then neither a file
+ * nor the store is looked at for them.  All is borrowed.
+ */
+struct romsim_supply {
+    struct romsim_blob *root;         /* or NULL: as the instance names it */
+    const struct romsim_strings *env; /* of a root that is given: "K=V" */
+    const char *working_dir;          /* the same */
+    struct romsim_blob *const *roms;  /* by their order; NULL: as the instance has it */
+    size_t rom_count;
+};
+
+/*
  * Makes the ROM of an instance: an inline one is built (files root:root 0644, directories 0755,
  * time 0: cloud-rules §4 [U]); an image is resolved: a directory (built; root:root, modes and
  * times kept), an EROFS image, a cpio archive or any other file (a multiple of 4096 bytes, else

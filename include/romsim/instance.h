@@ -27,6 +27,8 @@
 struct romsim_shape; /* romsim/schema.h */
 
 /* The limits of cloud-rules §1; each can be changed with --limit NAME=VALUE. */
+struct json_t; /* jansson's */
+
 struct romsim_limits {
     uint64_t roms;       /* ROMs an instance, inline and image together: 8 */
     uint64_t files;      /* files an inline ROM: 16 */
@@ -44,6 +46,10 @@ extern const struct romsim_limits romsim_limits_default;
  * the names). */
 int romsim_limits_set(struct romsim_limits *limits, const char *assignment,
                       struct romsim_error *err);
+
+/* The limits as a JSON object, with the names of romsim_limits_set().  A new reference; NULL
+ * without memory. */
+struct json_t *romsim_limits_json(const struct romsim_limits *limits);
 
 struct romsim_env {
     char *name;
@@ -124,7 +130,17 @@ enum romsim_given {
     ROMSIM_GIVEN_MEMORY = 1,
     ROMSIM_GIVEN_VCPUS = 2,
     ROMSIM_GIVEN_AUTOSTART = 4,
+    ROMSIM_GIVEN_ROMS = 16,
     ROMSIM_GIVEN_TIMEOUT = 8 /* as `timeout_s`, or as `wait_timeout_ms`, which it replaces */
+};
+
+struct romsim_supply; /* image.h */
+
+/* What the name or UUID in an instance is of, if it is to go on from where another was saved. */
+enum romsim_clone_of {
+    ROMSIM_CLONE_OF_TEMPLATE,
+    ROMSIM_CLONE_OF_CHECKPOINT,
+    ROMSIM_CLONE_OF_INSTANCE /* it is a branch */
 };
 
 struct romsim_instance {
@@ -135,8 +151,10 @@ struct romsim_instance {
     enum romsim_origin image_origin;
     bool allow_local; /* paths of this machine are followed, even if they came over the network */
     bool image_optional; /* it has a `template` or `branch_from` */
+    enum romsim_clone_of clone_of;
     char *template_name; /* what it is a clone of: by this, */
     char *template_uuid; /* or by this; both NULL: of nothing */
+    char *snapshot;      /* of a branch: the draft in which its source was saved, once it was */
     unsigned given;      /* of enum romsim_given */
     struct romsim_strings args;
     bool has_args; /* an empty list replaces the image's Cmd too */
@@ -164,6 +182,8 @@ struct romsim_instance {
     int group_use;           /* open as long as the instance is in it (ledger.h); -1 */
     char *directory;         /* relative paths in the instance are relative to this; "" = cwd */
     bool no_verify; /* set by the program, not by the file: built images are not read back */
+    const struct romsim_supply *supply; /* the same: images in place of those that it names
+                                           (image.h); borrowed; or NULL */
     struct romsim_place place, name_place, hostname_place, image_place, memory_place, args_place,
         timeout_place, template_place;
 };
@@ -173,8 +193,8 @@ struct romsim_instances {
     size_t count;
 };
 
-/* What an instance looks like in a request, for who describes it: a file may have `dir`s, too. */
-extern const struct romsim_shape romsim_instance_shape;
+/* What an instance looks like in a request; a file may have `dir`s, too. */
+extern const struct romsim_shape romsim_instance_shape, romsim_instance_file_shape;
 
 /* Where instances come from, and what is changed before they are looked at. */
 struct romsim_input {
@@ -213,7 +233,7 @@ int romsim_instances_load(const char *path, const struct romsim_input *source,
                           const struct romsim_limits *limits, struct romsim_instances *ret,
                           struct romsim_diagnostics *diagnostics);
 
-/* Is it to be a clone of a template? */
+/* Is it to be a clone of a template or a checkpoint, or a branch? */
 bool romsim_instance_is_clone(const struct romsim_instance *instance);
 
 /* Are paths of this machine out of bounds for what has this origin? */
@@ -274,6 +294,10 @@ int romsim_instance_set_name(struct romsim_instance *instance, const char *spec,
                              struct romsim_error *err);
 int romsim_instance_set_template(struct romsim_instance *instance, const char *spec,
                                  struct romsim_error *err); /* a name */
+int romsim_instance_set_checkpoint(struct romsim_instance *instance, const char *spec,
+                                   struct romsim_error *err); /* a name or a UUID */
+int romsim_instance_set_branch(struct romsim_instance *instance, const char *spec,
+                               struct romsim_error *err); /* the same */
 int romsim_instance_set_memory(struct romsim_instance *instance, const char *spec,
                                struct romsim_error *err); /* megabytes, or with a suffix: 1G */
 int romsim_instance_set_vcpus(struct romsim_instance *instance, const char *spec,

@@ -84,6 +84,9 @@ int romsim_kraftfile_parse(const char *text, size_t size, const char *name, cons
 
 void romsim_kraftfile_clear(struct romsim_kraftfile *kraftfile);
 
+/* What one looks like; other members are warned of, those named x-... passed over. */
+extern const struct romsim_shape romsim_kraftfile_shape;
+
 #define CLEANUP_KRAFTFILE __attribute__((cleanup(romsim_kraftfile_clear)))
 
 /* The cloud's word for an architecture ("amd64" is x86_64), or NULL if there is none. */

@@ -47,6 +47,9 @@ struct romsim_device {
     char *source;   /* for people: "inline", or the image's reference; owned */
     uint64_t files; /* regular files inside a ROM; 0 for cpio, raw and the root */
     bool is_inline;
+    bool is_kept;  /* a ROM that a checkpoint has, and not the instance's `roms`; then */
+    char *at;      /* where it is mounted, or NULL; owned */
+    size_t saved;  /* of a clone: which drive of its template's it is; 0: it is its own */
     char *warning; /* what the user should know about the image, or NULL; owned */
 
     /* Of a volume: */
@@ -97,6 +100,10 @@ struct romsim_layout {
     enum romsim_restart restart;
     struct romsim_blob *image_kernel; /* or NULL; owned: a reference */
     struct romsim_template *template; /* what it is a clone of, or NULL; owned: a reference */
+    struct romsim_template *origin;   /* the same, of one that boots, too: its source was stopped */
+    bool keeps_roms;                  /* it says nothing of ROMs, and has those of a checkpoint */
+    struct json_t *history; /* the checkpoints that it comes from, the newest first, or NULL; owned:
+                               a reference */
 };
 
 /*
@@ -173,6 +180,24 @@ void romsim_layout_foresee(const struct romsim_layout *layout,
 /* What a template has to remember of the layout that it is made of: a new object, or NULL.  Volumes
  * have no place in it. */
 struct json_t *romsim_layout_template(const struct romsim_layout *layout);
+
+/* The drives of the VM that a clone has behind its root, by what they are: the place of one of the
+ * layout's devices, or that of one of the template's, which nobody sees.  Returns how many of *ret
+ * there are, which has room for those of both. */
+struct romsim_layout_drive {
+    bool is_device;
+    size_t place;
+};
+size_t romsim_layout_drives(const struct romsim_layout *layout, struct romsim_layout_drive *ret);
+
+/* What a checkpoint has to remember of its ROMs: a new array, or NULL. */
+struct json_t *romsim_layout_roms_saved(const struct romsim_layout *layout);
+
+/* The same layout, of an instance that was edited: what it is a clone of is the old one's, whether
+ * that is still there or not. */
+struct romsim_layout *romsim_layout_anew(const struct romsim_instance *instance,
+                                         const struct romsim_layout *old,
+                                         struct romsim_diagnostics *diagnostics);
 
 /* The layout as `romsim plan --json` prints it, an object; `digests`: with those of the images, for
  * which all of their bytes are read.  NULL without memory. */

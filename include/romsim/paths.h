@@ -38,6 +38,9 @@ char *romsim_path_join(const char *directory, const char *name);
  * to who does not know to what.  Returns a malloc'ed path, or NULL. */
 char *romsim_path_absolute(const char *path);
 
+/* The folder that the running program is in.  Returns a malloc'ed path, or NULL. */
+char *romsim_path_program_folder(void);
+
 /* The descriptor of this process that a path stands for: of /dev/stdin, /dev/fd/N and
  * /proc/self/fd/N, which shells make of "<(...)".  -1: any other path. */
 int romsim_path_descriptor(const char *path);

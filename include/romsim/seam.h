@@ -58,6 +58,12 @@ struct romsim_view *romsim_seam_view(struct romsim_seam *seam);
 bool romsim_seam_is_bare(const struct romsim_seam *seam);
 bool romsim_seam_watches(const struct romsim_seam *seam, uint64_t node);
 
+/* Writes down in the trace, if there is one, that a start has come to this. */
+void romsim_seam_phase(const struct romsim_seam *seam, const char *name);
+
+/* The same of what a process of the guest has opened of a ROM, or could not. */
+void romsim_seam_open(const struct romsim_seam *seam, const struct romsim_trace_open *opened);
+
 /* As romsim_view_lookup() and romsim_view_read(), by way of the chain. */
 int romsim_seam_lookup(struct romsim_seam *seam, uint64_t directory, const char *name,
                        uint64_t *ret_node, struct romsim_error *err);

@@ -7,8 +7,14 @@
  *     $XDG_DATA_HOME/romsim/oci/blobs/sha256/<hex>      immutable once there (and sha512)
  *     $XDG_DATA_HOME/romsim/oci/lock-use, lock-index    see below
  *
- * Beside it there may be others that are only read, by ROMSIM_IMAGE_STORES, a list of folders as
- * PATH has it: names are looked up in the user's own first, then in these, in order.
+ * Beside it there may be others that are only read: those of ROMSIM_IMAGE_STORES, a list of folders
+ * as PATH has it, and at last the one that all users of a machine share, which root fills
+ * (ROMSIM_SHARED_STORE, else /var/lib/romsim/images, if it is there).  Names are looked up in the
+ * user's own first, then in these, in order.  A shared one is believed only if nobody but root and
+ * the user can write it, and one that was named only if nobody but these and its owner can.  It
+ * also has the roots that its images become (cache.h):
+ *
+ *     /var/lib/romsim/images/roots/<key>.erofs
  *
  * Theory of operation: a blob is written to a file without a name and gets its name when it is
  * whole, so a command that is killed leaves nothing half.  Whoever uses the store holds `lock-use`
@@ -39,6 +45,10 @@ struct json_t; /* jansson's */
 /* Opens the user's own store to change it; makes it when it is not there.  The lock is shared; with
  * `alone` nobody else may use the store.  EBUSY when others have what is needed for too long. */
 struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err);
+
+/* The same of the store that all users of this machine read.  What is written to it from then on
+ * can be read by all: the umask of this process is changed. */
+struct romsim_store *romsim_store_open_shared(bool alone, struct romsim_error *err);
 void romsim_store_close(struct romsim_store *store);
 
 DEFINE_CLEANUP(struct romsim_store, romsim_store_close)
@@ -57,11 +67,12 @@ int romsim_stores_open(struct romsim_stores *ret, struct romsim_error *err);
 void romsim_stores_close(struct romsim_stores *stores);
 #define CLEANUP_STORES CLEANUP(romsim_stores_close)
 
-/* Is it the user's own? */
+/* Is it the user's own, or was it opened to be changed? */
 bool romsim_store_is_own(const struct romsim_store *store);
 
 /* Duplicates of the folder's and the lock's descriptors (-1: it has none): the lock is held until
- * both the store's and this one are closed.  *ret_is_ours: nobody else writes the files. */
+ * both the store's and this one are closed.  *ret_is_ours: nobody else, or only root, writes the
+ * files. */
 int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *ret_lock,
                        bool *ret_is_ours, struct romsim_error *err);
 
@@ -114,6 +125,10 @@ int romsim_stores_find(const struct romsim_stores *stores, const char *reference
 int romsim_store_find(struct romsim_store *store, const char *reference,
                       struct romsim_store_name *ret, struct romsim_error *err);
 void romsim_store_name_release(struct romsim_store_name *name);
+
+/* The digest of the manifest that a reference leads to: its own, or the stores'; "" if nobody
+ * knows.  Only a name has one. */
+void romsim_stores_digest(const char *reference, char ret[ROMSIM_DIGEST_SIZE]);
 
 /* Gives a manifest that is in the store a name; one that the name had is forgotten. */
 int romsim_store_tag(struct romsim_store *store, const char *name, const char *media_type,
@@ -244,5 +259,16 @@ typedef void romsim_progress(void *context, uint64_t done, uint64_t total);
 int romsim_store_import(struct romsim_store *store, const char *reference, const char *directory,
                         const char *name, romsim_progress *progress, void *context,
                         struct romsim_store_names *ret, struct romsim_error *err);
+
+/* Puts the root that the image of a name becomes into the shared store, whose name it is, so that
+ * nobody who reads it has to build it again, and all have one copy in this machine's memory.  There
+ * is nothing to do for an image whose root is a file of it.  Returns 0 or -1. */
+int romsim_store_keep_root(const struct romsim_store *store, const struct romsim_store_name *name,
+                           struct romsim_error *err);
+
+/* Removes the roots of the shared store that no name of it leads to; adds to *bytes what that
+ * frees.  Returns 0 or -1. */
+int romsim_store_sweep_roots(const struct romsim_store *store, uint64_t *bytes,
+                             struct romsim_error *err);
 
 #endif

@@ -26,8 +26,9 @@ struct romsim_point {
     char *subject;      /* "args", "ROM 'code': digest"; owned */
     char *here, *there; /* what each has, for people; owned; NULL: nothing */
     const struct romsim_device
-        *device; /* of digests that differ: the ROM of the layout here, and */
-    char *file;  /* the file there; owned */
+        *device;              /* of digests that differ: the ROM of the layout here, and */
+    char *file;               /* what it is called there; owned; with */
+    struct romsim_blob *blob; /* its bytes; owned: a reference */
 };
 
 /* Zero-initialised it is empty and ready. */
@@ -36,6 +37,12 @@ struct romsim_points {
     size_t count;
 };
 void romsim_points_clear(struct romsim_points *points);
+
+/* Appends a point with copies of the texts, of which `here` and `there` may be NULL.  It is valid
+ * until the next one is added; NULL without memory. */
+struct romsim_point *romsim_points_add(struct romsim_points *points,
+                                       enum romsim_point_result result, const char *subject,
+                                       const char *here, const char *there);
 #define CLEANUP_POINTS CLEANUP(romsim_points_clear)
 
 /* Does every point that can be told agree? */

@@ -14,6 +14,7 @@
 #ifndef ROMSIM_VM_H
 #define ROMSIM_VM_H
 
+#include <romsim/arch.h>
 #include <romsim/error.h>
 #include <romsim/instance.h>
 #include <romsim/layout.h>
@@ -35,6 +36,7 @@ enum romsim_vm_fate {
 
 /* What runs the instances' programs. */
 struct romsim_processor {
+    enum romsim_arch arch;   /* the process's (romsim/arch.h) */
     enum romsim_accel accel; /* not AUTO */
     char model[256];         /* QEMU's -cpu */
     int level;               /* of x86-64 that images are chosen for (romsim/cpu.h) */
@@ -94,9 +96,27 @@ struct romsim_vm_input {
     unsigned rows, columns; /* of this size at first */
 };
 
+/* A debugger's way in: QEMU's gdb stub, on 127.0.0.1. */
+struct romsim_vm_gdb {
+    uint16_t port; /* 0: none */
+    bool waits;    /* the guest stands still until the debugger lets it go */
+};
+
+/*
+ * QEMU's record and replay, of one instance that is emulated: when anything reaches the VM from
+ * without (bytes, packets, ends of reads, the clock) is counted in instructions and written down,
+ * and comes again after as many.  It needs a processor of its own clock, so only one; the guest has
+ * a network in which nobody is, and no ports.
+ */
+struct romsim_vm_record {
+    int fd;       /* the log: an empty file, or what a run has written */
+    bool replays; /* what is in it happens again */
+};
+
 struct romsim_vm_options {
     enum romsim_vm_fate fate;
-    struct romsim_limits limits; /* for edits */
+    const struct romsim_vm_record *record; /* or NULL */
+    struct romsim_limits limits;           /* for edits */
     bool stays; /* instances that are bound are not deleted when their app has ended by itself: it
                    may be started again by romsim_vm_restart() */
     struct romsim_processor processor;
@@ -113,6 +133,8 @@ struct romsim_vm_options {
     bool becomes_template;   /* each instance is to become a template, and is gone if it does not */
     unsigned boot_timeout_s; /* for the guest to report its app's start; 0: the default (60) */
     struct romsim_vm_input input;
+    struct romsim_vm_gdb gdb; /* of one instance */
+    bool has_shell; /* of one instance: a root shell beside the app, see romsim_vm_shell_fd() */
     const json_t *source; /* what instances are made from, for who asks their keepers; or NULL */
 };
 
@@ -125,6 +147,15 @@ struct romsim_vm_options {
 int romsim_vm_template_prepare(const struct romsim_instance *instance, enum romsim_origin origin,
                                bool allow_local, const struct romsim_vm_options *options,
                                struct romsim_error *err);
+
+/*
+ * Has the instance that a branch goes off saved, whose layout can be made then; until it is,
+ * *ret has to be kept, and freed (link.h).  It stays as it is for what is no branch.  Returns 0, or
+ * -1: there is no such instance, or it cannot be saved now.
+ */
+struct romsim_link;
+int romsim_vm_branch(struct romsim_instance *instance, struct romsim_link **ret,
+                     struct romsim_error *err);
 
 /* What happens to a running instance, in order of appearance. */
 enum romsim_vm_event_kind {
@@ -162,6 +193,11 @@ enum { ROMSIM_VM_TIMED_OUT = 124 };
 
 /* How long an app has to obey romsim_vm_stop(), as docker stop has it. */
 enum { ROMSIM_VM_STOP_SECONDS = 10 };
+
+/* How the text of a ROMSIM_VM_FAILED begins if the guest stood still before its app ran, or QEMU
+ * did. */
+#define ROMSIM_VM_NO_PROGRESS "the guest made no progress"
+#define ROMSIM_VM_NO_ANSWER   "QEMU said nothing"
 
 /* Instances that run together. */
 struct romsim_vm;
@@ -207,6 +243,11 @@ const char *romsim_vm_uuid(const struct romsim_vm *vm, size_t index);
 int romsim_vm_ask(struct romsim_vm *vm, size_t index, json_t *request, int passed,
                   struct romsim_error *err);
 
+/* With `has_shell`: our end of a line to the guest, on which pass the frames that
+ * sim/guest/manifest.h tells of; a socket, borrowed.  It is open as long as there is a VM or none,
+ * whose end is told by events; what comes there may be anything. */
+int romsim_vm_shell_fd(const struct romsim_vm *vm);
+
 /* Instances that are bound are not any more, and go on without us. */
 void romsim_vm_release(struct romsim_vm *vm);
 
@@ -224,17 +265,26 @@ int romsim_vm_status(const struct romsim_vm *vm);
 /* Accepts NULL.  What still runs and is bound is ended. */
 void romsim_vm_free(struct romsim_vm *vm);
 
+/* What QEMU is told to be for the instance's architecture: the same text, the same machine. */
+const char *romsim_vm_machine(void);
+
 /* The guest bundle: kernel and initramfs, made by `make guest`. */
 struct romsim_bundle {
     char *directory;
-    char *kernel; /* an ELF vmlinux with a PVH note, or a bzImage */
+    char *kernel; /* an ELF vmlinux with a PVH note, or a bzImage; of arm64 an Image */
     char *initrd;
-    char *kernel_release; /* "6.1.0-18-cloud-amd64" */
-    char *kernel_package; /* what it was made from: a package's name and version */
+    char *shell_initrd;              /* the same with a shell; not of every bundle */
+    char *kernel_release;            /* "6.1.0-18-cloud-amd64" */
+    char *kernel_package;            /* what it was made from: a package's name and version */
+    const char *kernel_origin, *why; /* for people: what kernel that is, and why this bundle is the
+                                        one that is taken */
+    enum romsim_arch arch;           /* whose guests it is for */
 };
 
-/* Finds the bundle: $ROMSIM_GUEST, then guest/ beside the program (a checkout's build/), then
- * ../lib/romsim/guest/ from it.  ENOENT with 'make guest' as the hint. */
+/* Finds the bundle for the instance's architecture: $ROMSIM_GUEST, then guest/ beside the program
+ * (a checkout's build/), then guest-host/ there, then ../lib/romsim/guest/ from it; then the same
+ * with -ARCH behind their names.  ENOENT with 'make guest' as the hint; EINVAL if $ROMSIM_GUEST is
+ * for another architecture. */
 int romsim_bundle_find(struct romsim_bundle *ret, struct romsim_error *err);
 void romsim_bundle_release(struct romsim_bundle *bundle);
 

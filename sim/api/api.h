@@ -107,6 +107,7 @@ struct api_route {
     const struct romsim_shape *body; /* of one value */
     const char *list;                /* what the answer's `data` has: "instances" */
     const struct romsim_shape *item; /* of which each has this shape, beside the item's envelope */
+    int variant;                     /* for a handler of several kinds of things: which one */
 };
 
 /* A table of routes, up to one without a path; routes.c lists all. */

@@ -3,18 +3,7 @@
 #include "instance.h"
 
 #include <romsim/instance.h>
-
-static void refuse_checkpoints(struct api_request *request)
-{
-    api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED,
-                   "Checkpoints and branches are not simulated yet");
-}
-
-static void refuse_history(struct api_request *request)
-{
-    api_reply_fail(request, 501, ROMSIM_CLOUD_NOT_SUPPORTED,
-                   "Instances have no history without checkpoints, which are not simulated yet");
-}
+#include <romsim/template.h>
 
 static void refuse_plugins(struct api_request *request)
 {
@@ -52,15 +41,22 @@ static void refuse_plugins(struct api_request *request)
         .flags = API_QUICK | API_HIDDEN, .id = (name), .summary = (text)                           \
     }
 
-/* Checkpoints, all of them and one. */
-#define KIND_AT(where, what, name)                                                                 \
-    REFUSED(API_GET, "/v1/instances/" where, refuse_checkpoints, "get" name, what),                \
-        REFUSED(API_POST, "/v1/instances/" where, refuse_checkpoints, "create" name, what),        \
-        REFUSED(API_PATCH, "/v1/instances/" where, refuse_checkpoints, "update" name, what),       \
-        REFUSED(API_DELETE, "/v1/instances/" where, refuse_checkpoints, "delete" name, what)
-#define KIND(where, name)                                                                          \
-    KIND_AT(where, name "s: not simulated yet", name "s"),                                         \
-        KIND_AT(where "/{rest...}", name "s: not simulated yet", name)
+/* What is saved of instances, of a kind (enum romsim_saved): many, and one. */
+#define SAVED(route_method, kind, what, handler, name, text, more, body_shape, item_shape, ...)    \
+    BULK(route_method, "/v1/instances/" what, handler, name "s", text "s" more,                    \
+         .query = instance_reference_query, .body_kind = API_OBJECT_OR_LIST, .body = &body_shape,  \
+         .item = &item_shape, .variant = (kind)),                                                  \
+        BULK(route_method, "/v1/instances/" what "/{uuid}", handler, name, text,                   \
+             .item = &item_shape, .variant = (kind), __VA_ARGS__)
+#define SAVED_KIND(kind, what, name, noun)                                                         \
+    SAVED(API_GET, kind, what, templates_get, "getInstance" name, "Show " noun,                    \
+          "; without any named, all", instance_reference_shape, template_item_shape),              \
+        SAVED(API_DELETE, kind, what, templates_delete, "deleteInstance" name, "Delete " noun,     \
+              "; what was made of them goes on", instance_reference_shape,                         \
+              template_deleted_shape),                                                             \
+        SAVED(API_PATCH, kind, what, templates_edit, "updateInstance" name,                        \
+              "Change tags, delete_lock and autokill of " noun, "", instance_patch_shape,          \
+              instance_edited_shape, .body_kind = API_OBJECT, .body = &instance_patch_one_shape)
 
 #define PLUGIN  "/v1/instances/{uuid}/plugins/{plugin}/{path...}"
 #define PLUGINS "Plugins: not simulated"
@@ -99,33 +95,31 @@ const struct api_route api_instance_routes[] = {
     BULK(API_GET, "/v1/instances/{uuid}/metrics", instances_metrics, "getInstanceMetrics",
          "Show what an instance uses", .item = &instance_metrics_shape),
 
-    REFUSED(API_GET, "/v1/instances/history", refuse_history, "getInstancesHistory",
-            "Checkpoints that instances come from: not simulated yet"),
-    REFUSED(API_GET, "/v1/instances/{uuid}/history", refuse_history, "getInstanceHistory",
-            "Checkpoints that an instance comes from: not simulated yet"),
-    BULK(API_GET, "/v1/instances/templates", templates_get, "getInstanceTemplates",
-         "Show templates; without any named, all", .query = instance_reference_query,
-         .body_kind = API_OBJECT_OR_LIST, .body = &instance_reference_shape,
-         .item = &template_item_shape),
-    BULK(API_GET, "/v1/instances/templates/{uuid}", templates_get, "getInstanceTemplate",
-         "Show a template", .item = &template_item_shape),
-    BULK(API_DELETE, "/v1/instances/templates", templates_delete, "deleteInstanceTemplates",
-         "Delete templates; their clones go on", .query = instance_reference_query,
-         .body_kind = API_OBJECT_OR_LIST, .body = &instance_reference_shape,
-         .item = &instance_deleted_shape),
-    BULK(API_DELETE, "/v1/instances/templates/{uuid}", templates_delete, "deleteInstanceTemplate",
-         "Delete a template; its clones go on", .item = &instance_deleted_shape),
+    BULK(API_GET, "/v1/instances/history", instances_history, "getInstancesHistory",
+         "Show the checkpoints that instances come from, and theirs; without any named, of all",
+         .query = instance_reference_query, .body_kind = API_OBJECT_OR_LIST,
+         .body = &instance_reference_shape, .item = &instance_history_shape),
+    BULK(API_GET, "/v1/instances/{uuid}/history", instances_history, "getInstanceHistory",
+         "Show the checkpoints that an instance comes from, and its own",
+         .item = &instance_history_shape),
+    SAVED_KIND(ROMSIM_SAVED_TEMPLATE, "templates", "Template", "template"),
     BULK(API_POST, "/v1/instances/templates", instances_make_templates, "createInstanceTemplates",
          "Make templates of instances, which boot for it", .body_kind = API_OBJECT_OR_LIST,
          .body = &instance_template_shape, .item = &instance_state_shape),
-    BULK(API_PATCH, "/v1/instances/templates", templates_edit, "updateInstanceTemplates",
-         "Change tags, delete_lock and autokill of templates", .query = instance_reference_query,
-         .body_kind = API_OBJECT_OR_LIST, .body = &instance_patch_shape,
-         .item = &instance_edited_shape),
-    BULK(API_PATCH, "/v1/instances/templates/{uuid}", templates_edit, "updateInstanceTemplate",
-         "Change tags, delete_lock or autokill of a template", .body_kind = API_OBJECT,
-         .body = &instance_patch_one_shape, .item = &instance_edited_shape),
-    KIND("checkpoints", "Checkpoint"),
+    SAVED_KIND(ROMSIM_SAVED_CHECKPOINT, "checkpoints", "Checkpoint", "checkpoint"),
+    BULK(API_POST, "/v1/instances/checkpoints", instances_make_checkpoints,
+         "createInstanceCheckpoints", "Save instances, which go on",
+         .body_kind = API_OBJECT_OR_LIST, .body = &instance_checkpoint_shape,
+         .item = &instance_state_shape),
+    BULK(API_GET, "/v1/instances/checkpoints/history", templates_history,
+         "getInstanceCheckpointsHistory",
+         "Show the checkpoints that checkpoints come from; without any named, of all",
+         .query = instance_reference_query, .body_kind = API_OBJECT_OR_LIST,
+         .body = &instance_reference_shape, .item = &instance_history_shape,
+         .variant = ROMSIM_SAVED_CHECKPOINT),
+    BULK(API_GET, "/v1/instances/checkpoints/{uuid}/history", templates_history,
+         "getInstanceCheckpointHistory", "Show the checkpoints that a checkpoint comes from",
+         .item = &instance_history_shape, .variant = ROMSIM_SAVED_CHECKPOINT),
     REFUSED(API_GET, PLUGIN, refuse_plugins, "getPlugin", PLUGINS),
     REFUSED(API_POST, PLUGIN, refuse_plugins, "postPlugin", PLUGINS),
     REFUSED(API_PUT, PLUGIN, refuse_plugins, "putPlugin", PLUGINS),

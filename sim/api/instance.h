@@ -5,14 +5,15 @@
  *     instance.c         the routes
  *     instance_shapes.c  what they take and give
  *     instance_wish.c    which instances a request means, by path, query or body
- *     instance_list.c    GET: from the roll alone
+ *     instance_list.c    GET, and the histories: from the roll alone
  *     instance_create.c  POST: by a maker
- *     instance_change.c  start, stop, suspend, delete, wait, making templates of instances
+ *     instance_change.c  start, stop, suspend, delete, wait, making templates and checkpoints of
+ *                        instances
  *     instance_edit.c    PATCH
  *     instance_look.c    log and metrics, which only the keepers know
  *     instance_ask.c     asking many keepers at once
  *     instance_await.c   waiting for states without a thread
- *     template.c         templates that are there
+ *     template.c         templates and checkpoints that are there
  */
 #ifndef ROMSIM_API_INSTANCE_H
 #define ROMSIM_API_INSTANCE_H
@@ -30,7 +31,8 @@ extern const struct romsim_shape instance_reference_shape, instance_patch_shape,
     instance_patch_one_shape, instance_delete_shape, instance_delete_one_shape,
     instance_start_shape, instance_start_one_shape, instance_stop_shape, instance_stop_one_shape,
     instance_suspend_shape, instance_suspend_one_shape, instance_template_shape,
-    instance_wait_shape, instance_wait_one_shape, instance_log_shape, instance_log_one_shape;
+    instance_checkpoint_shape, instance_wait_shape, instance_wait_one_shape, instance_log_shape,
+    instance_log_one_shape;
 
 extern const struct api_query instance_list_query[], instance_get_query[],
     instance_reference_query[], instance_wait_query[], instance_wait_one_query[],
@@ -40,7 +42,7 @@ extern const struct api_query instance_list_query[], instance_get_query[],
 /* Items of answers. */
 extern const struct romsim_shape instance_item_shape, instance_created_shape, instance_edited_shape,
     instance_deleted_shape, instance_changed_shape, instance_state_shape, instance_logged_shape,
-    instance_metrics_shape;
+    instance_metrics_shape, instance_history_shape;
 
 /* ---- instance_wish.c ---------------------------------------------------------------------------
  */
@@ -65,6 +67,9 @@ struct wishes {
  * `may_be_none`), too much is, or a UUID is none.
  */
 int wishes_read(struct api_request *request, bool may_be_none, struct wishes *ret);
+
+/* The same by the members `from` of the body's objects (said_read_sources()). */
+int wishes_read_sources(struct api_request *request, struct wishes *ret);
 void wishes_clear(struct wishes *wishes);
 
 #define CLEANUP_WISHES CLEANUP(wishes_clear)
@@ -121,11 +126,12 @@ void wishes_ask(struct api_request *request, struct wishes *wishes, wish_asker *
  */
 
 enum goal {
-    GOAL_NONE,    /* what is answered of it is known */
-    GOAL_STATE,   /* it is in a state */
-    GOAL_RUN,     /* its app runs, or has run, or will not */
-    GOAL_END,     /* it is gone */
-    GOAL_TEMPLATE /* it is a template */
+    GOAL_NONE,      /* what is answered of it is known */
+    GOAL_STATE,     /* it is in a state */
+    GOAL_RUN,       /* its app runs, or has run, or will not */
+    GOAL_END,       /* it is gone */
+    GOAL_TEMPLATE,  /* it is a template */
+    GOAL_CHECKPOINT /* the checkpoint that `item` is of was made of it */
 };
 
 /* What is waited for of an instance.  Zero-initialised it is nothing. */
@@ -152,14 +158,15 @@ void awaited_free(struct awaited *list, size_t count);
 /* ---- template.c --------------------------------------------------------------------------------
  */
 
-extern const struct romsim_shape template_item_shape;
-api_handler templates_get, templates_edit, templates_delete;
+/* Of a route whose `variant` is an enum romsim_saved. */
+extern const struct romsim_shape template_item_shape, template_deleted_shape;
+api_handler templates_get, templates_edit, templates_delete, templates_history;
 
 /* ---- handlers ----------------------------------------------------------------------------------
  */
 
 api_handler instances_get, instances_create, instances_edit, instances_delete, instances_start,
     instances_stop, instances_suspend, instances_wait, instances_log, instances_metrics,
-    instances_make_templates;
+    instances_make_templates, instances_make_checkpoints, instances_history;
 
 #endif

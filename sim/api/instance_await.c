@@ -36,20 +36,45 @@ void awaited_free(struct awaited *list, size_t count)
 /* ---- what an instance has come to --------------------------------------------------------------
  */
 
+static bool is_stored(enum romsim_saved kind, const char *uuid)
+{
+    CLEANUP_TEMPLATE struct romsim_template *saved = romsim_template_open(kind, NULL, uuid, NULL);
+
+    return saved;
+}
+
 /* An instance that has become a template is gone as an instance. */
 static bool is_template(const struct awaited *awaited)
 {
-    CLEANUP_TEMPLATE struct romsim_template *template = NULL;
+    return awaited->is_gone && awaited->goal == GOAL_TEMPLATE &&
+           is_stored(ROMSIM_SAVED_TEMPLATE,
+                     json_string_value(json_object_get(awaited->item, "uuid")) ?: "");
+}
 
-    if (!awaited->is_gone || awaited->goal != GOAL_TEMPLATE)
-        return false;
-    template = romsim_template_open(
-        NULL, json_string_value(json_object_get(awaited->item, "uuid")) ?: "", NULL);
-    return template != NULL;
+/* Its checkpoint is in its history, and there if it is gone itself. */
+static bool is_saved(const struct awaited *awaited)
+{
+    const char *uuid = json_string_value(json_object_get(awaited->item, "uuid")) ?: "";
+    const json_t *history = json_object_get(json_object_get(awaited->last, "romsim"), "history");
+
+    for (size_t i = 0; i < json_array_size(history); i++)
+        if (strcmp(json_string_value(json_object_get(json_array_get(history, i), "uuid")) ?: "",
+                   uuid) == 0)
+            return true;
+    return awaited->is_gone && is_stored(ROMSIM_SAVED_CHECKPOINT, uuid);
+}
+
+/* It was seen since it was asked to, and saves nothing. */
+static bool has_saved(const struct awaited *awaited)
+{
+    return awaited->last &&
+           !json_is_true(json_object_get(json_object_get(awaited->last, "romsim"), "saving"));
 }
 
 static const char *state_of(const struct awaited *awaited)
 {
+    if (awaited->goal == GOAL_CHECKPOINT)
+        return is_saved(awaited) ? "checkpoint" : "starting";
     if (is_template(awaited))
         return "template";
     if (awaited->is_gone)
@@ -89,6 +114,8 @@ static bool is_reached(const struct awaited *awaited)
         return awaited->is_gone;
     case GOAL_TEMPLATE:
         return is_template(awaited);
+    case GOAL_CHECKPOINT:
+        return is_saved(awaited);
     }
     return true;
 }
@@ -97,7 +124,9 @@ static bool is_reached(const struct awaited *awaited)
 static bool is_settled(const struct awaited *awaited)
 {
     return is_reached(awaited) || awaited->is_gone ||
-           ((awaited->goal == GOAL_RUN || awaited->goal == GOAL_TEMPLATE) && has_stopped(awaited));
+           ((awaited->goal == GOAL_RUN || awaited->goal == GOAL_TEMPLATE) &&
+            has_stopped(awaited)) ||
+           (awaited->goal == GOAL_CHECKPOINT && has_saved(awaited));
 }
 
 static bool are_settled(const struct waiting *waiting)
@@ -117,6 +146,8 @@ static const char *goal_words(const struct awaited *awaited)
         return awaited->state;
     if (awaited->goal == GOAL_TEMPLATE)
         return "template";
+    if (awaited->goal == GOAL_CHECKPOINT)
+        return "checkpoint";
     return awaited->goal == GOAL_RUN ? "running" : "deleted";
 }
 
@@ -128,6 +159,14 @@ static void set_error(json_t *item, enum romsim_cloud_code code, const char *mes
         json_object_set_new(item, "error", json_integer(code));
 }
 
+/* What that is of which is waited for what it becomes. */
+static const char *subject_of(const struct awaited *awaited)
+{
+    const char *name = json_string_value(json_object_get(awaited->item, "name"));
+
+    return name ? name : awaited->name;
+}
+
 /* What was waited for and did not come.  One that stopped before it ran has no code: clients look
  * themselves then for why it did (cloud-api §1.2). */
 static void explain(const struct awaited *awaited, json_t *item)
@@ -137,13 +176,17 @@ static void explain(const struct awaited *awaited, json_t *item)
     if (awaited->is_gone && awaited->goal == GOAL_STATE) {
         snprintf(text, sizeof(text), "No instance with name '%s'", awaited->name);
         set_error(item, ROMSIM_CLOUD_NOT_FOUND, text);
+    } else if (is_settled(awaited) && awaited->goal == GOAL_CHECKPOINT) {
+        snprintf(text, sizeof(text), "'%s' could not be saved: its log or events may say why",
+                 awaited->name);
+        set_error(item, ROMSIM_CLOUD_FAILED_OPERATION, text);
     } else if (is_settled(awaited)) {
         snprintf(text, sizeof(text), "'%s' %s before it was %s", awaited->name,
                  awaited->is_gone ? "was deleted" : "stopped",
                  awaited->goal == GOAL_TEMPLATE ? "a template" : "running");
         set_error(item, ROMSIM_CLOUD_UNKNOWN_ERROR, text);
     } else {
-        snprintf(text, sizeof(text), "timed out: '%s' is %s, not %s", awaited->name,
+        snprintf(text, sizeof(text), "timed out: '%s' is %s, not %s", subject_of(awaited),
                  state_of(awaited), goal_words(awaited));
         set_error(item, ROMSIM_CLOUD_TIMED_OUT, text);
     }
@@ -156,7 +199,7 @@ static json_t *finished_item(const struct awaited *awaited, bool is_lenient)
     for (size_t i = 0; awaited->members && awaited->members[i]; i++)
         json_object_set(item, awaited->members[i],
                         json_object_get(awaited->last, awaited->members[i]));
-    if (awaited->is_gone && awaited->goal != GOAL_END)
+    if ((awaited->is_gone && awaited->goal != GOAL_END) || awaited->goal == GOAL_CHECKPOINT)
         json_object_set_new(item, "state", json_string(state_of(awaited)));
     if (!is_reached(awaited) && !is_lenient)
         explain(awaited, item);

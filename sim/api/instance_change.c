@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * instance_change.c: start, stop, suspend, delete, wait (cloud-api §1.6), and templates made of
- * instances (§4).
+ * instance_change.c: start, stop, suspend, delete, wait (cloud-api §1.6), and templates and
+ * checkpoints made of instances (§4).
  *
  * Each asks all keepers at once for what is to be done, and what is to be waited for comes from the
  * roll.
@@ -183,6 +183,52 @@ void instances_make_templates(struct api_request *request)
     if (list)
         instances_await(request, list, wishes.count, patience_of(&wishes, NULL),
                         patience_of(&wishes, NULL) == 0);
+}
+
+/* ---- checkpoints -------------------------------------------------------------------------------
+ */
+
+/* The keeper answers as soon as it has begun: it saves on without us. */
+static json_t *ask_checkpoint(struct api_request *request, const struct wish *wish)
+{
+    (void)request;
+    return json_pack("{s:s, s:O*, s:O*, s:O*}", "do", "checkpoint", "name",
+                     json_object_get(wish->said, "new_name"), "tags",
+                     json_object_get(wish->said, "tags"), "autokill",
+                     json_object_get(wish->said, "autokill"));
+}
+
+/* What the roll knew of an instance from before it was asked says nothing of its checkpoint. */
+static struct awaited *await_checkpoints(struct api_request *request, const struct wishes *wishes)
+{
+    struct awaited *list = await_wishes(request, wishes, GOAL_CHECKPOINT);
+
+    for (size_t i = 0; list && i < wishes->count; i++)
+        if (list[i].goal != GOAL_NONE) {
+            roll_refresh(api_roll(request->api), list[i].name);
+            json_decref(list[i].last);
+            list[i].last = NULL;
+        }
+    return list;
+}
+
+void instances_make_checkpoints(struct api_request *request)
+{
+    CLEANUP_WISHES struct wishes wishes = {0};
+    struct awaited *list;
+    int64_t patience;
+
+    if (wishes_read_sources(request, &wishes) < 0)
+        return;
+    wishes_ask(request, &wishes, ask_checkpoint, take_state, ASK_MS);
+    patience = patience_of(&wishes, NULL);
+    if (patience == 0) {
+        api_reply_items(request, wishes_items(&wishes));
+        return;
+    }
+    list = await_checkpoints(request, &wishes);
+    if (list)
+        instances_await(request, list, wishes.count, patience, false);
 }
 
 /* ---- stop --------------------------------------------------------------------------------------

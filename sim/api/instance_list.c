@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* instance_list.c: GET /v1/instances: what the roll knows (cloud-api §1.3). */
+/* instance_list.c: GET /v1/instances, and histories: what the roll knows (cloud-api §1.3). */
 #include "instance.h"
 #include "listing.h"
 
@@ -137,5 +137,51 @@ void instances_get(struct api_request *request)
     for (size_t i = 0; i < wishes.count; i++)
         if (wishes.items[i].entry)
             wishes.items[i].item = instance_show(wishes.items[i].entry, has_details);
+    api_reply_items(request, wishes_items(&wishes));
+}
+
+/* ---- histories ---------------------------------------------------------------------------------
+ */
+
+/* The checkpoints that an instance was made of, and those that were made of it. */
+static json_t *show_history(const struct roll_entry *entry)
+{
+    static const char *const few[] = {"uuid", "name", NULL};
+    json_t *history = json_object_get(json_object_get(entry->item, "romsim"), "history");
+    json_t *item = instance_part(entry->item, few);
+
+    json_object_set_new(item, "history", history ? json_incref(history) : json_array());
+    return item;
+}
+
+static void reply_histories(struct api_request *request)
+{
+    struct roll_entries entries;
+    json_t *items = json_array();
+
+    if (roll_list(api_roll(request->api), &entries) < 0) {
+        json_decref(items);
+        api_reply_fail(request, 503, ROMSIM_CLOUD_FAILED_OPERATION, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < entries.count; i++)
+        json_array_append_new(items, show_history(entries.items[i]));
+    roll_entries_clear(&entries);
+    api_reply_items(request, items);
+}
+
+void instances_history(struct api_request *request)
+{
+    CLEANUP_WISHES struct wishes wishes = {0};
+
+    if (wishes_read(request, true, &wishes) < 0)
+        return;
+    if (wishes.count == 0) {
+        reply_histories(request);
+        return;
+    }
+    for (size_t i = 0; i < wishes.count; i++)
+        if (wishes.items[i].entry)
+            wishes.items[i].item = show_history(wishes.items[i].entry);
     api_reply_items(request, wishes_items(&wishes));
 }

@@ -77,6 +77,20 @@ static const struct romsim_member template_create_members[] = {
 const struct romsim_shape instance_template_shape = {.kind = ROMSIM_SHAPE_OBJECT,
                                                      .members = template_create_members};
 
+/* `name` is the checkpoint's; which instance is saved stands in `from`. */
+static const struct romsim_shape source = {.kind = ROMSIM_SHAPE_OBJECT,
+                                           .members = reference_members};
+static const struct romsim_member checkpoint_create_members[] = {
+    {"from", &source, ROMSIM_MEMBER_REQUIRED, NULL},
+    {"name", &string, 0, NULL},
+    {"timeout_s", &patience, 0, NULL},
+    {"tags", &strings, 0, NULL},
+    {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},
+    ROMSIM_END,
+};
+const struct romsim_shape instance_checkpoint_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                       .members = checkpoint_create_members};
+
 BODY(instance_wait, {"state", &state, 0, NULL}, {"timeout_s", &patience, 0, NULL},
      {"timeout_ms", &patience, 0, NULL});
 
@@ -190,8 +204,10 @@ OBJECT(group, MAY("uuid", &string), MAY("name", &string), MAY("domains", &domain
 
 /* What the cloud has not. */
 OBJECT(own_port, HAS("port", &port), HAS("destination_port", &port), HAS("url", &string));
+OBJECT(ancestor, HAS("uuid", &string), HAS("name", &string), HAS("created_at", &string));
 OBJECT(own, MAY("keeper_pid", &count), MAY("created_us", &size), MAY("ports", &own_port_list),
-       MAY("isolated", &boolean), MAY("silent", &boolean));
+       MAY("isolated", &boolean), MAY("silent", &boolean), MAY("history", &ancestor_list),
+       MAY("saving", &boolean));
 
 ITEM(instance_item, HAS("uuid", &string), HAS("name", &string), HAS("created_at", &string),
      HAS("state", &shown_state), MAY("image", &string), HAS("memory_mb", &count),
@@ -222,6 +238,8 @@ ITEM(instance_deleted, HAS("uuid", &string), HAS("name", &string),
 ITEM(instance_changed, HAS("uuid", &string), HAS("name", &string), HAS("state", &string),
      HAS("previous_state", &shown_state));
 ITEM(instance_state, HAS("uuid", &string), HAS("name", &string), HAS("state", &string));
+
+ITEM(instance_history, HAS("uuid", &string), HAS("name", &string), HAS("history", &ancestor_list));
 
 OBJECT(range, HAS("start", &size), HAS("end", &size));
 ITEM(instance_logged, HAS("uuid", &string), HAS("name", &string), HAS("state", &string),

@@ -43,9 +43,9 @@ static size_t find_first(const struct wishes *wishes, size_t index)
     return index;
 }
 
-int wishes_read(struct api_request *request, bool may_be_none, struct wishes *ret)
+/* Takes what was said; NULL: a reply was given. */
+static int find_all(struct api_request *request, json_t *said, struct wishes *ret)
 {
-    json_t *said = said_read(request, may_be_none);
     size_t count = json_array_size(said);
 
     *ret = (struct wishes){0};
@@ -66,6 +66,16 @@ int wishes_read(struct api_request *request, bool may_be_none, struct wishes *re
     }
     json_decref(said);
     return 0;
+}
+
+int wishes_read(struct api_request *request, bool may_be_none, struct wishes *ret)
+{
+    return find_all(request, said_read(request, may_be_none), ret);
+}
+
+int wishes_read_sources(struct api_request *request, struct wishes *ret)
+{
+    return find_all(request, said_read_sources(request), ret);
 }
 
 void wishes_clear(struct wishes *wishes)

@@ -9,11 +9,13 @@
 #include "maker_order.h"
 
 #include <romsim/api.h>
+#include <romsim/arch.h>
 #include <romsim/bounds.h>
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
 #include <romsim/cpu.h>
 #include <romsim/layout.h>
+#include <romsim/link.h>
 #include <romsim/state.h>
 
 #include <errno.h>
@@ -166,6 +168,19 @@ static void prepare_templates(struct maker *maker)
             maker->refusals[i] = one_error_json(&err);
 }
 
+/* The same for what may be a branch of an instance, which is saved for it. */
+static struct romsim_layout *branch_layout(struct maker *maker, struct romsim_instance *instance,
+                                           json_t **ret)
+{
+    CLEANUP_LINK struct romsim_link *source = NULL;
+    struct romsim_error err;
+
+    if (romsim_vm_branch(instance, &source, &err) == 0)
+        return make_layout(maker, instance, ret);
+    *ret = one_error_json(&err);
+    return NULL;
+}
+
 static int make_layouts(struct maker *maker)
 {
     size_t count = maker->instances.count;
@@ -177,7 +192,8 @@ static int make_layouts(struct maker *maker)
     prepare_templates(maker);
     for (size_t i = 0; i < count; i++)
         if (!maker->refusals[i])
-            maker->layouts[i] = make_layout(maker, maker->instances.items[i], &maker->refusals[i]);
+            maker->layouts[i] =
+                branch_layout(maker, maker->instances.items[i], &maker->refusals[i]);
     return 0;
 }
 
@@ -361,7 +377,7 @@ static void release(struct maker *maker)
 /* The order at the beginning of the input, or NULL. */
 static const struct maker_order *find_order(const struct romsim_buffer *input)
 {
-    const struct maker_order *order = (const struct maker_order *)input->data;
+    const struct maker_order *order = (const void *)input->data;
     uint64_t size = sizeof(*order);
 
     if (input->failed || input->size < size ||
@@ -410,6 +426,7 @@ int romsim_api_maker(void)
         return STATUS_FAILED;
     }
     alarm(MAKER_MOST_S);
+    romsim_arch_set(order.processor.arch);
     romsim_cpu_set_level(order.processor.level);
     maker.options = options_of(&order, kernel);
     run(&maker);

@@ -8,10 +8,10 @@
  * OpenAPI 3.1, because its schemas are JSON Schema as it is, and because a GET may have a body: the
  * cloud's clients send them (cloud-api §1.1).
  */
-#include "openapi.h"
 #include "api.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/schema_describe.h>
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -42,16 +42,33 @@ static const char envelope[] =
     "   \"properties\": {\"type\": {\"type\": \"string\"}, \"message\": {\"type\": \"string\"}}}},"
     "  \"op_time_us\": {\"type\": \"integer\", \"minimum\": 0}}}";
 
+#define PREFIX "#/components/schemas/"
+
+/* What every item has (cloud-api §1.2): one that failed need not have more. */
+static const char item_frame[] =
+    "{\"type\": \"object\","
+    " \"required\": [\"status\"],"
+    " \"properties\": {"
+    "  \"status\": {\"type\": \"string\", \"enum\": [\"success\", \"error\"]},"
+    "  \"message\": {\"type\": \"string\"},"
+    "  \"error\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 30,"
+    "   \"description\": \"the cloud's code; 8 is 'not found'\"},"
+    "  \"uuid\": {\"type\": \"string\"},"
+    "  \"name\": {\"type\": \"string\"}},"
+    " \"if\": {\"properties\": {\"status\": {\"const\": \"success\"}}},"
+    " \"then\": {\"required\": []},"
+    " \"else\": {\"required\": [\"message\"]}}";
+
 enum { PATH_SIZE_MAX = 4096 };
 
 struct description {
-    struct openapi_components components;
+    struct romsim_schemas components;
     json_t *paths;
 };
 
 static void put(struct description *description, json_t *object, const char *key, json_t *value)
 {
-    openapi_put(&description->components, object, key, value);
+    romsim_schemas_put(&description->components, object, key, value);
 }
 
 static void append(struct description *description, json_t *list, json_t *value)
@@ -64,8 +81,8 @@ static void append(struct description *description, json_t *list, json_t *value)
 
 static json_t *query_parameter(struct description *description, const struct api_query *query)
 {
-    json_t *schema =
-        openapi_schema(&description->components, query->shape, OPENAPI_SENT, query->name);
+    json_t *schema = romsim_shape_describe(&description->components, query->shape,
+                                           ROMSIM_SHAPE_SENT, query->name);
     json_t *parameter = json_pack("{s:s, s:s}", "name", query->name, "in", "query");
 
     if (query->is_list)
@@ -103,15 +120,16 @@ static json_t *parameters_of(struct description *description, const struct api_r
 /* "getInstances" and "item": "GetInstanceItem"; malloc'ed. */
 static char *component_name(const struct api_route *route, const char *what)
 {
-    CLEANUP_FREE char *operation = openapi_name("", route->id);
+    CLEANUP_FREE char *operation = romsim_schema_name("", route->id);
 
-    return operation ? openapi_name(operation, what) : NULL;
+    return operation ? romsim_schema_name(operation, what) : NULL;
 }
 
 static json_t *body_schema(struct description *description, const struct api_route *route)
 {
     CLEANUP_FREE char *name = component_name(route, "request");
-    json_t *one = openapi_schema(&description->components, route->body, OPENAPI_SENT, name);
+    json_t *one =
+        romsim_shape_describe(&description->components, route->body, ROMSIM_SHAPE_SENT, name);
     json_t *kinds = json_array();
 
     if (route->body_kind != API_LIST)
@@ -133,12 +151,22 @@ static bool has_details(const struct api_route *route)
     return false;
 }
 
+/* Of an item where nothing is simulated, so that each fails. */
+static json_t *failed_item(void)
+{
+    json_t *schema = json_loads(item_frame, 0, NULL);
+
+    json_object_set_new(schema, "additionalProperties", json_false());
+    return schema;
+}
+
 static json_t *items_schema(struct description *description, const struct api_route *route)
 {
     CLEANUP_FREE char *name = component_name(route, "item");
-    enum openapi_role role = has_details(route) ? OPENAPI_BRIEF : OPENAPI_ITEM;
-    json_t *item = route->item ? openapi_schema(&description->components, route->item, role, name)
-                               : openapi_failed_item();
+    enum romsim_shape_role role = has_details(route) ? ROMSIM_SHAPE_BRIEF : ROMSIM_SHAPE_ITEM;
+    json_t *item = route->item
+                       ? romsim_shape_describe(&description->components, route->item, role, name)
+                       : failed_item();
 
     return json_pack("{s:s, s:o}", "type", "array", "items", item);
 }
@@ -151,13 +179,14 @@ static json_t *data_schema(struct description *description, const struct api_rou
         return json_pack("{s:s, s:{s:o}, s:[s], s:b}", "type", "object", "properties", route->list,
                          items_schema(description, route), "required", route->list,
                          "additionalProperties", false);
-    return openapi_schema(&description->components, route->item, OPENAPI_ANSWERED, name);
+    return romsim_shape_describe(&description->components, route->item, ROMSIM_SHAPE_ANSWERED,
+                                 name);
 }
 
 /* The envelope; its `data`, if this answer has any. */
 static json_t *answer(const char *about_it, json_t *data)
 {
-    json_t *schema = openapi_reference("Envelope");
+    json_t *schema = romsim_schema_reference(PREFIX, "Envelope");
 
     if (data)
         schema = json_pack("{s:[o, {s:{s:o}, s:[s]}], s:b}", "allOf", schema, "properties", "data",
@@ -273,7 +302,9 @@ static json_t *describe(struct description *description)
 
 char *romsim_api_description(struct romsim_error *err)
 {
-    struct description description = {.components.schemas = json_object(), .paths = json_object()};
+    struct description description = {
+        .components = {.schemas = json_object(), .prefix = PREFIX, .item_frame = item_frame},
+        .paths = json_object()};
     json_t *document = describe(&description);
     char *text = description.components.failed
                      ? NULL

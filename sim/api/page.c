@@ -11,22 +11,17 @@
 
 #include "roll.h"
 
+#include <romsim/embed.h>
 #include <romsim/text.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The bytes of a file of the page, from `NAME` to `NAME_end`. */
-#define EMBED(name, file)                                                                          \
-    __asm__(".pushsection .rodata\n" #name ":\n.incbin \"sim/api/page/" file "\"\n" #name          \
-            "_end:\n.popsection\n");                                                               \
-    extern __attribute__((visibility("hidden"))) const char name[], name##_end[]
-
-EMBED(page_index, "index.html");
-EMBED(page_style, "style.css");
-EMBED(page_script, "script.js");
-EMBED(page_icon, "icon.svg");
+ROMSIM_EMBED(page_index, "sim/api/page/index.html");
+ROMSIM_EMBED(page_style, "sim/api/page/style.css");
+ROMSIM_EMBED(page_script, "sim/api/page/script.js");
+ROMSIM_EMBED(page_icon, "sim/api/page/icon.svg");
 
 static const struct {
     const char *path, *type, *bytes, *end;

@@ -552,7 +552,7 @@ static void on_inotify(struct roll *roll)
 
     while ((size = read(roll->inotify, bytes, sizeof(bytes))) > 0)
         for (ssize_t at = 0; at < size;) {
-            const struct inotify_event *event = (const struct inotify_event *)(bytes + at);
+            const struct inotify_event *event = (const void *)(bytes + at);
 
             on_folder_event(roll, event);
             at += (ssize_t)sizeof(*event) + event->len;

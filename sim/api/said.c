@@ -168,6 +168,38 @@ json_t *said_read(struct api_request *request, bool may_be_none)
     return NULL;
 }
 
+/* It is there: the body has been compared with the shape. */
+static void name_source(json_t *said)
+{
+    json_t *from = json_incref(json_object_get(said, "from"));
+
+    if (json_object_get(said, "name"))
+        json_object_set(said, "new_name", json_object_get(said, "name"));
+    json_object_del(said, "name");
+    json_object_del(said, "from");
+    json_object_update(said, from);
+    json_decref(from);
+}
+
+json_t *said_read_sources(struct api_request *request)
+{
+    json_t *items = api_request_items(request);
+    int status = items ? refuse_count(request, json_array_size(items), false) : -1;
+
+    for (size_t i = 0; status == 0 && i < json_array_size(items); i++) {
+        json_t *item = json_array_get(items, i);
+
+        name_source(item);
+        status = refuse_reference(request, item);
+        if (status == 0)
+            lower_uuid(item);
+    }
+    if (status == 0)
+        return items;
+    json_decref(items);
+    return NULL;
+}
+
 json_t *said_error(const json_t *said, const struct romsim_error *err)
 {
     const char *uuid = said_text(said, "uuid");

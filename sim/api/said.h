@@ -13,6 +13,13 @@
  */
 json_t *said_read(struct api_request *request, bool may_be_none);
 
+/*
+ * The same of a body whose objects are about something new, and say with the member `from` what it
+ * is made of: each comes with the `uuid` or `name` that stood there, and with its own `name` as
+ * `new_name`.
+ */
+json_t *said_read_sources(struct api_request *request);
+
 /* The UUID of the request's path, where nothing else is said; NULL after a reply: it is none. */
 const char *said_path(struct api_request *request);
 

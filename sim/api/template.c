@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* template.c: templates over HTTP (cloud-api §4): those that are there, whoever made them. */
+/*
+ * template.c: templates and checkpoints over HTTP (cloud-api §4): those that are there, whoever
+ * made them.
+ */
 #include "instance.h"
 #include "said.h"
 
@@ -35,6 +38,15 @@ static const struct romsim_member members[] = {
 };
 const struct romsim_shape template_item_shape = {.kind = ROMSIM_SHAPE_OBJECT, .members = members};
 
+static const struct romsim_member deleted_members[] = {
+    {"uuid", &string, ROMSIM_MEMBER_REQUIRED, NULL},
+    {"name", &string, ROMSIM_MEMBER_REQUIRED, NULL},
+    {"previous_state", &string, ROMSIM_MEMBER_REQUIRED, NULL},
+    ROMSIM_END,
+};
+const struct romsim_shape template_deleted_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                    .members = deleted_members};
+
 /* "K=V" of each, as an object. */
 static json_t *env_of(const json_t *saved)
 {
@@ -51,6 +63,9 @@ static json_t *env_of(const json_t *saved)
     return env;
 }
 
+/* A template's, or a checkpoint's, as it is made of a struct romsim_template. */
+typedef json_t *item_maker(const struct romsim_template *template);
+
 static json_t *item_of(const struct romsim_template *template)
 {
     const json_t *saved = json_object_get(template->record, "layout");
@@ -58,51 +73,101 @@ static json_t *item_of(const struct romsim_template *template)
     const json_t *args = json_object_get(saved, "args");
     char created[ROMSIM_TIME_SIZE];
 
-    json_t *item = api_item_success(
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "uuid", template->uuid, "name",
-                  template->name, "created_at", romsim_text_time(template->created_at, created),
-                  "state", "template", "image", image ? image : "", "memory_mb",
-                  json_integer_value(json_object_get(saved, "memory_mb")), "vcpus",
-                  json_integer_value(json_object_get(saved, "vcpus")), "args",
-                  json_is_array(args) ? json_deep_copy(args) : json_array(), "env", env_of(saved)));
+    json_t *item = api_item_success(json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "uuid", template->uuid, "name",
+        template->name, "created_at", romsim_text_time(template->created_at, created), "state",
+        template->is_ready ? romsim_saved_name(template->kind) : "starting", "image",
+        image ? image : "", "memory_mb", json_integer_value(json_object_get(saved, "memory_mb")),
+        "vcpus", json_integer_value(json_object_get(saved, "vcpus")), "args",
+        json_is_array(args) ? json_deep_copy(args) : json_array(), "env", env_of(saved)));
 
     json_object_update_missing(item, json_object_get(template->record, "properties"));
     return item;
 }
 
-/* ---- which -------------------------------------------------------------------------------- */
-
-static struct romsim_template *open_said(const json_t *said, struct romsim_error *err)
+/* It comes from these checkpoints, itself the first of them. */
+static json_t *history_of(const struct romsim_template *template)
 {
-    return romsim_template_open(said_text(said, "name"), said_text(said, "uuid"), err);
+    json_t *history = json_object_get(template->record, "history");
+
+    return api_item_success(json_pack("{s:s, s:s, s:o}", "uuid", template->uuid, "name",
+                                      template->name, "history",
+                                      history ? json_incref(history) : json_array()));
 }
 
-static json_t *list_all(struct romsim_error *err)
+/* ---- which -------------------------------------------------------------------------------- */
+
+static enum romsim_saved kind_of(const struct api_request *request)
+{
+    return (enum romsim_saved)request->route->variant;
+}
+
+static struct romsim_template *open_said(const struct api_request *request, const json_t *said,
+                                         struct romsim_error *err)
+{
+    return romsim_template_open(kind_of(request), said_text(said, "name"), said_text(said, "uuid"),
+                                err);
+}
+
+static bool is_said(const struct romsim_template *template, const json_t *said)
+{
+    const char *name = said_text(said, "name");
+
+    return name ? strcmp(name, template->name) == 0
+                : strcmp(said_text(said, "uuid"), template->uuid) == 0;
+}
+
+/* One that is being made can be looked at, too. */
+static struct romsim_template *look_up(const struct api_request *request, const json_t *said,
+                                       struct romsim_error *err)
+{
+    struct romsim_template *template = open_said(request, said, err);
+    CLEANUP_TEMPLATES struct romsim_templates all = {0};
+
+    if (template || err->errnum != EBUSY ||
+        romsim_template_list(kind_of(request), &all, NULL, NULL, err) < 0)
+        return template;
+    for (size_t i = 0; i < all.count; i++)
+        if (is_said(all.items[i], said))
+            return romsim_template_ref(all.items[i]);
+    return open_said(request, said, err);
+}
+
+static json_t *list_all(enum romsim_saved kind, item_maker *make, struct romsim_error *err)
 {
     CLEANUP_TEMPLATES struct romsim_templates all = {0};
     json_t *items = json_array();
 
-    if (romsim_template_list(&all, NULL, NULL, err) < 0) {
+    if (romsim_template_list(kind, &all, NULL, NULL, err) < 0) {
         json_decref(items);
         return NULL;
     }
     for (size_t i = 0; i < all.count; i++)
-        json_array_append_new(items, item_of(all.items[i]));
+        json_array_append_new(items, make(all.items[i]));
     return items;
 }
 
 /* A said_actor. */
 static json_t *show_one(struct api_request *request, const json_t *said, struct romsim_error *err)
 {
-    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, err);
+    CLEANUP_TEMPLATE struct romsim_template *template = look_up(request, said, err);
 
-    (void)request;
     return template ? item_of(template) : NULL;
+}
+
+/* A said_actor. */
+static json_t *show_history(struct api_request *request, const json_t *said,
+                            struct romsim_error *err)
+{
+    CLEANUP_TEMPLATE struct romsim_template *template = look_up(request, said, err);
+
+    return template ? history_of(template) : NULL;
 }
 
 /* ---- handlers ------------------------------------------------------------------------------ */
 
-void templates_get(struct api_request *request)
+/* Those that are named, or all. */
+static void show(struct api_request *request, item_maker *make, said_actor *act)
 {
     json_t *said = said_read(request, true), *items;
     struct romsim_error err = {0};
@@ -110,7 +175,7 @@ void templates_get(struct api_request *request)
     if (!said)
         return;
     if (json_array_size(said) == 0) {
-        items = list_all(&err);
+        items = list_all(kind_of(request), make, &err);
         json_decref(said);
         if (items)
             api_reply_items(request, items);
@@ -118,8 +183,18 @@ void templates_get(struct api_request *request)
             api_reply_error(request, api_http_status(&err), &err);
         return;
     }
-    said_reply(request, said, show_one);
+    said_reply(request, said, act);
     json_decref(said);
+}
+
+void templates_get(struct api_request *request)
+{
+    show(request, item_of, show_one);
+}
+
+void templates_history(struct api_request *request)
+{
+    show(request, history_of, show_history);
 }
 
 /* One that is protected by a PATCH of `delete_lock`. */
@@ -133,9 +208,8 @@ static bool is_locked(const struct romsim_template *template)
 /* A said_actor. */
 static json_t *delete_one(struct api_request *request, const json_t *said, struct romsim_error *err)
 {
-    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, err);
+    CLEANUP_TEMPLATE struct romsim_template *template = open_said(request, said, err);
 
-    (void)request;
     if (!template)
         return NULL;
     if (is_locked(template)) {
@@ -143,10 +217,11 @@ static json_t *delete_one(struct api_request *request, const json_t *said, struc
         err->cloud = ROMSIM_CLOUD_NOT_ALLOWED;
         return NULL;
     }
-    if (romsim_template_remove(template->name, err) < 0)
+    if (romsim_template_remove(template->kind, template->name, err) < 0)
         return NULL;
     return api_item_success(json_pack("{s:s, s:s, s:s}", "uuid", template->uuid, "name",
-                                      template->name, "previous_state", "template"));
+                                      template->name, "previous_state",
+                                      romsim_saved_name(template->kind)));
 }
 
 void templates_delete(struct api_request *request)
@@ -194,7 +269,7 @@ static void change_list(json_t *all, const char *name, const char *op, json_t *v
     json_object_set_new(all, name, list);
 }
 
-static int change(json_t *all, const json_t *said, struct romsim_error *err)
+static int change(enum romsim_saved kind, json_t *all, const json_t *said, struct romsim_error *err)
 {
     const char *name = said_text(said, "prop"), *op = said_text(said, "op");
     json_t *value = json_object_get(said, "value");
@@ -203,7 +278,11 @@ static int change(json_t *all, const json_t *said, struct romsim_error *err)
     while (i < sizeof(properties) / sizeof(properties[0]) && strcmp(properties[i].name, name) != 0)
         i++;
     if (i == sizeof(properties) / sizeof(properties[0]))
-        return refuse(name, "is not a property of a template that can be changed", err);
+        return refuse(name,
+                      kind == ROMSIM_SAVED_TEMPLATE
+                          ? "is not a property of a template that can be changed"
+                          : "is not a property of a checkpoint that can be changed",
+                      err);
     if (strcmp(op, "del") == 0 && !properties[i].is_list) {
         json_object_del(all, name);
         return 0;
@@ -222,18 +301,17 @@ static int change(json_t *all, const json_t *said, struct romsim_error *err)
 /* A said_actor. */
 static json_t *edit_one(struct api_request *request, const json_t *said, struct romsim_error *err)
 {
-    CLEANUP_TEMPLATE struct romsim_template *template = open_said(said, err);
+    CLEANUP_TEMPLATE struct romsim_template *template = open_said(request, said, err);
     json_t *all;
 
-    (void)request;
     if (!template)
         return NULL;
     all = json_deep_copy(json_object_get(template->record, "properties")) ?: json_object();
-    if (change(all, said, err) < 0) {
+    if (change(template->kind, all, said, err) < 0) {
         json_decref(all);
         return NULL;
     }
-    if (romsim_template_set_properties(template->name, all, err) < 0)
+    if (romsim_template_set_properties(template->kind, template->name, all, err) < 0)
         return NULL;
     return api_item_success(json_pack("{s:s, s:s, s:O*}", "uuid", template->uuid, "name",
                                       template->name, "id", json_object_get(said, "id")));

@@ -65,6 +65,8 @@ static const struct bound table[ROMSIM_BOUND_COUNT] = {
     [ROMSIM_BOUND_STORE_INDEX] = {"store-index", UINT64_C(16) << 20,
                                   "bytes of the image store's index.json"},
     [ROMSIM_BOUND_STORE_BLOBS] = {"store-blobs", 1000000, "blobs of the image store"},
+    [ROMSIM_BOUND_OVERCOMMIT] = {"overcommit", 0,
+                                 "bytes of memory that instances may want beyond what is free"},
 };
 
 /* What was set instead, and whether it was. */

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Formats into `ret`; a text that does not fit ends in "...". */
-static void format_cut(char *ret, size_t ret_size, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void format_cut(char *ret, size_t ret_size,
+                                                             const char *format, va_list arguments)
 {
     int length = vsnprintf(ret, ret_size, format, arguments);
 
@@ -33,7 +34,8 @@ static void append_cut(char *text, size_t text_size, const char *more)
 }
 
 /* An error made apart from the one that it replaces, which the arguments may point into. */
-static struct romsim_error make(int errnum, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static struct romsim_error
+make(int errnum, const char *format, va_list arguments)
 {
     struct romsim_error fresh = {.errnum = errnum, .cloud = ROMSIM_CLOUD_UNKNOWN_ERROR};
 
@@ -100,6 +102,13 @@ int romsim_error_hint(struct romsim_error *err, const char *format, ...)
     format_cut(hint, sizeof(hint), format, arguments);
     va_end(arguments);
     memcpy(err->hint, hint, sizeof(hint));
+    return -1;
+}
+
+int romsim_error_rule(struct romsim_error *err, enum romsim_rule rule)
+{
+    if (err)
+        err->rule = rule;
     return -1;
 }
 

@@ -22,6 +22,7 @@ bool romsim_name_is_valid(const char *name)
 static int refuse(const char *what, const char *name, const char *but, struct romsim_error *err)
 {
     romsim_error_set(err, EINVAL, "Invalid %s '%s'", what, QUOTE(name));
+    romsim_error_rule(err, ROMSIM_RULE_NAME);
     if (err)
         err->cloud = ROMSIM_CLOUD_INVALID;
     return romsim_error_hint(err, "1 to %d of the characters A-Z a-z 0-9 . _ -%s",

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,4 +252,19 @@ bool romsim_path_is_within(const char *path, const char *parent)
     size_t size = strcmp(parent, "/") == 0 ? 0 : strlen(parent);
 
     return strncmp(path, parent, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+char *romsim_path_program_folder(void)
+{
+    char path[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char *slash;
+
+    if (size <= 0)
+        return NULL;
+    path[size] = '\0';
+    slash = strrchr(path, '/');
+    if (slash)
+        *slash = '\0';
+    return strdup(path);
 }

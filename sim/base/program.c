@@ -104,12 +104,14 @@ static void become(const struct romsim_program *program, const char *path, char 
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    if (null < 0)
+        return;
     forget_signals();
     if (program->end_signal && prctl(PR_SET_PDEATHSIG, program->end_signal) < 0)
         return;
     if (program->end_signal && getppid() != parent)
         _exit(127); /* it has ended already, and nobody reads on */
-    if (null < 0 || !give(program->input > 0 ? program->input : null, STDIN_FILENO) ||
+    if (!give(program->input > 0 ? program->input : null, STDIN_FILENO) ||
         !give(program->output > 0 ? program->output : null, STDOUT_FILENO) ||
         !give(program->errors > 0 ? program->errors : null, STDERR_FILENO))
         return;

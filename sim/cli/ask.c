@@ -4,6 +4,7 @@
 
 #include "run_console.h"
 
+#include <romsim/bounds.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -162,7 +163,10 @@ int ask_start(const struct cli_args *args, struct target *target)
     json_t *attached = ask(target, json_pack("{s:s}", "do", "attach"), ASK_TIMEOUT_MS);
 
     json_decref(attached);
-    return attached ? come_to_run(args, target, json_pack("{s:s}", "do", "start")) : CLI_FAILED;
+    return attached ? come_to_run(args, target,
+                                  json_pack("{s:s, s:I}", "do", "start", "overcommit",
+                                            (json_int_t)romsim_bound(ROMSIM_BOUND_OVERCOMMIT)))
+                    : CLI_FAILED;
 }
 
 /* Has an app that is not starting any more begun? */

@@ -45,9 +45,10 @@ struct cli_option {
     {                                                                                              \
         "from-get", 0, NULL, "the file is what GET /v1/instances answered"                         \
     }
-#define CLI_OPTION_CPU                                                                             \
+#define CLI_OPTION_PROCESSOR                                                                       \
+    {"arch", 0, "amd64|arm64", "the guest's architecture (this machine's)"},                       \
     {                                                                                              \
-        "cpu", 0, "v1-v4|MODEL", "the processor: its level, or a model of QEMU's"                  \
+        "cpu", 0, "v1|v2|v3|v4|MODEL", "the processor: its level, or a QEMU model"                 \
     }
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \
@@ -66,6 +67,7 @@ struct cli_command {
     const struct cli_command *const *subcommands; /* NULL-terminated, instead of run; or NULL */
     const char *help_beside; /* in the list of commands it shares the line of the next one, whose
                               * text this is; or NULL */
+    bool is_hidden;          /* for programs: no word of it in the help */
     bool sweeps_itself;      /* else romsim_state_sweep() comes before run */
     bool
         is_of_this_machine; /* it could be taken to be of ROMSIM_HOST's, and is not: that is said */
@@ -125,6 +127,9 @@ int cli_main(int argc, char **argv);
 /* Prints an error: its place, message, the line with a caret, the hint.  Returns CLI_FAILED. */
 int cli_report(const struct romsim_error *error);
 
+/* The first error of all that were reported, in a line with its place; "" if there was none. */
+const char *cli_first_error(void);
+
 /* Prints a list of errors and warnings, and how many were not kept. */
 void cli_report_all(const struct romsim_diagnostics *diagnostics);
 
@@ -133,7 +138,8 @@ void cli_report_for(const struct cli_args *args, const struct romsim_diagnostics
 
 /* Prints a message, whose foreign parts should have been quoted, without what a terminal would take
  * as a control: the last line of defence. */
-void cli_put(FILE *out, const char *format, va_list arguments);
+void cli_put(FILE *out, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* One line on stderr: "romsim: ...", or "romsim: warning: ...". */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -192,10 +198,20 @@ int cli_limits(const struct cli_args *args, struct romsim_limits *ret);
  * CLI_OK, CLI_FAILED or CLI_USAGE; only with CLI_OK the caller clears *ret. */
 int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret);
 
-/* Sets the level of the processor, for which images are chosen (romsim/cpu.h), from --cpu.  It may
- * be one that only other machines have.  Returns CLI_OK, or CLI_FAILED or CLI_USAGE after a report.
+/* Would an instance that was loaded start here, as far as can be told without starting it?  An
+ * image is looked at if it is to be had here; a name that is not in the local store may well be in
+ * the cloud's registry, so that is an error with `local` only. */
+void cli_judge(const struct romsim_instance *instance, bool local,
+               struct romsim_diagnostics *diagnostics);
+
+/* Sets the guest's architecture (romsim/arch.h) from --arch.  CLI_OK, or CLI_USAGE after a report.
  */
-int cli_cpu(const struct cli_args *args);
+int cli_arch(const struct cli_args *args);
+
+/* The same, and the level of the processor (romsim/cpu.h) from --cpu: what images are chosen for.
+ * It may be one that only other machines have.  Returns CLI_OK, or CLI_FAILED or CLI_USAGE after a
+ * report. */
+int cli_processor(const struct cli_args *args);
 
 /* What is to become of a --cpu that romsim_processor_choose() refused: reports it and returns
  * CLI_USAGE where the command line is wrong, else `failed`. */

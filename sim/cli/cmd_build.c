@@ -14,7 +14,7 @@ static const struct cli_option options[] = {
     {"output", 'o', "DIR", "where to write; made if missing"},
     {"no-verify", 0, NULL, "do not read the images back"},
     CLI_OPTION_INSTANCE,
-    CLI_OPTION_CPU,
+    CLI_OPTION_PROCESSOR,
     CLI_OPTION_LIMIT,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
@@ -213,7 +213,7 @@ static int run(const struct cli_args *args)
 
     if (!cli_value(args, "output"))
         return cli_usage(args, "where to? --output DIR is missing");
-    status = cli_cpu(args);
+    status = cli_processor(args);
     if (status == CLI_OK)
         status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
@@ -225,7 +225,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cli_command_build = {
     .name = "build",
-    .help_beside = "write an instance's ROMs to files; compare it with another one",
+    .help_beside = "write an instance's ROMs to files; compare with another one",
     .operands = "FILE",
     .operands_min = 1,
     .operands_max = 1,

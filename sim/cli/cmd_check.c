@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * cmd_check.c: `romsim check FILE...`: would the cloud take these instances, and would they start?
- *
- * An image is looked at if it is to be had here; a name that is not in the local store may well be
- * in the cloud's registry, so that is nothing to complain about without --local.
  */
 #include "sim/cli/cli.h"
-
-static void check_instance(const struct romsim_instance *instance, bool local,
-                           struct romsim_diagnostics *diagnostics)
-{
-    CLEANUP_LAYOUT struct romsim_layout *layout = romsim_layout_here(instance, local, diagnostics);
-
-    if (layout)
-        romsim_layout_foresee(layout, instance, false, diagnostics);
-}
 
 static int check_instances(const struct romsim_instances *instances, bool local)
 {
@@ -22,7 +10,7 @@ static int check_instances(const struct romsim_instances *instances, bool local)
     int status;
 
     for (size_t i = 0; i < instances->count; i++)
-        check_instance(instances->items[i], local, &diagnostics);
+        cli_judge(instances->items[i], local, &diagnostics);
     status = diagnostics.errors ? CLI_FAILED : CLI_OK;
     cli_report_all(&diagnostics);
     romsim_diagnostics_clear(&diagnostics);
@@ -43,7 +31,7 @@ static int check_file(const struct cli_args *args, const char *file)
 
 static int run_check(const struct cli_args *args)
 {
-    int worst = cli_cpu(args);
+    int worst = cli_processor(args);
 
     if (worst != CLI_OK)
         return worst;
@@ -60,7 +48,7 @@ static int run_check(const struct cli_args *args)
 static const struct cli_option options[] = {
     {"local", 0, NULL, "names that are not in the local store are errors"},
     CLI_OPTION_FROM_GET,
-    CLI_OPTION_CPU,
+    CLI_OPTION_PROCESSOR,
     CLI_OPTION_LIMIT,
     CLI_OPTION_END};
 

@@ -6,11 +6,15 @@
  */
 #include "sim/cli/cli.h"
 
+#include <romsim/arch.h>
 #include <romsim/buffer.h>
 #include <romsim/fs.h>
+#include <romsim/needs.h>
 #include <romsim/paths.h>
 #include <romsim/program.h>
+#include <romsim/sandbox.h>
 #include <romsim/state.h>
+#include <romsim/store.h>
 #include <romsim/text.h>
 #include <romsim/vm.h>
 
@@ -23,7 +27,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define QEMU "qemu-system-x86_64"
+/* The memory of an instance that says nothing of it. */
+enum { USUAL_MB = 128 };
 
 /* GOOD, or what works less well without it, or what nothing works without. */
 enum health { HEALTH_GOOD, HEALTH_LESS, HEALTH_BAD };
@@ -81,19 +86,22 @@ static bool is_there(const char *name)
 
 static void check_host(struct finding *finding)
 {
+    const char *name = romsim_arch_facts()->name;
     struct utsname system;
 
     uname(&system);
-    if (strcmp(system.machine, "x86_64") == 0)
-        find(finding, HEALTH_GOOD, "%s %s on %s", system.sysname, system.release, system.machine);
+    if (romsim_arch_find(system.machine) == romsim_arch())
+        find(finding, HEALTH_GOOD, "%s %s on %s, and guests are %s", system.sysname, system.release,
+             system.machine, name);
     else
-        find(finding, HEALTH_LESS, "%s %s on %s: guests are x86-64 and will be emulated",
-             system.sysname, system.release, system.machine);
+        find(finding, HEALTH_LESS, "%s %s on %s: guests are %s and will be emulated",
+             system.sysname, system.release, system.machine, name);
 }
 
 static void check_qemu(struct finding *finding)
 {
-    static const char *const command[] = {QEMU, "--version", NULL};
+    const char *qemu = romsim_arch_facts()->qemu;
+    const char *const command[] = {qemu, "--version", NULL};
     CLEANUP_FREE char *version = output_of(command);
 
     if (version) {
@@ -101,8 +109,8 @@ static void check_qemu(struct finding *finding)
         find(finding, HEALTH_GOOD, "%s", QUOTE(version));
         return;
     }
-    find(finding, HEALTH_BAD, QEMU " cannot be run: no instance can be started");
-    remedy(finding, "install QEMU (Debian: apt-get install qemu-system-x86)");
+    find(finding, HEALTH_BAD, "%s cannot be run: no instance can be started", qemu);
+    remedy(finding, "install QEMU (Debian: apt-get install %s)", romsim_arch_facts()->qemu_package);
 }
 
 static void check_accelerator(struct finding *finding)
@@ -112,7 +120,7 @@ static void check_accelerator(struct finding *finding)
 
     find(finding, accel == ROMSIM_ACCEL_KVM ? HEALTH_GOOD : HEALTH_LESS, "%s",
          reason ? reason : "out of memory");
-    if (accel == ROMSIM_ACCEL_KVM)
+    if (accel == ROMSIM_ACCEL_KVM || romsim_arch() != romsim_arch_host())
         return;
     if (access("/dev/kvm", F_OK) == 0 && access("/dev/kvm", R_OK | W_OK) < 0)
         remedy(finding, "add yourself to the group of /dev/kvm (usermod -aG kvm NAME)");
@@ -126,13 +134,14 @@ static void check_accelerator(struct finding *finding)
 /* Not every QEMU was built with what the guest's network is made of. */
 static void check_network(struct finding *finding)
 {
-    static const char *const networks[] = {QEMU, "-netdev", "help", NULL};
-    static const char *const objects[] = {QEMU, "-object", "help", NULL};
+    const char *qemu = romsim_arch_facts()->qemu;
+    const char *const networks[] = {qemu, "-machine", "none", "-netdev", "help", NULL};
+    const char *const objects[] = {qemu, "-machine", "none", "-object", "help", NULL};
     CLEANUP_FREE char *network = output_of(networks);
     CLEANUP_FREE char *object = output_of(objects);
 
     if (!network || !object) {
-        find(finding, HEALTH_BAD, "unknown without " QEMU);
+        find(finding, HEALTH_BAD, "unknown without %s", qemu);
     } else if (!strstr(network, "\nuser\n")) {
         find(finding, HEALTH_BAD, "this QEMU has no user network: no instance can be started");
         remedy(finding, "install a QEMU that was built with libslirp");
@@ -158,8 +167,9 @@ static void check_guest(struct finding *finding)
         remedy(finding, "%s", err.hint);
         return;
     }
-    find(finding, HEALTH_GOOD, "Linux %s in %s (%s)", QUOTE(bundle.kernel_release),
-         QUOTE(bundle.directory), QUOTE(bundle.kernel_package ?: "of an unknown package"));
+    find(finding, HEALTH_GOOD, "Linux %s in %s (%s), %s; %s", QUOTE(bundle.kernel_release),
+         QUOTE(bundle.directory), QUOTE(bundle.kernel_package ?: "of an unknown package"),
+         bundle.kernel_origin, bundle.why);
     romsim_bundle_release(&bundle);
 }
 
@@ -173,12 +183,25 @@ static void check_fuse(struct finding *finding)
              "directly",
              err.message);
         remedy(finding, "%s", err.hint);
-    } else if (geteuid() != 0 && !is_there("fusermount3")) {
-        find(finding, HEALTH_LESS, "no fusermount3: an ordinary user cannot mount");
-        remedy(finding, "install fuse3");
     } else {
         find(finding, HEALTH_GOOD, "file systems can be mounted");
     }
+}
+
+static void check_sandbox(struct finding *finding)
+{
+    unsigned applied = romsim_sandbox_probe();
+    char lack[ROMSIM_SANDBOX_TEXT];
+
+    romsim_sandbox_lack(applied, lack);
+    if (!*lack) {
+        find(finding, HEALTH_GOOD,
+             "images are read without privileges, files and most system calls");
+        return;
+    }
+    find(finding, HEALTH_LESS, "images are read with%s sandbox: %s",
+         applied ? " less of a" : "out a", lack);
+    remedy(finding, "in a container, its seccomp profile may be what refuses it");
 }
 
 static void check_folders(struct finding *finding)
@@ -218,6 +241,30 @@ static void check_ports(struct finding *finding)
         remedy(finding, "lower ones get 8000 more: 80 is 8080, 443 is 8443");
 }
 
+/* buildah in its user namespace, which AppArmor (as of Ubuntu 24.04), a setting or a container may
+ * refuse.  Its profile may allow what ours does not: so it is asked. */
+static void try_buildah(struct finding *finding)
+{
+    static const char *const argv[] = {"buildah", "unshare", "true", NULL};
+    CLEANUP_BUFFER struct romsim_buffer words = ROMSIM_BUFFER_INIT(4096);
+    const struct romsim_program program = {.argv = argv, .complaints = &words};
+    const char *last;
+    int status;
+
+    if (!is_there(argv[0]) || romsim_program_run(&program, &status, NULL) < 0 || status == 0)
+        return;
+    while (words.size > 0 && words.data[words.size - 1] == '\n')
+        words.data[--words.size] = '\0';
+    last = words.size > 0 ? strrchr(words.data, '\n') : "";
+    find(finding, HEALTH_LESS,
+         "buildah cannot build a Dockerfile without root, for want of a user namespace: %.200s",
+         QUOTE(last ? last + (*last == '\n') : words.data));
+    remedy(finding,
+           "the sysctls kernel.apparmor_restrict_unprivileged_userns, kernel.unprivileged_userns_"
+           "clone and user.max_user_namespaces forbid them; docker, or an image built elsewhere, "
+           "needs none");
+}
+
 /* Does /etc/subuid give this user a range?  (buildah without root needs one.) */
 static void check_subuids(struct finding *finding)
 {
@@ -233,6 +280,7 @@ static void check_subuids(struct finding *finding)
         if (strncmp(line, user->pw_name, strlen(user->pw_name)) == 0 &&
             line[strlen(user->pw_name)] == ':') {
             find(finding, HEALTH_GOOD, "%s has a range in /etc/subuid", user->pw_name);
+            try_buildah(finding);
             return;
         }
     find(finding, HEALTH_LESS,
@@ -300,16 +348,70 @@ static void check_mounts(struct finding *finding)
         remedy(finding, "'romsim rom check' says all that is wrong with an image");
 }
 
+/* Room for instances, of which the smallest that is usual is asked for. */
+static void check_memory(struct finding *finding)
+{
+    struct romsim_layout usual = {.guest_memory_mb = USUAL_MB};
+    struct romsim_capacity capacity;
+    struct romsim_needs needs;
+    CLEANUP_FREE char *reason = NULL;
+    enum romsim_accel accel = romsim_accel_probe(true, &reason, NULL);
+    char limit[256] = "";
+    uint64_t fit;
+
+    romsim_capacity_look(&capacity);
+    if (capacity.memory_free == ROMSIM_CAPACITY_ANY) {
+        find(finding, HEALTH_GOOD, "how much is free is not known: nothing will be refused");
+        return;
+    }
+    if (*capacity.memory_limit)
+        snprintf(limit, sizeof(limit), ", by the limit of the control group '%s'",
+                 capacity.memory_limit);
+    romsim_needs_of(&usual, accel, false, &needs);
+    fit = romsim_needs_fit(&needs, capacity.memory_free, ROMSIM_CAPACITY_ANY);
+    find(finding, fit ? HEALTH_GOOD : HEALTH_LESS,
+         "%s free%s: room for %llu more instances of %d MB", SIZE_TEXT(capacity.memory_free), limit,
+         (unsigned long long)fit, USUAL_MB);
+    remedy(finding, "'romsim plan --resources FILE' says what an instance takes");
+}
+
+/* The images that all users have. */
+static void check_images(struct finding *finding)
+{
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_error err = {0};
+
+    if (romsim_stores_open(&stores, &err) < 0) {
+        find(finding, HEALTH_LESS, "%s", err.message);
+        return;
+    }
+    find(finding, HEALTH_GOOD, "no store but this user's own");
+    for (size_t i = 0; i < stores.count; i++) {
+        CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+
+        if (romsim_store_list(stores.items[i], &names, &err) < 0) {
+            find(finding, HEALTH_LESS, "%s", err.message);
+            remedy(finding, "%s", err.hint);
+            return;
+        }
+        if (!romsim_store_is_own(stores.items[i]))
+            find(finding, HEALTH_GOOD, "%s also from '%s'",
+                 COUNT_TEXT(names.count, "image", "images"),
+                 QUOTE(romsim_store_path(stores.items[i])));
+    }
+}
+
 struct check {
     const char *name;
     void (*run)(struct finding *finding);
 };
 
 static const struct check checks[] = {
-    {"host", check_host},       {"qemu", check_qemu},     {"accelerator", check_accelerator},
-    {"network", check_network}, {"guest", check_guest},   {"fuse", check_fuse},
-    {"folders", check_folders}, {"ports", check_ports},   {"subuids", check_subuids},
-    {"tools", check_tools},     {"mounts", check_mounts},
+    {"host", check_host},       {"qemu", check_qemu},       {"accelerator", check_accelerator},
+    {"network", check_network}, {"guest", check_guest},     {"fuse", check_fuse},
+    {"sandbox", check_sandbox}, {"folders", check_folders}, {"ports", check_ports},
+    {"subuids", check_subuids}, {"tools", check_tools},     {"mounts", check_mounts},
+    {"memory", check_memory},   {"images", check_images},
 };
 
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
@@ -346,8 +448,10 @@ static int run_doctor(const struct cli_args *args)
 {
     struct finding findings[CHECKS] = {0};
     bool works = true;
-    int status = CLI_OK;
+    int status = cli_arch(args);
 
+    if (status != CLI_OK)
+        return status;
     for (size_t i = 0; i < CHECKS; i++) {
         checks[i].run(&findings[i]);
         works &= findings[i].health != HEALTH_BAD;
@@ -359,7 +463,11 @@ static int run_doctor(const struct cli_args *args)
     return status != CLI_OK ? status : works ? CLI_OK : CLI_FAILED;
 }
 
-static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
+static const struct cli_option options[] = {
+    {"arch", 0, "amd64|arm64", "for guests of it, in place of this machine's own"},
+    CLI_OPTION_JSON,
+    CLI_OPTION_END,
+};
 
 const struct cli_command cli_command_doctor = {
     .name = "doctor",

@@ -166,7 +166,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_command_edit = {
     .name = "edit",
-    .help_beside = "change an instance: ROMs, command, memory...; stop and start it",
+    .help_beside = "change an instance: ROMs, args, memory; stop and start it",
     .operands = "NAME",
     .operands_min = 1,
     .operands_max = 1,

@@ -137,7 +137,7 @@ static int run_get(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    {"output", 'o', "FORM", "yaml (so without this), json, or request"},
+    {"output", 'o', "yaml|json|request", "without this yaml"},
     CLI_OPTION_HOST,
     CLI_OPTION_END,
 };

@@ -8,6 +8,13 @@
 #include <errno.h>
 #include <stdio.h>
 
+struct romsim_store *image_store(const struct cli_args *args, bool alone,
+                                 struct romsim_error *error)
+{
+    return cli_has(args, "shared") ? romsim_store_open_shared(alone, error)
+                                   : romsim_store_open(alone, error);
+}
+
 /* ---- tag, rm, gc ------------------------------------------------------------------------ */
 
 /* What is in a store that is only read is copied. */
@@ -73,7 +80,7 @@ static void hint_other_store(const char *name, struct romsim_error *error)
 static int run_rm(const struct cli_args *args)
 {
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &error);
+    CLEANUP_STORE struct romsim_store *store = image_store(args, false, &error);
     int status = CLI_OK;
 
     if (!store)
@@ -86,24 +93,28 @@ static int run_rm(const struct cli_args *args)
     return status;
 }
 
+static const struct cli_option rm_options[] = {IMAGE_OPTION_SHARED, CLI_OPTION_END};
+
 const struct cli_command cli_image_rm = {
     .name = "rm",
     .operands = "NAME...",
     .operands_min = 1,
     .operands_max = CLI_OPERANDS_ANY,
     .summary = "take names away (gc then frees the space)",
+    .options = rm_options,
     .run = run_rm,
 };
 
 static int run_gc(const struct cli_args *args)
 {
     struct romsim_error error;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(true, &error);
+    CLEANUP_STORE struct romsim_store *store = image_store(args, true, &error);
     uint64_t blobs, bytes, cached;
     int64_t age = cli_has(args, "all") ? 0 : -1;
 
     if (!store || romsim_store_gc(store, &blobs, &bytes, &error) < 0 ||
-        romsim_image_cache_sweep(age, &cached, &error) < 0)
+        romsim_image_cache_sweep(age, &cached, &error) < 0 ||
+        (cli_has(args, "shared") && romsim_store_sweep_roots(store, &cached, &error) < 0))
         return cli_report(&error);
     printf("%s removed, %s free; roots built from images: %s free\n",
            COUNT_TEXT(blobs, "blob", "blobs"), SIZE_TEXT(bytes), SIZE_TEXT(cached));
@@ -112,6 +123,7 @@ static int run_gc(const struct cli_args *args)
 
 static const struct cli_option gc_options[] = {
     {"all", 'a', NULL, "all cached roots, not only the old (30 days)"},
+    IMAGE_OPTION_SHARED,
     CLI_OPTION_END,
 };
 

@@ -308,7 +308,7 @@ static const struct cli_option logs_options[] = {
 
 const struct cli_command cli_command_logs = {
     .name = "logs",
-    .help_beside = "show what an instance's app has said; what it says from now on",
+    .help_beside = "show what an app has said; what it says from now on",
     .operands = "NAME",
     .operands_min = 1,
     .operands_max = 1,

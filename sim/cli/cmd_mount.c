@@ -12,6 +12,7 @@
 #include <romsim/descriptors.h>
 #include <romsim/fs.h>
 #include <romsim/mounts.h>
+#include <romsim/sandbox.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
 
@@ -305,6 +306,8 @@ static int mount_instance(const struct cli_args *args, const struct romsim_insta
     if (!layout)
         return CLI_FAILED;
     note_volumes(layout);
+    if (!romsim_sandbox_probe())
+        cli_note("this machine has no sandbox for what reads images ('romsim doctor' says more)");
     job->layout = layout;
     job->options.drives_only = cli_has(args, "devices");
     job->options.allow_other = cli_has(args, "allow-other");
@@ -328,7 +331,7 @@ static int run_mount(const struct cli_args *args)
     point = find_point(args->operands[1]);
     if (!point)
         return CLI_FAILED;
-    status = cli_cpu(args);
+    status = cli_processor(args);
     if (status != CLI_OK)
         return status;
     job.point = point;
@@ -350,7 +353,7 @@ static const struct cli_option options[] = {
     {"trace", 0, "[=FILE]", "write down what is read: see 'romsim trace'"},
     {"fault", 0, "SPEC", "let something go wrong with a ROM, see romsim(1)"},
     CLI_OPTION_INSTANCE,
-    CLI_OPTION_CPU,
+    CLI_OPTION_PROCESSOR,
     CLI_OPTION_LIMIT,
     CLI_OPTION_END};
 

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_plan.c: `romsim plan FILE [--json]`: what the cloud would make of an instance. */
+/* cmd_plan.c: `romsim plan FILE [--json]`: what the cloud would make of an instance, and with
+ * --resources what it takes of this machine. */
 #include "sim/cli/cli.h"
 #include "sim/cli/plan_render.h"
+#include "sim/cli/plan_resources.h"
+
+#include <romsim/needs.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+
+enum { TIMES_MOST = 100000 };
 
 /* The layout of one instance; its errors and warnings are reported.  NULL after an error. */
 static struct romsim_layout *make_layout(struct romsim_instance *instance)
@@ -78,23 +85,67 @@ static int print_json(const struct romsim_instances *instances)
     return cli_print_json(list);
 }
 
+/* What all instances of the file take, each so many times. */
+static int print_resources(const struct cli_args *args, const struct romsim_instances *instances,
+                           uint64_t times)
+{
+    CLEANUP_FREE struct plan_item *items = calloc(instances->count + 1, sizeof(*items));
+    CLEANUP_FREE char *reason = NULL;
+    enum romsim_accel accel = romsim_accel_probe(true, &reason, NULL);
+
+    if (!items)
+        return CLI_FAILED;
+    for (size_t i = 0; i < instances->count; i++) {
+        CLEANUP_LAYOUT struct romsim_layout *layout = make_layout(instances->items[i]);
+
+        if (!layout)
+            return CLI_FAILED;
+        snprintf(items[i].name, sizeof(items[i].name), "%s",
+                 layout->name_is_random ? "" : layout->name);
+        items[i].memory_mb = layout->guest_memory_mb;
+        items[i].count = times * (1 + (uint64_t)instances->items[i]->replicas);
+        romsim_needs_of(layout, accel, false, &items[i].needs);
+    }
+    return plan_resources(items, instances->count, accel, cli_has(args, "json"));
+}
+
+static int print(const struct cli_args *args, const struct romsim_instances *instances,
+                 uint64_t times)
+{
+    if (cli_has(args, "resources"))
+        return print_resources(args, instances, times);
+    return cli_has(args, "json") ? print_json(instances) : print_texts(instances);
+}
+
 static int run_plan(const struct cli_args *args)
 {
     struct romsim_instances instances;
-    int status = cli_cpu(args);
+    uint64_t times;
+    int status = cli_processor(args);
 
+    if (cli_number(args, "times", 1, TIMES_MOST, 1, &times) < 0)
+        return CLI_USAGE;
+    if (cli_has(args, "times") && !cli_has(args, "resources"))
+        return cli_usage(args, "--times is for --resources: what so many of them take");
     if (status == CLI_OK)
         status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
         return status;
     cli_note_cache(args);
-    status = cli_has(args, "json") ? print_json(&instances) : print_texts(&instances);
+    status = print(args, &instances, times);
     romsim_instances_clear(&instances);
     return status;
 }
 
-static const struct cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_FROM_GET, CLI_OPTION_CPU,
-                                            CLI_OPTION_LIMIT, CLI_OPTION_END};
+static const struct cli_option options[] = {
+    CLI_OPTION_JSON,
+    CLI_OPTION_FROM_GET,
+    CLI_OPTION_PROCESSOR,
+    CLI_OPTION_LIMIT,
+    {"resources", 0, NULL, "the memory that it takes, and is there room"},
+    {"times", 0, "N", "with --resources: of so many of them"},
+    CLI_OPTION_END,
+};
 
 const struct cli_command cli_command_plan = {
     .name = "plan",

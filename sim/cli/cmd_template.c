@@ -2,6 +2,7 @@
 /* cmd_template.c: `romsim template`: VMs that were saved where clones of them go on. */
 #include "sim/cli/make.h"
 #include "sim/cli/run_follow.h"
+#include "sim/cli/saved.h"
 #include "sim/cli/signals.h"
 
 #include <romsim/state.h>
@@ -137,60 +138,9 @@ static const struct cli_command create = {
 
 /* ---- ls, get, rm ------------------------------------------------------------------------ */
 
-static json_t *template_json(const struct romsim_template *template)
-{
-    const json_t *saved = json_object_get(template->record, "layout");
-    char created[ROMSIM_TIME_SIZE];
-
-    return json_pack("{s:s, s:s, s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:O?, s:I}", "uuid",
-                     template->uuid, "name", template->name, "created_at",
-                     romsim_text_time(template->created_at, created), "state", "template", "image",
-                     json_object_get(saved, "image"), "args", json_object_get(saved, "args"), "env",
-                     json_object_get(saved, "env"), "memory_mb",
-                     json_object_get(saved, "memory_mb"), "vcpus", json_object_get(saved, "vcpus"),
-                     "used_bytes", (json_int_t) template->size);
-}
-
-static void complain(void *context, const struct romsim_error *error)
-{
-    int *status = context;
-
-    *status = cli_report(error);
-}
-
 static int run_ls(const struct cli_args *args)
 {
-    static const char *const headings[] = {"NAME", "IMAGE", ">MEMORY", ">ON DISK", "CREATED", NULL};
-    CLEANUP_TABLE struct cli_table *table = cli_table_new(headings);
-    CLEANUP_TEMPLATES struct romsim_templates templates = {0};
-    json_t *list = cli_has(args, "json") ? json_array() : NULL;
-    struct romsim_error error;
-    int status = CLI_OK;
-
-    if (romsim_template_list(&templates, complain, &status, &error) < 0) {
-        json_decref(list);
-        return cli_report(&error);
-    }
-    for (size_t i = 0; i < templates.count; i++) {
-        const struct romsim_template *template = templates.items[i];
-        const json_t *saved = json_object_get(template->record, "layout");
-        const char *image = json_string_value(json_object_get(saved, "image"));
-        json_int_t memory_mb = json_integer_value(json_object_get(saved, "memory_mb"));
-        char created[ROMSIM_TIME_SIZE];
-        const char *cells[] = {template->name, image ? QUOTE(image) : "-",
-                               SIZE_TEXT((uint64_t)memory_mb << 20), SIZE_TEXT(template->size),
-                               romsim_text_time(template->created_at, created)};
-
-        if (list)
-            json_array_append_new(list, template_json(template));
-        else
-            cli_table_row(table, cells);
-    }
-    if (!list)
-        cli_table_print(table);
-    else if (cli_print_json(list) != CLI_OK)
-        status = CLI_FAILED;
-    return status;
+    return saved_ls(args, ROMSIM_SAVED_TEMPLATE);
 }
 
 static const struct cli_option json_option[] = {CLI_OPTION_JSON, CLI_OPTION_END};
@@ -206,11 +156,7 @@ static const struct cli_command ls = {
 
 static int run_get(const struct cli_args *args)
 {
-    struct romsim_error error;
-    CLEANUP_TEMPLATE struct romsim_template *template =
-        romsim_template_open(args->operands[0], NULL, &error);
-
-    return template ? cli_print_json(template_json(template)) : cli_report(&error);
+    return saved_get(args, ROMSIM_SAVED_TEMPLATE);
 }
 
 static const struct cli_command get = {
@@ -225,13 +171,7 @@ static const struct cli_command get = {
 
 static int run_rm(const struct cli_args *args)
 {
-    struct romsim_error error;
-    int status = CLI_OK;
-
-    for (size_t i = 0; i < args->operand_count; i++)
-        if (romsim_template_remove(args->operands[i], &error) < 0)
-            status = cli_report(&error);
-    return status;
+    return saved_rm(args, ROMSIM_SAVED_TEMPLATE);
 }
 
 static const struct cli_command rm = {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cmd_trace.c: `romsim trace summary|ls FILE`: what a trace (run --trace=FILE) says. */
+/* cmd_trace.c: `romsim trace summary|ls|report FILE`: what a trace (run --trace=FILE) says. */
 #include "sim/cli/cli.h"
+#include "sim/cli/output.h"
+#include "trace_report.h"
 #include "trace_sum.h"
 
+#include <romsim/buffer.h>
+#include <romsim/cleanup.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -10,7 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN = 8 }; /* paths, of a list */
+enum {
+    SHOWN = 8,      /* paths, of a list */
+    SLOW_US = 50000 /* a read that takes so long is told: from memory it takes none of it */
+};
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
@@ -137,6 +144,8 @@ static void print_rom(const struct trace_rom *rom)
     const char *device = text_of(rom->line, "device"), *name = text_of(rom->line, "name");
     const char *at = text_of(rom->line, "at"), *instance = text_of(rom->line, "instance");
     json_t *unread = find_unread(rom);
+    const json_t *fault;
+    size_t i;
 
     printf("%s%s%s", QUOTE(instance), *instance ? ": " : "", QUOTE(*name ? name : device));
     if (*name)
@@ -144,14 +153,28 @@ static void print_rom(const struct trace_rom *rom)
     if (*at)
         printf(" at %s", QUOTE(at));
     printf(", %s\n", SIZE_TEXT((uint64_t)number_of(rom->line, "size")));
+    json_array_foreach(rom->faults, i, fault)
+    {
+        printf("  made wrong by  --fault %s\n", QUOTE(json_string_value(fault)));
+    }
+    if (json_object_get(rom->line, "image_size"))
+        printf(
+            "  cut short      its image has %s: what is behind the device's end cannot be read\n",
+            SIZE_TEXT((uint64_t)number_of(rom->line, "image_size")));
     printf("  of the device  %" PRIu64 " reads, %" PRIu64 " bytes, %" PRIu64 " of them again\n",
            rom->reads, rom->bytes, rom->bytes - rom->distinct);
     if (rom->file_reads)
         printf("  on the host    %" PRIu64 " reads of files, %" PRIu64 " bytes\n", rom->file_reads,
                rom->file_bytes);
+    if (rom->longest_us >= SLOW_US)
+        printf("  slow           %.1f s for a read of %s, %.1f s for all reads\n",
+               (double)rom->longest_us / 1e6, QUOTE(rom->longest_of ? rom->longest_of : "?"),
+               (double)rom->waited_us / 1e6);
     if (rom->failures)
-        printf("  failed         %" PRIu64 "\n", rom->failures);
+        printf("  failed         %" PRIu64 " reads\n", rom->failures);
+    print_paths("  failed of      ", rom, rom->failed, false);
     print_paths("  read           ", rom, rom->read, false);
+    print_paths("  opened         ", rom, rom->opened, false);
     print_paths("  never read     ", rom, unread, false);
     print_paths("  missing        ", rom, rom->missing, true);
     json_decref(unread);
@@ -162,12 +185,16 @@ static json_t *rom_json(const struct trace_rom *rom)
     json_t *unread = find_unread(rom);
 
     return json_pack(
-        "{s:O?, s:O, s:O?, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:o, s:O}", "instance",
-        json_object_get(rom->line, "instance"), "device", json_object_get(rom->line, "device"),
-        "name", json_object_get(rom->line, "name"), "reads", (json_int_t)rom->reads, "bytes",
-        (json_int_t)rom->bytes, "bytes_again", (json_int_t)(rom->bytes - rom->distinct),
-        "file_reads", (json_int_t)rom->file_reads, "file_bytes", (json_int_t)rom->file_bytes,
-        "failures", (json_int_t)rom->failures, "read", rom->read, "never_read", unread, "missing",
+        "{s:O?, s:O, s:O?, s:O, s:O*, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:O, s:o, "
+        "s:O}",
+        "instance", json_object_get(rom->line, "instance"), "device",
+        json_object_get(rom->line, "device"), "name", json_object_get(rom->line, "name"), "faults",
+        rom->faults, "image_size", json_object_get(rom->line, "image_size"), "longest_us",
+        (json_int_t)rom->longest_us, "waited_us", (json_int_t)rom->waited_us, "reads",
+        (json_int_t)rom->reads, "bytes", (json_int_t)rom->bytes, "bytes_again",
+        (json_int_t)(rom->bytes - rom->distinct), "file_reads", (json_int_t)rom->file_reads,
+        "file_bytes", (json_int_t)rom->file_bytes, "failures", (json_int_t)rom->failures, "failed",
+        rom->failed, "read", rom->read, "opened", rom->opened, "never_read", unread, "missing",
         rom->missing);
 }
 
@@ -225,19 +252,22 @@ static int take_line(void *context, const json_t *line, struct romsim_error *err
 {
     const char *kind = text_of(line, "kind");
     int64_t time = number_of(line, "time_us");
-    bool is_lookup = strcmp(kind, "lookup") == 0;
+    bool is_lookup = strcmp(kind, "lookup") == 0, is_open = strcmp(kind, "open") == 0;
 
     (void)context;
     (void)err;
-    if (!is_lookup && strcmp(kind, "read") != 0 && strcmp(kind, "file") != 0)
+    if (!is_lookup && !is_open && strcmp(kind, "read") != 0 && strcmp(kind, "file") != 0)
         return 0;
     printf("%4lld.%06lld  %s  %s", (long long)(time / 1000000), (long long)(time % 1000000),
            QUOTE(text_of(line, "device")), kind[0] == 'r' ? "read" : QUOTE(kind));
-    if (!is_lookup)
+    if (!is_lookup && !is_open)
         printf("  %lld at %lld", (long long)number_of(line, "size"),
                (long long)number_of(line, "offset"));
     if (*text_of(line, "path"))
         printf("  %s", QUOTE(text_of(line, "path")));
+    if (is_open)
+        printf("  by %s (%lld)", QUOTE(text_of(line, "process")),
+               (long long)number_of(line, "pid"));
     print_what(line);
     if (json_object_get(line, "error"))
         printf("  %s", QUOTE(text_of(line, "error")));
@@ -261,13 +291,69 @@ static const struct cli_command ls = {
     .run = run_ls,
 };
 
+/* ---- report ------------------------------------------------------------------------------- */
+
+enum { PAGE_MAX = 1 << 30 };
+
+static int take_report(void *context, const json_t *line, struct romsim_error *err)
+{
+    return trace_report_add(context, line, err);
+}
+
+static int write_page(const struct trace_report *report, const char *path)
+{
+    CLEANUP_BUFFER struct romsim_buffer page = ROMSIM_BUFFER_INIT(PAGE_MAX);
+    struct romsim_error error;
+
+    if (trace_report_finish(report, &page, &error) < 0)
+        return cli_report(&error);
+    if (strcmp(path, "-") == 0) {
+        fwrite(page.data, 1, page.size, stdout);
+        return CLI_OK;
+    }
+    return output_save(path, page.data, page.size, &error) < 0 ? cli_report(&error) : CLI_OK;
+}
+
+static int run_report(const struct cli_args *args)
+{
+    const char *output = cli_value(args, "output");
+    struct trace_report report;
+    int status;
+
+    if (!output)
+        return cli_usage(args, "give the page's name: -o report.html");
+    trace_report_begin(&report);
+    status = for_each_line(args->operands[0], take_report, &report);
+    if (status == CLI_OK)
+        status = write_page(&report, output);
+    trace_report_clear(&report);
+    return status;
+}
+
+static const struct cli_option report_options[] = {
+    {"output", 'o', "HTML", "where to write the page; - is standard output"}, CLI_OPTION_END};
+
+static const struct cli_command report = {
+    .name = "report",
+    .operands = "FILE",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "make a page with maps of the ROMs and a timeline",
+    .description =
+        "The page is one file, which any browser shows without a network: each ROM's\n"
+        "blocks by their files and reads, the phases of the start and the reads in time,\n"
+        "and a table of the files, also of those that were looked for in vain.\n",
+    .options = report_options,
+    .run = run_report,
+};
+
 /* ---- all ---------------------------------------------------------------------------------- */
 
-static const struct cli_command *const subcommands[] = {&summary, &ls, NULL};
+static const struct cli_command *const subcommands[] = {&summary, &ls, &report, NULL};
 
 const struct cli_command cli_command_trace = {
     .name = "trace",
-    .help_beside = "what was read of ROMs; look into images, compare, unpack, make",
+    .help_beside = "what was read of ROMs; look into images; pack, unpack",
     .summary = "what was read of ROMs (run --trace=FILE)",
     .subcommands = subcommands,
 };

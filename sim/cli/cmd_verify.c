@@ -2,9 +2,10 @@
 /*
  * cmd_verify.c: `romsim verify FILE --against WHERE`: is the instance here what it is elsewhere?
  *
- * WHERE is a folder of image files, or what GET told of an instance.  Of a ROM whose bytes differ
- * the first paths that do are named, if both are EROFS images.
+ * WHERE is a folder of image files, what GET told of an instance, or a captured case.  Of a ROM
+ * whose bytes differ the first paths that do are named, if both are EROFS images.
  */
+#include "sim/cli/case_run.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/rom.h"
 
@@ -40,9 +41,8 @@ static const char *change_word(const struct romsim_rom_difference *difference)
 /* The first paths that differ, as an array of {path, change}; empty where nobody can tell. */
 static json_t *find_paths(const struct romsim_point *point)
 {
-    CLEANUP_BLOB struct romsim_blob *there = romsim_blob_snapshot(point->file, NULL);
     CLEANUP_EROFS struct romsim_erofs *own = romsim_erofs_open(point->device->blob, NULL);
-    CLEANUP_EROFS struct romsim_erofs *other = there ? romsim_erofs_open(there, NULL) : NULL;
+    CLEANUP_EROFS struct romsim_erofs *other = romsim_erofs_open(point->blob, NULL);
     const struct romsim_rom_diff_options options = {.keep_going = true};
     CLEANUP_ROM_DIFF struct romsim_rom_diff *diff = NULL;
     struct rom_image looks[2];
@@ -159,12 +159,28 @@ static int compare_answer(const struct romsim_layout *layout,
     return status < 0 ? cli_report(&error) : CLI_OK;
 }
 
+static int compare_case(const struct romsim_layout *layout, const struct romsim_instance *instance,
+                        const char *file, struct romsim_points *points)
+{
+    CLEANUP_CASE struct romsim_case *opened = case_open(file);
+    struct romsim_error error = {0};
+
+    if (!opened)
+        return CLI_FAILED;
+    if (romsim_verify_case(layout, instance, opened, points, &error) == 0)
+        return CLI_OK;
+    romsim_error_context(&error, "'%s'", QUOTE(file));
+    return cli_report(&error);
+}
+
 static int compare(const struct romsim_layout *layout, const struct romsim_instance *instance,
                    const char *against, struct romsim_points *points)
 {
     struct romsim_error error;
     struct stat st;
 
+    if (romsim_case_is_one(against))
+        return compare_case(layout, instance, against, points);
     if (strcmp(against, "-") == 0)
         return compare_answer(layout, instance, against, points);
     if (stat(against, &st) < 0) {
@@ -200,10 +216,10 @@ static int run_verify(const struct cli_args *args)
 {
     struct romsim_instances instances;
     const struct romsim_instance *instance;
-    int status = cli_cpu(args);
+    int status = cli_processor(args);
 
     if (!cli_value(args, "against"))
-        return cli_usage(args, "against what? --against FOLDER|GET.json is missing");
+        return cli_usage(args, "against what? --against FOLDER|GET.json|CASE is missing");
     if (status == CLI_OK)
         status = cli_load(args, args->operands[0], &instances);
     if (status != CLI_OK)
@@ -215,10 +231,10 @@ static int run_verify(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    {"against", 0, "WHERE", "a folder of images, or a file with GET's answer"},
+    {"against", 0, "WHERE", "a folder of images, GET's answer, or a case"},
     CLI_OPTION_INSTANCE,
     CLI_OPTION_JSON,
-    CLI_OPTION_CPU,
+    CLI_OPTION_PROCESSOR,
     CLI_OPTION_LIMIT,
     {"quiet", 'q', NULL, "no warnings"},
     CLI_OPTION_END};
@@ -234,7 +250,7 @@ const struct cli_command cli_command_verify = {
         "/dev/ukp_rom_NAME, or what 'romsim build' writes: sizes, digests and, with\n"
         "/dev/ukp_romN, the order are compared, and of ROMs that differ the first paths\n"
         "are named.  An answer of GET /v1/instances tells the image, args, env, memory,\n"
-        "ports, ROMs and volumes.\n",
+        "ports, ROMs and volumes; a case (romsim capture) has all of this.\n",
     .options = options,
     .run = run_verify,
 };

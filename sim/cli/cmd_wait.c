@@ -40,7 +40,7 @@ static int run_wait(const struct cli_args *args)
 }
 
 static const struct cli_option options[] = {
-    {"state", 's', "STATE", "running (the default), stopped, ..."},
+    {"state", 's', "running|standby|stopped", "without this running"},
     {"timeout", 't', "TIME", "fail after that long: 30s, 5m"},
     {"all", 'a', NULL, "all instances"},
     CLI_OPTION_HOST,

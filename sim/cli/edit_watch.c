@@ -223,9 +223,11 @@ static int watch_made(const struct cli_args *args, struct romsim_link *link, con
     if (run_console_open(&following.console, &name, 1) < 0)
         return CLI_FAILED;
     following.watch = watch_new(&made->args, &made->set, (size_t)position, 1, &following.console);
-    attached = following.watch ? romsim_link_call(link, json_pack("{s:s}", "do", "attach"),
-                                                  ASK_TIMEOUT_MS, on_event, &following, &error)
-                               : NULL;
+    attached =
+        following.watch
+            ? romsim_link_call(link, json_pack("{s:s, s:b}", "do", "attach", "starts_often", 1),
+                               ASK_TIMEOUT_MS, on_event, &following, &error)
+            : NULL;
     if (following.watch && !attached)
         cli_report(&error);
     if (attached) {

@@ -8,9 +8,6 @@
  */
 #include "explain_words.h"
 
-#define CLOUD      "the cloud's documents (docs/cloud-rules.md)"
-#define OUR_CHOICE "romsim's choice, where the cloud's documents say nothing (docs/parity.md)"
-
 const struct explain_word explain_words[] = {
     {.name = "at",
      .summary = "where a ROM is mounted",
@@ -29,7 +26,7 @@ const struct explain_word explain_words[] = {
               "  - name: config\n"
               "    image: my-org/config:v1\n"
               "    at: /etc/app\n",
-     .source = CLOUD "; which paths are refused is " OUR_CHOICE},
+     .source = EXPLAIN_CLOUD "; which paths are refused is " EXPLAIN_OURS},
     {.name = "inline",
      .summary = "a ROM whose files stand in the request",
      .others = {"files", "encoding"},
@@ -49,7 +46,7 @@ const struct explain_word explain_words[] = {
               "    at: /etc/app\n"
               "    files:\n"
               "      - {path: app.conf, data: \"debug = true\"}\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "dir",
      .summary = "an inline ROM from a directory, in romsim's files",
      .others = {"directory"},
@@ -64,7 +61,7 @@ const struct explain_word explain_words[] = {
      .works = "image: my-org/app\n"
               "roms:\n"
               "  - {name: code, image: my-org/code:v1, at: /code}   # keeps modes, has no limits\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "ukp_rom",
      .summary = "the devices of ROMs in the guest, and their names",
      .others = {"device", "name", "names"},
@@ -79,7 +76,7 @@ const struct explain_word explain_words[] = {
      .works = "image: my-org/app\n"
               "roms:\n"
               "  - {name: my-rom, image: \"my-org/rom:v1\"}\n",
-     .source = CLOUD "; which names are refused is " OUR_CHOICE},
+     .source = EXPLAIN_CLOUD "; which names are refused is " EXPLAIN_OURS},
     {.name = "order",
      .summary = "which ROM is which device, and which mount is made first",
      .others = {"nested", "hidden"},
@@ -94,7 +91,7 @@ const struct explain_word explain_words[] = {
               "roms:\n"
               "  - {name: more, image: \"my-org/more:v1\", at: /data/more}\n"
               "  - {name: base, image: \"my-org/base:v1\", at: /data}\n",
-     .source = OUR_CHOICE},
+     .source = EXPLAIN_OURS},
     {.name = "limits",
      .summary = "how many ROMs, how large",
      .others = {"limit", "size", "too-many"},
@@ -116,7 +113,7 @@ const struct explain_word explain_words[] = {
      .works = "image: my-org/app\n"
               "roms:\n"
               "  - {image: \"a/all-nine:1\", at: /roms}\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "image",
      .summary = "what an instance is made of",
      .others = {"base", "reference"},
@@ -128,7 +125,7 @@ const struct explain_word explain_words[] = {
      .works = "name: app\n"
               "image: my-org/app:latest\n"
               "args: [/app]\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "args",
      .summary = "what is run",
      .others = {"command", "entrypoint", "cmd"},
@@ -140,7 +137,7 @@ const struct explain_word explain_words[] = {
               "args: python3 main.py\n",
      .works = "image: my-org/app\n"
               "args: [python3, main.py]\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "ports",
      .summary = "how the app is reached",
      .others = {"services", "service_group", "port"},
@@ -156,7 +153,7 @@ const struct explain_word explain_words[] = {
               "service_group:\n"
               "  services:\n"
               "    - {port: 443, destination_port: 8080, handlers: [tls, http]}\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "templates",
      .summary = "saved instances, of which clones start at once",
      .others = {"template", "clone", "clones"},
@@ -172,7 +169,7 @@ const struct explain_word explain_words[] = {
               "template: {name: worker}\n"
               "roms:\n"
               "  - {name: session, image: \"my-org/session:7\", at: /mnt/session}\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {.name = "volumes",
      .summary = "disks that outlive instances",
      .others = {"volume"},
@@ -186,6 +183,6 @@ const struct explain_word explain_words[] = {
      .works = "image: my-org/app\n"
               "volumes:\n"
               "  - {at: /data, size_mb: 64}\n",
-     .source = CLOUD},
+     .source = EXPLAIN_CLOUD},
     {0},
 };

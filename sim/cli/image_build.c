@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image_build.c: `romsim image build`: an image from a Kraftfile. */
-#include "sim/cli/cli.h"
+#include "sim/cli/image.h"
 
+#include <romsim/arch.h>
 #include <romsim/build.h>
 #include <romsim/kraftfile.h>
-#include <romsim/store.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -15,8 +15,9 @@ enum { TAG_MAX = 128 };
 
 static const struct cli_option options[] = {
     {"tag", 't', "REF", "the image's name: [registry/]org/name[:tag]"},
-    {"arch", 0, "ARCH", "x86_64 or arm64: only the targets of this one"},
+    {"arch", 0, "x86_64|arm64", "only the targets of this one"},
     {"output", 'o', "WHERE", "oci:DIR[:TAG], or a tar FILE, not the local store"},
+    IMAGE_OPTION_SHARED,
     CLI_OPTION_JSON,
     CLI_OPTION_END,
 };
@@ -94,6 +95,10 @@ static int read_destination(const struct cli_args *args, struct destination *ret
     const char *name = cli_value(args, "tag"), *output = cli_value(args, "output");
     struct romsim_error error;
 
+    if (!name && cli_has(args, "shared"))
+        return cli_usage(args, "--shared wants --tag REF, the image's name there");
+    if (output && cli_has(args, "shared"))
+        return cli_usage(args, "--shared is one place for it, --output another");
     if (!name && !output)
         return cli_usage(args, "where to? --tag REF or --output WHERE is missing");
     if (name && strchr(name, '@'))
@@ -115,6 +120,8 @@ static int read_options(const struct cli_args *args, struct romsim_build_options
     ret->architecture = architecture ? romsim_architecture(architecture) : NULL;
     if (architecture && !ret->architecture)
         return cli_usage(args, "unknown architecture '%s': x86_64 or arm64", QUOTE(architecture));
+    if (architecture)
+        romsim_arch_set(romsim_arch_find(architecture)); /* images are its sources, too */
     return CLI_OK;
 }
 
@@ -159,14 +166,22 @@ static int print_json(const struct romsim_build *build, const char *where)
                                     romsim_build_digest(build), "parts", parts));
 }
 
-static int write_to(const struct romsim_build *build, const struct destination *destination,
-                    struct romsim_error *err)
+static int write_to_store(const struct cli_args *args, const struct romsim_build *build,
+                          const char *name, struct romsim_error *err)
+{
+    CLEANUP_STORE struct romsim_store *store = image_store(args, false, err);
+
+    return store ? romsim_build_to_store(build, store, name, err) : -1;
+}
+
+static int write_to(const struct cli_args *args, const struct romsim_build *build,
+                    const struct destination *destination, struct romsim_error *err)
 {
     if (destination->layout)
         return romsim_build_to_layout(build, destination->layout, destination->tag, err);
     if (destination->archive)
         return romsim_build_to_archive(build, destination->archive, destination->tag, err);
-    return romsim_build_to_store(build, destination->name, err);
+    return write_to_store(args, build, destination->name, err);
 }
 
 /* ---- the command ------------------------------------------------------------------------ */
@@ -202,7 +217,7 @@ static int run(const struct cli_args *args)
         build_project(args->operand_count ? args->operands[0] : ".", &kraftfile, &build_options);
     if (!build)
         return CLI_FAILED;
-    if (write_to(build, &destination, &error) < 0)
+    if (write_to(args, build, &destination, &error) < 0)
         return cli_report(&error);
     where = destination.layout    ? destination.layout
             : destination.archive ? destination.archive

@@ -47,14 +47,22 @@ static void end_progress(const struct meter *meter)
         fputs("\r\033[K", stderr);
 }
 
-static int say_imported(const char *name)
+static int say_imported(struct romsim_store *store, const char *imported, bool is_shared)
 {
     CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
+    struct romsim_store_name name;
     struct romsim_error error;
+    int status = romsim_store_find(store, imported, &name, &error);
 
-    if (romsim_image_info(name, NULL, &info, &error) < 0)
+    if (status <= 0)
+        return status < 0 ? cli_report(&error) : CLI_FAILED;
+    status = romsim_store_info(&name, &info, &error);
+    if (status == 0 && is_shared)
+        status = romsim_store_keep_root(store, &name, &error);
+    romsim_store_name_release(&name);
+    if (status < 0)
         return cli_report(&error);
-    cli_note("imported %s, %s of %zu layer%s, %.19s", QUOTE(name), SIZE_TEXT(info.size),
+    cli_note("imported %s, %s of %zu layer%s, %.19s", QUOTE(imported), SIZE_TEXT(info.size),
              info.layer_count, info.layer_count == 1 ? "" : "s", info.digest);
     return CLI_OK;
 }
@@ -74,7 +82,7 @@ static int import(struct romsim_store *store, const struct cli_args *args)
         return cli_report(&error);
     status = CLI_OK;
     for (size_t i = 0; i < names.count; i++)
-        if (say_imported(names.items[i].name) != CLI_OK)
+        if (say_imported(store, names.items[i].name, cli_has(args, "shared")) != CLI_OK)
             status = CLI_FAILED;
     return status;
 }
@@ -83,17 +91,18 @@ static int run_import(const struct cli_args *args)
 {
     CLEANUP_STORE struct romsim_store *store = NULL;
     struct romsim_error error;
-    int status = cli_cpu(args);
+    int status = cli_processor(args);
 
     if (status != CLI_OK)
         return status;
-    store = romsim_store_open(false, &error);
+    store = image_store(args, false, &error);
     return store ? import(store, args) : cli_report(&error);
 }
 
 static const struct cli_option options[] = {
     {"tag", 't', "NAME", "the image's name in the store"},
-    CLI_OPTION_CPU,
+    IMAGE_OPTION_SHARED,
+    CLI_OPTION_PROCESSOR,
     CLI_OPTION_END,
 };
 

@@ -234,7 +234,7 @@ static int run_inspect(const struct cli_args *args)
 {
     CLEANUP_IMAGE_INFO struct romsim_image_info info = {0};
     struct romsim_error error;
-    int status = cli_cpu(args);
+    int status = cli_processor(args);
 
     if (status != CLI_OK)
         return status;
@@ -246,7 +246,7 @@ static int run_inspect(const struct cli_args *args)
     return CLI_OK;
 }
 
-static const struct cli_option inspect_options[] = {CLI_OPTION_JSON, CLI_OPTION_CPU,
+static const struct cli_option inspect_options[] = {CLI_OPTION_JSON, CLI_OPTION_PROCESSOR,
                                                     CLI_OPTION_END};
 
 const struct cli_command cli_image_inspect = {

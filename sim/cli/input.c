@@ -258,13 +258,21 @@ struct input *input_new(input_asker *ask, void *context)
     return input;
 }
 
-void input_free(struct input *input)
+void input_finish(struct input *input)
 {
     if (!input)
         return;
     if (input->is_raw)
         tcsetattr(STDIN_FILENO, TCSADRAIN, &input->saved);
+    input->is_raw = false;
     close_pipe(input);
+}
+
+void input_free(struct input *input)
+{
+    if (!input)
+        return;
+    input_finish(input);
     cleanup_close_fd(&input->signals);
     free(input);
 }

@@ -33,6 +33,9 @@ int input_offer(struct input *input);
 /* The app has begun: from here on we read, and its terminal, if it has one, is ours. */
 void input_begin(struct input *input, bool has_terminal);
 
+/* The app reads no more, and we neither: the terminal gets its modes back.  Accepts NULL. */
+void input_finish(struct input *input);
+
 /* What to poll for, all -1 for NULL, and what to do then. */
 enum { INPUT_POLLS = 3 };
 void input_polls(const struct input *input, struct pollfd ret[INPUT_POLLS]);

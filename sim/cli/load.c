@@ -2,6 +2,7 @@
 /* load.c: what every command does that takes an instance file. */
 #include "sim/cli/cli.h"
 
+#include <romsim/arch.h>
 #include <romsim/cpu.h>
 #include <romsim/paths.h>
 #include <romsim/reference.h>
@@ -56,16 +57,29 @@ int cli_refuse_cpu(const struct romsim_error *error, int failed)
     return error->errnum == EINVAL ? CLI_USAGE : failed;
 }
 
-int cli_cpu(const struct cli_args *args)
+int cli_arch(const struct cli_args *args)
+{
+    const char *word = cli_value(args, "arch");
+    enum romsim_arch arch = word ? romsim_arch_find(word) : romsim_arch();
+
+    if (arch == ROMSIM_ARCH_COUNT)
+        return cli_usage(args, "--arch is '%s', but has to be amd64 or arm64", QUOTE(word));
+    romsim_arch_set(arch);
+    return CLI_OK;
+}
+
+int cli_processor(const struct cli_args *args)
 {
     const char *cpu = cli_value(args, "cpu");
     int level = cpu ? romsim_cpu_parse_level(cpu) : 0;
     struct romsim_processor processor;
     struct romsim_error error;
 
+    if (cli_arch(args) != CLI_OK)
+        return CLI_USAGE;
     if (!cpu)
         return CLI_OK;
-    if (!level) {
+    if (!level || romsim_arch() == ROMSIM_ARCH_ARM64) {
         if (romsim_processor_choose(ROMSIM_ACCEL_AUTO, cpu, &processor, &error) < 0)
             return cli_refuse_cpu(&error, CLI_FAILED);
         level = processor.level;
@@ -77,6 +91,15 @@ int cli_cpu(const struct cli_args *args)
 int cli_load(const struct cli_args *args, const char *file, struct romsim_instances *ret)
 {
     return cli_load_from(args, file, NULL, ret);
+}
+
+void cli_judge(const struct romsim_instance *instance, bool local,
+               struct romsim_diagnostics *diagnostics)
+{
+    CLEANUP_LAYOUT struct romsim_layout *layout = romsim_layout_here(instance, local, diagnostics);
+
+    if (layout)
+        romsim_layout_foresee(layout, instance, false, diagnostics);
 }
 
 static const struct romsim_instance *pick(const struct romsim_instances *instances,

@@ -3,12 +3,15 @@
 #include "make.h"
 
 #include "input.h"
+#include "outcomes.h"
 #include "run_follow.h"
+#include "shell.h"
 #include "signals.h"
 #include "watch.h"
 
 #include <romsim/bounds.h>
 #include <romsim/cpu.h>
+#include <romsim/link.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -32,12 +35,20 @@ struct flag {
 };
 
 static const struct flag flags[] = {
-    {"image", romsim_instance_set_image},     {"template", romsim_instance_set_template},
-    {"rom", romsim_instance_add_rom},         {"volume", romsim_instance_add_volume},
-    {"publish", romsim_instance_add_port},    {"env", romsim_instance_add_env},
-    {"args", romsim_instance_set_args},       {"memory", romsim_instance_set_memory},
-    {"name", romsim_instance_set_name},       {"vcpus", romsim_instance_set_vcpus},
-    {"restart", romsim_instance_set_restart}, {"scale-to-zero", romsim_instance_set_scale_to_zero},
+    {"image", romsim_instance_set_image},
+    {"template", romsim_instance_set_template},
+    {"checkpoint", romsim_instance_set_checkpoint},
+    {"branch", romsim_instance_set_branch},
+    {"rom", romsim_instance_add_rom},
+    {"volume", romsim_instance_add_volume},
+    {"publish", romsim_instance_add_port},
+    {"env", romsim_instance_add_env},
+    {"args", romsim_instance_set_args},
+    {"memory", romsim_instance_set_memory},
+    {"name", romsim_instance_set_name},
+    {"vcpus", romsim_instance_set_vcpus},
+    {"restart", romsim_instance_set_restart},
+    {"scale-to-zero", romsim_instance_set_scale_to_zero},
 };
 
 static bool has_flags(const struct cli_args *args)
@@ -134,11 +145,13 @@ int make_instances(const struct cli_args *args, struct romsim_instances *ret)
                                         .context = &amendment};
     int status;
 
-    if (!file && !cli_has(args, "image") && !cli_has(args, "template"))
+    if (!file && !cli_has(args, "image") && !cli_has(args, "template") &&
+        !cli_has(args, "checkpoint") && !cli_has(args, "branch"))
         return cli_usage(args, "give an instance file, or --image");
-    if (file && cli_has(args, "stdin") &&
+    if (file && (cli_has(args, "stdin") || cli_has(args, "shell")) &&
         (strcmp(file, "-") == 0 || romsim_path_descriptor(file) == STDIN_FILENO))
-        return cli_usage(args, "standard input is the file, and cannot be the app's as well");
+        return cli_usage(args, "standard input is the file, and cannot be the %s as well",
+                         cli_has(args, "stdin") ? "app's" : "shell's");
     if (!file && cli_has(args, "from-get"))
         return cli_usage(args, "--from-get says what the file is, and there is none");
     status = cli_load_from(args, file, &source, ret);
@@ -194,6 +207,8 @@ int make_choose_processor(const struct cli_args *args, const struct romsim_vm_op
 {
     struct romsim_error error;
 
+    if (cli_arch(args) != CLI_OK)
+        return CLI_USAGE;
     if (romsim_processor_choose(options->processor.accel, cli_value(args, "cpu"), ret, &error) < 0)
         return cli_refuse_cpu(&error, CLI_RUN_FAILED);
     romsim_cpu_set_level(ret->level);
@@ -264,8 +279,11 @@ static struct romsim_layout **make_layouts(const struct cli_args *args,
 struct following {
     romsim_vm_observer *show;
     void *context;
-    struct input *input; /* or NULL */
-    bool has_terminal;
+    struct input *input;       /* or NULL */
+    struct outcomes *outcomes; /* the same */
+    struct shell *shell;       /* who has the input, if it is not the app; or NULL */
+    struct stream *out;        /* where its output goes */
+    bool has_terminal;         /* who has the input */
 };
 
 /* A romsim_vm_observer. */
@@ -273,8 +291,14 @@ static void on_event(void *context, size_t instance, const struct romsim_vm_even
 {
     struct following *following = context;
 
-    if (following->input && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0)
+    if (following->input && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0) {
+        if (following->shell)
+            shell_begin(following->shell, following->has_terminal);
         input_begin(following->input, following->has_terminal);
+    }
+    if (event->kind == ROMSIM_VM_EXIT || event->kind == ROMSIM_VM_FAILED)
+        shell_end(following->shell, following->out);
+    outcomes_take(following->outcomes, instance, event);
     following->show(following->context, instance, event);
 }
 
@@ -297,11 +321,23 @@ static void open_input(struct romsim_vm *vm, const struct romsim_vm_options *opt
         input_offer(following->input);
 }
 
+/* A shell beside the app has it. */
+static void open_shell(struct romsim_vm *vm, struct following *following)
+{
+    following->shell = shell_new(romsim_vm_shell_fd(vm));
+    following->has_terminal = isatty(STDIN_FILENO);
+    following->input = following->shell ? input_new(shell_ask, following->shell) : NULL;
+    if (following->input)
+        input_offer(following->input);
+}
+
 static int follow(const struct romsim_making *making, const struct romsim_vm_options *options,
-                  struct run_console *console, struct watch *watch)
+                  struct run_console *console, struct watch *watch, struct outcomes *outcomes)
 {
     struct following following = {.show = watch ? watch_event : run_console_event,
-                                  .context = watch ? (void *)watch : console};
+                                  .context = watch ? (void *)watch : console,
+                                  .outcomes = outcomes,
+                                  .out = console->out};
     struct romsim_vm *vm = romsim_vm_new((const struct romsim_layout *const *)making->layouts,
                                          (const struct romsim_instance *const *)making->instances,
                                          making->count, options, on_event, &following);
@@ -311,9 +347,12 @@ static int follow(const struct romsim_making *making, const struct romsim_vm_opt
         romsim_vm_start(vm);
     /* The keepers and what they start have got the default. */
     signal(SIGPIPE, SIG_IGN);
-    if (vm)
+    if (vm && options->has_shell)
+        open_shell(vm, &following);
+    else if (vm)
         open_input(vm, options, &following);
     console->input = following.input;
+    console->shell = following.shell;
     status = run_follow(vm, console, watch, following.input, signals);
     /* If one could not be made, none is. */
     if (vm && options->fate != ROMSIM_VM_BOUND && !romsim_vm_are_created(vm)) {
@@ -321,7 +360,9 @@ static int follow(const struct romsim_making *making, const struct romsim_vm_opt
         run_follow(vm, console, watch, NULL, signals);
     }
     console->input = NULL;
+    console->shell = NULL;
     input_free(following.input);
+    shell_free(following.shell);
     romsim_vm_free(vm);
     return status;
 }
@@ -363,8 +404,11 @@ static int make(const struct cli_args *args, struct romsim_making *making,
     struct run_console console = {.quiet = cli_has(args, "quiet"),
                                   .verbose = cli_has(args, "verbose"),
                                   .timings = timings,
-                                  .is_silent = options->fate != ROMSIM_VM_BOUND};
+                                  .is_silent =
+                                      options->fate != ROMSIM_VM_BOUND || options->has_shell};
     CLEANUP_FREE const char **names = list_names(making);
+    const char *file = args->operand_count ? args->operands[0] : "";
+    CLEANUP_OUTCOMES struct outcomes *outcomes = NULL;
     struct watch *watch = NULL;
     int status = CLI_RUN_FAILED;
 
@@ -375,13 +419,17 @@ static int make(const struct cli_args *args, struct romsim_making *making,
         return CLI_RUN_FAILED;
     timings_done(timings, "images");
     timings_expect(timings, making->layouts, making->count);
+    if (outcomes_are_wanted(args))
+        outcomes = outcomes_new(file, names, making->count);
     if (run_console_open(&console, names, making->count) == 0 &&
         open_file(args, "kernel-log", console.log) == 0 &&
         open_file(args, "timings", console.times) == 0 &&
         (!options->stays || (watch = watch_new(args, making, 0, making->count, &console))))
-        status = follow(making, options, &console, watch);
+        status = follow(making, options, &console, watch, outcomes);
     watch_free(watch);
     run_console_close(&console);
+    if (outcomes_write(args, outcomes) < 0)
+        status = CLI_RUN_FAILED;
     return status;
 }
 
@@ -465,30 +513,72 @@ static int prepare_templates(const struct romsim_instances *instances,
     return CLI_OK;
 }
 
-int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
-                    const struct romsim_vm_options *options, struct timings *timings)
+/* Those that others are branches of are saved; then the layouts. */
+static int branch_and_fill(const struct cli_args *args, struct romsim_instances *instances,
+                           const struct romsim_limits *limits, struct romsim_making *ret)
 {
-    struct romsim_vm_options chosen = *options;
-    int status = make_choose_processor(args, options, &chosen.processor);
-    struct romsim_making making = {0};
-    json_t *source = source_of(args);
+    struct romsim_link **links = calloc(instances->count + 1, sizeof(struct romsim_link *));
+    size_t count = instances->count;
+    struct romsim_error error;
+    int status = links ? CLI_OK : CLI_RUN_FAILED;
 
-    chosen.source = source;
+    for (size_t i = 0; status == CLI_OK && i < count; i++)
+        if (romsim_vm_branch(instances->items[i], &links[i], &error) < 0) {
+            cli_report(&error);
+            status = CLI_RUN_FAILED;
+        }
+    if (status == CLI_OK)
+        status = fill(args, instances, limits, ret);
+    for (size_t i = 0; links && i < count; i++)
+        romsim_link_free(links[i]);
+    free(links);
+    return status;
+}
+
+int make_ready(const struct cli_args *args, struct romsim_instances *instances,
+               struct romsim_vm_options *options, struct timings *timings,
+               struct romsim_making *ret)
+{
+    int status = make_choose_processor(args, options, &options->processor);
+
     timings_done(timings, "processor");
     if (status == CLI_OK)
         status = join_groups(instances);
     if (status == CLI_OK)
-        status = prepare_templates(instances, &chosen);
+        status = prepare_templates(instances, options);
     if (status == CLI_OK)
-        status = fill(args, instances, &options->limits, &making);
+        status = branch_and_fill(args, instances, &options->limits, ret);
+    return status;
+}
+
+void make_clear(struct romsim_making *making)
+{
+    for (size_t i = 0; i < making->count; i++)
+        romsim_layout_leave_group(making->instances[i]);
+    romsim_making_clear(making);
+}
+
+int make_and_follow(const struct cli_args *args, struct romsim_instances *instances,
+                    const struct romsim_vm_options *options, struct timings *timings)
+{
+    struct romsim_vm_options chosen = *options;
+    struct romsim_making making = {0};
+    json_t *source = source_of(args);
+    int status;
+
+    chosen.source = source;
+    status = make_ready(args, instances, &chosen, timings, &making);
+    if (status != CLI_OK && status != CLI_USAGE)
+        outcomes_write_refusal(args);
     if (status == CLI_OK && options->input.is_open && making.count != 1)
         status =
             cli_usage(args, "--stdin is one instance's input, and these are %zu", making.count);
+    if (status == CLI_OK && options->has_shell && making.count != 1)
+        status = cli_usage(args, "--shell is beside one instance's app, and these are %zu",
+                           making.count);
     if (status == CLI_OK)
         status = make(args, &making, &chosen, timings);
-    for (size_t i = 0; i < making.count; i++)
-        romsim_layout_leave_group(making.instances[i]);
-    romsim_making_clear(&making);
+    make_clear(&making);
     json_decref(source);
     return status;
 }

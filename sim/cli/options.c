@@ -8,6 +8,7 @@
  */
 #include "sim/cli/cli.h"
 #include "sim/cli/habits.h"
+#include "sim/cli/manual.h"
 
 #include <romsim/api.h>
 #include <romsim/bounds.h>
@@ -21,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 40, WORDS_MAX = 60 };
+enum { OPTIONS_MAX = 80, WORDS_MAX = 80 };
 
 /* ---- help ------------------------------------------------------------------------------- */
 
@@ -74,13 +75,16 @@ static void print_commands(const struct cli_command *const *commands)
         size_t used = strlen(names);
         bool is_last = !(*commands)->help_beside;
 
+        if ((*commands)->is_hidden)
+            continue;
+
         snprintf(names + used, sizeof(names) - used, "%s%s", (*commands)->name,
                  is_last ? "" : ", ");
         if (!is_last) {
             text = (*commands)->help_beside;
             continue;
         }
-        printf("  %-13s  %s\n", names, text ? text : (*commands)->summary);
+        printf("  %-15s  %s\n", names, text ? text : (*commands)->summary);
         names[0] = '\0';
         text = NULL;
     }
@@ -91,8 +95,7 @@ static int print_program_help(void)
     printf("romsim - run Unikraft Cloud instances with their ROMs on this machine\n\n"
            "usage: romsim COMMAND [OPTIONS] [OPERANDS]\n\n");
     print_commands(cli_commands);
-    printf("\n'romsim COMMAND --help' says more; 'man romsim' has it all, and the bounds that\n"
-           "each command's --bound NAME=VALUE changes.\n");
+    printf("\n'romsim COMMAND --help' says more, and 'romsim help COMMAND|TOPIC' has it all.\n");
     return CLI_OK;
 }
 
@@ -365,7 +368,6 @@ int cli_parse(int argc, char **argv, struct cli_args *ret)
 
 int cli_main(int argc, char **argv)
 {
-    static char help_option[] = "--help";
     struct cli_args args = {0};
 
     if (argc < 2) {
@@ -374,16 +376,13 @@ int cli_main(int argc, char **argv)
     }
     if (argc == 2 && strcmp(argv[1], ROMSIM_API_MAKER) == 0)
         return romsim_api_maker();
-    if (is_help(argv[1]) && (argc < 3 || argv[1][0] == '-'))
+    if (strcmp(argv[1], "help") == 0)
+        return manual_help((const char *const *)argv + 2, (size_t)argc - 2);
+    if (is_help(argv[1]))
         return print_program_help();
     if (strcmp(argv[1], "--version") == 0) {
         printf("romsim %s\n", ROMSIM_VERSION);
         return CLI_OK;
-    }
-    if (is_help(argv[1])) { /* romsim help COMMAND [SUBCOMMAND] */
-        char *words[] = {argv[0], argv[2], argc > 3 ? argv[3] : help_option, help_option, NULL};
-
-        return cli_main(argc > 3 ? 4 : 3, words);
     }
     args.command = find_command(cli_commands, argv[1]);
     if (!args.command)

@@ -112,3 +112,16 @@ void output_release(struct output *output)
     free(output->temporary);
     *output = (struct output){.fd = -1};
 }
+
+int output_save(const char *path, const void *bytes, size_t size, struct romsim_error *err)
+{
+    CLEANUP_OUTPUT struct output output = {.fd = -1};
+    int errnum;
+
+    if (output_open(&output, path, err) < 0)
+        return -1;
+    errnum = romsim_write_fully(output.fd, bytes, size, 0);
+    if (errnum != 0)
+        return romsim_error_system(err, errnum, "cannot write '%s'", QUOTE(path));
+    return output_commit(&output, err);
+}

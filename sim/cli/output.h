@@ -35,6 +35,9 @@ int output_commit(struct output *output, struct romsim_error *err);
 /* Removes what is left of a file that was not committed. */
 void output_release(struct output *output);
 
+/* All of it for a file of `size` bytes.  Returns 0 or -1, when there is no file, or the old one. */
+int output_save(const char *path, const void *bytes, size_t size, struct romsim_error *err);
+
 #define CLEANUP_OUTPUT CLEANUP(output_release)
 
 #endif

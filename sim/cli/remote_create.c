@@ -18,9 +18,9 @@ enum { CREATE_PATIENCE_S = 600 };
 /* How a VM is run is the server's own business.  CLI_OK or CLI_USAGE. */
 static int refuse_options(const struct cli_args *args)
 {
-    static const char *const names[] = {"accel",        "cpu",        "kernel",
-                                        "image-kernel", "allow-host", "ports-at",
-                                        "isolated",     "no-fuse",    "boot-timeout"};
+    static const char *const names[] = {"accel",        "arch",        "cpu",      "kernel",
+                                        "image-kernel", "allow-host",  "ports-at", "isolated",
+                                        "no-fuse",      "boot-timeout"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (cli_has(args, names[i]))

@@ -2,7 +2,7 @@
 /*
  * report.c: errors, warnings and notes as the user sees them.
  *
- *     app.yaml:12:7: error: Unknown member 'att'
+ *     app.yaml:12:7: error: Unknown member 'att' [R010]
  *        12 |     att: /rom
  *           |     ^
  *       hint: did you mean 'at'?
@@ -144,23 +144,42 @@ static void print_excerpt(const struct romsim_place *place)
 
 /* ---- reports ------------------------------------------------------------------------------ */
 
+enum { PLACE_MAX = 256 + 32 }; /* what QUOTE() makes, and two numbers */
+
+static char first_error[PLACE_MAX + sizeof(((struct romsim_error *)NULL)->message)];
+
+const char *cli_first_error(void)
+{
+    return first_error;
+}
+
+/* "FILE:LINE:COLUMN: ", or as much of it as is known. */
+static void put_place(const struct romsim_place *place, char *ret, size_t size)
+{
+    if (place->line > 0)
+        snprintf(ret, size, "%s:%u:%u: ", QUOTE(place->file), place->line, place->column);
+    else if (place->file[0])
+        snprintf(ret, size, "%s: ", QUOTE(place->file));
+    else
+        *ret = '\0';
+}
+
 static void report_one(const struct romsim_error *error, bool is_warning)
 {
     const struct romsim_place *place = &error->place;
     struct colors colors = colors_of_stderr();
-
+    char where[PLACE_MAX];
     bool is_flag = place->line == 0 && strncmp(place->file, "--", 2) == 0;
 
-    fprintf(stderr, "%s", colors.strong);
-    if (place->line > 0)
-        fprintf(stderr, "%s:%u:%u: ", QUOTE(place->file), place->line, place->column);
-    else if (place->file[0] && !is_flag)
-        fprintf(stderr, "%s: ", QUOTE(place->file));
-    else
-        fprintf(stderr, "romsim: ");
-    fprintf(stderr, "%s%s:%s ", is_warning ? colors.warning : colors.error,
+    put_place(place, where, sizeof(where));
+    if (!is_warning && !first_error[0])
+        snprintf(first_error, sizeof(first_error), "%s%s", where, error->message);
+    fprintf(stderr, "%s%s%s%s:%s ", colors.strong,
+            *where && !is_flag ? where : "romsim: ", is_warning ? colors.warning : colors.error,
             is_warning ? "warning" : "error", colors.off);
-    put("%s%s%s", is_flag ? place->file : "", is_flag ? ": " : "", error->message);
+    put("%s%s", is_flag ? where : "", error->message);
+    if (error->rule != ROMSIM_RULE_NONE)
+        fprintf(stderr, " [R%03d]", (int)error->rule);
     fputc('\n', stderr);
     if (place->line > 0 && place->caret > 0)
         print_excerpt(place);

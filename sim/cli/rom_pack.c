@@ -12,10 +12,10 @@
 
 static const struct cli_option options[] = {
     {"output", 'o', "FILE", "the ROM to write; '-' is standard output"},
-    {"format", 0, "FORMAT", "erofs, cpio or raw; else what fits the source"},
+    {"format", 0, "erofs|cpio|raw", "else what fits the source"},
     {"compress", 0, "HOW", "EROFS only: lz4 or lz4hc[:1-12]"},
     {"inline", 0, NULL, "EROFS only: small data beside the inodes"},
-    {"no-verify", 0, NULL, "do not read the image back"},
+    {"no-verify", 0, NULL, "do not read the ROM back, also not for its digest"},
     CLI_OPTION_JSON,
     CLI_OPTION_END,
 };
@@ -85,8 +85,14 @@ static void print_ratio(const struct romsim_pack_result *result)
                  (double)result->data_bytes / (double)result->stored_bytes);
 }
 
+/* It is over all that was written: to compute it is to read that back.  NULL: not known. */
+static const char *digest_of(const struct cli_args *args, struct romsim_blob *blob)
+{
+    return cli_has(args, "no-verify") ? NULL : romsim_blob_sha256_shown(blob);
+}
+
 static int print_json(const char *path, struct romsim_blob *blob,
-                      const struct romsim_pack_result *result)
+                      const struct romsim_pack_result *result, const char *digest)
 {
     double ratio =
         result->stored_bytes ? (double)result->data_bytes / (double)result->stored_bytes : 1;
@@ -95,23 +101,21 @@ static int print_json(const char *path, struct romsim_blob *blob,
         "{s:o, s:s, s:I, s:I, s:I, s:I, s:f, s:s?}", "path", rom_json_text(path, strlen(path)),
         "format", romsim_image_kind_name(result->kind), "size", (json_int_t)romsim_blob_size(blob),
         "files", (json_int_t)result->files, "data_bytes", (json_int_t)result->data_bytes,
-        "stored_bytes", (json_int_t)result->stored_bytes, "ratio", ratio, "sha256",
-        romsim_blob_sha256_shown(blob)));
+        "stored_bytes", (json_int_t)result->stored_bytes, "ratio", ratio, "sha256", digest));
 }
 
 static int print_text(const char *path, struct romsim_blob *blob,
-                      const struct romsim_pack_result *result)
+                      const struct romsim_pack_result *result, const char *digest)
 {
-    const char *digest = romsim_blob_sha256_shown(blob);
-
     printf("%s: %s, %s", QUOTE(path), romsim_image_kind_name(result->kind),
            SIZE_TEXT(romsim_blob_size(blob)));
     if (result->files > 0)
         printf(", %llu file%s", (unsigned long long)result->files, result->files == 1 ? "" : "s");
     if (digest)
-        printf(", sha256:%s\n", digest);
-    else
-        puts(", most of it a hole");
+        printf(", sha256:%s", digest);
+    if (romsim_blob_is_mostly_hole(blob))
+        printf(", most of it a hole");
+    putchar('\n');
     return CLI_OK;
 }
 
@@ -157,6 +161,7 @@ static int pack(const struct cli_args *args, const struct romsim_pack_options *p
     CLEANUP_BLOB struct romsim_blob *blob = NULL;
     struct romsim_pack_result result;
     struct romsim_error err = {0};
+    const char *digest;
 
     if (output_open(&output, path, &err) < 0)
         return cli_report(&err);
@@ -165,8 +170,9 @@ static int pack(const struct cli_args *args, const struct romsim_pack_options *p
     if (!blob || output_commit(&output, &err) < 0)
         return cli_report(&err);
     print_notes(pack_options, &result);
-    return cli_has(args, "json") ? print_json(path, blob, &result)
-                                 : print_text(path, blob, &result);
+    digest = digest_of(args, blob);
+    return cli_has(args, "json") ? print_json(path, blob, &result, digest)
+                                 : print_text(path, blob, &result, digest);
 }
 
 static int run(const struct cli_args *args)

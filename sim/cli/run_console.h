@@ -4,6 +4,7 @@
 #define ROMSIM_CLI_RUN_CONSOLE_H
 
 #include "input.h"
+#include "shell.h"
 #include "stream.h"
 #include "timings.h"
 
@@ -13,6 +14,8 @@
 struct run_console {
     const char **names;        /* of the instances; borrowed */
     const struct input *input; /* what the app reads comes from our terminal, or NULL */
+    struct shell
+        *shell; /* beside the app, with our terminal while it is there; borrowed; or NULL */
     size_t count;
     bool quiet, verbose;
     bool is_ending;    /* the user wants the end */

@@ -26,7 +26,7 @@ enum {
     OUTPUT_HASTE_MS = 200      /* after a second one */
 };
 
-enum { INPUT_FIRST = 6 }; /* of what is polled for */
+enum { INPUT_FIRST = 6, SHELL_FIRST = INPUT_FIRST + INPUT_POLLS }; /* of what is polled for */
 
 struct follow {
     struct romsim_vm *vm;
@@ -35,7 +35,7 @@ struct follow {
     struct input *input; /* the same */
     unsigned asked;      /* how often somebody wanted the end */
     uint64_t asked_at;
-    bool is_told, output_failed, log_failed;
+    bool is_told, output_failed, log_failed, shell_is_over;
 };
 
 static bool is_running(const struct follow *follow)
@@ -142,7 +142,7 @@ static void wait_for_something(struct follow *follow, int signals)
     const struct stream *log = follow->console->log;
     bool is_full = stream_held(out) >= HELD_ENOUGH || stream_held(err) >= HELD_ENOUGH ||
                    stream_held(log) >= HELD_ENOUGH;
-    struct pollfd polls[INPUT_FIRST + INPUT_POLLS] = {
+    struct pollfd polls[SHELL_FIRST + SHELL_POLLS] = {
         {signals, POLLIN, 0},
         {is_running(follow) && !is_full ? romsim_vm_fd(follow->vm) : -1, POLLIN, 0},
         {stream_held(out) ? out->fd : -1, POLLOUT, 0},
@@ -152,6 +152,7 @@ static void wait_for_something(struct follow *follow, int signals)
     };
 
     input_polls(follow->input, polls + INPUT_FIRST);
+    shell_polls(follow->console->shell, is_full, polls + SHELL_FIRST);
     if (poll(polls, sizeof(polls) / sizeof(polls[0]), follow->asked ? TICK_MS : -1) <= 0)
         return;
     if (polls[0].revents)
@@ -162,6 +163,7 @@ static void wait_for_something(struct follow *follow, int signals)
     if (polls[5].revents && follow->vm)
         watch_dispatch(follow->watch, restart, follow->vm);
     input_dispatch(follow->input, polls + INPUT_FIRST);
+    shell_dispatch(follow->console->shell, polls + SHELL_FIRST, follow->console->out);
 }
 
 /* The user has left. */
@@ -170,10 +172,38 @@ static void leave(struct follow *follow)
     const char *name = follow->console->names[0];
 
     romsim_vm_release(follow->vm);
+    shell_leave(follow->console->shell);
     if (!follow->console->quiet)
-        run_console_say(follow->console,
-                        "detached: 'romsim attach --stdin %s' comes back, 'romsim rm %s' ends it",
-                        name, name);
+        run_console_say(
+            follow->console,
+            follow->console->shell
+                ? "detached: 'romsim logs -f %s' shows its console, 'romsim rm %s' ends it"
+                : "detached: 'romsim attach --stdin %s' comes back, 'romsim rm %s' ends "
+                  "it",
+            name, name);
+}
+
+/* The terminal is ours again, and the app's console is shown from here on. */
+static void on_shell_end(struct follow *follow)
+{
+    struct run_console *console = follow->console;
+    int status;
+
+    if (!console->shell || follow->shell_is_over || !shell_has_ended(console->shell, &status))
+        return;
+    follow->shell_is_over = true;
+    input_finish(follow->input);
+    console->is_silent = false;
+    if (console->quiet)
+        return;
+    if (console->ended[0])
+        run_console_say(console, "the app has ended, and the shell with it");
+    else if (status < 0)
+        run_console_say(console,
+                        "the line to the shell is broken; the app goes on, ctrl-C ends it");
+    else
+        run_console_say(
+            console, "the shell has ended with status %d; the app goes on, ctrl-C ends it", status);
 }
 
 int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *watch,
@@ -193,6 +223,8 @@ int run_follow(struct romsim_vm *vm, struct run_console *console, struct watch *
             has_left = true;
             leave(&follow);
         }
+        if (!has_left)
+            on_shell_end(&follow);
         tell_what_is_waited_for(&follow);
         hurry(&follow, console->out);
         hurry(&follow, console->err);

@@ -46,6 +46,14 @@ void signals_catch(void)
     struct sigaction action = {.sa_handler = on_signal};
     const struct sigaction alarming = {.sa_handler = on_alarm};
 
+    /* A fork does not count for its parent. */
+    for (size_t i = 0; i < 2; i++) {
+        int fd = ends[i];
+
+        ends[i] = -1;
+        if (fd >= 0)
+            close(fd);
+    }
     /* One at a time. */
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);

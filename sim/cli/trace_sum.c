@@ -27,20 +27,35 @@ static struct trace_rom *find(struct trace_roms *roms, const json_t *line)
     return NULL;
 }
 
+static void clear(struct trace_rom *rom)
+{
+    json_decref(rom->line);
+    json_decref(rom->read);
+    json_decref(rom->missing);
+    json_decref(rom->opened);
+    json_decref(rom->failed);
+    json_decref(rom->faults);
+    free(rom->longest_of);
+    trace_spans_reset(&rom->spans);
+}
+
 /* An instance that starts again says its devices again. */
 static int add_device(struct trace_roms *roms, const json_t *line, struct romsim_error *err)
 {
-    struct trace_rom rom = {.read = json_object(), .missing = json_object()};
+    struct trace_rom rom = {.read = json_object(),
+                            .missing = json_object(),
+                            .opened = json_object(),
+                            .failed = json_object(),
+                            .faults = json_array()};
     struct trace_rom *known = find(roms, line);
 
     if (known)
         return 0;
     rom.line = json_deep_copy(line);
-    if (rom.line && rom.read && rom.missing && trace_roms_append(roms, rom) == 0)
+    if (rom.line && rom.read && rom.missing && rom.opened && rom.failed && rom.faults &&
+        trace_roms_append(roms, rom) == 0)
         return 0;
-    json_decref(rom.line);
-    json_decref(rom.read);
-    json_decref(rom.missing);
+    clear(&rom);
     return romsim_error_nomem(err);
 }
 
@@ -49,6 +64,35 @@ static void count(json_t *counts, const char *path)
     json_int_t before = json_integer_value(json_object_get(counts, path));
 
     json_object_set_new(counts, path, json_integer(before + 1));
+}
+
+/* What a line is about: a path of it, or the device's superblock. */
+static const char *subject(const json_t *line)
+{
+    const json_t *what = json_object_get(line, "what"), *piece;
+    size_t i;
+
+    if (*text(line, "path"))
+        return text(line, "path");
+    json_array_foreach(what, i, piece)
+    {
+        if (strcmp(text(piece, "is"), "file") == 0)
+            return text(piece, "path");
+    }
+    piece = json_array_get(what, 0);
+    return *text(piece, "path") ? text(piece, "path") : piece ? text(piece, "is") : "the device";
+}
+
+static void add_wait(struct trace_rom *rom, const json_t *line)
+{
+    uint64_t took = number(line, "took_us");
+
+    rom->waited_us += took;
+    if (took <= rom->longest_us)
+        return;
+    rom->longest_us = took;
+    free(rom->longest_of);
+    rom->longest_of = strdup(subject(line));
 }
 
 static int add_read(struct trace_rom *rom, const json_t *line, struct romsim_error *err)
@@ -78,8 +122,23 @@ int trace_sum_add(struct trace_roms *roms, const json_t *line, struct romsim_err
         return add_device(roms, line, err);
     if (!rom)
         return 0;
+    if (strcmp(kind, "open") == 0) {
+        const char *error = text(line, "error");
+
+        count(!*error                        ? rom->opened
+              : strcmp(error, "ENOENT") == 0 ? rom->missing
+                                             : rom->failed,
+              text(line, "path"));
+        return 0;
+    }
+    add_wait(rom, line);
+    if (strcmp(kind, "fault") == 0) {
+        json_array_append(rom->faults, json_object_get(line, "text"));
+        return 0;
+    }
     if (json_object_get(line, "error")) {
         rom->failures++;
+        count(rom->failed, subject(line));
         return 0;
     }
     if (strcmp(kind, "read") == 0)
@@ -122,11 +181,7 @@ void trace_sum_finish(struct trace_roms *roms)
 
 void trace_sum_clear(struct trace_roms *roms)
 {
-    for (size_t i = 0; i < roms->count; i++) {
-        json_decref(roms->items[i].line);
-        json_decref(roms->items[i].read);
-        json_decref(roms->items[i].missing);
-        trace_spans_reset(&roms->items[i].spans);
-    }
+    for (size_t i = 0; i < roms->count; i++)
+        clear(&roms->items[i]);
     trace_roms_reset(roms);
 }

@@ -22,10 +22,15 @@ struct trace_rom {
     json_t *read;             /* the paths of its files, in the order in which they were read first:
                                  {path: how often}; owned */
     json_t *missing;          /* the paths that were looked up in vain, the same; owned */
+    json_t *opened;           /* those that processes of the guest opened, the same; owned */
     uint64_t reads, bytes;    /* all of the device, */
     uint64_t distinct;        /* and without what was read again */
     uint64_t file_reads, file_bytes; /* of its files, on the host */
-    uint64_t failures;               /* reads that failed */
+    uint64_t failures;               /* reads that failed, */
+    json_t *failed;                  /* the paths that they were of, as above; owned */
+    uint64_t longest_us, waited_us;  /* for a read, and for all of them */
+    char *longest_of;                /* what the longest was of: "/weights"; owned, or NULL */
+    json_t *faults;                  /* texts of what was made to go wrong; owned */
 };
 
 DEFINE_VECTOR(trace_roms, struct trace_rom);

@@ -244,7 +244,7 @@ static void read_changes(struct watch *watch)
     ssize_t size = read(watch->inotify, bytes, sizeof(bytes));
 
     for (ssize_t place = 0; place < size;) {
-        const struct inotify_event *event = (const struct inotify_event *)(bytes + place);
+        const struct inotify_event *event = (const void *)(bytes + place);
 
         note_change(watch, event);
         place += (ssize_t)(sizeof(*event) + event->len);

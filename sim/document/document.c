@@ -97,6 +97,7 @@ static int refuse_depth(struct builder *builder, size_t offset)
 
     romsim_error_set(&error, EINVAL, "lists and objects are nested more than %d levels deep",
                      ROMSIM_DOCUMENT_DEPTH_MAX);
+    error.rule = ROMSIM_RULE_BOUND;
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(builder, offset, &error);
 }
@@ -112,6 +113,7 @@ static int builder_count(struct builder *builder, size_t weight, size_t offset)
     romsim_bound_refuse(&error, ROMSIM_BOUND_VALUES,
                         "the text has more than %llu values, aliases expanded",
                         (unsigned long long)romsim_bound(ROMSIM_BOUND_VALUES));
+    error.rule = ROMSIM_RULE_BOUND;
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(builder, offset, &error);
 }
@@ -150,6 +152,7 @@ static int refuse_key(struct builder *builder, size_t offset)
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "a member's name must be a string");
+    error.rule = ROMSIM_RULE_MEMBER_NAME;
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(builder, offset, &error);
 }
@@ -238,10 +241,12 @@ static void complain_duplicate(struct builder *builder, const struct romsim_node
                          "Duplicate member '%s': this one counts, not that in line "
                          "%u",
                          QUOTE(second->text), place.line);
+        error.rule = ROMSIM_RULE_DUPLICATE_MEMBER;
         romsim_document_warn(builder->document, second->offset, &error, builder->diagnostics);
         return;
     }
     romsim_error_set(&error, EINVAL, "Duplicate member '%s'", QUOTE(second->text));
+    error.rule = ROMSIM_RULE_DUPLICATE_MEMBER;
     romsim_error_hint(&error, "the first one is in line %u", place.line);
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     romsim_document_complain(builder->document, second->offset, &error, builder->diagnostics);
@@ -324,6 +329,7 @@ int builder_alias(struct builder *builder, const struct romsim_node *target, siz
 
     if (target->open) {
         romsim_error_set(&error, EINVAL, "the alias stands inside what it refers to");
+        error.rule = ROMSIM_RULE_ALIAS;
         error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
         return builder_refuse(builder, offset, &error);
     }
@@ -402,6 +408,7 @@ static int check_text(struct romsim_document *document, struct romsim_diagnostic
         if (length == 0 || document->text[i] == '\0') {
             romsim_error_set(&error, EINVAL,
                              length ? "a NUL byte in the text" : "the text is not valid UTF-8");
+            error.rule = ROMSIM_RULE_TEXT;
             romsim_error_hint(&error, "it must be %s in UTF-8%s",
                               document->is_json ? "JSON" : "YAML or JSON",
                               length ? "" : "; binary data goes into a file as base64");
@@ -414,6 +421,7 @@ static int check_text(struct romsim_document *document, struct romsim_diagnostic
             ++tags > romsim_bound(ROMSIM_BOUND_TAG_LINES)) {
             romsim_bound_refuse(&error, ROMSIM_BOUND_TAG_LINES, "more than %llu %%TAG lines",
                                 (unsigned long long)tags - 1);
+            error.rule = ROMSIM_RULE_BOUND;
             romsim_document_complain(document, i, &error, diagnostics);
             return -1;
         }

@@ -39,6 +39,7 @@ static enum reading json_mistake(struct json *json, size_t at, const char *messa
     romsim_error_set(&json->mistake->error, EINVAL, "%s", message);
     if (hint)
         romsim_error_hint(&json->mistake->error, "%s", hint);
+    json->mistake->error.rule = ROMSIM_RULE_SYNTAX;
     json->mistake->error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     json->mistake->offset = json->base + at;
     json->mistake->reached = json->base + json->at;

@@ -67,6 +67,7 @@ static void complain_kind(struct romsim_schema *schema, const struct romsim_node
 
     romsim_error_set(&error, EINVAL, "%s must be %s, not %s", name ? name : "A member", wanted,
                      romsim_node_kind_name(node));
+    error.rule = ROMSIM_RULE_KIND;
     if (hint)
         romsim_error_hint(&error, "%s", hint);
     complain(schema, node, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
@@ -97,6 +98,7 @@ static void check_string(struct romsim_schema *schema, const struct romsim_node 
     if (!shape->binary && strlen(node->text) != node->size) {
         romsim_error_set(&error, EINVAL, "Invalid %s: it has a NUL character in it",
                          QUOTE(last_name(path)));
+        error.rule = ROMSIM_RULE_NUL;
         complain(schema, node, ROMSIM_CLOUD_INVALID, &error);
     }
 }
@@ -115,6 +117,7 @@ static void complain_range(struct romsim_schema *schema, const struct romsim_nod
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "Invalid %s %s", QUOTE(last_name(path)), QUOTE(node->text));
+    error.rule = ROMSIM_RULE_NUMBER;
     if (shape->or_forever)
         romsim_error_hint(&error, "a whole number from %llu to %llu, or -1 for no end",
                           (unsigned long long)shape->minimum, (unsigned long long)shape->maximum);
@@ -179,6 +182,7 @@ static void check_word(struct romsim_schema *schema, const struct romsim_node *n
         if (strcmp(shape->words[i], node->text) == 0)
             return;
     romsim_error_set(&error, EINVAL, "Invalid %s '%s'", QUOTE(last_name(path)), QUOTE(node->text));
+    error.rule = ROMSIM_RULE_WORD;
     hint_words(&error, node->text, shape->words);
     complain(schema, node, ROMSIM_CLOUD_INVALID, &error);
 }
@@ -198,6 +202,7 @@ static void check_list(struct romsim_schema *schema, const struct romsim_node *n
     if (node->count < shape->minimum || (shape->maximum && node->count > shape->maximum)) {
         romsim_error_set(&error, EINVAL, "Invalid number of %s: %zu", QUOTE(last_name(path)),
                          node->count);
+        error.rule = ROMSIM_RULE_COUNT;
         romsim_error_hint(&error, "%llu to %llu", (unsigned long long)shape->minimum,
                           (unsigned long long)shape->maximum);
         complain(schema, node, ROMSIM_CLOUD_INVALID, &error);
@@ -268,6 +273,7 @@ static void complain_unknown(struct romsim_schema *schema, const struct romsim_n
                      schema->is_forgiving ? " is ignored"
                      : schema->is_request ? ": it is not a valid member"
                                           : "");
+    error.rule = ROMSIM_RULE_UNKNOWN_MEMBER;
     if (nearest)
         romsim_error_hint(&error, "did you mean '%s'?", nearest);
     else if (strcmp(key->text, "<<") == 0)
@@ -340,6 +346,7 @@ static void check_object(struct romsim_schema *schema, const struct romsim_node 
         if (!(member->flags & ROMSIM_MEMBER_REQUIRED) || (value && value->kind != ROMSIM_NODE_NULL))
             continue;
         romsim_error_set(&error, EINVAL, "Missing member %s", member->name);
+        error.rule = ROMSIM_RULE_MISSING_MEMBER;
         complain(schema, node, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
     }
 }

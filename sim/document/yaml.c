@@ -132,6 +132,7 @@ static int refuse_tag(struct yaml *yaml, const char *tag, size_t offset)
 
     romsim_error_set(&error, EINVAL, "Unknown tag '%s%s'", is_standard ? "!!" : "",
                      QUOTE(is_standard ? tag + sizeof(prefix) - 1 : tag));
+    error.rule = ROMSIM_RULE_TAG;
     romsim_error_hint(&error, "%s",
                       is_standard && strcmp(tag + sizeof(prefix) - 1, "binary") == 0
                           ? "an inline file says encoding: base64"
@@ -161,6 +162,7 @@ static int refuse_tagged(struct yaml *yaml, const yaml_char_t *tag, size_t offse
     const char *word = strrchr((const char *)tag, ':');
 
     romsim_error_set(&error, EINVAL, "the value is not what its tag '!!%s' says", word + 1);
+    error.rule = ROMSIM_RULE_TAG;
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(yaml->builder, offset, &error);
 }
@@ -284,6 +286,7 @@ static enum reading syntax_mistake(struct yaml *yaml, const yaml_parser_t *parse
         romsim_error_set(&mistake->error, EINVAL, "%s%s%s", parser->context ? parser->context : "",
                          parser->context ? ": " : "", problem);
     }
+    mistake->error.rule = ROMSIM_RULE_SYNTAX;
     mistake->error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return READING_MISTAKE;
 }
@@ -337,6 +340,7 @@ static int read_alias(struct yaml *yaml, const yaml_event_t *event, size_t offse
         return builder_alias(yaml->builder, (*slot)->node, offset);
     romsim_error_set(&error, EINVAL, "no anchor with the name '%s' before this",
                      QUOTE(wanted.name));
+    error.rule = ROMSIM_RULE_ALIAS;
     romsim_error_hint(&error, "put a value that begins with '*' in quotes");
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     return builder_refuse(yaml->builder, offset, &error);

@@ -15,7 +15,6 @@ static void writer_reset(struct erofs_writer *writer)
         free(writer->nodes[i].index);
     free(writer->nodes);
     free(writer->shared);
-    erofs_compressor_free(writer->compressor);
     erofs_sink_reset(&writer->sink);
 }
 
@@ -40,7 +39,7 @@ static void make_superblock(const struct erofs_writer *writer, const uint8_t uui
         .blocks_lo = le32_make((uint32_t)(writer->end >> EROFS_WRITE_BLKSZBITS)),
         .meta_blkaddr = le32_make((uint32_t)(writer->meta_start >> EROFS_WRITE_BLKSZBITS)),
     };
-    if (writer->compressor)
+    if (writer->compresses)
         ret->feature_incompat = le32_make(EROFS_FEATURE_INCOMPAT_ZERO_PADDING);
     if (writer->shared_count > 0)
         ret->xattr_blkaddr = le32_make((uint32_t)(writer->xattr_start >> EROFS_WRITE_BLKSZBITS));
@@ -87,7 +86,7 @@ static int write_image(struct erofs_writer *writer, struct romsim_erofs_result *
     uint8_t hash[ROMSIM_SHA256_SIZE];
 
     if (erofs_writer_collect(writer, err) < 0 ||
-        (writer->compressor ? put_compressed : put_as_the_cloud)(writer, err) < 0 ||
+        (writer->compresses ? put_compressed : put_as_the_cloud)(writer, err) < 0 ||
         erofs_sink_pad_to(&writer->sink, writer->end, err) < 0 ||
         erofs_sink_finish(&writer->sink, hash, err) < 0)
         return -1;
@@ -103,10 +102,7 @@ static int write_image(struct erofs_writer *writer, struct romsim_erofs_result *
 
 static int prepare(struct erofs_writer *writer, int fd, struct romsim_error *err)
 {
-    const char *compress = writer->options.compress;
-
-    if (compress && erofs_compressor_new(compress, &writer->compressor, err) < 0)
-        return -1;
+    writer->compresses = writer->options.compress;
     return erofs_sink_init(&writer->sink, fd, err);
 }
 

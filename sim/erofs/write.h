@@ -173,7 +173,7 @@ struct erofs_writer {
     uint64_t meta_start; /* offset of the block that nids count from */
     uint64_t xattr_start;
     uint64_t end;
-    struct erofs_compressor *compressor; /* or NULL */
+    bool compresses;
     struct erofs_sink sink;
 };
 
@@ -227,16 +227,52 @@ int erofs_writer_put_inodes(struct erofs_writer *writer, struct romsim_error *er
 int erofs_writer_put_data(struct erofs_writer *writer, struct romsim_error *err);
 int erofs_writer_put_compressed(struct erofs_writer *writer, struct romsim_error *err);
 
+/* Puts a regular file's blocks into the sink as they are. */
+int erofs_put_flat(struct erofs_writer *writer, const struct erofs_node *node,
+                   struct romsim_error *err);
+
+/* How many threads are worth it for so many units of work, the caller's own among them. */
+enum { EROFS_THREADS_MAX = 4 };
+unsigned erofs_count_threads(const struct erofs_writer *writer, uint64_t units);
+
 /* ---- compression ------------------------------------------------------------------------ */
+
+struct erofs_compressor;
 
 /* From "lz4" or "lz4hc[:LEVEL]". */
 int erofs_compressor_new(const char *how, struct erofs_compressor **ret, struct romsim_error *err);
 void erofs_compressor_free(struct erofs_compressor *compressor);
 
-/* Writes a regular file's data compressed, and sets its index.  Returns 1; 0 if that would save
- * nothing (then nothing is written); or -1. */
-int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
-                        struct romsim_error *err);
+/* Where a file goes: into the sink, once await() has returned 0, which is when all files before it
+ * are there; -1 if they will not be. */
+struct erofs_place {
+    struct erofs_sink *sink;
+    int (*await)(void *context);
+    void *context;
+};
+
+/* What a regular file's data has become: `size` bytes for the sink, whole blocks, if they are not
+ * there already.  With neither, it is to be put there as it is. */
+struct erofs_packed {
+    uint8_t *bytes;
+    size_t size;
+    struct erofs_index *index; /* NULL: it is stored flat.  The first block is 0, if it is not
+                                  written */
+    struct romsim_erofs_sums sums;
+    bool is_written;
+};
+
+/* Compresses a regular file's data where that saves something.  By any number of threads, each with
+ * a compressor of its own.  What is in *ret is the caller's in any case. */
+int erofs_compress_file(struct erofs_compressor *compressor, const struct erofs_writer *writer,
+                        const struct erofs_node *node, const struct erofs_place *place,
+                        struct erofs_packed *ret, struct romsim_error *err);
+
+/* Has a compressed file room up to a block? */
+int erofs_check_block(uint64_t block, struct romsim_error *err);
+
+/* Has an index of a file of so many bytes begin at a block, and not at 0. */
+void erofs_index_move(struct erofs_index *index, uint64_t size, uint64_t block);
 
 /* Where an index ends whose inode and xattrs end at `offset`. */
 uint64_t erofs_index_end(const struct erofs_index *index, uint64_t offset);

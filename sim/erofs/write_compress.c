@@ -14,7 +14,9 @@
  * that begins at the end of the file.  The compressed bytes stand at the end of their block, behind
  * zeros (ZERO_PADDING).
  *
- * The first blocks of a file are kept back: if they save nothing, the file is stored flat.
+ * The first blocks of a file are kept back: if they save nothing, the file is stored flat.  Until
+ * more is kept back than there is room for, it is not known where the blocks will stand: so several
+ * files can be compressed at a time (write_packed.c).
  */
 #include "sim/erofs/write.h"
 
@@ -29,6 +31,7 @@ enum {
     LOOKAHEAD = 1 << 20, /* the most that one extent covers; 256 lclusters, as deltas allow */
     WINDOW = 2 * LOOKAHEAD,
     STAGE = 4 << 20,
+    KEPT_MAX = WINDOW, /* of one file of many */
     LEVEL_DEFAULT = 9
 };
 
@@ -42,7 +45,7 @@ struct erofs_compressor {
 /* The state of one file. */
 struct run {
     struct erofs_compressor *compressor;
-    struct erofs_sink *sink;
+    const struct erofs_place *place;
     struct romsim_erofs_sums *sums; /* or NULL */
     size_t node;
     const struct romsim_inode *inode;
@@ -51,7 +54,7 @@ struct run {
     uint64_t read;        /* how far the file is in the window */
     size_t head, have;    /* in the window: where the next extent begins, and its end */
     size_t staged;        /* bytes in the stage */
-    uint64_t first_block; /* where the file's blocks will stand */
+    uint64_t first_block; /* where the file's blocks will stand; 0: not known yet */
     bool committed;       /* the stage has been written once */
 };
 
@@ -214,9 +217,39 @@ static void next_extent(struct run *run)
     run->position += length;
 }
 
+void erofs_index_move(struct erofs_index *index, uint64_t size, uint64_t block)
+{
+    for (uint64_t i = 0; i < index->count; i++) {
+        struct z_erofs_lcluster_index *entry = &index->entries[i];
+        bool is_end = i == size / EROFS_WRITE_BLOCK &&
+                      le16_get(entry->di_clusterofs) == size % EROFS_WRITE_BLOCK;
+
+        /* The entry of the file's end has no block. */
+        if (le16_get(entry->di_advise) != Z_EROFS_LCLUSTER_TYPE_NONHEAD && !is_end)
+            entry->di_u.blkaddr = le32_make(le32_get(entry->di_u.blkaddr) + (uint32_t)block);
+    }
+}
+
+int erofs_check_block(uint64_t block, struct romsim_error *err)
+{
+    if (block <= UINT32_MAX)
+        return 0;
+    return romsim_error_set(err, EFBIG, "the image would be larger than 16 TiB");
+}
+
 static int write_stage(struct run *run, struct romsim_error *err)
 {
-    if (erofs_sink_append(run->sink, run->compressor->stage, run->staged, err) < 0)
+    struct erofs_sink *sink = run->place->sink;
+
+    if (!run->committed) {
+        if (run->place->await(run->place->context) < 0)
+            return romsim_error_set(err, ECANCELED, "another file failed");
+        run->first_block = erofs_sink_offset(sink) >> EROFS_WRITE_BLKSZBITS;
+        erofs_index_move(run->index, run->inode->size, run->first_block);
+    }
+    if (erofs_check_block(run->first_block + run->index->blocks, err) < 0)
+        return -1;
+    if (erofs_sink_append(sink, run->compressor->stage, run->staged, err) < 0)
         return -1;
     run->staged = 0;
     run->committed = true;
@@ -239,46 +272,74 @@ static int compress_all(struct run *run, struct romsim_error *err)
             continue;
         if (!run->committed && !is_worth_it(run))
             return 0;
-        if (run->first_block + run->index->blocks > UINT32_MAX)
-            return romsim_error_set(err, EFBIG, "the image would be larger than 16 TiB");
+        /* A file that is kept back as a whole may be one of many. */
+        if (!run->committed && run->position == run->inode->size && run->staged <= KEPT_MAX)
+            return 1;
         if (write_stage(run, err) < 0)
             return -1;
     }
     return 1;
 }
 
-int erofs_compress_file(struct erofs_writer *writer, struct erofs_node *node,
-                        struct romsim_error *err)
-{
-    struct romsim_erofs_sums *sums = writer->options.sums;
-    size_t sums_before = sums ? sums->list.count : 0;
-    uint64_t count = lcluster_count(node->size);
-    struct erofs_index *index;
-    int result;
+/* ---- a file ----------------------------------------------------------------------------- */
 
-    if (count < 2)
-        return 0;
-    index = calloc(1, sizeof(*index) + count * sizeof(index->entries[0]));
-    if (!index)
+/* What is kept back becomes the caller's. */
+static int keep(const uint8_t *bytes, size_t size, size_t padded, struct erofs_packed *ret,
+                struct romsim_error *err)
+{
+    ret->bytes = malloc(padded + !padded);
+    if (!ret->bytes)
         return romsim_error_nomem(err);
-    index->count = count;
+    memcpy(ret->bytes, bytes, size);
+    memset(ret->bytes + size, 0, padded - size);
+    ret->size = padded;
+    return 0;
+}
+
+/* A flat file that is in the window as a whole need not be read again. */
+static int keep_flat(struct run *run, const struct erofs_node *node, struct erofs_packed *ret,
+                     struct romsim_error *err)
+{
+    uint64_t blocks = erofs_node_blocks(node) * EROFS_WRITE_BLOCK;
+    uint64_t size = min_u64(blocks, node->size);
+
+    if (node->size > KEPT_MAX)
+        return 0;
+    if (run->sums &&
+        erofs_sums_add_bytes(run->sums, run->node, 0, run->compressor->window, size, err) < 0)
+        return -1;
+    return keep(run->compressor->window, size, blocks, ret, err);
+}
+
+int erofs_compress_file(struct erofs_compressor *compressor, const struct erofs_writer *writer,
+                        const struct erofs_node *node, const struct erofs_place *place,
+                        struct erofs_packed *ret, struct romsim_error *err)
+{
+    uint64_t count = lcluster_count(node->size);
     struct run run = {
-        .compressor = writer->compressor,
-        .sink = &writer->sink,
-        .sums = sums,
+        .compressor = compressor,
+        .place = place,
+        .sums = writer->options.sums ? &ret->sums : NULL,
         .node = (size_t)(node - writer->nodes),
         .inode = node->inode,
-        .index = index,
-        .first_block = erofs_sink_offset(&writer->sink) >> EROFS_WRITE_BLKSZBITS,
     };
-    result = compress_all(&run, err);
-    if (result > 0)
-        node->index = index;
-    else
-        free(index);
-    if (result == 0 && sums)
-        sums->list.count = sums_before;
-    return result;
+    int result;
+
+    run.index = calloc(1, sizeof(*run.index) + count * sizeof(run.index->entries[0]));
+    if (!run.index)
+        return romsim_error_nomem(err);
+    run.index->count = count;
+    /* What has no more than a block saves none. */
+    result = count < 2 ? refill(&run, err) : compress_all(&run, err);
+    if (result > 0) {
+        ret->index = run.index;
+        ret->is_written = run.committed;
+        return run.committed ? 0 : keep(compressor->stage, run.staged, run.staged, ret, err);
+    }
+    free(run.index);
+    if (run.sums)
+        erofs_sum_list_reset(&ret->sums.list);
+    return result < 0 ? -1 : keep_flat(&run, node, ret, err);
 }
 
 /* ---- the index in the image ------------------------------------------------------------- */

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { UNIT_BLOCKS = 128, UNIT = UNIT_BLOCKS * EROFS_WRITE_BLOCK, THREADS_MAX = 4, SLOTS = 16 };
+enum { UNIT_BLOCKS = 128, UNIT = UNIT_BLOCKS * EROFS_WRITE_BLOCK, SLOTS = 16 };
 
 struct unit {
     uint64_t number;
@@ -275,8 +275,7 @@ static void *work(void *context)
 
 /* ---- all of it -------------------------------------------------------------------------- */
 
-/* A processor each, but no more threads than there is work for. */
-static unsigned count_threads(const struct erofs_writer *writer, uint64_t blocks)
+unsigned erofs_count_threads(const struct erofs_writer *writer, uint64_t units)
 {
     unsigned count = writer->options.threads;
     cpu_set_t processors;
@@ -285,7 +284,7 @@ static unsigned count_threads(const struct erofs_writer *writer, uint64_t blocks
         count = sched_getaffinity(0, sizeof(processors), &processors) == 0
                     ? (unsigned)CPU_COUNT(&processors)
                     : 1;
-    return (unsigned)min_u64(min_u64(count, THREADS_MAX), 1 + blocks / UNIT_BLOCKS);
+    return (unsigned)min_u64(min_u64(count, EROFS_THREADS_MAX), 1 + units);
 }
 
 /* Where the data begins and ends. */
@@ -305,8 +304,8 @@ static void find_data(const struct erofs_writer *writer, uint64_t *ret_start, ui
 
 static int run(struct crew *crew, uint64_t blocks, struct romsim_error *err)
 {
-    unsigned count = count_threads(crew->writer, blocks), started = 0;
-    pthread_t threads[THREADS_MAX];
+    unsigned count = erofs_count_threads(crew->writer, blocks / UNIT_BLOCKS), started = 0;
+    pthread_t threads[EROFS_THREADS_MAX];
 
     while (started + 1 < count && erofs_thread_start(&threads[started], work, crew))
         started++;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* write_inode.c: the second pass of the writer: inodes with what follows them, and what is
- * compressed. */
+/* write_inode.c: the second pass of the writer: inodes with what follows them. */
 #include "sim/erofs/write.h"
 
 #include <errno.h>
@@ -71,33 +70,12 @@ static int put_blocks(struct erofs_writer *writer, const struct erofs_node *node
     }
 }
 
-static int put_compressed(struct erofs_writer *writer, struct erofs_node *node,
-                          struct romsim_error *err)
+int erofs_put_flat(struct erofs_writer *writer, const struct erofs_node *node,
+                   struct romsim_error *err)
 {
-    int compressed = erofs_compress_file(writer, node, err);
-
-    if (compressed < 0)
-        return -1;
-    node->written = true;
-    if (compressed > 0) {
-        node->layout = ROMSIM_EROFS_COMPRESSED_FULL;
-        return 0;
-    }
-    node->start = erofs_sink_offset(&writer->sink) >> EROFS_WRITE_BLKSZBITS;
     if (put_blocks(writer, node, 0, erofs_node_blocks(node), err) < 0)
         return -1;
     return erofs_sink_align(&writer->sink, err);
-}
-
-int erofs_writer_put_compressed(struct erofs_writer *writer, struct romsim_error *err)
-{
-    if (erofs_sink_pad_to(&writer->sink, EROFS_WRITE_BLOCK, err) < 0)
-        return -1;
-    for (size_t i = 0; i < writer->count; i++)
-        if (S_ISREG(writer->nodes[i].inode->mode) &&
-            put_compressed(writer, &writer->nodes[i], err) < 0)
-            return -1;
-    return 0;
 }
 
 /* ---- inodes ----------------------------------------------------------------------------- */

@@ -171,7 +171,7 @@ static uint64_t place_inodes(struct erofs_writer *writer, uint64_t offset)
 {
     for (size_t i = 0; i < writer->count; i++)
         offset = place_inode(&writer->nodes[i], offset);
-    if (writer->compressor || writer->options.inline_data)
+    if (writer->compresses || writer->options.inline_data)
         offset += sizeof(struct erofs_xattr_ibody_header);
     return align_block(offset);
 }

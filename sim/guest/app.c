@@ -115,23 +115,28 @@ static bool reap(pid_t app, int *ret_status)
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        shell_reaped(pid, status);
         if (pid == app) {
             *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
             ended = true;
         }
+    }
     return ended;
 }
 
+enum { POLLS = 8 };
+
 static int supervise(struct manifest *manifest, pid_t app, int signals)
 {
-    struct pollfd polls[] = {{signals, POLLIN, 0},
-                             {control_fd(), POLLIN, 0},
-                             {libukp_fd(), POLLIN, 0},
-                             {0},
-                             {0},
-                             {0},
-                             {0}};
+    struct pollfd polls[POLLS + SHELL_POLLS] = {{signals, POLLIN, 0},
+                                                {control_fd(), POLLIN, 0},
+                                                {libukp_fd(), POLLIN, 0},
+                                                {0},
+                                                {0},
+                                                {0},
+                                                {0},
+                                                {opens_fd(), POLLIN, 0}};
     struct signalfd_siginfo info;
     struct watch watch = {0};
     int status = 0;
@@ -139,7 +144,8 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
     for (;;) {
         console_watch(&polls[3], &polls[4]);
         input_watch(&polls[5], &polls[6]);
-        if (poll(polls, 7, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
+        shell_watch(&polls[POLLS]);
+        if (poll(polls, POLLS + SHELL_POLLS, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;
@@ -154,6 +160,12 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
             console_copy();
         if (polls[5].revents || polls[6].revents)
             input_copy();
+        if (polls[7].revents)
+            opens_report(manifest);
+        polls[7].fd = opens_fd();
+        if (polls[0].revents || polls[POLLS].revents || polls[POLLS + 1].revents ||
+            polls[POLLS + 2].revents)
+            shell_copy(manifest, app);
     }
 }
 
@@ -221,15 +233,20 @@ int app_run(struct manifest *manifest)
     enter_directory(manifest->working_dir ? manifest->working_dir : "/");
     libukp_mount();
     input_open(manifest);
+    shell_open();
     /* For the shell-like search of execvp(); the app's own PATH, if it has one. */
     for (size_t i = 0; i < manifest->env.count; i++)
         if (strncmp(manifest->env.items[i], "PATH=", 5) == 0)
             setenv("PATH", manifest->env.items[i] + 5, 1);
+    opens_begin(manifest);
     control_send("phase app");
     app = start(manifest, &error);
-    if (error)
+    if (error) {
+        opens_report(manifest);
         return report_not_run(manifest, error);
+    }
     status = supervise(manifest, app, signals);
     end_rest(signals);
+    opens_report(manifest);
     return status;
 }

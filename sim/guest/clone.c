@@ -6,7 +6,8 @@
  * init, which waits for the host, or in the app, whose write to template_instance has not returned.
  * So that no two of them are alike, the host sends each a manifest of its own before anything else
  * happens: the time, which stood still; randomness, or all would draw the same numbers; names, an
- * address and ROMs.
+ * address and ROMs.  A VM that was saved in the middle of what its app did has it held until then
+ * (hold.c).
  */
 #include "guest.h"
 
@@ -64,6 +65,20 @@ void clone_wake(struct manifest *manifest, const char *time)
     set_time(time);
     libukp_report();
     ports_forget(manifest);
+    hold_release();
+}
+
+void clone_release(const char *time)
+{
+    set_time(time);
+    hold_release();
+}
+
+/* It says nothing of devices: they are those that there were. */
+static void keep_devices(const struct manifest *old, struct manifest *manifest)
+{
+    manifest->devices = old->devices;
+    manifest->mounts = old->mounts;
 }
 
 void clone_become(struct manifest *old, struct manifest *manifest)
@@ -74,9 +89,13 @@ void clone_become(struct manifest *old, struct manifest *manifest)
     set_time(manifest->clone_time);
     set_seed(manifest->seed);
     network_change(manifest);
-    root_detach_devices(old);
-    devices_replace(old, manifest);
-    root_mount_devices(manifest);
+    if (manifest->keep) {
+        keep_devices(old, manifest);
+    } else {
+        root_detach_devices(old);
+        devices_replace(old, manifest);
+        root_mount_devices(manifest);
+    }
     control_send("phase mounts");
     /* Its app, and its root, are the template's. */
     manifest->argv = old->argv;
@@ -86,6 +105,7 @@ void clone_become(struct manifest *old, struct manifest *manifest)
     *old = *manifest;
     libukp_report();
     libukp_go_on();
+    hold_release();
 }
 
 void clone_wait(struct manifest *manifest)

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* All that a terminal and its line can hold, and more than that. */
-enum { PIECE = 16 << 10, REST_MAX = 1 << 20 };
+enum { PIECE = 16 << 10, REST_MAX = 1 << 20, DRAIN_PIECES = 64, DRAIN_MS = 100 };
 
 static int port = -1;   /* to the host; does not block */
 static int master = -1; /* of the pty; does not block */
@@ -108,6 +108,17 @@ void console_copy(void)
     }
     if (held_from < held_to)
         held_from += send_some(held + held_from, held_to - held_from);
+}
+
+void console_drain(void)
+{
+    for (int i = 0; master >= 0 && i < DRAIN_PIECES; i++) {
+        struct pollfd ready = {port, POLLOUT, 0};
+
+        console_copy();
+        if (held_to == 0 || (held_from < held_to && poll(&ready, 1, DRAIN_MS) <= 0))
+            return;
+    }
 }
 
 /* Sends all, waiting for the host where it must. */

@@ -219,6 +219,10 @@ bool control_receive(int app, struct manifest *manifest)
             kill(app, SIGTERM);
         } else if (strcmp(line, "go on") == 0) {
             libukp_go_on();
+        } else if (strcmp(line, "hold") == 0) {
+            hold_app();
+        } else if ((rest = after(line, "release "))) {
+            clone_release(rest);
         } else if (strcmp(line, "traffic") == 0) {
             network_report();
         } else if (strncmp(line, MANIFEST_WAKE, strlen(MANIFEST_WAKE)) == 0) {
@@ -234,8 +238,10 @@ bool control_receive(int app, struct manifest *manifest)
 
             read_manifest(line, &next);
             clone_become(manifest, &next);
-            if (app)
+            if (app) {
+                opens_begin(manifest);
                 control_send("phase app");
+            }
             goes_on = true;
         }
     }

@@ -80,21 +80,6 @@ static unsigned make_nodes(const char *disk, const struct manifest *manifest)
     return 0;
 }
 
-/* ---- spares --------------------------------------------------------------------------------
- *
- * The VM that is saved as a template has the disks of its clones already, as many as there can be,
- * with nothing in them, behind its own; their number is in `romsim_spares`, which the kernel handed
- * on from its command line.  They are let go of, so that their driver looks at them anew, and finds
- * a clone's, when it is given them again.
- */
-
-enum { SPARES_MAX = 64 };
-
-#define DRIVER "/sys/bus/virtio/drivers/virtio_blk"
-
-static char spares[SPARES_MAX][32]; /* "virtio7", in the order of the host */
-static size_t spare_count;
-
 static int write_line(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -105,52 +90,28 @@ static int write_line(const char *path, const char *text)
     return done < 0 ? -1 : 0;
 }
 
-/* Is it a disk that the driver has?  By the number of its name they are in the host's order. */
-static bool has_driver(unsigned number)
+/* Makes the nodes of all disks that there are.  Returns how many of the devices they stand for. */
+static size_t make_all_nodes(const struct manifest *manifest)
 {
-    char path[300];
-    struct stat status;
+    DIR *blocks = opendir("/sys/block");
+    struct dirent *entry;
+    size_t found = 0;
 
-    snprintf(path, sizeof(path), DRIVER "/virtio%u", number);
-    return lstat(path, &status) == 0;
+    while (blocks && (entry = readdir(blocks)))
+        found += make_nodes(entry->d_name, manifest);
+    if (blocks)
+        closedir(blocks);
+    return found;
 }
 
-void devices_release_spares(void)
+/* How many there should be. */
+static size_t count_expected(const struct manifest *manifest)
 {
-    const char *text = getenv("romsim_spares");
-    long wanted = text ? manifest_number(text, SPARES_MAX) : 0;
-    unsigned disks[1024] = {0};
     size_t count = 0;
 
-    for (unsigned number = 0; wanted > 0 && number < sizeof(disks) / sizeof(disks[0]); number++)
-        if (has_driver(number))
-            disks[count++] = number;
-    if (wanted < 0 || (size_t)wanted > count)
-        fail(0, "a template needs %s disks, and this kernel has %zu", text, count);
-    for (size_t i = count - (size_t)wanted; i < count; i++) {
-        char *name = spares[spare_count++];
-
-        snprintf(name, sizeof(spares[0]), "virtio%u", disks[i]);
-        if (write_line(DRIVER "/unbind", name) < 0)
-            fail(errno, "cannot let go of the disk %s", name);
-    }
-}
-
-/* The kernel's name of a disk: the one entry in its device's folder "block". */
-static void find_disk(const char *spare, char ret[32])
-{
-    char path[300];
-    DIR *directory;
-    struct dirent *entry;
-
-    snprintf(path, sizeof(path), "/sys/bus/virtio/devices/%s/block", spare);
-    directory = opendir(path);
-    ret[0] = '\0';
-    while (directory && (entry = readdir(directory)))
-        if (entry->d_name[0] != '.')
-            snprintf(ret, 32, "%.31s", entry->d_name);
-    if (directory)
-        closedir(directory);
+    for (size_t i = 0; i < manifest->devices.count; i++)
+        count += !manifest->devices.items[i].is_missing;
+    return count;
 }
 
 static void remove_node(const char *name)
@@ -162,37 +123,28 @@ static void remove_node(const char *name)
         unlink(path);
 }
 
+/* A clone has its disks behind those of the VM that was saved, which never met them: it is to look
+ * at its bus once more.  Their drivers have them when that is done. */
 void devices_replace(const struct manifest *old, const struct manifest *manifest)
 {
-    char disk[32];
-
     for (size_t i = 0; i < old->devices.count; i++)
         if (!old->root || strcmp(old->devices.items[i].name, old->root) != 0) {
             remove_node(old->devices.items[i].name);
             remove_node(old->devices.items[i].second_name);
         }
-    if (manifest->devices.count > spare_count)
-        fail(0, "the template has room for %zu devices", spare_count);
-    for (size_t i = 0; i < manifest->devices.count; i++) {
-        if (write_line(DRIVER "/bind", spares[i]) < 0)
-            fail(errno, "cannot take the disk of %s", manifest->devices.items[i].name);
-        find_disk(spares[i], disk);
-        if (make_nodes(disk, manifest) == 0)
-            fail(0, "the disk of %s is another one", manifest->devices.items[i].name);
-    }
+    if (count_expected(manifest) == 0)
+        return;
+    if (write_line("/sys/bus/pci/rescan", "1") < 0)
+        fail(errno, "cannot look for the clone's disks");
+    if (make_all_nodes(manifest) < count_expected(manifest))
+        fail(0, "the disks of the clone did not appear");
 }
 
 void devices_make(const struct manifest *manifest)
 {
-    DIR *blocks = opendir("/sys/block");
-    struct dirent *entry;
-    size_t found = 0;
+    size_t found = make_all_nodes(manifest), expected = count_expected(manifest);
 
-    while (blocks && (entry = readdir(blocks)))
-        found += make_nodes(entry->d_name, manifest);
-    if (blocks)
-        closedir(blocks);
-    if (found < manifest->devices.count)
+    if (found < expected)
         fail(0, "only %zu of %zu devices appeared: this kernel needs virtio_pci and virtio_blk",
-             found, manifest->devices.count);
+             found, expected);
 }

@@ -13,6 +13,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* ---- control.c: the line to the host ------------------------------------------------------ */
 
@@ -68,6 +69,9 @@ void console_copy(void);
  * has in all. */
 unsigned long long console_collect(void);
 
+/* Sends what there is now of the app's output, as far as the port takes it. */
+void console_drain(void);
+
 /* What was sent before was another's console. */
 void console_restart(void);
 
@@ -93,6 +97,27 @@ void input_copy(void);
 /* The input has so many bytes in all. */
 void input_end(unsigned long long bytes);
 
+/* ---- shell.c ------------------------------------------------------------------------------ */
+
+/* Takes the shell's program out of the initramfs, before the root is another.  Without it there is
+ * no shell, and nothing to do in the others. */
+void shell_prepare(void);
+
+/* Opens the port. */
+void shell_open(void);
+
+/* What to poll, and what to do when one of them is ready, or when a process was reaped. */
+enum { SHELL_POLLS = 3 };
+void shell_watch(struct pollfd ret[SHELL_POLLS]);
+void shell_copy(const struct manifest *manifest, pid_t app);
+
+/* When all processes have ended: what the shell wrote is sent, and it is waited until the host has
+ * read it. */
+void shell_finish(const struct manifest *manifest);
+
+/* A process has ended: perhaps it is the shell. */
+void shell_reaped(pid_t pid, int status_of_it);
+
 /* ---- modules.c ---------------------------------------------------------------------------- */
 
 /* Loads the modules that /modules/order lists, if they are this kernel's. */
@@ -106,11 +131,8 @@ void modules_load_file_systems(const struct manifest *manifest);
 /* Makes the nodes of every device of the manifest in /dev, under both of its names. */
 void devices_make(const struct manifest *manifest);
 
-/* In a VM of which a template is made: lets go of the disks that stand for those of a clone. */
-void devices_release_spares(void);
-
-/* In a clone: takes the first of them, which are the manifest's devices; the nodes of the ROMs that
- * were the template's go. */
+/* In a clone: finds its disks, which are the manifest's devices; the nodes of the ROMs that were
+ * the template's go. */
 void devices_replace(const struct manifest *old, const struct manifest *manifest);
 
 /* ---- root.c ------------------------------------------------------------------------------- */
@@ -162,6 +184,17 @@ void clone_wake(struct manifest *manifest, const char *time);
  * ROMs.  `old` is the clone's then, with the app as it was.  Whoever waits in libukp goes on. */
 void clone_become(struct manifest *old, struct manifest *manifest);
 
+/* Goes on, in the VM that was saved, with the time as it is now. */
+void clone_release(const char *time);
+
+/* ---- hold.c ------------------------------------------------------------------------------- */
+
+/* Has all processes stand still, and tells the host. */
+void hold_app(void);
+
+/* They go on. */
+void hold_release(void);
+
 /* ---- libukp.c ----------------------------------------------------------------------------- */
 
 /* Mounts /uk/libukp, if this kernel has FUSE.  From then on init itself must not look there: nobody
@@ -189,6 +222,15 @@ bool ports_watch(struct manifest *manifest);
 
 /* The host has forgotten what was reported. */
 void ports_forget(struct manifest *manifest);
+
+/* ---- opens.c ------------------------------------------------------------------------------ */
+
+/* From here on tells the host what is opened beneath the mounts, if the manifest says so. */
+void opens_begin(const struct manifest *manifest);
+
+/* The descriptor to poll, -1 if there is none, and what to do when it is readable. */
+int opens_fd(void);
+void opens_report(const struct manifest *manifest);
 
 /* ---- app.c -------------------------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@ int main(void)
     timing_done("kernel");
     signal(SIGPIPE, SIG_IGN);
     root_prepare();
+    shell_prepare();
     modules_load();
     timing_done("modules");
     console_open();
@@ -28,7 +29,6 @@ int main(void)
     control_read_manifest(&manifest);
     modules_load_file_systems(&manifest);
     devices_make(&manifest);
-    devices_release_spares();
     timing_done("devices");
     control_send("phase devices");
     root_enter(&manifest);
@@ -47,6 +47,7 @@ int main(void)
     /* The report goes first: a console that nobody reads must not hold it up. */
     control_send("exit %d %llu", status, console_collect());
     console_finish();
+    shell_finish(&manifest);
     sleep(10);
     reboot(RB_AUTOBOOT);
     return 1;

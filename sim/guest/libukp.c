@@ -137,9 +137,21 @@ static void answer(uint64_t unique, int error, const void *bytes, size_t size)
         return;
 }
 
+/* What is to be read of a file: only the count has something to say. */
+enum { CONTENT_MAX = 32 };
+static size_t content_of(uint64_t node, char ret[CONTENT_MAX])
+{
+    return node == NODE_AWAKE ? (size_t)snprintf(ret, CONTENT_MAX, "=%lld\n", awake) : 0;
+}
+
+/* The size is true: Linux 6.5 and newer splice (sendfile()) no more than that, even of a file that
+ * is never cached. */
 static struct attributes attributes_of(uint64_t node)
 {
+    char content[CONTENT_MAX];
+
     return (struct attributes){.inode = node,
+                               .size = content_of(node, content),
                                .mode = nodes[node].mode,
                                .links = node == NODE_ROOT ? 2 : 1,
                                .block_size = WRITE_MAX};
@@ -194,12 +206,10 @@ static void answer_written(uint64_t unique, uint32_t size)
 
 /* ---- the files ----------------------------------------------------------------------------- */
 
-/* Only the count has something to say. */
 static void take_read(const struct request *request, const struct transfer *transfer)
 {
-    char text[32];
-    size_t size =
-        request->node == NODE_AWAKE ? (size_t)snprintf(text, sizeof(text), "=%lld\n", awake) : 0;
+    char text[CONTENT_MAX];
+    size_t size = content_of(request->node, text);
     size_t from = transfer->offset < size ? (size_t)transfer->offset : size;
 
     size -= from;

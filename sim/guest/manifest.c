@@ -29,11 +29,13 @@ static const struct field fields[] = {
     {"root", FIELD_TEXT, offsetof(struct manifest, root)},
     {"hold", FIELD_TEXT, offsetof(struct manifest, hold)},
     {"clone", FIELD_TEXT, offsetof(struct manifest, clone_time)},
+    {"keep", FIELD_TEXT, offsetof(struct manifest, keep)},
     {"seed", FIELD_TEXT, offsetof(struct manifest, seed)},
     {"device", FIELD_DEVICES, offsetof(struct manifest, devices)},
     {"mount", FIELD_MOUNTS, offsetof(struct manifest, mounts)},
     {"port", FIELD_PORTS, offsetof(struct manifest, ports)},
     {"terminal", FIELD_TERMINAL, offsetof(struct manifest, terminal)},
+    {"trace", FIELD_TEXT, offsetof(struct manifest, trace)},
     {"input", FIELD_TEXT, offsetof(struct manifest, input)},
     {"arg", FIELD_STRINGS, offsetof(struct manifest, argv)},
     {"env", FIELD_STRINGS, offsetof(struct manifest, env)},
@@ -108,12 +110,17 @@ static const char *take_word(char **text)
     return *word ? word : NULL;
 }
 
-static int take_access(char **text, bool *ret_writable)
+/* `ret_missing`: NULL where that cannot be. */
+static int take_access(char **text, bool *ret_writable, bool *ret_missing)
 {
     const char *word = take_word(text);
 
-    *ret_writable = word && strcmp(word, "rw") == 0;
-    return *ret_writable || (word && strcmp(word, "ro") == 0) ? 0 : -1;
+    if (!word)
+        return -1;
+    *ret_writable = strcmp(word, "rw") == 0;
+    if (ret_missing)
+        *ret_missing = strcmp(word, "missing") == 0;
+    return *ret_writable || (ret_missing && *ret_missing) || strcmp(word, "ro") == 0 ? 0 : -1;
 }
 
 static int add_device(struct manifest_devices *list, char *value)
@@ -121,7 +128,7 @@ static int add_device(struct manifest_devices *list, char *value)
     struct manifest_device device = {.name = take_word(&value)};
     void *items = list->items;
 
-    if (!device.name || take_access(&value, &device.writable) < 0 ||
+    if (!device.name || take_access(&value, &device.writable, &device.is_missing) < 0 ||
         grow(&items, list->count, &list->capacity, sizeof(*list->items)) < 0)
         return -1;
     device.second_name = value;
@@ -135,7 +142,7 @@ static int add_mount(struct manifest_mounts *list, char *value)
     struct manifest_mount mount = {.device = take_word(&value), .type = take_word(&value)};
     void *items = list->items;
 
-    if (!mount.device || !mount.type || take_access(&value, &mount.writable) < 0 ||
+    if (!mount.device || !mount.type || take_access(&value, &mount.writable, NULL) < 0 ||
         value[0] != '/' || grow(&items, list->count, &list->capacity, sizeof(*list->items)) < 0)
         return -1;
     mount.path = value;

@@ -2,27 +2,31 @@
 /*
  * manifest.h: what romsim and the guest's init say to each other, on the virtio-serial port
  * MANIFEST_PORT (MANIFEST_CONSOLE_PORT has the app's output, and nothing else, and
- * MANIFEST_INPUT_PORT its input).  The one header that both worlds share; it needs libc and nothing
- * else.
+ * MANIFEST_INPUT_PORT its input; MANIFEST_SHELL_PORT has a shell's both ways).  The one header that
+ * both worlds share; it needs libc and nothing else.
  *
  * The host begins, with the manifest:
  *
- *     romsim 3 BYTES\n              the version, and how many bytes follow
+ *     romsim 4 BYTES\n              the version, and how many bytes follow
  *     KEY LENGTH\nVALUE\n           records; VALUE has LENGTH bytes of any kind but NUL
  *
  * and sends `wake SECONDS.NANOSECONDS` to one that was suspended and goes on, and at any later time
  * one of the lines `stop` (SIGTERM for the app), `kill` (SIGKILL), `go on` (what was told by
- * `template` has been dealt with), `traffic` (asking for that line), `size ROWS COLUMNS` (of the
+ * `template` has been dealt with), `traffic` (asking for that line),
+ * `hold` (the VM is to be saved: the app stands still until it goes on, as a clone, by `wake`, or
+ * by `release SECONDS.NANOSECONDS` where it was saved), `size ROWS COLUMNS` (of the
  * terminal) and `end BYTES` (the input ends there).
  * The keys are those of the table in manifest.c.  Numbers are decimal.  What has several parts has
  * a blank between them; the last one may have blanks, too, or be missing:
  *
- *     device NAME ro|rw [SECOND-NAME]     NAME is its serial as well
+ *     device NAME ro|rw|missing [SECOND-NAME]
+ *                                         NAME is its serial as well; missing: it is not there
  *     mount DEVICE TYPE ro|rw PATH        of a device that has been named before
  *     terminal ROWS COLUMNS
  *
  * In a VM that was saved and goes on as a clone the host sends one more manifest, which says
- * `clone` and has the clone's own devices; of the app it says nothing.
+ * `clone` and has the clone's own devices, or `keep` and none: those of the VM stay; of the app it
+ * says nothing.
  *
  * The guest answers with lines of at most MANIFEST_LINE_MAX bytes, each with a newline before it as
  * well (the app is root, and may write on the port what it wants):
@@ -33,6 +37,12 @@
  *     port NUMBER                   the app accepts connections there
  *     loopback NUMBER               it does, but on 127.0.0.1 only, where nobody can reach it
  *     template                      the VM may be saved now: the app waits (libukp.c), or init
+ *     held                          it stands still
+ *     unheld TEXT                   it cannot
+ *     open PID ERROR DEVICE PROCESS PATH
+ *                                   a process has opened or looked up a path of that device's mount
+ *                                   (ERROR 0), or could not
+ *     opens TEXT                    why no more of these come
  *     traffic RX-BYTES RX-PACKETS TX-BYTES TX-PACKETS
  *                                   what has come and gone over the network
  *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; nothing else runs
@@ -40,6 +50,10 @@
  *     failed TEXT                   the boot stopped
  *
  * After `exit` or `failed` nothing of worth is left in the guest; the host ends it.
+ *
+ * On MANIFEST_SHELL_PORT pass frames: a byte that says the kind, two with how many bytes follow,
+ * the lower one first, and those.  The host begins, with OPEN; a size is two numbers of two bytes,
+ * rows and columns.  The app may write there, too: the host has to bear anything.
  */
 #ifndef ROMSIM_GUEST_MANIFEST_H
 #define ROMSIM_GUEST_MANIFEST_H
@@ -50,8 +64,9 @@
 #define MANIFEST_PORT         "romsim.control"
 #define MANIFEST_CONSOLE_PORT "romsim.console"
 #define MANIFEST_INPUT_PORT   "romsim.input"
+#define MANIFEST_SHELL_PORT   "romsim.shell"
 #define MANIFEST_WAKE         "wake "
-#define MANIFEST_GREETING     "romsim 3 "
+#define MANIFEST_GREETING     "romsim 4 "
 
 enum {
     MANIFEST_MAX = 8 << 20,     /* bytes of records */
@@ -60,9 +75,21 @@ enum {
     MANIFEST_TERMINAL_MOST = 9999 /* rows, columns */
 };
 
+enum { MANIFEST_FRAME_HEAD = 3, MANIFEST_FRAME_MAX = 4096 };
+
+enum manifest_frame {
+    MANIFEST_FRAME_OPEN = 'O', /* start a shell: a size (no rows: no terminal), its kind (TERM) */
+    MANIFEST_FRAME_DATA = 'D', /* what it reads; from the guest, what it writes */
+    MANIFEST_FRAME_SIZE = 'S', /* its terminal has another */
+    MANIFEST_FRAME_END = 'E',  /* there is no more for it to read; from the guest, whose app has
+                                  ended: no more of what it wrote, in a byte */
+    MANIFEST_FRAME_HANG_UP = 'H', /* nobody wants it any more; the answer to the guest's END */
+    MANIFEST_FRAME_EXIT = 'X'     /* from the guest: it has ended; a byte with its status */
+};
+
 struct manifest_device {
     const char *name; /* "ukp_rom3" */
-    bool writable;
+    bool writable, is_missing;
     const char *second_name; /* "ukp_rom_config", or "" */
 };
 
@@ -113,12 +140,14 @@ struct manifest {
     const char *root;       /* the device with the root's image: EROFS, the lower layer of / */
     const char *hold;       /* the VM is to be saved before the app starts, or NULL */
     const char *clone_time; /* SECONDS.NANOSECONDS since 1970: it is a clone's manifest; or NULL */
+    const char *keep;       /* not NULL: of a clone, which has the devices that the VM had */
     const char *seed;       /* of a clone: 32 random bytes in hexadecimal */
     struct manifest_devices devices;
     struct manifest_mounts mounts;     /* in the order in which they are made */
     struct manifest_ports ports;       /* to watch: "8080" */
     struct manifest_terminal terminal; /* the app's own: what it reads is edited there, and ^C is a
                                           signal; without it the app has a console to write to */
+    const char *trace; /* not NULL: what is opened beneath the mounts is reported (opens.c) */
     const char *input; /* not NULL: what the app reads comes on MANIFEST_INPUT_PORT */
     struct manifest_strings argv;
     struct manifest_strings env;

@@ -154,9 +154,11 @@ static void grow(const char *device, const char *path)
 
 static void mount_device(const char *device, const struct manifest_mount *wanted)
 {
-    unsigned long access = wanted->writable ? 0 : MS_RDONLY;
+    unsigned long flags = wanted->writable ? 0 : MS_RDONLY;
 
-    if (mount(device, wanted->path, wanted->type, access | MS_NODEV, NULL) == 0) {
+    if (access(device, F_OK) < 0)
+        fail(ENODEV, "cannot mount %s -> %s", device, wanted->path);
+    if (mount(device, wanted->path, wanted->type, flags | MS_NODEV, NULL) == 0) {
         if (!wanted->writable)
             protect(device);
         else if (strcmp(wanted->type, "ext4") == 0)

@@ -188,44 +188,36 @@ static int base_from_file(const struct reference *reference, struct romsim_base_
 
 /* ---- all of them ---------------------------------------------------------------------- */
 
-/* Does the reference lead to an image of layers?  1 and *ret, 0 if it is a path, or -1. */
-static int base_from_oci(const struct reference *reference, struct romsim_base_image *ret,
-                         struct romsim_error *err)
-{
-    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
-    CLEANUP_OCI_IMAGE struct oci_image image = {0};
-    int found = oci_open(reference, &source, &image, err);
-
-    if (found > 0 && oci_base(source, &image, ret, err) < 0)
-        return oci_failed(reference, err);
-    return found;
-}
-
 static int base_from_reference(struct reference *reference, struct romsim_base_image *ret,
                                struct romsim_error *err)
 {
-    int found = 0;
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
     struct stat st;
+    int found = oci_find(reference, "base image", &source, &image, &st, err);
 
-    if (reference->kind != ROMSIM_REFERENCE_PATH && reference->kind != ROMSIM_REFERENCE_FILES)
-        found = base_from_oci(reference, ret, err);
-    if (found == 0 && reference->is_name_only)
-        return oci_not_found(reference, false, err);
-    if (found == 0 && reference_becomes_layout(reference))
-        found = base_from_oci(reference, ret, err);
-    if (found == 0 && reference_cut_tag(reference, err) < 0)
-        found = -1;
-    if (found != 0)
-        return found < 0 ? -1 : 0;
-    if (stat(reference->path, &st) < 0) {
-        if (reference->kind == ROMSIM_REFERENCE_NAME && errno == ENOENT)
-            return oci_not_found(reference, true, err);
-        romsim_error_system(err, errno, "no base image '%s'", QUOTE(reference->text));
-        return reference_hint_path(reference, err);
-    }
+    if (found < 0)
+        return -1;
+    if (found > 0)
+        return oci_base(source, &image, ret, err) < 0 ? oci_failed(reference, err) : 0;
     if (S_ISDIR(st.st_mode))
         return base_from_directory(reference->path, ret, err);
     return base_from_file(reference, ret, err);
+}
+
+/* Of its command the instance's args are all. */
+static int base_from_supply(const struct romsim_supply *supply, struct romsim_base_image *ret,
+                            struct romsim_error *err)
+{
+    struct romsim_base_image base = {.root = romsim_blob_ref(supply->root),
+                                     .working_dir = strdup(supply->working_dir)};
+
+    if (!base.working_dir || romsim_strings_append_all(&base.env, supply->env) < 0) {
+        romsim_base_image_release(&base);
+        return romsim_error_nomem(err);
+    }
+    *ret = base;
+    return 0;
 }
 
 int romsim_image_base(const struct romsim_instance *instance, struct romsim_base_image *ret,
@@ -234,6 +226,8 @@ int romsim_image_base(const struct romsim_instance *instance, struct romsim_base
     CLEANUP_REFERENCE struct reference reference = {0};
     struct romsim_base_image base = {0};
 
+    if (instance->supply && instance->supply->root)
+        return base_from_supply(instance->supply, ret, err);
     if (reference_parse(instance->image, instance->directory, &reference, err) < 0)
         return image_error_at(err, &instance->image_place);
     reference.is_name_only = romsim_instance_is_foreign(instance, instance->image_origin);

@@ -431,14 +431,11 @@ void romsim_build_part(const struct romsim_build *build, size_t index,
                                       .sha256 = romsim_blob_sha256_hex(part->packed.blob)};
 }
 
-int romsim_build_to_store(const struct romsim_build *build, const char *name,
-                          struct romsim_error *err)
+int romsim_build_to_store(const struct romsim_build *build, struct romsim_store *store,
+                          const char *name, struct romsim_error *err)
 {
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, err);
     const json_t *top = build->bundle.top;
 
-    if (!store)
-        return -1;
     for (size_t i = 0; i < build->bundle.blobs.count; i++)
         if (romsim_store_add(store, build->bundle.blobs.items[i], err) < 0)
             return -1;

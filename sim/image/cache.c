@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cache.c: see cache.h for the theory of operation. */
 #include "sim/image/cache.h"
+#include "sim/image/newfile.h"
+#include "sim/image/store.h"
 
 #include <romsim/checked.h>
 #include <romsim/erofs.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 /* To be raised when the writer makes other bytes of the same tree. */
 #define CACHE_VERSION "romsim root 3"
@@ -21,6 +24,7 @@
 enum { UNSAFE_SECONDS = 2, KEEP_SECONDS = 30 * 24 * 3600 };
 
 static const char temporary_prefix[] = ".new-";
+static const char shared_name[] = "roots"; /* beneath the shared store */
 
 int cache_key_make(const char *domain, const void *bytes, size_t size, struct cache_key *ret,
                    struct romsim_error *err)
@@ -88,35 +92,78 @@ static bool root_is_whole(struct romsim_blob *root)
            size == romsim_blob_size(root);
 }
 
-int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err)
+/* The folder with the roots of the shared image store, or -1: there is none to be trusted. */
+static int open_shared(void)
 {
-    CLEANUP_FD int folder = open_folder(NULL);
-    struct romsim_blob *root;
+    const char *store = store_shared_path();
+    CLEANUP_FREE char *path = store ? romsim_path_join(store, shared_name) : NULL;
+    CLEANUP_FD int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
     struct stat st;
-    char name[80];
-    int fd;
 
-    if (folder < 0)
+    if (fd < 0 || fstat(fd, &st) < 0 || !store_is_safe(&st, geteuid(), WRITABLE_BY_OTHERS))
+        return -1;
+    return steal_fd(&fd);
+}
+
+/* The root of a name in a folder: 1 and *ret, 0 if there is none, -1. */
+static int find_in(int folder, const char *name, bool is_shared, struct romsim_blob **ret,
+                   struct romsim_error *err)
+{
+    CLEANUP_FD int fd =
+        folder < 0 ? -1 : openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_BLOB struct romsim_blob *root = NULL;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        (is_shared && !store_is_safe(&st, geteuid(), WRITABLE_BY_OTHERS)))
         return 0;
-    root_name(key, name);
-    fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    futimens(fd, NULL); /* it is in use: cache_sweep() */
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return 0;
-    }
-    root = romsim_blob_take_fd(fd, err);
+    if (!is_shared)
+        futimens(fd, NULL); /* it is in use: cache_sweep() */
+    root = romsim_blob_take_fd(steal_fd(&fd), err);
     if (!root)
         return -1;
     if (!root_is_whole(root)) {
-        romsim_blob_unref(root);
-        unlinkat(folder, name, 0);
+        if (!is_shared)
+            unlinkat(folder, name, 0);
         return 0;
     }
-    *ret = root;
+    *ret = STEAL_POINTER(&root);
     return 1;
+}
+
+int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err)
+{
+    CLEANUP_FD int folder = open_folder(NULL);
+    CLEANUP_FD int shared = open_shared();
+    char name[80];
+    int found;
+
+    root_name(key, name);
+    found = find_in(folder, name, false, ret, err);
+    return found ? found : find_in(shared, name, true, ret, err);
+}
+
+int cache_share(int store, struct romsim_blob *root, const struct cache_key *key,
+                const struct cache_key *second, struct romsim_error *err)
+{
+    CLEANUP_NEWFILE struct newfile file = NEWFILE_NONE;
+    CLEANUP_FD int folder = -1;
+    char name[80], other[80];
+
+    root_name(key, name);
+    root_name(second, other);
+    if (mkdirat(store, shared_name, 0755) < 0 && errno != EEXIST)
+        return romsim_error_system(err, errno, "cannot make the folder '%s'", shared_name);
+    folder = openat(store, shared_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return romsim_error_system(err, errno, "cannot open the folder '%s'", shared_name);
+    if (newfile_open(folder, shared_name, &file, err) < 0 ||
+        newfile_write_blob(&file, root, 0, err) < 0 || newfile_keep(&file, name, err) < 0)
+        return -1;
+    unlinkat(folder, other, 0);
+    if (linkat(folder, name, folder, other, 0) < 0)
+        return romsim_error_system(err, errno, "cannot write '%s'", other);
+    return 0;
 }
 
 void cache_link(const struct cache_key *key, const struct cache_key *second)
@@ -271,6 +318,39 @@ int cache_sweep(int64_t seconds, uint64_t *ret_bytes, struct romsim_error *err)
     }
     if (ret_bytes)
         *ret_bytes = bytes;
+    return 0;
+}
+
+static bool is_one_of(const char *name, const struct cache_key *keys, size_t count)
+{
+    size_t size = ROMSIM_SHA256_HEX_SIZE - 1;
+
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(name, keys[i].hex, size) == 0 && strcmp(name + size, ".erofs") == 0)
+            return true;
+    return false;
+}
+
+int cache_sweep_shared(int store, const struct cache_key *keys, size_t count, uint64_t *bytes,
+                       struct romsim_error *err)
+{
+    CLEANUP_FD int folder =
+        openat(store, shared_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP(close_directory) DIR *directory = folder < 0 ? NULL : fdopendir(folder);
+    const struct dirent *entry;
+    struct stat st;
+
+    if (!directory)
+        return errno == ENOENT ? 0
+                               : romsim_error_system(err, errno, "cannot read '%s'", shared_name);
+    steal_fd(&folder);
+    while ((entry = readdir(directory))) {
+        if (is_one_of(entry->d_name, keys, count) ||
+            fstatat(dirfd(directory), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode) || unlinkat(dirfd(directory), entry->d_name, 0) < 0)
+            continue;
+        *bytes += st.st_nlink == 1 ? (uint64_t)st.st_blocks * 512 : 0;
+    }
     return 0;
 }
 

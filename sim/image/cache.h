@@ -3,12 +3,15 @@
  * cache.h: roots that were built, kept by what they were built from.
  *
  *     $XDG_CACHE_HOME/romsim/roots/<key>.erofs     immutable once there
+ *     /var/lib/romsim/images/roots/<key>.erofs     those of the shared image store (store.h)
  *
  * Theory of operation: a root is written to a file without a name (O_TMPFILE), verified, and only
  * then given its name: there is never half a root, and nothing is left of a command that is
  * killed.  Two commands that want the same root at once both build it, and the first one's is
  * kept: a lock would make one wait for a command that is stopped or slow.  A root that cannot be
- * kept is used all the same, also where there is no folder to keep it in.
+ * kept is used all the same, also where there is no folder to keep it in.  The shared ones are put
+ * there with the image that they are made of, and are believed only if nobody but root and the user
+ * can write them.
  *
  * Keys are SHA-256 in hexadecimal: of the layers' descriptors for an image (and of their plain
  * digests, so that an image has one root however it came: two names of one file), of what stat()
@@ -45,6 +48,14 @@ int cache_key_of_file(const struct stat *st, struct cache_key *ret, struct romsi
 
 /* The root that is kept under a key: 1 and *ret, 0 if there is none, -1. */
 int cache_find(const struct cache_key *key, struct romsim_blob **ret, struct romsim_error *err);
+
+/* Puts a root into the folder of a shared image store (which was opened), under both keys. */
+int cache_share(int store, struct romsim_blob *root, const struct cache_key *key,
+                const struct cache_key *second, struct romsim_error *err);
+
+/* Removes the roots of such a folder that are under none of the keys; adds up what that frees. */
+int cache_sweep_shared(int store, const struct cache_key *keys, size_t count, uint64_t *bytes,
+                       struct romsim_error *err);
 
 /* Gives the root that is kept under `key` a second one, if it can. */
 void cache_link(const struct cache_key *key, const struct cache_key *second);

@@ -520,7 +520,7 @@ void kraft_build_members(struct kraft_build *build, const struct romsim_node *ro
     struct romsim_kraftfile *model = build->kraftfile;
     const struct romsim_node *node;
 
-    romsim_schema_check(&schema, root, &kraft_shape);
+    romsim_schema_check(&schema, root, &romsim_kraftfile_shape);
     build_spec(build, root);
     romsim_document_place(build->document, root->offset, &model->place);
     model->name = take_text(build, root, "name");

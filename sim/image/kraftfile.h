@@ -21,9 +21,8 @@ struct kraft_build {
     bool no_memory;
 };
 
-/* The shape of a document, and what other tools call its members; the words of its types and
- * formats, in the order of their enums, from 1 (kraftfile_shapes.c). */
-extern const struct romsim_shape kraft_shape;
+/* What other tools call a document's members; the words of its types and formats, in the order of
+ * their enums, from 1 (kraftfile_shapes.c). */
 extern const struct romsim_synonym kraft_synonyms[];
 extern const char *const kraft_type_words[], *const kraft_format_words[];
 

@@ -189,8 +189,10 @@ static int complain_none(const char *directory, struct romsim_diagnostics *diagn
     struct romsim_error error;
 
     romsim_error_set(&error, ENOENT, "no Kraftfile in '%s'", QUOTE(directory));
-    romsim_error_hint(&error, "it is named Kraftfile, kraft.yaml or kraft.yml; the smallest for a "
-                              "ROM: spec: v0.7, targets: [kraftcloud/x86_64], roms: [./DIR]");
+    romsim_error_hint(&error,
+                      "it is named Kraftfile, kraft.yaml or kraft.yml; the smallest for a "
+                      "ROM: spec: v0.7, targets: [kraftcloud/x86_64], roms: [./DIR]; for a base "
+                      "image, in place of roms: rootfs: {source: ./DIR, format: erofs}");
     romsim_diagnostics_add(diagnostics, &error, 0);
     return -1;
 }

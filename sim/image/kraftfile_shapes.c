@@ -3,6 +3,8 @@
  */
 #include "sim/image/kraftfile.h"
 
+#include <romsim/arch.h>
+
 #include <string.h>
 
 static const struct romsim_shape any = {.kind = ROMSIM_SHAPE_ANY};
@@ -80,7 +82,8 @@ static const struct romsim_member kraftfile_members[] = {
     {"outdir", &any, ROMSIM_MEMBER_IDLE, NULL},
     ROMSIM_END,
 };
-const struct romsim_shape kraft_shape = {.kind = ROMSIM_SHAPE_OBJECT, .members = kraftfile_members};
+const struct romsim_shape romsim_kraftfile_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                    .members = kraftfile_members};
 
 const struct romsim_synonym kraft_synonyms[] = {
     {"environment", "env"},
@@ -99,13 +102,7 @@ const char *romsim_source_format_name(enum romsim_source_format value)
 
 const char *romsim_architecture(const char *name)
 {
-    static const char *const names[][2] = {
-        {"x86_64", "x86_64"}, {"x86-64", "x86_64"}, {"amd64", "x86_64"},
-        {"arm64", "arm64"},   {"aarch64", "arm64"},
-    };
+    enum romsim_arch arch = romsim_arch_find(name);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcasecmp(names[i][0], name) == 0)
-            return names[i][1];
-    return NULL;
+    return arch < ROMSIM_ARCH_COUNT ? romsim_arch_facts_of(arch)->cloud : NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "sim/image/reference.h"
 
+#include <romsim/arch.h>
 #include <romsim/blob.h>
 #include <romsim/digest.h>
 #include <romsim/image.h>
@@ -20,6 +21,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #define OCI_MEDIA_INDEX          "application/vnd.oci.image.index.v1+json"
 #define OCI_MEDIA_MANIFEST       "application/vnd.oci.image.manifest.v1+json"
@@ -139,8 +141,12 @@ int oci_platform_rank(const struct oci_platform *platform);
 /* "linux/amd64/v3", for messages. */
 void oci_platform_text(const struct oci_platform *platform, char ret[96]);
 
-/* The hint of an error about an image for other machines. */
-int oci_platform_hint(struct romsim_error *err);
+/* The architecture that guests may have (--arch) and this one has not, if it is for it; else
+ * ROMSIM_ARCH_COUNT. */
+enum romsim_arch oci_platform_other(const struct oci_platform *platform);
+
+/* The hint of an error about an image for other machines, perhaps of that architecture. */
+int oci_platform_hint(enum romsim_arch other, struct romsim_error *err);
 
 /* ---- an image (oci_image.c) ------------------------------------------------------------- */
 
@@ -262,6 +268,11 @@ int oci_open_blob(struct romsim_blob *blob, const char *tag, const char *name,
 /* The image of a name that a store has. */
 int oci_open_stored(const struct romsim_store_name *name, struct oci_source **ret_source,
                     struct oci_image *ret, struct romsim_error *err);
+
+/* Looks for what a reference leads to, `what` as people call it ("base image").  1: an image, which
+ * is opened as by oci_open(); 0: its path, of which *ret_st tells; -1. */
+int oci_find(struct reference *reference, const char *what, struct oci_source **ret_source,
+             struct oci_image *ret, struct stat *ret_st, struct romsim_error *err);
 
 /* The error for a name that is nowhere: the path that was looked at, close names, and the command
  * that would bring it (not_found.c).  Returns -1. */

@@ -97,7 +97,7 @@ static int check_platform(const struct oci_image *image, struct romsim_error *er
         return 0;
     oci_platform_text(&image->platform, text);
     romsim_error_set(err, EINVAL, "the image is for %s", QUOTE(text));
-    return oci_platform_hint(err);
+    return oci_platform_hint(oci_platform_other(&image->platform), err);
 }
 
 int oci_image_read_config(struct oci_image *image, const json_t *config, struct romsim_error *err)

@@ -178,6 +178,7 @@ static int find_name(const json_t *manifests, const char *tag, const char **ret,
 static int no_platform(const json_t *manifests, struct romsim_error *err)
 {
     struct romsim_buffer platforms = ROMSIM_BUFFER_INIT(300);
+    enum romsim_arch other = ROMSIM_ARCH_COUNT;
     const json_t *entry;
     size_t i;
 
@@ -186,6 +187,8 @@ static int no_platform(const json_t *manifests, struct romsim_error *err)
         struct oci_platform platform = platform_of(entry);
         char text[96];
 
+        if (is_image(entry) && oci_platform_other(&platform) < ROMSIM_ARCH_COUNT)
+            other = oci_platform_other(&platform);
         oci_platform_text(&platform, text);
         if (is_image(entry))
             romsim_buffer_printf(&platforms, "%s%s", platforms.size ? ", " : "", QUOTE(text));
@@ -193,7 +196,7 @@ static int no_platform(const json_t *manifests, struct romsim_error *err)
     romsim_error_set(err, EINVAL, "the image is for %s only",
                      platforms.size ? platforms.data : "no platform");
     romsim_buffer_reset(&platforms);
-    return oci_platform_hint(err);
+    return oci_platform_hint(other, err);
 }
 
 /* The best entry among those with the name (NULL: any); the first of equals. */

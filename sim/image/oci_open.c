@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct oci_source *oci_open_source(const struct reference *reference, struct romsim_error *err)
 {
@@ -151,4 +150,25 @@ int oci_open(const struct reference *reference, struct oci_source **ret_source,
         return oci_failed(reference, err);
     *ret_source = STEAL_POINTER(&source);
     return 1;
+}
+
+int oci_find(struct reference *reference, const char *what, struct oci_source **ret_source,
+             struct oci_image *ret, struct stat *ret_st, struct romsim_error *err)
+{
+    int found = 0;
+
+    if (reference->kind != ROMSIM_REFERENCE_PATH && reference->kind != ROMSIM_REFERENCE_FILES)
+        found = oci_open(reference, ret_source, ret, err);
+    if (found == 0 && reference->is_name_only)
+        return oci_not_found(reference, false, err);
+    if (found == 0 && reference_becomes_layout(reference))
+        found = oci_open(reference, ret_source, ret, err);
+    if (found == 0 && reference_cut_tag(reference, err) < 0)
+        found = -1;
+    if (found != 0 || stat(reference->path, ret_st) == 0)
+        return found;
+    if (reference->kind == ROMSIM_REFERENCE_NAME && errno == ENOENT)
+        return oci_not_found(reference, true, err);
+    romsim_error_system(err, errno, "no %s '%s'", what, QUOTE(reference->text));
+    return reference_hint_path(reference, err);
 }

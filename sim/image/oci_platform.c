@@ -4,10 +4,13 @@
  *
  * An image for linux/amd64 may be there several times, for the levels of x86-64 (variant v2, v3,
  * ...).  As containerd ranks them, the highest that the processor has goes first, then the lower
- * ones, then the one without; a higher one is for another machine.
+ * ones, then the one without; a higher one is for another machine.  For linux/arm64 it is there
+ * once, as a rule without a variant or with v8, which is the first of them: later ones are for
+ * others.
  */
 #include "sim/image/oci.h"
 
+#include <romsim/arch.h>
 #include <romsim/cpu.h>
 
 #include <string.h>
@@ -33,15 +36,13 @@ struct oci_platform oci_platform_parse(const json_t *json)
     return platform;
 }
 
-static bool is_x86_64(const char *architecture)
-{
-    return strcasecmp(architecture, "x86_64") == 0 || strcasecmp(architecture, "x86-64") == 0 ||
-           strcasecmp(architecture, "amd64") == 0;
-}
-
-/* The level that a variant of x86-64 asks for: "v3" is 3, none is the first; 0: none that is. */
+/* The level that a variant asks for: of x86-64 "v3" is 3, none is the first; 0: none that is. */
 static int level_of(const char *variant)
 {
+    if (romsim_arch() == ROMSIM_ARCH_ARM64)
+        return !*variant || strcasecmp(variant, "v8") == 0 || strcmp(variant, "8") == 0
+                   ? ROMSIM_CPU_LEVEL_MIN
+                   : 0;
     return *variant ? romsim_cpu_parse_level(variant) : ROMSIM_CPU_LEVEL_MIN;
 }
 
@@ -52,7 +53,7 @@ int oci_platform_rank(const struct oci_platform *platform)
 
     if (*platform->os && !is_kraftcloud && strcmp(platform->os, "linux") != 0)
         return OCI_RANK_NONE;
-    if (*platform->architecture && !is_x86_64(platform->architecture))
+    if (*platform->architecture && romsim_arch_find(platform->architecture) != romsim_arch())
         return OCI_RANK_NONE;
     if (!*platform->os || !*platform->architecture)
         return OCI_RANK_PARTIAL;
@@ -67,8 +68,27 @@ void oci_platform_text(const struct oci_platform *platform, char ret[96])
              *platform->variant ? "/" : "", platform->variant);
 }
 
-int oci_platform_hint(struct romsim_error *err)
+enum romsim_arch oci_platform_other(const struct oci_platform *platform)
 {
+    enum romsim_arch arch = romsim_arch_find(platform->architecture);
+    bool is_ours = strcmp(platform->os, "linux") == 0 || strcmp(platform->os, "kraftcloud") == 0;
+
+    return is_ours && arch != romsim_arch() ? arch : ROMSIM_ARCH_COUNT;
+}
+
+int oci_platform_hint(enum romsim_arch other, struct romsim_error *err)
+{
+    const struct romsim_arch_facts *facts = romsim_arch_facts();
+
+    if (other < ROMSIM_ARCH_COUNT)
+        return romsim_error_hint(err,
+                                 "this guest runs kraftcloud/%s and linux/%s: '--arch %s' gives "
+                                 "one for it, or get the image for %s",
+                                 facts->cloud, facts->name, romsim_arch_facts_of(other)->name,
+                                 facts->name);
+    if (romsim_arch() != ROMSIM_ARCH_AMD64)
+        return romsim_error_hint(err, "this guest runs kraftcloud/%s and linux/%s", facts->cloud,
+                                 facts->name);
     return romsim_error_hint(err,
                              "romsim runs kraftcloud/x86_64 and linux/amd64, up to the variant "
                              "v%d, the level of the instance's processor (--cpu)",

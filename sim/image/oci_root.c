@@ -10,6 +10,7 @@
 #include "sim/image/image.h"
 #include "sim/image/oci.h"
 #include "sim/image/probe.h"
+#include "sim/image/store.h"
 
 #include <romsim/buffer.h>
 #include <romsim/text.h>
@@ -193,6 +194,58 @@ static int root_from_layers(struct oci_source *source, const struct oci_image *i
     if (!was_checked)
         cache_link(&content, &checked);
     return 0;
+}
+
+int romsim_store_keep_root(const struct romsim_store *store, const struct romsim_store_name *name,
+                           struct romsim_error *err)
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+    struct romsim_base_image base = {0};
+    struct cache_key content, checked;
+    int status;
+
+    if (oci_open_stored(name, &source, &image, err) < 0)
+        return -1;
+    if (last_layer(&image, OCI_ROLE_INITRD) || oci_image_count(&image, OCI_ROLE_LAYER) == 0)
+        return 0;
+    status = root_from_layers(source, &image, &base, err);
+    if (status == 0)
+        status = layers_keys(source, &image, &content, &checked, err);
+    if (status == 0)
+        status = cache_share(store->folder, base.root, &content, &checked, err);
+    romsim_base_image_release(&base);
+    return status;
+}
+
+/* The two keys of what a name leads to on this platform, or none. */
+static int keys_of_name(const struct romsim_store_name *name, struct cache_key keys[2])
+{
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
+
+    if (oci_open_stored(name, &source, &image, NULL) < 0 ||
+        oci_image_count(&image, OCI_ROLE_LAYER) == 0 ||
+        layers_keys(source, &image, &keys[0], &keys[1], NULL) < 0)
+        return 0;
+    return 2;
+}
+
+int romsim_store_sweep_roots(const struct romsim_store *store, uint64_t *bytes,
+                             struct romsim_error *err)
+{
+    CLEANUP_STORE_NAMES struct romsim_store_names names = {0};
+    CLEANUP_FREE struct cache_key *keys = NULL;
+    size_t count = 0;
+
+    if (romsim_store_list(store, &names, err) < 0)
+        return -1;
+    keys = calloc(2 * names.count + 1, sizeof(*keys));
+    if (!keys)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; i < names.count; i++)
+        count += (size_t)keys_of_name(&names.items[i], keys + count);
+    return cache_sweep_shared(store->folder, keys, count, bytes, err);
 }
 
 static int root_from_initrd(struct oci_source *source, const struct oci_layer *layer,

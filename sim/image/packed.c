@@ -6,6 +6,7 @@
 #include "sim/image/oci.h"
 #include "sim/image/probe.h"
 
+#include <romsim/arch.h>
 #include <romsim/paths.h>
 #include <romsim/text.h>
 
@@ -375,14 +376,16 @@ static int pack_image(const struct subject *subject, struct oci_source *source,
     return 0;
 }
 
-/* romsim runs one architecture only, and so reads images for it only. */
+/* romsim reads images for one architecture at a time, the guest's. */
 static int check_architecture(const struct subject *subject, struct romsim_error *err)
 {
-    if (strcmp(subject->packing->architecture, "x86_64") == 0)
+    const char *ours = romsim_arch_facts()->cloud;
+
+    if (strcmp(subject->packing->architecture, ours) == 0)
         return 0;
     romsim_error_set(err, EOPNOTSUPP, "an image for %s cannot be a source here",
                      QUOTE(subject->packing->architecture));
-    return romsim_error_hint(err, "romsim reads images for x86_64; use --arch x86_64");
+    return romsim_error_hint(err, "images are read for %s here; --arch takes one", ours);
 }
 
 /* An archive: of a layout, or what `docker save` wrote. */

@@ -79,52 +79,42 @@ static int rom_from_file(const struct reference *reference, struct romsim_rom_im
     return 0;
 }
 
-/* As base_from_oci(). */
-static int rom_from_oci(const struct reference *reference, struct romsim_rom_image *ret,
-                        struct romsim_error *err)
-{
-    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
-    CLEANUP_OCI_IMAGE struct oci_image image = {0};
-    int found = oci_open(reference, &source, &image, err);
-
-    if (found > 0 && oci_rom(source, &image, reference->text, ret, err) < 0)
-        return oci_failed(reference, err);
-    return found;
-}
-
 static int rom_from_reference(const struct romsim_instance *instance, struct reference *reference,
                               struct romsim_rom_image *ret, struct romsim_error *err)
 {
-    int found = 0;
+    CLEANUP_OCI_SOURCE struct oci_source *source = NULL;
+    CLEANUP_OCI_IMAGE struct oci_image image = {0};
     struct stat st;
+    int found = oci_find(reference, "ROM image", &source, &image, &st, err);
 
-    if (reference->kind != ROMSIM_REFERENCE_PATH && reference->kind != ROMSIM_REFERENCE_FILES)
-        found = rom_from_oci(reference, ret, err);
-    if (found == 0 && reference->is_name_only)
-        return oci_not_found(reference, false, err);
-    if (found == 0 && reference_becomes_layout(reference))
-        found = rom_from_oci(reference, ret, err);
-    if (found == 0 && reference_cut_tag(reference, err) < 0)
-        found = -1;
-    if (found != 0)
-        return found < 0 ? -1 : 0;
-    if (stat(reference->path, &st) < 0) {
-        if (reference->kind == ROMSIM_REFERENCE_NAME && errno == ENOENT)
-            return oci_not_found(reference, true, err);
-        romsim_error_system(err, errno, "no ROM image '%s'", QUOTE(reference->text));
-        return reference_hint_path(reference, err);
-    }
+    if (found < 0)
+        return -1;
+    if (found > 0)
+        return oci_rom(source, &image, reference->text, ret, err) < 0 ? oci_failed(reference, err)
+                                                                      : 0;
     if (S_ISDIR(st.st_mode))
         return build(instance, romsim_tree_from_directory(reference->path, ROMSIM_OWNERS_ROOT, err),
                      reference->text, ret, err);
     return rom_from_file(reference, ret, err);
 }
 
+static struct romsim_blob *find_given(const struct romsim_instance *instance,
+                                      const struct romsim_rom *rom)
+{
+    const struct romsim_supply *supply = instance->supply;
+    size_t index = (size_t)(rom - instance->roms);
+
+    return supply && index < supply->rom_count ? supply->roms[index] : NULL;
+}
+
 int romsim_image_rom(const struct romsim_instance *instance, const struct romsim_rom *rom,
                      struct romsim_rom_image *ret, struct romsim_error *err)
 {
     CLEANUP_REFERENCE struct reference reference = {0};
+    struct romsim_blob *given = find_given(instance, rom);
 
+    if (given)
+        return image_rom_from_blob(given, rom->name ?: "ROM", ret, err);
     if (rom->is_inline) {
         if (build(instance, romsim_tree_from_files(rom->files, rom->file_count, err), rom->name,
                   ret, err) < 0)

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 
 #define STORES_VARIABLE "ROMSIM_IMAGE_STORES"
+#define SHARED_VARIABLE "ROMSIM_SHARED_STORE"
+#define SHARED_DEFAULT  "/var/lib/romsim/images"
 
 static const char use_lock[] = "lock-use";
 static const char index_lock[] = "lock-index";
@@ -79,7 +81,7 @@ int store_replace(const struct romsim_store *store, const char *name, const char
     /* Under the index's lock nobody else uses this name; what a killed command left is replaced. */
     snprintf(temporary, sizeof(temporary), "%s.new", name);
     fd = openat(store->folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                0600);
+                store->is_trusted ? 0644 : 0600);
     errnum = fd < 0 ? errno : romsim_write_fully(fd, text, size, 0);
     if (errnum == 0 &&
         (fdatasync(fd) < 0 || renameat(store->folder, temporary, store->folder, name) < 0))
@@ -127,34 +129,119 @@ static int open_folder(struct romsim_store *store, struct romsim_error *err)
     return romsim_error_system(err, errno, "cannot open the image store '%s'", QUOTE(store->path));
 }
 
-struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err)
+static struct romsim_store *open_to_change(const char *path, bool is_shared, bool alone,
+                                           struct romsim_error *err)
 {
-    CLEANUP_FREE char *blobs = romsim_path_data("oci/blobs/sha256", err);
-    CLEANUP_FREE char *path = blobs ? romsim_path_data_name("oci", err) : NULL;
     CLEANUP_STORE struct romsim_store *store = path ? new_store(path, true, err) : NULL;
 
     if (!store || open_folder(store, err) < 0)
         return NULL;
+    store->is_trusted = is_shared;
     store->lock = alone ? lock_alone(store, err) : lock_shared(store, err);
     if (store->lock < 0 || prepare(store, err) < 0)
         return NULL;
     return STEAL_POINTER(&store);
 }
 
-/* Nothing is made or changed in a store that is read, but for the lock of the user's own. */
-static int open_to_read(struct romsim_store *store, struct romsim_error *err)
+struct romsim_store *romsim_store_open(bool alone, struct romsim_error *err)
 {
-    if (store->path[0] != '/') {
-        romsim_error_set(err, EINVAL, "the image store '%s' is no absolute path",
-                         QUOTE(store->path));
-        return romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
+    CLEANUP_FREE char *blobs = romsim_path_data("oci/blobs/sha256", err);
+    CLEANUP_FREE char *path = blobs ? romsim_path_data_name("oci", err) : NULL;
+
+    return open_to_change(path, false, alone, err);
+}
+
+struct romsim_store *romsim_store_open_shared(bool alone, struct romsim_error *err)
+{
+    const char *path = store_shared_path();
+    CLEANUP_FREE char *blobs = path ? romsim_path_join(path, "blobs/sha256") : NULL;
+    struct romsim_store *store;
+
+    if (!path || path[0] != '/') {
+        romsim_error_set(err, EINVAL, "there is no shared image store: %s is %s", SHARED_VARIABLE,
+                         path ? "no absolute path" : "empty");
+        return NULL;
     }
+    umask(022);
+    if (!blobs) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    store = romsim_path_make(blobs, 0755, err) < 0 ? NULL : open_to_change(path, true, alone, err);
+    if (!store && err && !*err->hint && geteuid() != 0)
+        romsim_error_hint(err, "only root fills the store that all users of this machine share");
+    return store;
+}
+
+/* ---- stores that are only read ------------------------------------------------------------ */
+
+const char *store_shared_path(void)
+{
+    const char *chosen = getenv(SHARED_VARIABLE);
+
+    if (!chosen)
+        return SHARED_DEFAULT;
+    return *chosen ? chosen : NULL;
+}
+
+bool store_is_safe(const struct stat *st, uid_t owner, mode_t others)
+{
+    return (st->st_uid == 0 || st->st_uid == geteuid() || st->st_uid == owner) &&
+           (st->st_mode & others) == 0;
+}
+
+/* Could somebody whom the user does not trust have put something there? */
+static int check_owners(struct romsim_store *store, bool is_shared, struct romsim_error *err)
+{
+    static const char *const parts[] = {".", "oci-layout", "index.json", "blobs", "blobs/sha256"};
+    mode_t others = is_shared ? WRITABLE_BY_OTHERS : WRITABLE_BY_ANYBODY;
+    uid_t owner = geteuid();
+    struct stat st;
+
+    if (!is_shared && fstat(store->folder, &st) == 0)
+        owner = st.st_uid;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (fstatat(store->folder, parts[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue; /* who reads it says so */
+        if (store_is_safe(&st, owner, others))
+            continue;
+        return romsim_error_set(
+            err, EPERM, "the image store '%s' is not to be trusted: %s%s%s %s", QUOTE(store->path),
+            i ? "its '" : "it", i ? parts[i] : "", i ? "'" : "",
+            st.st_mode & others ? "can be written by others" : "belongs to another user");
+    }
+    store->is_trusted = is_shared;
+    return 0;
+}
+
+static int check_store(struct romsim_store *store, bool is_shared, struct romsim_error *err)
+{
+    if (store->path[0] != '/')
+        return romsim_error_set(err, EINVAL, "the image store '%s' is no absolute path",
+                                QUOTE(store->path));
     if (open_folder(store, err) < 0)
-        return store->is_own ? -1 : romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
-    if (!store->is_own && faccessat(store->folder, "oci-layout", F_OK, 0) < 0) {
-        romsim_error_system(err, errno, "'%s' is no image store: it has no readable 'oci-layout'",
-                            QUOTE(store->path));
-        return romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
+        return -1;
+    if (store->is_own)
+        return 0;
+    if (faccessat(store->folder, "oci-layout", F_OK, 0) < 0)
+        return romsim_error_system(err, errno,
+                                   "'%s' is no image store: it has no readable 'oci-layout'",
+                                   QUOTE(store->path));
+    return check_owners(store, is_shared, err);
+}
+
+/* Nothing is made or changed in a store that is read, but for the lock of the user's own. */
+static int open_to_read(struct romsim_store *store, bool is_shared, struct romsim_error *err)
+{
+    if (check_store(store, is_shared, err) < 0) {
+        if (is_shared)
+            romsim_error_hint(err,
+                              "root fills it, with 'romsim image import --shared'; %s names "
+                              "another one, or none",
+                              SHARED_VARIABLE);
+        else if (!store->is_own)
+            romsim_error_hint(err, "it is named in %s", STORES_VARIABLE);
+        return -1;
     }
     if (store->is_own)
         store->lock = try_shared(store, O_RDWR | O_CREAT);
@@ -163,17 +250,20 @@ static int open_to_read(struct romsim_store *store, struct romsim_error *err)
     return 0;
 }
 
-static int add_store(struct romsim_stores *stores, const char *path, bool is_own,
+enum which { STORE_OWN, STORE_NAMED, STORE_SHARED };
+
+static int add_store(struct romsim_stores *stores, const char *path, enum which which,
                      struct romsim_error *err)
 {
+    bool is_own = which == STORE_OWN;
     CLEANUP_STORE struct romsim_store *store = new_store(path, is_own, err);
     struct romsim_store **items;
 
     if (!store)
         return -1;
-    if (open_to_read(store, &store->failure) == 0)
+    if (open_to_read(store, which == STORE_SHARED, &store->failure) == 0)
         store->failure.errnum = 0;
-    else if (is_own && store->failure.errnum == ENOENT)
+    else if (which != STORE_NAMED && store->folder < 0 && store->failure.errnum == ENOENT)
         return 0; /* nothing was ever put there */
     else if (is_own && store->failure.errnum == ENOTDIR)
         free(romsim_path_data("oci", &store->failure)); /* cannot be, and says what is in the way */
@@ -188,9 +278,9 @@ static int add_store(struct romsim_stores *stores, const char *path, bool is_own
 static int add_all(struct romsim_stores *stores, struct romsim_error *err)
 {
     CLEANUP_FREE char *own = romsim_path_data_name("oci", NULL); /* NULL: a user without a home */
-    const char *list = getenv(STORES_VARIABLE);
+    const char *list = getenv(STORES_VARIABLE), *shared = store_shared_path();
 
-    if (own && add_store(stores, own, true, err) < 0)
+    if (own && add_store(stores, own, STORE_OWN, err) < 0)
         return -1;
     for (size_t size; list && *list; list += size + (list[size] == ':')) {
         CLEANUP_FREE char *path = NULL;
@@ -199,10 +289,10 @@ static int add_all(struct romsim_stores *stores, struct romsim_error *err)
         path = strndup(list, size);
         if (!path)
             return romsim_error_nomem(err);
-        if (*path && add_store(stores, path, false, err) < 0)
+        if (*path && add_store(stores, path, STORE_NAMED, err) < 0)
             return -1;
     }
-    return 0;
+    return shared ? add_store(stores, shared, STORE_SHARED, err) : 0;
 }
 
 int romsim_stores_open(struct romsim_stores *ret, struct romsim_error *err)
@@ -254,7 +344,7 @@ int romsim_store_share(const struct romsim_store *store, int *ret_folder, int *r
 
     if (folder < 0 || (store->lock >= 0 && lock < 0) || fstat(folder, &st) < 0)
         return romsim_error_system(err, errno, "cannot use the image store");
-    *ret_is_ours = store->is_own && st.st_uid == geteuid();
+    *ret_is_ours = (store->is_own && st.st_uid == geteuid()) || store->is_trusted;
     *ret_folder = steal_fd(&folder);
     *ret_lock = steal_fd(&lock);
     return 0;

@@ -6,13 +6,28 @@
 #include <romsim/store.h>
 #include <romsim/tree.h>
 
+#include <sys/stat.h>
+
 struct romsim_store {
     char *path;
     int folder;
     int lock; /* -1: it is read without */
     bool is_own;
+    bool is_trusted;             /* only root and this user can change what is in it */
     struct romsim_error failure; /* errnum 0: it could be opened */
 };
+
+/* The folder of the store that all users of this machine read, or NULL: there is to be none.  It is
+ * one that was named by the environment or the built-in one; nothing is looked at. */
+const char *store_shared_path(void);
+
+/* By which others could write a file: anybody of a store that the user named, whose owner may have
+ * a group, and anybody at all of one that all users are given. */
+enum { WRITABLE_BY_ANYBODY = 0002, WRITABLE_BY_OTHERS = 0022 };
+
+/* May what others can read be believed?  It belongs to root, to this user or to `owner`, and nobody
+ * else may write it (`others`: the bits of its mode by which they could). */
+bool store_is_safe(const struct stat *st, uid_t owner, mode_t others);
 
 /* Holds the index alone until the descriptor is closed. */
 int store_lock_index(const struct romsim_store *store, struct romsim_error *err);

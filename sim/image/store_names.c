@@ -4,6 +4,7 @@
 #include "sim/image/store.h"
 
 #include <romsim/buffer.h>
+#include <romsim/reference.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -440,4 +441,22 @@ int romsim_store_untag(struct romsim_store *store, const char *name, struct roms
     if (!remove_name(index, full))
         return romsim_error_set(err, ENOENT, "No image with name '%s'", QUOTE(full));
     return store_write_index(store, index, err);
+}
+
+void romsim_stores_digest(const char *reference, char ret[ROMSIM_DIGEST_SIZE])
+{
+    const char *name = romsim_reference_name(reference), *at = strchr(name, '@');
+    CLEANUP_STORES struct romsim_stores stores = {0};
+    struct romsim_store_name found;
+
+    ret[0] = '\0';
+    if (at && romsim_digest_is_valid(at + 1)) {
+        snprintf(ret, ROMSIM_DIGEST_SIZE, "%s", at + 1);
+        return;
+    }
+    if (romsim_reference_is_local(reference) || romsim_stores_open(&stores, NULL) < 0 ||
+        romsim_stores_find(&stores, name, &found, NULL) <= 0)
+        return;
+    snprintf(ret, ROMSIM_DIGEST_SIZE, "%s", found.digest);
+    romsim_store_name_release(&found);
 }

@@ -51,6 +51,7 @@ static int invalid_size(struct romsim_blob *blob, const char *name, struct romsi
 
     romsim_error_set(err, EINVAL, "Invalid size %llu of ROM image '%s'", (unsigned long long)size,
                      QUOTE(name));
+    romsim_error_rule(err, ROMSIM_RULE_ROM_SIZE);
     if (!size)
         return romsim_error_hint(err, "it is empty; a ROM has at least %d bytes", ROM_ALIGNMENT);
     if (claimed > size)
@@ -158,6 +159,7 @@ static void warn_of_image(void *context, const char *message)
     struct romsim_error warning;
 
     romsim_error_set(&warning, EINVAL, "ROM image '%s': %s", QUOTE(check->name), message);
+    warning.rule = ROMSIM_RULE_UNLIKE_CLOUD;
     warning.place = *check->place;
     romsim_diagnostics_add(check->diagnostics, &warning, 1);
 }
@@ -180,6 +182,7 @@ void romsim_image_check(struct romsim_blob *blob, const char *name,
     if (result > 0) {
         romsim_error_set(&error, EUCLEAN, "ROM image '%s' is damaged in %s: %s", QUOTE(name),
                          COUNT_TEXT(census.errors, "place", "places"), first.message);
+        error.rule = ROMSIM_RULE_DAMAGED;
         romsim_error_hint(&error, "'romsim rom check' lists all of it");
     } else {
         romsim_error_context(&error, "ROM image '%s'", QUOTE(name));

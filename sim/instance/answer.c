@@ -115,7 +115,8 @@ static int settle_group(const struct romsim_document *document, const struct rom
 /* Members of `scale_to_zero` that are answers. */
 static void settle_scale(json_t *other)
 {
-    const struct romsim_shape *shape = romsim_shape_member(&instance_shape, "scale_to_zero")->shape;
+    const struct romsim_shape *shape =
+        romsim_shape_member(&romsim_instance_file_shape, "scale_to_zero")->shape;
     json_t *scale = json_object_get(other, "scale_to_zero"), *value;
     const char *name;
     void *next;

@@ -95,6 +95,7 @@ static char *take_dump(struct build *build, const struct romsim_node *node, json
     if (size > build->limits->body_bytes) {
         romsim_error_set(&error, EINVAL, "The request is too large: at most %llu bytes",
                          (unsigned long long)build->limits->body_bytes);
+        error.rule = ROMSIM_RULE_BODY_BYTES;
         report(build, node, ROMSIM_CLOUD_TOO_LONG, &error);
     } else if (size > 0) {
         text = malloc(size + 1);
@@ -163,6 +164,7 @@ static void report_base64(struct build *build, const struct romsim_node *node, c
     else
         romsim_error_set(&error, EINVAL, "Invalid base64 data: wrong at its end");
     romsim_error_hint(&error, "the standard alphabet, and '=' up to a multiple of four characters");
+    error.rule = ROMSIM_RULE_BASE64;
     report(build, node, ROMSIM_CLOUD_INVALID, &error);
 }
 
@@ -238,6 +240,7 @@ static void build_content(struct build *build, const struct romsim_node *node,
 
     if (dir && files) {
         romsim_error_set(&error, EINVAL, "Cannot specify 'dir' when 'files' is set");
+        error.rule = ROMSIM_RULE_EXCLUSIVE;
         report(build, dir, ROMSIM_CLOUD_NOT_BOTH, &error);
     } else if (dir) {
         rom->dir = take_text(build, node, "dir");
@@ -249,7 +252,8 @@ static void build_content(struct build *build, const struct romsim_node *node,
 
 static void build_rom(struct build *build, const struct romsim_node *node)
 {
-    const struct romsim_shape *shape = romsim_shape_member(&instance_shape, "roms")->shape->item;
+    const struct romsim_shape *shape =
+        romsim_shape_member(&romsim_instance_file_shape, "roms")->shape->item;
     struct romsim_rom *rom = instance_append_rom(build->instance);
     CLEANUP_FREE char *at = take_text(build, node, "at");
 
@@ -289,7 +293,8 @@ static void build_roms(struct build *build, const struct romsim_node *roms)
 
 static void build_volume(struct build *build, const struct romsim_node *node)
 {
-    const struct romsim_shape *shape = romsim_shape_member(&instance_shape, "volumes")->shape->item;
+    const struct romsim_shape *shape =
+        romsim_shape_member(&romsim_instance_file_shape, "volumes")->shape->item;
     const struct romsim_node *readonly = romsim_node_present(node, "readonly");
     struct romsim_volume *volume = instance_append_volume(build->instance);
     CLEANUP_FREE char *at = take_text(build, node, "at");
@@ -365,8 +370,8 @@ static void build_service_group(struct build *build, const struct romsim_node *n
 {
     const struct romsim_node *services = romsim_node_present(node, "services");
 
-    build->instance->service_group_json =
-        dump_node(build, node, romsim_shape_member(&instance_shape, "service_group")->shape);
+    build->instance->service_group_json = dump_node(
+        build, node, romsim_shape_member(&romsim_instance_file_shape, "service_group")->shape);
     for (size_t i = 0; services && services->kind == ROMSIM_NODE_LIST && i < services->count; i++)
         build_service(build, services->items[i].value);
 }
@@ -439,6 +444,7 @@ static void build_timeout(struct build *build, const struct romsim_node *node)
     if (seconds && older) {
         romsim_error_set(&error, EINVAL,
                          "Cannot specify 'wait_timeout_ms' when 'timeout_s' is set");
+        error.rule = ROMSIM_RULE_EXCLUSIVE;
         report(build, older, ROMSIM_CLOUD_NOT_BOTH, &error);
     } else if (take_patience(node, "timeout_s", &instance->timeout_s)) {
         instance->given |= ROMSIM_GIVEN_TIMEOUT;
@@ -447,6 +453,7 @@ static void build_timeout(struct build *build, const struct romsim_node *node)
         instance->timeout_s = ms < 0 ? ms : (ms + 999) / 1000;
         romsim_error_set(&error, EINVAL, "'wait_timeout_ms' is deprecated: write timeout_s: %lld",
                          (long long)instance->timeout_s);
+        error.rule = ROMSIM_RULE_DEPRECATED;
         romsim_document_place(build->document, older->offset, &error.place);
         romsim_diagnostics_add(build->diagnostics, &error, 1);
     }
@@ -459,7 +466,8 @@ static void build_other(struct build *build, const struct romsim_node *node)
 
     for (size_t i = 0; other && i < node->count; i++) {
         const struct romsim_item *item = &node->items[i];
-        const struct romsim_member *member = romsim_shape_member(&instance_shape, item->key->text);
+        const struct romsim_member *member =
+            romsim_shape_member(&romsim_instance_file_shape, item->key->text);
 
         if (member && (member->flags & (ROMSIM_MEMBER_IDLE | ROMSIM_MEMBER_AS_IS)) &&
             item->value->kind != ROMSIM_NODE_NULL)
@@ -473,28 +481,69 @@ static void build_other(struct build *build, const struct romsim_node *node)
         build->instance->other_json = take_dump(build, node, other);
 }
 
+/* What an instance may be a clone of, by the member that says so. */
+static const struct {
+    const char *member, *hint;
+    enum romsim_clone_of kind;
+} origins[] = {
+    {"template", "a template has its name or its uuid", ROMSIM_CLONE_OF_TEMPLATE},
+    {"checkpoint", "a checkpoint has its name or its uuid", ROMSIM_CLONE_OF_CHECKPOINT},
+    {"branch_from", "an instance has its name or its uuid", ROMSIM_CLONE_OF_INSTANCE},
+};
+
+enum { ORIGINS = sizeof(origins) / sizeof(origins[0]) };
+
 /* {uuid|name}; the rest is idle. */
-static void build_template(struct build *build, const struct romsim_node *node)
+static void build_origin(struct build *build, const struct romsim_node *parent, size_t index)
 {
+    const struct romsim_node *node = romsim_node_present(parent, origins[index].member);
+    struct romsim_instance *instance = build->instance;
     struct romsim_error error;
 
-    take_place(build, node, "template", &build->instance->template_place);
-    if (!romsim_node_present(node, "template"))
+    if (!node || romsim_instance_is_clone(instance))
         return;
-    node = romsim_node_present(node, "template");
-    build->instance->template_name = take_text(build, node, "name");
-    build->instance->template_uuid = take_text(build, node, "uuid");
-    if (build->instance->template_name && build->instance->template_uuid) {
+    take_place(build, parent, origins[index].member, &instance->template_place);
+    instance->clone_of = origins[index].kind;
+    instance->template_name = take_text(build, node, "name");
+    instance->template_uuid = take_text(build, node, "uuid");
+    if (instance->template_name && instance->template_uuid) {
         romsim_error_set(&error, EINVAL, "Cannot specify 'name' when 'uuid' is set");
+        error.rule = ROMSIM_RULE_EXCLUSIVE;
         report(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
-    } else if (build->instance->template_uuid && romsim_node_present(node, "create_args")) {
+    } else if (instance->template_uuid && romsim_node_present(node, "create_args")) {
         romsim_error_set(&error, EINVAL, "Cannot specify 'create_args' when 'uuid' is set");
+        error.rule = ROMSIM_RULE_EXCLUSIVE;
         romsim_error_hint(&error, "a template that is made on demand has a name");
         report(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
-    } else if (!romsim_instance_is_clone(build->instance) && node->kind == ROMSIM_NODE_OBJECT) {
+    } else if (!romsim_instance_is_clone(instance) && node->kind == ROMSIM_NODE_OBJECT) {
         romsim_error_set(&error, EINVAL, "Missing member name");
-        romsim_error_hint(&error, "a template has its name or its uuid");
+        error.rule = ROMSIM_RULE_MISSING_MEMBER;
+        romsim_error_hint(&error, "%s", origins[index].hint);
         report(build, node, ROMSIM_CLOUD_MISSING_ID, &error);
+    }
+}
+
+/* It is a clone of one thing. */
+static void check_origins(struct build *build, const struct romsim_node *parent)
+{
+    const struct romsim_node *first = NULL;
+    struct romsim_error error;
+
+    for (size_t i = 0; i < ORIGINS; i++) {
+        const struct romsim_node *node = romsim_node_present(parent, origins[i].member);
+
+        if (node && first) {
+            if (romsim_node_present(parent, "template"))
+                romsim_error_set(&error, EINVAL,
+                                 "Cannot specify '%s' when creating an instance from a template",
+                                 origins[i].member);
+            else
+                romsim_error_set(&error, EINVAL, "Cannot specify '%s' when 'checkpoint' is set",
+                                 origins[i].member);
+            error.rule = ROMSIM_RULE_EXCLUSIVE;
+            report(build, node, ROMSIM_CLOUD_NOT_BOTH, &error);
+        }
+        first = first ? first : node;
     }
 }
 
@@ -502,18 +551,15 @@ static void build_template(struct build *build, const struct romsim_node *node)
 static void check_members(struct build *build, const struct romsim_node *node)
 {
     const struct romsim_node *plugins = romsim_node_present(node, "plugins");
-    const struct romsim_node *image = romsim_node_present(node, "image");
     struct romsim_error error;
 
-    build->instance->image_optional =
-        romsim_node_present(node, "template") || romsim_node_present(node, "branch_from");
-    if (image && romsim_node_present(node, "branch_from")) {
-        romsim_error_set(&error, EINVAL, "Cannot specify 'image' when 'branch_from' is set");
-        report(build, image, ROMSIM_CLOUD_NOT_BOTH, &error);
-    }
+    for (size_t i = 0; i < ORIGINS; i++)
+        build->instance->image_optional |= romsim_node_present(node, origins[i].member) != NULL;
+    check_origins(build, node);
     if (plugins && plugins->kind == ROMSIM_NODE_LIST && plugins->count > build->limits->plugins) {
         romsim_error_set(&error, EINVAL, "Too many plugins: %zu, at most %llu", plugins->count,
                          (unsigned long long)build->limits->plugins);
+        error.rule = ROMSIM_RULE_TOO_MANY_PLUGINS;
         report(build, plugins, ROMSIM_CLOUD_TOO_MANY, &error);
     }
 }
@@ -536,7 +582,7 @@ static void build_members(struct build *build, const struct romsim_node *node)
     take_place(build, node, "args", &instance->args_place);
     instance->name = take_text(build, node, "name");
     instance->hostname = take_text(build, node, "hostname");
-    build_image(build, node, &instance_shape, &instance->image, &instance->image_json);
+    build_image(build, node, &romsim_instance_file_shape, &instance->image, &instance->image_json);
     build_numbers(build, node);
     build_timeout(build, node);
     if (args)
@@ -545,11 +591,14 @@ static void build_members(struct build *build, const struct romsim_node *node)
         build_env(build, env);
     if (group && group->kind == ROMSIM_NODE_OBJECT)
         build_service_group(build, group);
+    if (roms)
+        instance->given |= ROMSIM_GIVEN_ROMS;
     if (roms && roms->kind == ROMSIM_NODE_LIST)
         build_roms(build, roms);
     if (volumes && volumes->kind == ROMSIM_NODE_LIST)
         build_volumes(build, volumes);
-    build_template(build, node);
+    for (size_t i = 0; i < ORIGINS; i++)
+        build_origin(build, node, i);
     build_other(build, node);
     check_members(build, node);
 }
@@ -563,6 +612,7 @@ static void warn_idle(struct build *build, struct romsim_schema *schema)
     romsim_error_set(&warning, EINVAL, "accepted, but not simulated: %s%s",
                      schema->idle.data ? schema->idle.data : "",
                      schema->idle.failed ? ", and more" : "");
+    warning.rule = ROMSIM_RULE_NOT_SIMULATED;
     romsim_document_place(build->document, schema->idle_offset, &warning.place);
     romsim_diagnostics_add(build->diagnostics, &warning, 1);
 }
@@ -585,7 +635,8 @@ struct romsim_instance *instance_build(const struct romsim_document *document,
         return NULL;
     build.instance = instance;
     romsim_document_place(document, node->offset, &instance->place);
-    romsim_schema_check(&schema, node, source->is_answer ? &answer_shape : &instance_shape);
+    romsim_schema_check(&schema, node,
+                        source->is_answer ? &answer_shape : &romsim_instance_file_shape);
     build_members(&build, node);
     if (source->is_answer)
         build.no_memory |= answer_settle(document, node, instance, diagnostics) < 0;

@@ -38,6 +38,8 @@ struct walk {
 
 static int report(struct walk *walk, enum romsim_cloud_code code, struct romsim_error *error)
 {
+    if (error->rule == ROMSIM_RULE_NONE && error->errnum != ENOMEM)
+        error->rule = ROMSIM_RULE_DIR;
     complain_at(walk->diagnostics, &walk->rom->image_place, code, error);
     walk->reported = true;
     return -1;
@@ -156,6 +158,7 @@ static int visit(void *context, const struct romsim_hostdir_entry *entry, void *
         romsim_bound_refuse(&error, ROMSIM_BOUND_DIR_ENTRIES,
                             "Too many files in dir '%s': more than %llu", QUOTE(walk->rom->dir),
                             (unsigned long long)romsim_bound(ROMSIM_BOUND_DIR_ENTRIES));
+        error.rule = ROMSIM_RULE_BOUND;
         return report(walk, ROMSIM_CLOUD_TOO_MANY, &error);
     }
     if (S_ISDIR(entry->st->st_mode))
@@ -218,6 +221,7 @@ static int judge(struct walk *walk)
     if (walk->file_count > walk->limits->files) {
         romsim_error_set(&error, EINVAL, "Too many files in %s: %zu, at most %llu", label,
                          walk->file_count, (unsigned long long)walk->limits->files);
+        error.rule = ROMSIM_RULE_TOO_MANY_FILES;
         romsim_error_hint(&error, "an image ROM may have any number: image instead of dir");
         report(walk, ROMSIM_CLOUD_TOO_MANY, &error);
     }
@@ -225,6 +229,7 @@ static int judge(struct walk *walk)
         romsim_error_set(&error, EINVAL, "%s is too large: %llu bytes, at most %llu", label,
                          (unsigned long long)walk->bytes,
                          (unsigned long long)walk->limits->rom_bytes);
+        error.rule = ROMSIM_RULE_ROM_BYTES;
         romsim_error_hint(&error, "an image ROM may be larger: image instead of dir");
         report(walk, ROMSIM_CLOUD_TOO_LONG, &error);
     }

@@ -389,7 +389,7 @@ int romsim_instance_add_volume(struct romsim_instance *instance, const char *spe
 
 /* ---- --restart, --scale-to-zero ------------------------------------------------------------ */
 
-/* Sets a member that goes through to the request as it is; takes the value. */
+/* Sets a member that goes through to the request as it is; takes the value, NULL: without it. */
 static int set_member(struct romsim_instance *instance, const char *name, json_t *value,
                       struct romsim_error *err)
 {
@@ -397,7 +397,9 @@ static int set_member(struct romsim_instance *instance, const char *name, json_t
         instance->other_json ? json_loads(instance->other_json, 0, NULL) : json_object();
     char *text = NULL;
 
-    if (json_object_set_new(other, name, value) == 0)
+    if (!value)
+        json_object_del(other, name);
+    if (!value || json_object_set_new(other, name, value) == 0)
         text = json_dumps(other, JSON_COMPACT);
     json_decref(other);
     if (!text)
@@ -407,17 +409,51 @@ static int set_member(struct romsim_instance *instance, const char *name, json_t
     return 0;
 }
 
+/* The last flag of the three is the one. */
+static int set_clone_of(struct romsim_instance *instance, enum romsim_clone_of kind,
+                        const char *name, const char *uuid, struct romsim_error *err)
+{
+    static const char *const members[] = {[ROMSIM_CLONE_OF_TEMPLATE] = "template",
+                                          [ROMSIM_CLONE_OF_CHECKPOINT] = "checkpoint",
+                                          [ROMSIM_CLONE_OF_INSTANCE] = "branch_from"};
+
+    free(instance->template_uuid);
+    free(instance->template_name);
+    instance->template_name = name ? strdup(name) : NULL;
+    instance->template_uuid = uuid ? strdup(uuid) : NULL;
+    if (!instance->template_name && !instance->template_uuid)
+        return romsim_error_nomem(err);
+    instance->clone_of = kind;
+    instance->image_optional = true;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (set_member(instance, members[i], NULL, err) < 0)
+            return -1;
+    return set_member(instance, members[kind],
+                      json_pack("{s:s}", name ? "name" : "uuid", name ?: uuid), err);
+}
+
 int romsim_instance_set_template(struct romsim_instance *instance, const char *spec,
                                  struct romsim_error *err)
 {
-    json_t *template = json_pack("{s:s}", "name", spec);
+    return set_clone_of(instance, ROMSIM_CLONE_OF_TEMPLATE, spec, NULL, err);
+}
 
-    free(instance->template_uuid);
-    instance->template_uuid = NULL;
-    if (string_set(&instance->template_name, spec) < 0)
-        return romsim_error_nomem(err);
-    instance->image_optional = true;
-    return set_member(instance, "template", template, err);
+int romsim_instance_set_checkpoint(struct romsim_instance *instance, const char *spec,
+                                   struct romsim_error *err)
+{
+    bool is_uuid = romsim_uuid_is_valid(spec);
+
+    return set_clone_of(instance, ROMSIM_CLONE_OF_CHECKPOINT, is_uuid ? NULL : spec,
+                        is_uuid ? spec : NULL, err);
+}
+
+int romsim_instance_set_branch(struct romsim_instance *instance, const char *spec,
+                               struct romsim_error *err)
+{
+    bool is_uuid = romsim_uuid_is_valid(spec);
+
+    return set_clone_of(instance, ROMSIM_CLONE_OF_INSTANCE, is_uuid ? NULL : spec,
+                        is_uuid ? spec : NULL, err);
 }
 
 int romsim_instance_set_restart(struct romsim_instance *instance, const char *spec,

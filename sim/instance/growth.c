@@ -78,6 +78,7 @@ void check_growth(const struct romsim_instances *instances, struct romsim_diagno
                 "the inline files up to here become images with %s of directories and padding, "
                 "from %s of paths and data",
                 SIZE_TEXT(images), SIZE_TEXT(source));
+            error.rule = ROMSIM_RULE_BOUND;
             error.place = rom->place;
             romsim_diagnostics_add(diagnostics, &error, 0);
             return;

@@ -71,6 +71,7 @@ void romsim_instance_free(struct romsim_instance *instance)
     free(instance->hostname);
     free(instance->template_name);
     free(instance->template_uuid);
+    free(instance->snapshot);
     free(instance->image);
     free(instance->image_json);
     free(instance->other_json);

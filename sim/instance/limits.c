@@ -6,6 +6,7 @@
 #include <romsim/text.h>
 
 #include <errno.h>
+#include <jansson.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -76,6 +77,19 @@ int romsim_limits_set(struct romsim_limits *ret, const char *assignment, struct 
     if (value > limit->maximum)
         return romsim_error_set(err, EINVAL, "the limit '%s' can be %llu at most", limit->name,
                                 (unsigned long long)limit->maximum);
-    *(uint64_t *)((char *)ret + limit->offset) = value;
+    memcpy((char *)ret + limit->offset, &value, sizeof(value));
     return 0;
+}
+
+json_t *romsim_limits_json(const struct romsim_limits *from)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)from + limits[i].offset, sizeof(value));
+        json_object_set_new(object, limits[i].name, json_integer((json_int_t)value));
+    }
+    return object;
 }

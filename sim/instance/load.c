@@ -45,6 +45,7 @@ static int complain_size(struct romsim_diagnostics *diagnostics, const char *nam
 
     romsim_error_set(&error, EFBIG, "the text is larger than %llu bytes",
                      (unsigned long long)limits->body_bytes * TEXT_BODIES_MAX);
+    error.rule = ROMSIM_RULE_BODY_BYTES;
     romsim_error_hint(&error, "a request can have %llu; large content goes into an image ROM",
                       (unsigned long long)limits->body_bytes);
     snprintf(error.place.file, sizeof(error.place.file), "%s", name);
@@ -88,6 +89,7 @@ static bool refuse_answer(struct load *load, const struct romsim_node *node)
     if (load->source->is_answer || load->source->is_request || answer_instances(node) == node)
         return false;
     romsim_error_set(&error, EINVAL, "This is what a GET answers, and no request");
+    error.rule = ROMSIM_RULE_ANSWER;
     romsim_error_hint(&error, "--from-get takes it as far as it goes");
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
@@ -104,6 +106,7 @@ static int load_instance(struct load *load, const struct romsim_node *node)
     if (node->kind != ROMSIM_NODE_OBJECT) {
         romsim_error_set(&error, EINVAL, "An instance must be an object, not %s",
                          romsim_node_kind_name(node));
+        error.rule = ROMSIM_RULE_KIND;
         romsim_error_hint(&error, "it has at least image: REFERENCE");
         error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
         romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
@@ -113,6 +116,7 @@ static int load_instance(struct load *load, const struct romsim_node *node)
         romsim_bound_refuse(&error, ROMSIM_BOUND_INSTANCES,
                             "Too many instances: at most %llu in a file",
                             (unsigned long long)romsim_bound(ROMSIM_BOUND_INSTANCES));
+        error.rule = ROMSIM_RULE_BOUND;
         error.cloud = ROMSIM_CLOUD_TOO_MANY;
         romsim_document_complain(load->document, node->offset, &error, load->diagnostics);
         return -1;
@@ -149,6 +153,7 @@ static void load_roots(struct load *load)
         return;
     romsim_error_set(&error, EINVAL, "there is no instance in the %s",
                      load->source->is_request ? "request" : "file");
+    error.rule = ROMSIM_RULE_NO_INSTANCE;
     romsim_error_hint(&error, "it has at least image: REFERENCE");
     error.cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
     romsim_document_complain(load->document, 0, &error, load->diagnostics);
@@ -186,6 +191,7 @@ static void check_names(struct load *load)
         if (strcmp(named[i]->name, named[i - 1]->name) != 0)
             continue;
         romsim_error_set(&error, EINVAL, "Duplicate instance name '%s'", QUOTE(named[i]->name));
+        error.rule = ROMSIM_RULE_DUPLICATE;
         romsim_error_hint(&error, "the first one is in line %u", named[i - 1]->name_place.line);
         complain_at(load->diagnostics, &named[i]->name_place, ROMSIM_CLOUD_ALREADY_EXISTS, &error);
     }
@@ -203,6 +209,7 @@ static void warn_of_flow(struct load *load)
     romsim_error_set(&warning, EINVAL,
                      "the text begins as JSON does, but it is YAML: the API would "
                      "refuse it here");
+    warning.rule = ROMSIM_RULE_JSON_AS_YAML;
     romsim_error_hint(&warning, "in JSON: %s", mistake->message);
     romsim_document_warn(load->document, offset, &warning, load->diagnostics);
 }

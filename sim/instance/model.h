@@ -8,9 +8,6 @@
 #include <jansson.h>
 #include <romsim/schema.h>
 
-/* The shape of an instance in a file or a request (shapes.c). */
-extern const struct romsim_shape instance_shape;
-
 /* What GET tells of one (answer.c). */
 extern const struct romsim_shape answer_shape;
 

@@ -161,7 +161,10 @@ static void put_numbers(struct request *request, const struct romsim_instance *i
 
 static void put_roms(struct request *request, const struct romsim_instance *instance)
 {
-    if (!instance->rom_count)
+    /* A clone that says so has none of those that its source had. */
+    bool is_empty = romsim_instance_is_clone(instance) && instance->given & ROMSIM_GIVEN_ROMS;
+
+    if (!instance->rom_count && !is_empty)
         return;
     romsim_json_open(&request->json, "roms", '[');
     for (size_t i = 0; i < instance->rom_count; i++)

@@ -64,6 +64,7 @@ static void check_hostname(struct check *check)
         (romsim_name_is_valid(name) && !strchr(name, '_') && name[0] != '-' && name[0] != '.'))
         return;
     romsim_error_set(&error, EINVAL, "Invalid hostname '%s'", QUOTE(name));
+    error.rule = ROMSIM_RULE_HOSTNAME;
     romsim_error_hint(&error, "1 to %d of the characters A-Z a-z 0-9 . -", ROMSIM_NAME_SIZE_MAX);
     report(check, &check->instance->hostname_place, ROMSIM_CLOUD_INVALID, &error);
 }
@@ -79,9 +80,11 @@ static void check_image(struct check *check)
         return;
     if (instance->image) {
         romsim_error_set(&error, EINVAL, "Invalid image ''");
+        error.rule = ROMSIM_RULE_IMAGE;
         report(check, &instance->image_place, ROMSIM_CLOUD_INVALID, &error);
     } else if (!instance->image_optional) {
         romsim_error_set(&error, EINVAL, "Missing member image");
+        error.rule = ROMSIM_RULE_MISSING_MEMBER;
         report(check, &instance->place, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
     }
 }
@@ -101,21 +104,37 @@ static void check_template(struct check *check)
         {"memory_mb", instance->given & ROMSIM_GIVEN_MEMORY, &instance->memory_place},
         {"vcpus", instance->given & ROMSIM_GIVEN_VCPUS, &instance->template_place},
     };
+    /* As far as they are known, the cloud's words (cloud-api §1.2). */
+    static const struct {
+        const char *noun, *when, *when_image;
+    } words[] = {
+        [ROMSIM_CLONE_OF_TEMPLATE] = {"template name", "when creating an instance from a template",
+                                      NULL},
+        [ROMSIM_CLONE_OF_CHECKPOINT] = {"checkpoint name",
+                                        "when creating an instance from a checkpoint", NULL},
+        [ROMSIM_CLONE_OF_INSTANCE] = {"instance name", "when branching from an existing instance",
+                                      "when 'branch_from' is set"},
+    };
     struct romsim_error error;
 
     if (!romsim_instance_is_clone(instance))
         return;
-    check_name(check, "template name", instance->template_name, &instance->template_place);
+    check_name(check, words[instance->clone_of].noun, instance->template_name,
+               &instance->template_place);
     if (instance->template_uuid && !romsim_uuid_is_valid(instance->template_uuid)) {
         romsim_error_set(&error, EINVAL, "Invalid uuid '%s'", QUOTE(instance->template_uuid));
+        error.rule = ROMSIM_RULE_UUID;
         report(check, &instance->template_place, ROMSIM_CLOUD_INVALID, &error);
     }
     for (size_t i = 0; i < sizeof(locked) / sizeof(locked[0]); i++)
         if (locked[i].is_given) {
-            romsim_error_set(&error, EINVAL,
-                             "Cannot specify '%s' when creating an instance from a template",
-                             locked[i].name);
-            romsim_error_hint(&error, "the template has its own, saved with it");
+            const char *when = words[instance->clone_of].when;
+
+            if (i == 0 && words[instance->clone_of].when_image)
+                when = words[instance->clone_of].when_image;
+            romsim_error_set(&error, EINVAL, "Cannot specify '%s' %s", locked[i].name, when);
+            error.rule = ROMSIM_RULE_CLONE;
+            romsim_error_hint(&error, "what it goes on from has its own, saved with it");
             report(check, locked[i].place, ROMSIM_CLOUD_NOT_BOTH, &error);
         }
 }
@@ -129,6 +148,7 @@ static void check_memory(struct check *check)
     if (memory >= limits->memory_min_mb && memory <= limits->memory_max_mb)
         return;
     romsim_error_set(&error, EINVAL, "Invalid memory_mb %llu", (unsigned long long)memory);
+    error.rule = ROMSIM_RULE_MEMORY;
     romsim_error_hint(&error, "from %llu to %llu", (unsigned long long)limits->memory_min_mb,
                       (unsigned long long)limits->memory_max_mb);
     report(check, &check->instance->memory_place,
@@ -144,6 +164,7 @@ static void check_timeout(struct check *check)
     if (instance->timeout_s == 0 || instance->autostart)
         return;
     romsim_error_set(&error, EINVAL, "Cannot specify 'timeout_s' when 'autostart' is not set");
+    error.rule = ROMSIM_RULE_EXCLUSIVE;
     romsim_error_hint(&error, "autostart: true, or no timeout");
     report(check, &instance->timeout_place, ROMSIM_CLOUD_NOT_BOTH, &error);
 }
@@ -157,6 +178,7 @@ static void check_env(struct check *check)
         if (name[0] && !strchr(name, '='))
             continue;
         romsim_error_set(&error, EINVAL, "Invalid environment variable '%s'", QUOTE(name));
+        error.rule = ROMSIM_RULE_VARIABLE;
         romsim_error_hint(&error, "a name is not empty and has no '='");
         report(check, &check->instance->place, ROMSIM_CLOUD_INVALID, &error);
     }
@@ -241,6 +263,7 @@ static void check_at(struct check *check, const char *at, const struct romsim_pl
     if (!wrong)
         return;
     romsim_error_set(&error, EINVAL, "Invalid mount point '%s'", QUOTE(at));
+    error.rule = ROMSIM_RULE_MOUNT_POINT;
     romsim_error_hint(&error, "%s", wrong);
     report(check, place, ROMSIM_CLOUD_INVALID, &error);
 }
@@ -255,6 +278,7 @@ static void check_file_path(struct check *check, const struct romsim_file *file)
     if (!wrong)
         return;
     romsim_error_set(&error, EINVAL, "Invalid file path '%s'", QUOTE(file->path));
+    error.rule = ROMSIM_RULE_FILE_PATH;
     romsim_error_hint(&error, "%s", wrong);
     report(check, &file->place, ROMSIM_CLOUD_INVALID, &error);
 }
@@ -293,6 +317,7 @@ static void complain_duplicate(struct check *check, const char *what, const stru
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "Duplicate %s '%s'", what, QUOTE(second->text));
+    error.rule = ROMSIM_RULE_DUPLICATE;
     if (first->place->line > 0)
         romsim_error_hint(&error, "the first one is in line %u", first->place->line);
     report(check, second->place, ROMSIM_CLOUD_ALREADY_EXISTS, &error);
@@ -304,6 +329,7 @@ static void complain_nested(struct check *check, const struct entry *file,
     struct romsim_error error;
 
     romsim_error_set(&error, EINVAL, "Invalid file path '%s'", QUOTE(inner->text));
+    error.rule = ROMSIM_RULE_FILE_PATH;
     romsim_error_hint(&error, "'%s' is a file, it cannot be a directory too", QUOTE(file->text));
     report(check, inner->place, ROMSIM_CLOUD_INVALID, &error);
 }
@@ -417,22 +443,27 @@ static void check_content(struct check *check, const struct romsim_rom *rom)
     if (rom->image && rom->is_inline) {
         romsim_error_set(&error, EINVAL, "Cannot specify '%s' when 'image' is set",
                          rom->dir ? "dir" : "files");
+        error.rule = ROMSIM_RULE_EXCLUSIVE;
         report(check, &rom->image_place, ROMSIM_CLOUD_NOT_BOTH, &error);
     } else if (!rom->image && !rom->is_inline) {
         romsim_error_set(&error, EINVAL, "Missing member image");
+        error.rule = ROMSIM_RULE_MISSING_MEMBER;
         romsim_error_hint(&error, "a ROM has one of image, files and dir");
         report(check, &rom->place, ROMSIM_CLOUD_MALFORMED_REQUEST, &error);
     } else if (rom->image && !rom->image[0]) {
         romsim_error_set(&error, EINVAL, "Invalid image ''");
+        error.rule = ROMSIM_RULE_IMAGE;
         report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
     } else if (rom->is_inline && !rom->dir && rom->file_count == 0 && rom->from_answer) {
         romsim_error_set(&error, EINVAL, "%s is inline, and an answer has no files of it",
                          rom_label(check->instance, rom, label));
+        error.rule = ROMSIM_RULE_EMPTY_ROM;
         romsim_error_hint(&error, "--rom %s%s,dir=DIRECTORY brings those of the request",
                           rom->name ? "name=" : "at=", rom->name ?: rom->at ?: "PATH");
         report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
     } else if (rom->is_inline && !rom->dir && rom->file_count == 0) {
         romsim_error_set(&error, EINVAL, "%s has no files", rom_label(check->instance, rom, label));
+        error.rule = ROMSIM_RULE_EMPTY_ROM;
         report(check, &rom->image_place, ROMSIM_CLOUD_INVALID, &error);
     }
 }
@@ -449,12 +480,14 @@ static void check_amount(struct check *check, const struct romsim_rom *rom)
     if (rom->file_count > check->limits->files) {
         romsim_error_set(&error, EINVAL, "Too many files in %s: %zu, at most %llu", label,
                          rom->file_count, (unsigned long long)check->limits->files);
+        error.rule = ROMSIM_RULE_TOO_MANY_FILES;
         romsim_error_hint(&error, "an image ROM may have any number");
         report(check, &rom->image_place, ROMSIM_CLOUD_TOO_MANY, &error);
     }
     if (bytes > check->limits->rom_bytes) {
         romsim_error_set(&error, EINVAL, "%s is too large: %llu bytes, at most %llu", label,
                          (unsigned long long)bytes, (unsigned long long)check->limits->rom_bytes);
+        error.rule = ROMSIM_RULE_ROM_BYTES;
         romsim_error_hint(&error, "an image ROM may be larger");
         report(check, &rom->image_place, ROMSIM_CLOUD_TOO_LONG, &error);
     }
@@ -481,6 +514,7 @@ void check_rom_count(size_t count, const struct romsim_limits *limits,
         return;
     romsim_error_set(&error, EINVAL, "Too many ROMs: %zu, at most %llu", count,
                      (unsigned long long)limits->roms);
+    error.rule = ROMSIM_RULE_TOO_MANY_ROMS;
     complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_MANY, &error);
 }
 
@@ -500,6 +534,7 @@ int check_body(const struct romsim_instances *instances, const struct romsim_lim
         return 0;
     romsim_error_set(&error, EINVAL, "The request is too large: %llu bytes, at most %llu",
                      (unsigned long long)size, (unsigned long long)limits->body_bytes);
+    error.rule = ROMSIM_RULE_BODY_BYTES;
     complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_LONG, &error);
     return -1;
 }
@@ -536,12 +571,15 @@ static void check_identity(struct check *check, const struct romsim_volume *volu
     if (volume->uuid && (volume->name || volume->size_mb)) {
         romsim_error_set(&error, EINVAL, "Cannot specify '%s' when 'uuid' is set",
                          volume->name ? "name" : "size_mb");
+        error.rule = ROMSIM_RULE_EXCLUSIVE;
         report(check, &volume->name_place, ROMSIM_CLOUD_NOT_BOTH, &error);
     } else if (volume->uuid && !romsim_uuid_is_valid(volume->uuid)) {
         romsim_error_set(&error, EINVAL, "Invalid uuid '%s'", QUOTE(volume->uuid));
+        error.rule = ROMSIM_RULE_UUID;
         report(check, &volume->name_place, ROMSIM_CLOUD_INVALID, &error);
     } else if (!volume->uuid && !volume->name && !volume->size_mb) {
         romsim_error_set(&error, EINVAL, "Missing member name");
+        error.rule = ROMSIM_RULE_MISSING_MEMBER;
         romsim_error_hint(&error, "a volume has its name or uuid, or a size_mb to be made with");
         report(check, &volume->place, ROMSIM_CLOUD_MISSING_ID, &error);
     }
@@ -557,6 +595,7 @@ static void check_volume(struct check *check, const struct romsim_volume *volume
     if (volume->size_mb == 0 || (volume->size_mb >= SIZE_MIN_MB && volume->size_mb <= SIZE_MAX_MB))
         return;
     romsim_error_set(&error, EINVAL, "Invalid size_mb %llu", (unsigned long long)volume->size_mb);
+    error.rule = ROMSIM_RULE_VOLUME_SIZE;
     romsim_error_hint(&error, "from %d to %d", SIZE_MIN_MB, SIZE_MAX_MB);
     report(check, &volume->name_place,
            volume->size_mb < SIZE_MIN_MB ? ROMSIM_CLOUD_INVALID : ROMSIM_CLOUD_QUOTA, &error);
@@ -571,6 +610,7 @@ void check_volume_count(size_t count, const struct romsim_limits *limits,
         return;
     romsim_error_set(&error, EINVAL, "Too many volumes: %zu, at most %llu", count,
                      (unsigned long long)limits->volumes);
+    error.rule = ROMSIM_RULE_TOO_MANY_VOLUMES;
     complain_at(diagnostics, place, ROMSIM_CLOUD_TOO_MANY, &error);
 }
 

@@ -37,9 +37,11 @@ int service_check(const struct romsim_service *service, uint8_t *seen, struct ro
 
     if (seen[service->port]) {
         romsim_error_set(err, EINVAL, "Duplicate service port %u", service->port);
+        romsim_error_rule(err, ROMSIM_RULE_PORT);
     } else if (wrong) {
         code = ROMSIM_CLOUD_INVALID;
         romsim_error_set(err, EINVAL, "Invalid handlers for port %u", service->port);
+        romsim_error_rule(err, ROMSIM_RULE_HANDLERS);
         romsim_error_hint(err, "%s", wrong);
     } else {
         seen[service->port] = 1;
@@ -86,6 +88,7 @@ int romsim_services_check(const json_t *services, struct romsim_error *err)
         return romsim_error_nomem(err);
     if (count == 0) {
         romsim_error_set(err, EINVAL, "Missing member services");
+        romsim_error_rule(err, ROMSIM_RULE_MISSING_MEMBER);
         if (err)
             err->cloud = ROMSIM_CLOUD_MALFORMED_REQUEST;
         return romsim_error_hint(err, "a service group has one service at least");

@@ -164,6 +164,11 @@ static const struct romsim_member template_members[] = {
 static const struct romsim_shape template = {.kind = ROMSIM_SHAPE_OBJECT,
                                              .members = template_members};
 
+static const struct romsim_member reference_members[] = {
+    {"uuid", &string, 0, NULL}, {"name", &string, 0, NULL}, ROMSIM_END};
+static const struct romsim_shape reference = {.kind = ROMSIM_SHAPE_OBJECT,
+                                              .members = reference_members};
+
 static const struct romsim_shape feature = {.kind = ROMSIM_SHAPE_WORD,
                                             .words = ROMSIM_WORDS("delete-on-stop", "nested-virt")};
 static const struct romsim_shape features = {.kind = ROMSIM_SHAPE_LIST, .item = &feature};
@@ -191,8 +196,8 @@ static const struct romsim_shape interfaces = {
         {"plugins", &anything_list, ROMSIM_MEMBER_IDLE, NULL},                                     \
         {"tags", &strings, ROMSIM_MEMBER_AS_IS, NULL},                                             \
         {"template", &template, ROMSIM_MEMBER_AS_IS, NULL},                                        \
-        {"branch_from", &any, ROMSIM_MEMBER_IDLE, NULL},                                           \
-        {"checkpoint", &any, ROMSIM_MEMBER_IDLE, NULL},                                            \
+        {"branch_from", &reference, ROMSIM_MEMBER_AS_IS, NULL},                                    \
+        {"checkpoint", &reference, ROMSIM_MEMBER_AS_IS, NULL},                                     \
         {"sched_priority", &any, ROMSIM_MEMBER_IDLE, NULL},                                        \
         {"schedules", &any, ROMSIM_MEMBER_IDLE, NULL},                                             \
         {"autokill", &any, ROMSIM_MEMBER_IDLE, NULL},                                              \
@@ -210,9 +215,9 @@ static const struct romsim_member instance_members[] = {
     INSTANCE_MEMBERS(roms, service_group, scale_to_zero), ROMSIM_END};
 static const struct romsim_member request_members[] = {
     INSTANCE_MEMBERS(request_roms, service_group, scale_to_zero), ROMSIM_END};
-const struct romsim_shape instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
-                                            .members = instance_members,
-                                            .hint = "it has at least image: REFERENCE"};
+const struct romsim_shape romsim_instance_file_shape = {.kind = ROMSIM_SHAPE_OBJECT,
+                                                        .members = instance_members,
+                                                        .hint = "it has at least image: REFERENCE"};
 const struct romsim_shape romsim_instance_shape = {.kind = ROMSIM_SHAPE_OBJECT,
                                                    .members = request_members};
 

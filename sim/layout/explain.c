@@ -84,6 +84,8 @@ static void tell(struct explain *self, const struct romsim_device *device, const
 
 /* ---- drives ------------------------------------------------------------------------------- */
 
+#define NOT_ATTACHED "its drive was not there: the ROM was not attached to the instance"
+
 /* What the kernel says, what it means, what to try.  The first that is in the line counts. */
 static const struct {
     const char *words, *cause, *advice;
@@ -101,7 +103,11 @@ static const struct {
      "make it with blocks of 4096 bytes (mkfs.erofs -b 4096)", false},
     {"blksize", "the image's blocks have a size that this kernel does not mount",
      "make it with blocks of 4096 bytes (mkfs.erofs -b 4096)", false},
+    {"No such device", NOT_ATTACHED,
+     "compare what is attached: romsim verify FILE --against get.json", false},
     {"beyond end of device", "the image is longer than its device: it was cut short on its way",
+     "compare sizes and digests: romsim verify FILE --against DIR", false},
+    {"nr_sectors", "the image is longer than its device: it was cut short on its way",
      "compare sizes and digests: romsim verify FILE --against DIR", false},
     {"I/O error", "reading the device failed: it ends too early, or what is behind it is broken",
      "compare sizes and digests: romsim verify FILE --against DIR", false},
@@ -211,6 +217,12 @@ static void explain_drive(struct explain *self, const char *line)
 
     if (strstr(line, "mounted with"))
         return;
+    if (device && device->role == ROMSIM_DEVICE_ROM && strstr(line, "/dev/ukp_rom") &&
+        strcasestr(line, "no such file or directory")) {
+        tell(self, device, NULL, NOT_ATTACHED,
+             "compare what is attached: romsim verify FILE --against get.json");
+        return;
+    }
     for (size_t i = 0; device && i < sizeof(kernel_says) / sizeof(kernel_says[0]); i++) {
         const char *advice = kernel_says[i].advice;
         CLEANUP_FREE char *path = NULL;
@@ -228,7 +240,7 @@ static void explain_drive(struct explain *self, const char *line)
 
 /* ---- paths -------------------------------------------------------------------------------- */
 
-enum complaint { NO_COMPLAINT, NOT_THERE, NOT_ALLOWED, NOT_WRITABLE, NOT_RUNNABLE };
+enum complaint { NO_COMPLAINT, NOT_THERE, NOT_ALLOWED, NOT_WRITABLE, NOT_RUNNABLE, NOT_READABLE };
 
 static const struct {
     const char *words;
@@ -239,14 +251,16 @@ static const struct {
     {"cannot find module", NOT_THERE},
     {"not found", NOT_THERE},
     {"does not exist", NOT_THERE},
-    {"can't open", NOT_THERE},
-    {"cannot open", NOT_THERE},
     {"permission denied", NOT_ALLOWED},
     {"eacces", NOT_ALLOWED},
     {"read-only file system", NOT_WRITABLE},
     {"erofs: read-only", NOT_WRITABLE},
     {"exec format error", NOT_RUNNABLE},
     {"enoexec", NOT_RUNNABLE},
+    {"input/output error", NOT_READABLE},
+    {"structure needs cleaning", NOT_READABLE},
+    {"can't open", NOT_THERE}, /* if nothing is said of the reason */
+    {"cannot open", NOT_THERE},
 };
 
 static enum complaint find_complaint(const char *line)
@@ -375,12 +389,35 @@ static void explain_missing(struct explain *self, const char *path)
     }
 }
 
+/* The device that a node is in, or NULL. */
+static const struct romsim_device *device_of_node(const struct explain *self, uint64_t node)
+{
+    size_t place = romsim_view_device(self->in.view, node);
+
+    return place == ROMSIM_VIEW_NO_DEVICE ? NULL : &self->in.layout->devices[place];
+}
+
+/* What the guest did not find is in the ROM here.  Of a program it says nothing: it may be its
+ * interpreter that was not there. */
+static void explain_other_version(struct explain *self, const char *path, uint64_t node,
+                                  const struct stat *st)
+{
+    const struct romsim_device *device = device_of_node(self, node);
+    char cause[TEXT_SIZE];
+
+    if (!device || device->role != ROMSIM_DEVICE_ROM ||
+        (S_ISREG(st->st_mode) && st->st_mode & 0111))
+        return;
+    tell(self, device, QUOTE(path),
+         print(cause, "%s has it here, so the guest had another version of this ROM",
+               seek_name(device)),
+         "compare digests: romsim verify FILE --against DIR|get.json");
+}
+
 static void explain_refused(struct explain *self, const char *path, uint64_t node,
                             const struct stat *st)
 {
-    size_t place = romsim_view_device(self->in.view, node);
-    const struct romsim_device *device =
-        place == ROMSIM_VIEW_NO_DEVICE ? NULL : &self->in.layout->devices[place];
+    const struct romsim_device *device = device_of_node(self, node);
     char cause[TEXT_SIZE];
 
     if (!device || !S_ISREG(st->st_mode) || st->st_mode & 0111)
@@ -394,7 +431,18 @@ static void explain_refused(struct explain *self, const char *path, uint64_t nod
              : "chmod +x it where the image is made");
 }
 
-static void explain_path(struct explain *self, const char *path, enum complaint complaint)
+static void explain_unreadable(struct explain *self, const char *path, uint64_t node)
+{
+    const struct romsim_device *device = device_of_node(self, node);
+
+    if (device && device->role == ROMSIM_DEVICE_ROM)
+        tell(self, device, QUOTE(path),
+             "reading it failed: the ROM ends too early, or is damaged, where the guest had it",
+             "compare sizes and digests: romsim verify FILE --against DIR");
+}
+
+static void explain_path(struct explain *self, const char *path, enum complaint complaint,
+                         bool is_missed)
 {
     const struct romsim_mount *mount = mount_of(self->in.layout, path);
     enum seek_answer answer;
@@ -409,8 +457,12 @@ static void explain_path(struct explain *self, const char *path, enum complaint 
         return;
     }
     answer = seek(&self->in, path, &node, &st);
-    if (answer == SEEK_MISSING && complaint == NOT_THERE)
+    if (answer == SEEK_FOUND && complaint == NOT_READABLE)
+        explain_unreadable(self, path, node);
+    else if (answer == SEEK_MISSING && complaint == NOT_THERE)
         explain_missing(self, path);
+    else if (answer == SEEK_FOUND && complaint == NOT_THERE && is_missed)
+        explain_other_version(self, path, node, &st);
     else if (answer == SEEK_FOUND && complaint == NOT_ALLOWED)
         explain_refused(self, path, node, &st);
     else if (answer == SEEK_FOUND && complaint == NOT_RUNNABLE)
@@ -423,6 +475,21 @@ static void explain_path(struct explain *self, const char *path, enum complaint 
 static bool ends_path(char c)
 {
     return c == '\0' || (unsigned char)c <= ' ' || strchr("'\"`:;,()<>[]{}|", c);
+}
+
+/* Is the path of a line, `size` bytes at `at`, surely the one that was not found?  "cat: can't open
+ * 'PATH': No such file or directory", "ENOENT: no such file or directory, open 'PATH'"; a script
+ * that complains has its own path further in front. */
+static bool is_missed(const char *line, const char *at, size_t size)
+{
+    static const char words[] = "no such file or directory";
+    const char *said = strcasestr(line, words), *from;
+
+    if (!said)
+        return false;
+    from = at > said ? said + strlen(words) : at + size;
+    from += strspn(from, at > said ? " '\":,;()abcdefghijklmnopqrstuvwxyz" : " '\":,;()");
+    return from >= (at > said ? at : said);
 }
 
 static void explain_paths(struct explain *self, const char *line)
@@ -439,7 +506,7 @@ static void explain_paths(struct explain *self, const char *line)
         while (size > 1 && strchr("./", at[size - 1]))
             size--;
         if (at[0] == '/' && size > 1 && (path = strndup(at, size))) {
-            explain_path(self, path, complaint);
+            explain_path(self, path, complaint, is_missed(line, at, size));
             looked++;
         }
         at += size ? size : 1;

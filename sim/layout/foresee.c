@@ -11,6 +11,9 @@
 #include "seek.h"
 #include "targets.h"
 
+#include <romsim/arch.h>
+#include <romsim/erofs.h>
+#include <romsim/paths.h>
 #include <romsim/text.h>
 
 #include <elf.h>
@@ -179,12 +182,14 @@ static void tell_mode(struct foresight *self, const char *path, uint64_t node,
     if (!S_ISREG(stat->st_mode)) {
         romsim_error_set(&error, EACCES, "the command '%s' is %s", QUOTE(path),
                          S_ISDIR(stat->st_mode) ? "a directory" : "no regular file");
+        error.rule = ROMSIM_RULE_NOT_EXECUTABLE;
         tell(self, &error, false);
         return;
     }
     romsim_error_set(&error, EACCES, "the command '%s' is not executable: %s 0%o", QUOTE(path),
                      is_inline ? "all files of an inline ROM have the mode" : "its mode is",
                      (unsigned)stat->st_mode & 07777);
+    error.rule = ROMSIM_RULE_NOT_EXECUTABLE;
     if (is_elf(self, node))
         romsim_error_hint(&error, is_inline ? "an image ROM keeps modes: 'image: ./DIR' in "
                                               "place of 'files' or 'dir'"
@@ -231,12 +236,14 @@ static void tell_missing(struct foresight *self, const char *name)
         path = seek_absolute(&self->in, name);
         romsim_error_set(&error, ENOENT, "the command '%s' is neither in the root nor in a ROM",
                          QUOTE(name));
+        error.rule = ROMSIM_RULE_COMMAND;
         hint_missing(self, name, path, &error);
         tell(self, &error, false);
         return;
     }
     romsim_error_set(&error, ENOENT, "the command '%s' is in no directory of PATH (%s)",
                      QUOTE(name), QUOTE(search_path(self)));
+    error.rule = ROMSIM_RULE_COMMAND;
     hint_missing(self, name, NULL, &error);
     local = seek_absolute(&self->in, name);
     if (!error.hint[0] && local && name[0] && seek(&self->in, local, &node, &stat) == SEEK_FOUND)
@@ -265,6 +272,7 @@ static void tell_interpreter(struct foresight *self, const char *program, const 
                      "'%s' cannot be run: its %s '%s' is neither in the root nor "
                      "in a ROM",
                      QUOTE(program), kind, QUOTE(interpreter));
+    error.rule = ROMSIM_RULE_INTERPRETER;
     if (size > 0 && interpreter[size - 1] == '\r')
         romsim_error_hint(&error, "the file's lines end in CR LF: the name ends in a carriage "
                                   "return");
@@ -291,9 +299,20 @@ static char *elf_interpreter(const struct foresight *self, uint64_t node, const 
     return NULL;
 }
 
+/* Whose own programs are of that kind? */
+static enum romsim_arch arch_of(uint16_t machine)
+{
+    enum romsim_arch arch = ROMSIM_ARCH_AMD64;
+
+    while (arch < ROMSIM_ARCH_COUNT && romsim_arch_facts_of(arch)->machines[0] != machine)
+        arch++;
+    return arch;
+}
+
 static void look_at_elf(struct foresight *self, const char *path, uint64_t node)
 {
     CLEANUP_FREE char *interpreter = NULL;
+    enum romsim_arch other;
     struct romsim_error error;
     Elf64_Ehdr header;
     struct stat stat;
@@ -301,12 +320,21 @@ static void look_at_elf(struct foresight *self, const char *path, uint64_t node)
     if (read_at(self, node, 0, &header, sizeof(header)) != sizeof(header) ||
         header.e_ident[EI_DATA] != ELFDATA2LSB)
         return;
-    if (header.e_machine != EM_X86_64 && header.e_machine != EM_386) {
+    other = arch_of(header.e_machine);
+    if (header.e_machine != romsim_arch_facts()->machines[0] &&
+        header.e_machine != romsim_arch_facts()->machines[1]) {
         romsim_error_set(&error, ENOEXEC,
                          "'%s' cannot be run: it is a program for %s, and the "
-                         "guest's processor is an x86-64",
+                         "guest's processor is an %s",
                          QUOTE(path),
-                         header.e_machine == EM_AARCH64 ? "arm64" : "another processor");
+                         other < ROMSIM_ARCH_COUNT ? romsim_arch_facts_of(other)->spoken
+                                                   : "another processor",
+                         romsim_arch_facts()->spoken);
+        if (other < ROMSIM_ARCH_COUNT)
+            romsim_error_hint(&error,
+                              "--arch %s gives it one, emulated where this machine is another",
+                              romsim_arch_facts_of(other)->name);
+        error.rule = ROMSIM_RULE_PROCESSOR;
         tell(self, &error, false);
         return;
     }
@@ -390,10 +418,12 @@ static void look_at_named(struct foresight *self, const char *path)
                          "the command names '%s', and the ROM that has it, %s, "
                          "has no 'at'",
                          QUOTE(path), seek_name(rom));
+        warning.rule = ROMSIM_RULE_ARGUMENT_PATH;
         romsim_error_hint(&warning, "mount it at %s", QUOTE(at));
     } else if ((other = seek_right_case(&self->in, path))) {
         romsim_error_set(&warning, ENOENT, "the command names '%s', which is not there",
                          QUOTE(path));
+        warning.rule = ROMSIM_RULE_ARGUMENT_PATH;
         romsim_error_hint(&warning, "there is '%s'", QUOTE(other));
     } else {
         return;
@@ -450,6 +480,7 @@ static void look_at_mount(struct foresight *self, const struct romsim_mount *mou
                              (int)(name - copy) + (int)strlen(name), mount->target,
                              romsim_device_noun(&self->in.layout->devices[mount->device]),
                              QUOTE(mount->path));
+            warning.rule = ROMSIM_RULE_OTHER_CASE;
             /* strsep() ended the name in the copy, not in the target. */
             romsim_error_hint(&warning, "there is '%.*s%s'", (int)(name - copy), mount->target,
                               QUOTE(other));
@@ -459,6 +490,61 @@ static void look_at_mount(struct foresight *self, const struct romsim_mount *mou
         if (!child || child->node >= self->in.view->overlays.count)
             return;
         directory = self->in.view->overlays.items[child->node];
+    }
+}
+
+/* A name that a directory of one image has, and that of another does not; malloc'ed, or NULL. */
+static char *find_hidden(const struct romsim_device *below, const char *path,
+                         const struct romsim_device *above)
+{
+    CLEANUP_EROFS struct romsim_erofs *lower = romsim_erofs_open(below->blob, NULL);
+    CLEANUP_EROFS struct romsim_erofs *upper = romsim_erofs_open(above->blob, NULL);
+    struct romsim_erofs_inode directory, root;
+    CLEANUP_FREE char *scratch = malloc(ROMSIM_EROFS_BLOCK_MAX);
+    struct romsim_erofs_dirent entry;
+    uint64_t cursor = 0, nid;
+
+    if (!lower || !upper || !scratch ||
+        romsim_erofs_lookup_path(lower, path, &directory, NULL) != 1 || !S_ISDIR(directory.mode) ||
+        romsim_erofs_inode(upper, romsim_erofs_root(upper), &root, NULL) < 0)
+        return NULL;
+    while (romsim_erofs_readdir(lower, &directory, cursor, &cursor, &entry, scratch, NULL) == 1)
+        if (romsim_erofs_lookup(upper, &root, entry.name, entry.name_size, &nid, NULL) == 0)
+            return strndup(entry.name, entry.name_size);
+    return NULL;
+}
+
+static bool is_erofs_rom(const struct romsim_device *device)
+{
+    return device->role == ROMSIM_DEVICE_ROM && device->blob && device->kind == ROMSIM_IMAGE_EROFS;
+}
+
+/* A ROM within another one that stands behind it in the request: who wrote them in that order may
+ * expect the outer one to lie over the inner one.  So what is hidden there is worth a warning. */
+static void look_at_order(struct foresight *self, const struct romsim_mount *inner)
+{
+    const struct romsim_layout *layout = self->in.layout;
+    const struct romsim_device *device = &layout->devices[inner->device];
+
+    for (size_t i = 0; i < layout->mount_count && is_erofs_rom(device); i++) {
+        const struct romsim_mount *outer = &layout->mounts[i];
+        const struct romsim_device *other = &layout->devices[outer->device];
+        CLEANUP_FREE char *name = NULL;
+        struct romsim_error warning;
+
+        if (outer == inner || outer->device < inner->device || !is_erofs_rom(other) ||
+            !outer->target || !romsim_path_is_within(inner->target, outer->target))
+            continue;
+        name = find_hidden(other, inner->target + strlen(outer->target), device);
+        if (!name)
+            continue;
+        romsim_error_set(&warning, 0, "the ROM at '%s' hides '%s/%s' of the ROM at '%s'",
+                         QUOTE(inner->path), QUOTE(inner->path), QUOTE(name), QUOTE(outer->path));
+        warning.rule = ROMSIM_RULE_ORDER;
+        romsim_error_hint(&warning, "a ROM within another one is mounted after it, whatever their "
+                                    "order in the request: put these files into one ROM");
+        warning.place = *at_place(self->instance, device);
+        tell(self, &warning, true);
     }
 }
 
@@ -480,6 +566,8 @@ void romsim_layout_foresee(const struct romsim_layout *layout,
     look_at_command(&self);
     look_at_arguments(&self);
     for (size_t i = 0; i < layout->mount_count; i++)
-        if (layout->mounts[i].target)
+        if (layout->mounts[i].target) {
             look_at_mount(&self, &layout->mounts[i]);
+            look_at_order(&self, &layout->mounts[i]);
+        }
 }

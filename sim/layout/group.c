@@ -17,6 +17,7 @@ static json_t *make_reference(const json_t *group)
 static int not_both(const char *one, struct romsim_error *err)
 {
     romsim_error_set(err, EINVAL, "Cannot specify '%s' when 'uuid' is set", one);
+    romsim_error_rule(err, ROMSIM_RULE_EXCLUSIVE);
     if (err)
         err->cloud = ROMSIM_CLOUD_NOT_BOTH;
     return -1;

@@ -10,8 +10,9 @@
 static void judge_device(const struct romsim_device *device, const struct romsim_instance *instance,
                          bool is_check, struct romsim_diagnostics *diagnostics)
 {
-    const struct romsim_rom *rom =
-        device->role == ROMSIM_DEVICE_ROM ? &instance->roms[device->origin] : NULL;
+    const struct romsim_rom *rom = device->role == ROMSIM_DEVICE_ROM && !device->is_kept
+                                       ? &instance->roms[device->origin]
+                                       : NULL;
     const struct romsim_place *place = rom ? &rom->image_place : &instance->image_place;
     size_t errors = diagnostics->errors;
     struct romsim_error warning;
@@ -23,6 +24,7 @@ static void judge_device(const struct romsim_device *device, const struct romsim
     if (!device->warning || diagnostics->errors > errors) /* else it has been said, as an error */
         return;
     romsim_error_set(&warning, 0, "%s", device->warning);
+    warning.rule = ROMSIM_RULE_DAMAGED;
     warning.place = *place;
     romsim_diagnostics_add(diagnostics, &warning, 1);
 }
@@ -41,6 +43,7 @@ static void judge_mount(const struct romsim_mount *mount, const struct romsim_de
     romsim_error_set(&error, EINVAL,
                      "the ROM at '%s' %s: it cannot be mounted, and the instance will fail at boot",
                      QUOTE(mount->path), problem);
+    error.rule = ROMSIM_RULE_NO_EROFS;
     if (device->kind == ROMSIM_IMAGE_EROFS)
         romsim_error_hint(&error, "make it with blocks of 4096 bytes, as 'romsim rom pack' does");
     else

@@ -7,6 +7,7 @@
  * that can be found wrong is found in one pass: an image that fails does not keep the next one
  * from being looked at.
  */
+#include "clone.h"
 #include "judge.h"
 #include "targets.h"
 
@@ -100,6 +101,7 @@ static bool set_command(struct romsim_layout *layout, const struct romsim_instan
         return true;
     romsim_error_set(&error, EINVAL, "there is no command to run: image '%s' has none",
                      QUOTE(instance->image));
+    error.rule = ROMSIM_RULE_NO_COMMAND;
     romsim_error_hint(&error, "give one with 'args', e.g. args: [\"/bin/sh\", \"-c\", \"ls /\"]");
     error.cloud = ROMSIM_CLOUD_INVALID;
     error.place = instance->image_place;
@@ -121,16 +123,18 @@ static bool add_app(struct romsim_layout *layout, const struct romsim_instance *
 
 /* ---- devices ---------------------------------------------------------------------------- */
 
-/* A branch has its root from the instance that it goes off, and that is not simulated. */
-static bool refuse_imageless(const struct romsim_instance *instance,
-                             struct romsim_diagnostics *diagnostics)
+/* What a branch is made of is known when it is made. */
+static bool refuse_branch(const struct romsim_instance *instance,
+                          struct romsim_diagnostics *diagnostics)
 {
     struct romsim_error error;
 
-    romsim_error_set(&error, ENOTSUP, "the instance has no image, and branches are not simulated");
-    romsim_error_hint(&error, "give it the image that the other instance has");
-    error.cloud = ROMSIM_CLOUD_NOT_SUPPORTED;
-    error.place = instance->place;
+    romsim_error_set(&error, EINVAL,
+                     "a branch is made of what the other instance is at that moment");
+    error.rule = ROMSIM_RULE_CLONE;
+    romsim_error_hint(&error, "'romsim run' and 'romsim create' make it, and show it then");
+    error.cloud = ROMSIM_CLOUD_INVALID;
+    error.place = instance->template_place;
     return complain(diagnostics, &error);
 }
 
@@ -152,78 +156,40 @@ static bool is_partial(enum parts parts)
 static bool excuse(enum parts parts, const char *reference, const struct romsim_error *error,
                    struct romsim_diagnostics *diagnostics)
 {
+    struct romsim_error own = *error;
+
     if (parts == HERE && error->errnum == ENOENT && reference &&
         !romsim_reference_is_local(reference))
         return true;
-    return complain(diagnostics, error);
-}
-
-static bool take_list(const json_t *list, struct romsim_strings *ret)
-{
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (romsim_strings_append(ret, json_string_value(json_array_get(list, i)) ?: "") < 0)
-            return false;
-    return true;
-}
-
-static char *take_text(const json_t *record, const char *key)
-{
-    return strdup(json_string_value(json_object_get(record, key)) ?: "");
+    if (own.rule == ROMSIM_RULE_NONE && own.errnum != ENOMEM)
+        own.rule = ROMSIM_RULE_NO_IMAGE;
+    return complain(diagnostics, &own);
 }
 
 /* A clone's root, its app and its size are its template's. */
 static bool add_saved_root(struct romsim_layout *layout, struct romsim_device *device,
                            const struct romsim_instance *instance, enum parts parts,
-                           struct romsim_diagnostics *diagnostics)
+                           struct romsim_template *known, struct romsim_diagnostics *diagnostics)
 {
-    const json_t *saved;
+    struct romsim_template *template;
     struct romsim_error error;
 
-    layout->template =
-        romsim_template_open(instance->template_name, instance->template_uuid, &error);
-    if (!layout->template) {
+    if (!known && instance->clone_of == ROMSIM_CLONE_OF_INSTANCE && !instance->snapshot)
+        return is_partial(parts) || refuse_branch(instance, diagnostics);
+    template = known ? romsim_template_ref(known) : clone_open(instance, &error);
+    if (!template) {
         if (parts == HERE && error.errnum == ENOENT)
             return true;
+        error.rule = ROMSIM_RULE_NO_IMAGE;
         error.place = instance->template_place;
         return complain(diagnostics, &error);
     }
-    saved = json_object_get(layout->template->record, "layout");
-    device->blob = romsim_blob_ref(layout->template->drives[0]);
-    device->kind = ROMSIM_IMAGE_EROFS;
-    device->source = take_text(saved, "image");
-    layout->working_dir = take_text(saved, "working_dir");
-    layout->memory_mb = (uint64_t)json_integer_value(json_object_get(saved, "memory_mb"));
-    layout->guest_memory_mb =
-        (uint64_t)json_integer_value(json_object_get(saved, "guest_memory_mb"));
-    layout->vcpus = (uint32_t)json_integer_value(json_object_get(saved, "vcpus"));
-    return (take_list(json_object_get(saved, "args"), &layout->argv) &&
-            take_list(json_object_get(saved, "env"), &layout->env) && device->source &&
-            layout->working_dir) ||
-           out_of_memory(diagnostics);
-}
-
-static json_t *put_list(const struct romsim_strings *strings)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < strings->count; i++)
-        json_array_append_new(list, json_string(strings->items[i]));
-    return list;
-}
-
-json_t *romsim_layout_template(const struct romsim_layout *layout)
-{
-    const struct romsim_device *root = romsim_layout_root(layout);
-
-    return json_pack("{s:s, s:s, s:I, s:I, s:i, s:o, s:o}", "image", root ? root->source : "",
-                     "working_dir", layout->working_dir, "memory_mb", (json_int_t)layout->memory_mb,
-                     "guest_memory_mb", (json_int_t)layout->guest_memory_mb, "vcpus",
-                     (int)layout->vcpus, "args", put_list(&layout->argv), "env",
-                     put_list(&layout->env));
+    return clone_take(layout, device, template) == 0 || out_of_memory(diagnostics);
 }
 
 static bool add_root(struct romsim_layout *layout, const struct romsim_instance *instance,
-                     enum parts parts, struct romsim_diagnostics *diagnostics)
+                     enum parts parts, struct romsim_template *known,
+                     struct romsim_diagnostics *diagnostics)
 {
     struct romsim_device *device = &layout->devices[layout->device_count++];
     struct romsim_base_image base = {0};
@@ -233,9 +199,9 @@ static bool add_root(struct romsim_layout *layout, const struct romsim_instance 
     device->role = ROMSIM_DEVICE_ROOT;
     snprintf(device->indexed_name, sizeof(device->indexed_name), "ukp_rom0");
     if (romsim_instance_is_clone(instance))
-        return add_saved_root(layout, device, instance, parts, diagnostics);
+        return add_saved_root(layout, device, instance, parts, known, diagnostics);
     if (!instance->image)
-        return is_partial(parts) || refuse_imageless(instance, diagnostics);
+        return is_partial(parts);
     if (romsim_image_base(instance, &base, &error) < 0)
         return excuse(parts, instance->image, &error, diagnostics);
     device->blob = romsim_blob_ref(base.root);
@@ -317,11 +283,31 @@ static bool add_rom(struct romsim_layout *layout, const struct romsim_instance *
     return true;
 }
 
+/* For the ROMs that a clone keeps. */
+static int make_room(struct romsim_layout *layout, const struct romsim_instance *instance)
+{
+    size_t kept = clone_kept_count(instance, layout->template);
+    size_t had = 1 + instance->rom_count + instance->volume_count;
+    struct romsim_device *devices =
+        reallocarray(layout->devices, had + kept, sizeof(*layout->devices));
+
+    if (!devices)
+        return -1;
+    memset(devices + had, 0, kept * sizeof(*devices));
+    layout->devices = devices;
+    return 0;
+}
+
 static bool add_roms(struct romsim_layout *layout, const struct romsim_instance *instance,
                      enum parts parts, struct romsim_diagnostics *diagnostics)
 {
+    struct romsim_error error;
     bool good = true;
 
+    if (layout->template && make_room(layout, instance) < 0)
+        return out_of_memory(diagnostics);
+    if (layout->template && clone_keep_roms(layout, instance, layout->template, &error) < 0)
+        return complain(diagnostics, &error);
     for (size_t i = 0; i < instance->rom_count; i++)
         good &= add_rom(layout, instance, i, parts, diagnostics);
     return good;
@@ -429,7 +415,7 @@ static const char *at_of(const struct romsim_instance *instance, const struct ro
 {
     switch (device->role) {
     case ROMSIM_DEVICE_ROM:
-        return instance->roms[device->origin].at;
+        return device->is_kept ? device->at : instance->roms[device->origin].at;
     case ROMSIM_DEVICE_VOLUME:
         return instance->volumes[device->origin].at;
     case ROMSIM_DEVICE_ROOT:
@@ -567,6 +553,7 @@ static struct romsim_layout *start_layout(const struct romsim_instance *instance
 }
 
 static struct romsim_layout *make_layout(const struct romsim_instance *instance, enum parts parts,
+                                         struct romsim_template *known,
                                          struct romsim_diagnostics *diagnostics)
 {
     CLEANUP_LAYOUT struct romsim_layout *layout = start_layout(instance);
@@ -576,7 +563,7 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
         out_of_memory(diagnostics);
         return NULL;
     }
-    good = parts == ROMS || add_root(layout, instance, parts, diagnostics);
+    good = parts == ROMS || add_root(layout, instance, parts, known, diagnostics);
     good &= add_roms(layout, instance, parts, diagnostics);
     if (parts != ROMS && parts != DEVICES)
         good &= add_volumes(layout, instance, parts, diagnostics);
@@ -593,25 +580,33 @@ static struct romsim_layout *make_layout(const struct romsim_instance *instance,
 struct romsim_layout *romsim_layout_new(const struct romsim_instance *instance,
                                         struct romsim_diagnostics *diagnostics)
 {
-    return make_layout(instance, ALL, diagnostics);
+    return make_layout(instance, ALL, NULL, diagnostics);
+}
+
+struct romsim_layout *romsim_layout_anew(const struct romsim_instance *instance,
+                                         const struct romsim_layout *old,
+                                         struct romsim_diagnostics *diagnostics)
+{
+    return make_layout(instance, ALL, romsim_instance_is_clone(instance) ? old->origin : NULL,
+                       diagnostics);
 }
 
 struct romsim_layout *romsim_layout_here(const struct romsim_instance *instance, bool local,
                                          struct romsim_diagnostics *diagnostics)
 {
-    return make_layout(instance, local ? HERE_LOCALLY : HERE, diagnostics);
+    return make_layout(instance, local ? HERE_LOCALLY : HERE, NULL, diagnostics);
 }
 
 struct romsim_layout *romsim_layout_devices(const struct romsim_instance *instance,
                                             struct romsim_diagnostics *diagnostics)
 {
-    return make_layout(instance, DEVICES, diagnostics);
+    return make_layout(instance, DEVICES, NULL, diagnostics);
 }
 
 struct romsim_layout *romsim_layout_roms(const struct romsim_instance *instance,
                                          struct romsim_diagnostics *diagnostics)
 {
-    return make_layout(instance, ROMS, diagnostics);
+    return make_layout(instance, ROMS, NULL, diagnostics);
 }
 
 const struct romsim_device *romsim_layout_device(const struct romsim_layout *layout,
@@ -665,6 +660,7 @@ static void copy_devices(const struct romsim_layout *from, struct romsim_layout 
             romsim_blob_ref(device->blob);
         device->source = copy(from->devices[i].source, ok);
         device->warning = copy(from->devices[i].warning, ok);
+        device->at = copy(from->devices[i].at, ok);
         device->volume =
             device->name_is_random ? random_volume_name() : copy(from->devices[i].volume, ok);
         *ok &= device->volume || device->role != ROMSIM_DEVICE_VOLUME;
@@ -709,6 +705,10 @@ struct romsim_layout *romsim_layout_replica(const struct romsim_layout *layout,
         replica->image_kernel = romsim_blob_ref(layout->image_kernel);
     if (layout->template)
         replica->template = romsim_template_ref(layout->template);
+    if (layout->origin)
+        replica->origin = romsim_template_ref(layout->origin);
+    replica->keeps_roms = layout->keeps_roms;
+    replica->history = json_incref(layout->history);
     ok &= romsim_strings_append_all(&replica->argv, &layout->argv) == 0;
     ok &= romsim_strings_append_all(&replica->env, &layout->env) == 0;
     return ok && replica->name ? STEAL_POINTER(&replica) : NULL;
@@ -722,6 +722,7 @@ void romsim_layout_free(struct romsim_layout *layout)
         romsim_blob_unref(layout->devices[i].blob);
         free(layout->devices[i].source);
         free(layout->devices[i].warning);
+        free(layout->devices[i].at);
         free(layout->devices[i].volume);
     }
     for (size_t i = 0; i < layout->mount_count; i++) {
@@ -735,6 +736,8 @@ void romsim_layout_free(struct romsim_layout *layout)
     romsim_strings_clear(&layout->env);
     romsim_blob_unref(layout->image_kernel);
     romsim_template_unref(layout->template);
+    romsim_template_unref(layout->origin);
+    json_decref(layout->history);
     free(layout->working_dir);
     free(layout->hostname);
     free(layout->name);

@@ -61,6 +61,7 @@ int romsim_replicas_check(const struct romsim_instances *instances, struct romsi
     romsim_bound_refuse(
         err, ROMSIM_BOUND_INSTANCES, "Too many instances: %llu with all replicas, of at most %llu",
         (unsigned long long)count, (unsigned long long)romsim_bound(ROMSIM_BOUND_INSTANCES));
+    romsim_error_rule(err, ROMSIM_RULE_BOUND);
     if (err)
         err->cloud = ROMSIM_CLOUD_TOO_MANY;
     return -1;

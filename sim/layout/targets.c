@@ -20,6 +20,8 @@ const struct romsim_place *at_place(const struct romsim_instance *instance,
 {
     switch (device->role) {
     case ROMSIM_DEVICE_ROM:
+        if (device->is_kept)
+            return &instance->template_place;
         return &instance->roms[device->origin].at_place;
     case ROMSIM_DEVICE_VOLUME:
         return &instance->volumes[device->origin].at_place;
@@ -37,6 +39,7 @@ static bool complain(const struct romsim_device *device, const struct romsim_ins
                                  "the way may lead through them");
     if (error->errnum == ENOTEMPTY)
         romsim_error_hint(error, "a volume is mounted on an empty or a new directory");
+    error->rule = ROMSIM_RULE_MOUNT_TARGET;
     error->place = *at_place(instance, device);
     romsim_diagnostics_add(diagnostics, error, 0);
     return false;
@@ -60,6 +63,7 @@ static void warn_of_hidden(const struct romsim_layout *layout, size_t index,
                          QUOTE(before->path),
                          strcmp(before->target, mount->target) == 0 ? "the same place"
                                                                     : "a place inside of it");
+        warning.rule = ROMSIM_RULE_HIDDEN;
         warning.place = *at_place(instance, &layout->devices[mount->device]);
         romsim_diagnostics_add(diagnostics, &warning, 1);
     }
@@ -79,6 +83,7 @@ static void find_working_dir(struct romsim_layout *layout, struct romsim_view *v
     romsim_error_context(&warning, "the app cannot be started in its directory '%s'",
                          QUOTE(layout->working_dir));
     romsim_error_hint(&warning, "it is the image's WorkingDir; the instance will fail at boot");
+    warning.rule = ROMSIM_RULE_WORKING_DIR;
     warning.place = instance->image_place;
     romsim_diagnostics_add(diagnostics, &warning, !is_error);
 }

@@ -35,6 +35,7 @@ void romsim_points_clear(struct romsim_points *points)
         free(points->items[i].here);
         free(points->items[i].there);
         free(points->items[i].file);
+        romsim_blob_unref(points->items[i].blob);
     }
     free(points->items);
     *points = (struct romsim_points){0};
@@ -58,25 +59,35 @@ struct verify {
     bool no_memory;
 };
 
-/* Copies of the texts; `here` and `there` may be NULL.  The point is NULL without memory. */
+struct romsim_point *romsim_points_add(struct romsim_points *points,
+                                       enum romsim_point_result result, const char *subject,
+                                       const char *here, const char *there)
+{
+    struct romsim_point *items =
+        reallocarray(points->items, points->count + 1, sizeof(*points->items));
+    struct romsim_point point = {.result = result, .subject = strdup(subject)};
+
+    if (items)
+        points->items = items;
+    point.here = here ? strdup(here) : NULL;
+    point.there = there ? strdup(there) : NULL;
+    if (!items || !point.subject || (here && !point.here) || (there && !point.there)) {
+        free(point.subject);
+        free(point.here);
+        free(point.there);
+        return NULL;
+    }
+    items[points->count] = point;
+    return &items[points->count++];
+}
+
+/* The point is NULL without memory. */
 static struct romsim_point *add(struct verify *verify, enum romsim_point_result result,
                                 const char *subject, const char *here, const char *there)
 {
-    struct romsim_points *points = verify->points;
-    struct romsim_point *items =
-        reallocarray(points->items, points->count + 1, sizeof(*points->items));
-    struct romsim_point *point;
+    struct romsim_point *point = romsim_points_add(verify->points, result, subject, here, there);
 
-    if (!items) {
-        verify->no_memory = true;
-        return NULL;
-    }
-    points->items = items;
-    point = &items[points->count++];
-    *point = (struct romsim_point){.result = result, .subject = strdup(subject)};
-    point->here = here ? strdup(here) : NULL;
-    point->there = there ? strdup(there) : NULL;
-    verify->no_memory |= !point->subject || (here && !point->here) || (there && !point->there);
+    verify->no_memory |= !point;
     return point;
 }
 
@@ -175,6 +186,7 @@ static void compare_file(struct verify *verify, const struct romsim_device *devi
                     romsim_blob_sha256_hex(device->blob), romsim_blob_sha256_hex(blob));
     if (point && point->result == ROMSIM_POINT_DIFFERS) {
         point->device = device;
+        point->blob = romsim_blob_ref(blob);
         point->file = strdup(path);
         verify->no_memory |= !point->file;
     }
@@ -361,26 +373,6 @@ static void compare_env(struct verify *verify, const struct romsim_instance *ins
     }
 }
 
-/* The digest of the manifest that a reference leads to: its own, or the store's; "" if nobody
- * knows.  Only a name has one. */
-static void find_digest(const char *reference, char ret[ROMSIM_DIGEST_SIZE])
-{
-    const char *name = romsim_reference_name(reference), *at = strchr(name, '@');
-    CLEANUP_STORES struct romsim_stores stores = {0};
-    struct romsim_store_name found;
-
-    ret[0] = '\0';
-    if (at && romsim_digest_is_valid(at + 1)) {
-        snprintf(ret, ROMSIM_DIGEST_SIZE, "%s", at + 1);
-        return;
-    }
-    if (romsim_reference_is_local(reference) || romsim_stores_open(&stores, NULL) < 0 ||
-        romsim_stores_find(&stores, name, &found, NULL) <= 0)
-        return;
-    snprintf(ret, ROMSIM_DIGEST_SIZE, "%s", found.digest);
-    romsim_store_name_release(&found);
-}
-
 /* Are these one name, but for the registry and a digest?  malloc'ed, NULL without memory. */
 static char *bare_name(const char *reference)
 {
@@ -403,8 +395,8 @@ static void compare_images(struct verify *verify, const char *subject, const cha
         compare(verify, subject, here, there);
         return;
     }
-    find_digest(here, digests[0]);
-    find_digest(there, digests[1]);
+    romsim_stores_digest(here, digests[0]);
+    romsim_stores_digest(there, digests[1]);
     own = bare_name(here);
     other = bare_name(there);
     if (digests[0][0] && digests[1][0])

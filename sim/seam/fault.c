@@ -112,6 +112,8 @@ static int take_member(struct fault *fault, const char *name, char *value)
         status = take_word(value, "fail", &fault->has_no_superblock);
     else if (strcmp(name, "unaligned") == 0)
         status = take_word(value, "", &fault->is_unaligned);
+    else if (strcmp(name, "missing") == 0)
+        status = take_word(value, "", &fault->is_missing);
     else if (strcmp(name, "corrupt") == 0)
         status = take_corrupt(fault, value);
     else
@@ -156,7 +158,10 @@ static int parse(struct fault *fault, struct romsim_error *err)
     if ((fault->has_offset || fault->path || fault->after || fault->count) && !fault->is_eio)
         return romsim_error_set(err, EINVAL, "'%s': offset, path, after and count are of read=eio",
                                 QUOTE(fault->text));
-    if (!fault->is_eio && !fault_delays(fault) && !changes_bytes(fault))
+    if (fault->is_missing && (fault->is_eio || fault_delays(fault) || changes_bytes(fault)))
+        return romsim_error_set(err, EINVAL, "'%s': of a ROM that is missing nothing can be read",
+                                QUOTE(fault->text));
+    if (!fault->is_missing && !fault->is_eio && !fault_delays(fault) && !changes_bytes(fault))
         return romsim_error_set(err, EINVAL, "'%s' does not say what goes wrong",
                                 QUOTE(fault->text));
     return 0;
@@ -208,6 +213,11 @@ const char *romsim_faults_text(const struct romsim_faults *faults, size_t index)
     return faults->list.items[index].text;
 }
 
+const char *romsim_faults_swap(const struct romsim_faults *faults, size_t index)
+{
+    return faults->list.items[index].swap;
+}
+
 /* ---- other bytes -------------------------------------------------------------------------- */
 
 static const char prefix[] = "ukp_rom_";
@@ -217,7 +227,7 @@ static bool is_called(const struct romsim_device *device, const char *name)
 {
     const char *named = device->named_name;
 
-    return device->role == ROMSIM_DEVICE_ROM && device->blob &&
+    return device->role == ROMSIM_DEVICE_ROM &&
            (strcmp(device->indexed_name, name) == 0 || strcmp(named, name) == 0 ||
             (strncmp(named, prefix, strlen(prefix)) == 0 &&
              strcmp(named + strlen(prefix), name) == 0));
@@ -232,7 +242,7 @@ static struct romsim_device *find_device(struct romsim_device *devices, size_t c
                                          const char *name)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_called(&devices[i], name))
+        if (devices[i].blob && is_called(&devices[i], name))
             return &devices[i];
     return NULL;
 }
@@ -310,11 +320,25 @@ static int change(const struct fault *fault, struct romsim_device *devices, size
     return fault->is_unaligned ? cut(device, fault, romsim_blob_size(device->blob) - 1, err) : 0;
 }
 
+bool romsim_faults_miss(const struct romsim_faults *faults, const struct romsim_device *device)
+{
+    for (size_t i = 0; i < romsim_faults_count(faults); i++)
+        if (faults->list.items[i].is_missing && is_called(device, faults->list.items[i].rom))
+            return true;
+    return false;
+}
+
 int faults_change_devices(const struct romsim_faults *faults, struct romsim_device *devices,
                           size_t count, struct romsim_error *err)
 {
     for (size_t i = 0; i < romsim_faults_count(faults); i++)
         if (change(&faults->list.items[i], devices, count, err) < 0)
             return -1;
+    /* At last: another device may have been given its bytes. */
+    for (size_t i = 0; i < count; i++)
+        if (romsim_faults_miss(faults, &devices[i])) {
+            romsim_blob_unref(devices[i].blob);
+            devices[i].blob = NULL;
+        }
     return 0;
 }

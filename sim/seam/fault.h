@@ -13,7 +13,7 @@ struct fault {
     char *text;  /* as it was given; owned */
     char *words; /* the same, cut to pieces, to which the others point; owned */
     const char *rom, *path, *swap;
-    bool is_eio, has_offset, has_corrupt, has_truncate, is_unaligned, has_no_superblock;
+    bool is_eio, has_offset, has_corrupt, has_truncate, is_unaligned, has_no_superblock, is_missing;
     uint64_t offset, after, count;    /* of reads; a count of 0: all */
     uint64_t latency, jitter, attach; /* microseconds */
     uint64_t bandwidth;               /* bytes a second; 0: as it is */

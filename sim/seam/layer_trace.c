@@ -8,6 +8,7 @@
 
 #include <romsim/buffer.h>
 #include <romsim/clock.h>
+#include <romsim/erofs.h>
 #include <romsim/text.h>
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 
 enum {
     TEXT_MAX = 3000,
+    RANGES_MAX = 10000,
     SHOWN = 4 /* of what a read has, in the text */
 };
 
@@ -256,23 +258,71 @@ static void trace_free(struct layer *layer)
 static const struct layer_ops trace_ops = {
     .name = "trace", .lookup = trace_lookup, .read = trace_read, .free = trace_free};
 
+/* The size that an image of EROFS says it has, if its device ends before; else 0. */
+static uint64_t cut_size(struct romsim_blob *image)
+{
+    struct romsim_erofs_super super;
+    uint64_t size;
+
+    if (romsim_erofs_peek(image, &super, NULL) < 0 || super.block_bits >= 32 ||
+        __builtin_mul_overflow(super.blocks, UINT64_C(1) << super.block_bits, &size))
+        return 0;
+    return size > romsim_blob_size(image) ? size : 0;
+}
+
+/* Where the image has what, for who draws it: [offset, size, place among the files or -1 for what
+ * describes them], in order; neighbours of one file are one.  Of very many the first ones. */
+static json_t *ranges_json(const struct map *map, const size_t *places)
+{
+    json_t *list = json_array();
+    int64_t place = -1;
+    uint64_t start = 0, end = 0;
+
+    for (size_t i = 0; i <= map->ranges.count && json_array_size(list) < RANGES_MAX; i++) {
+        const struct map_range *range = i < map->ranges.count ? &map->ranges.items[i] : NULL;
+        int64_t next = range && range->kind == MAP_KIND_FILE ? (int64_t)places[range->file] : -1;
+
+        if (range && end > start && next == place && range->offset == end) {
+            end += range->size;
+            continue;
+        }
+        if (end > start)
+            json_array_append_new(list, json_pack("[I, I, I]", (json_int_t)start,
+                                                  (json_int_t)(end - start), (json_int_t)place));
+        if (range) {
+            place = next;
+            start = range->offset;
+            end = start + range->size;
+        }
+    }
+    return list;
+}
+
 /* The device's own line. */
 static void note_itself(const struct trace_layer *tracer, const struct romsim_device *device,
                         const char *at)
 {
-    json_t *files = json_array();
+    uint64_t image_size = cut_size(device->blob);
+    CLEANUP_FREE size_t *places = calloc(tracer->map->files.count + 1, sizeof(*places));
+    json_t *files = json_array(), *line;
 
     for (size_t i = 0; i < tracer->map->files.count; i++) {
         const struct map_file *file = &tracer->map->files.items[i];
 
+        if (places)
+            places[i] = json_array_size(files);
         if (S_ISREG(file->mode))
             json_array_append_new(files, json_pack("{s:o, s:I}", "path", trace_string(file->path),
                                                    "size", (json_int_t)file->size));
     }
-    trace_json(tracer->trace,
-               json_pack("{s:s, s:s, s:s, s:s?, s:I, s:o}", "kind", "device", "device",
-                         device->indexed_name, "name", device->named_name, "at", at, "size",
-                         (json_int_t)romsim_blob_size(device->blob), "files", files));
+    line = json_pack("{s:s, s:s, s:s, s:s?, s:I, s:o}", "kind", "device", "device",
+                     device->indexed_name, "name", device->named_name, "at", at, "size",
+                     (json_int_t)romsim_blob_size(device->blob), "files", files);
+    if (places)
+        json_object_set_new(line, "map", ranges_json(tracer->map, places));
+    if (image_size)
+        json_object_set_new(line, "image_size", json_integer((json_int_t)image_size));
+    trace_json(tracer->trace, line);
 }
 
 struct layer *trace_layer(struct trace *trace, const struct romsim_device *device, const char *at,

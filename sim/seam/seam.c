@@ -91,16 +91,23 @@ static int compose(struct romsim_seam *seam, const struct romsim_layout *layout,
                    const struct romsim_seam_options *options, struct romsim_error *err)
 {
     const struct romsim_device *rom = &layout->devices[device];
+    const char *at = romsim_layout_at(layout, rom);
 
-    if (rom->role != ROMSIM_DEVICE_ROM || !rom->blob)
+    if (rom->role != ROMSIM_DEVICE_ROM || (!rom->blob && !romsim_faults_miss(options->faults, rom)))
         return 0;
     for (size_t i = 0; i < romsim_faults_count(options->faults); i++)
         if (compose_fault(seam, device, rom, &options->faults->list.items[i], options->stop) < 0)
             return -1;
-    return options->trace
-               ? seam_push(seam, device,
-                           trace_layer(&seam->trace, rom, romsim_layout_at(layout, rom), err))
-               : 0;
+    if (!options->trace)
+        return 0;
+    if (!rom->blob)
+        trace_missing(&seam->trace, rom, at);
+    else if (seam_push(seam, device, trace_layer(&seam->trace, rom, at, err)) < 0)
+        return -1;
+    for (size_t i = 0; i < romsim_faults_count(options->faults); i++)
+        if (fault_is_of(&options->faults->list.items[i], rom))
+            trace_fault(&seam->trace, rom->indexed_name, romsim_faults_text(options->faults, i));
+    return 0;
 }
 
 static int compose_all(struct romsim_seam *seam, const struct romsim_layout *layout,
@@ -110,8 +117,6 @@ static int compose_all(struct romsim_seam *seam, const struct romsim_layout *lay
         return 0;
     if (options->trace)
         trace_begin(&seam->trace, options->trace, layout->name);
-    for (size_t i = 0; options->trace && i < romsim_faults_count(options->faults); i++)
-        trace_fault(&seam->trace, romsim_faults_text(options->faults, i));
     romsim_error_nomem(err);
     for (size_t i = 0; i < layout->device_count; i++)
         if (compose(seam, layout, i, options, err) < 0)
@@ -195,6 +200,18 @@ bool romsim_seam_is_bare(const struct romsim_seam *seam)
 bool romsim_seam_watches(const struct romsim_seam *seam, uint64_t node)
 {
     return chain_of(seam, node) != NULL;
+}
+
+void romsim_seam_phase(const struct romsim_seam *seam, const char *name)
+{
+    if (seam->trace.start)
+        trace_phase(&seam->trace, name);
+}
+
+void romsim_seam_open(const struct romsim_seam *seam, const struct romsim_trace_open *opened)
+{
+    if (seam->trace.start)
+        trace_open(&seam->trace, opened);
 }
 
 int romsim_seam_lookup(struct romsim_seam *seam, uint64_t directory, const char *name,

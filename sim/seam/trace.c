@@ -64,13 +64,55 @@ void trace_text(const struct trace *trace, uint64_t time, const char *text)
     write_line(trace->to.text, line, (size_t)size);
 }
 
-void trace_fault(const struct trace *trace, const char *text)
+void trace_phase(const struct trace *trace, const char *name)
+{
+    uint64_t time = romsim_clock_us() - trace->start;
+
+    trace_json(trace, json_pack("{s:s, s:I, s:s}", "kind", "phase", "time_us", (json_int_t)time,
+                                "phase", name));
+}
+
+void trace_open(const struct trace *trace, const struct romsim_trace_open *opened)
+{
+    uint64_t time = romsim_clock_us() - trace->start;
+    const char *error = opened->errnum ? strerrorname_np(opened->errnum) ?: "EIO" : NULL;
+    char text[TEXT_MAX];
+    json_t *line;
+
+    if (!opened->device) {
+        snprintf(text, sizeof(text), "the guest tells of no opens: %s", QUOTE(opened->path));
+        trace_text(trace, time, text);
+        trace_json(trace, json_pack("{s:s, s:I, s:o}", "kind", "note", "time_us", (json_int_t)time,
+                                    "text", trace_string(opened->path)));
+        return;
+    }
+    snprintf(text, sizeof(text), "%s open %s by %s (%ld)%s%s", QUOTE(opened->device),
+             QUOTE(opened->path), QUOTE(opened->process), opened->pid, error ? " -> " : "",
+             error ?: "");
+    trace_text(trace, time, text);
+    line = json_pack("{s:s, s:I, s:o, s:o, s:o, s:I}", "kind", "open", "time_us", (json_int_t)time,
+                     "device", trace_string(opened->device), "path", trace_string(opened->path),
+                     "process", trace_string(opened->process), "pid", (json_int_t)opened->pid);
+    if (line && error)
+        json_object_set_new(line, "error", json_string(error));
+    trace_json(trace, line);
+}
+
+void trace_fault(const struct trace *trace, const char *device, const char *text)
 {
     char line[TEXT_MAX];
 
     snprintf(line, sizeof(line), "fault: %s", QUOTE(text));
     trace_text(trace, 0, line);
-    trace_json(trace, json_pack("{s:s, s:o}", "kind", "fault", "text", trace_string(text)));
+    trace_json(trace, json_pack("{s:s, s:s, s:o}", "kind", "fault", "device", device, "text",
+                                trace_string(text)));
+}
+
+void trace_missing(const struct trace *trace, const struct romsim_device *device, const char *at)
+{
+    trace_json(trace, json_pack("{s:s, s:s, s:s, s:s?, s:i, s:[]}", "kind", "device", "device",
+                                device->indexed_name, "name", device->named_name, "at", at, "size",
+                                0, "files"));
 }
 
 void trace_begin(struct trace *trace, const struct romsim_trace *to, const char *instance)

@@ -26,8 +26,17 @@ void trace_json(const struct trace *trace, json_t *line);
 /* Writes a line of text, with the time in front. */
 void trace_text(const struct trace *trace, uint64_t time, const char *text);
 
-/* Writes down what is made to go wrong. */
-void trace_fault(const struct trace *trace, const char *text);
+/* Writes down what the start of the instance has come to. */
+void trace_phase(const struct trace *trace, const char *name);
+
+/* Writes down what was opened in the guest. */
+void trace_open(const struct trace *trace, const struct romsim_trace_open *opened);
+
+/* Writes down what is made to go wrong with a device ("ukp_rom1"). */
+void trace_fault(const struct trace *trace, const char *device, const char *text);
+
+/* Writes down a device that is not there.  `at`: where it would be mounted, or NULL. */
+void trace_missing(const struct trace *trace, const struct romsim_device *device, const char *at);
 
 /* A string that JSON can have: what is no UTF-8 is quoted as for a terminal. */
 json_t *trace_string(const char *text);

@@ -160,7 +160,7 @@ struct romsim_state *romsim_state_new(enum romsim_state_kind kind, const char *n
                                       struct romsim_error *err)
 {
     CLEANUP(cleanup_state_release) struct romsim_state *state = calloc(1, sizeof(*state));
-    CLEANUP_FREE char *folder = NULL, *sub = NULL;
+    CLEANUP_FREE char *sub = NULL;
     CLEANUP_FD int house = -1;
     struct romsim_error error;
 

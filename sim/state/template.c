@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* template.c: the store of templates (template.h has the theory). */
+/* template.c: the store of templates and checkpoints (template.h has the theory). */
 #include <romsim/template.h>
 
 #include "json_file.h"
@@ -27,9 +27,23 @@ enum { RECORD_MAX = 16 << 20 };
 
 /* ---- the store -------------------------------------------------------------------------- */
 
-static char *ready_folder(struct romsim_error *err)
+static const struct {
+    const char *name, *folder, *ready, *fresh, *noun;
+} kinds[] = {
+    [ROMSIM_SAVED_TEMPLATE] = {"template", "templates", "templates/ready", "templates/new",
+                               "template instance"},
+    [ROMSIM_SAVED_CHECKPOINT] = {"checkpoint", "checkpoints", "checkpoints/ready",
+                                 "checkpoints/new", "checkpoint"},
+};
+
+const char *romsim_saved_name(enum romsim_saved kind)
 {
-    return romsim_path_data("templates/ready", err);
+    return kinds[kind].name;
+}
+
+static char *ready_folder(enum romsim_saved kind, struct romsim_error *err)
+{
+    return romsim_path_data(kinds[kind].ready, err);
 }
 
 static int open_file(const char *directory, const char *file, int flags, struct romsim_error *err)
@@ -74,18 +88,19 @@ static void sweep(const char *fresh)
         closedir(folder);
 }
 
-static int not_found(const char *key, const char *value, struct romsim_error *err)
+static int not_found(enum romsim_saved kind, const char *key, const char *value,
+                     struct romsim_error *err)
 {
-    romsim_error_set(err, ENOENT, "No template instance with %s '%s'", key, QUOTE(value));
-    romsim_error_hint(err, "'romsim template ls' lists the templates");
+    romsim_error_set(err, ENOENT, "No %s with %s '%s'", kinds[kind].noun, key, QUOTE(value));
+    romsim_error_hint(err, "'romsim %s ls' lists the %ss", kinds[kind].name, kinds[kind].name);
     if (err)
         err->cloud = ROMSIM_CLOUD_NOT_FOUND;
     return -1;
 }
 
-static int already_there(const char *name, struct romsim_error *err)
+static int already_there(enum romsim_saved kind, const char *name, struct romsim_error *err)
 {
-    romsim_error_set(err, EEXIST, "A template instance with the name '%s' already exists",
+    romsim_error_set(err, EEXIST, "A %s with the name '%s' already exists", kinds[kind].noun,
                      QUOTE(name));
     if (err)
         err->cloud = ROMSIM_CLOUD_ALREADY_EXISTS;
@@ -139,7 +154,7 @@ static uint64_t measure(const char *directory)
 }
 
 /* Without its files. */
-static struct romsim_template *load(const char *directory, const char *name,
+static struct romsim_template *load(enum romsim_saved kind, const char *directory, const char *name,
                                     struct romsim_error *err)
 {
     CLEANUP_TEMPLATE struct romsim_template *template = calloc(1, sizeof(*template));
@@ -150,16 +165,22 @@ static struct romsim_template *load(const char *directory, const char *name,
         return NULL;
     }
     template->references = 1;
+    template->kind = kind;
     template->memory = template->state = -1;
-    template->name = strdup(name);
     template->record = json_file_load(directory, RECORD, RECORD_MAX, err);
+    /* A draft's folder has its UUID for a name. */
+    template->is_ready = name;
+    if (!name && template->record)
+        name = json_string_value(json_object_get(template->record, "name"));
+    template->name = strdup(name ?: "");
     if (!template->name)
         romsim_error_nomem(err);
     if (!template->name || !template->record)
         return NULL;
     uuid = json_string_value(json_object_get(template->record, "uuid"));
     if (!uuid || !romsim_uuid_is_valid(uuid)) {
-        romsim_error_set(err, EUCLEAN, "the template '%s' is damaged", QUOTE(name));
+        romsim_error_set(err, EUCLEAN, "the %s '%s' is damaged", kinds[kind].name,
+                         QUOTE(template->name));
         return NULL;
     }
     snprintf(template->uuid, sizeof(template->uuid), "%s", uuid);
@@ -174,7 +195,7 @@ static int open_drives(const char *directory, struct romsim_template *template,
     json_int_t count = json_integer_value(json_object_get(template->record, "drives"));
 
     if (count < 1 || count > ROMSIM_TEMPLATE_DRIVES_MAX)
-        return romsim_error_set(err, EUCLEAN, "the template '%s' is damaged",
+        return romsim_error_set(err, EUCLEAN, "the %s '%s' is damaged", kinds[template->kind].name,
                                 QUOTE(template->name));
     while (template->drive_count < (size_t)count) {
         char file[32];
@@ -189,100 +210,166 @@ static int open_drives(const char *directory, struct romsim_template *template,
     return 0;
 }
 
-/* The name of the one with this UUID, malloc'ed. */
-static char *find_name(const char *uuid, struct romsim_error *err)
+/* The one with this UUID, or this name: its name, malloc'ed. */
+static char *find_name(enum romsim_saved kind, const char *name, const char *uuid,
+                       struct romsim_error *err)
 {
     CLEANUP_TEMPLATES struct romsim_templates all = {0};
 
-    if (romsim_template_list(&all, NULL, NULL, err) < 0)
+    if (romsim_template_list(kind, &all, NULL, NULL, err) < 0)
         return NULL;
-    for (size_t i = 0; i < all.count; i++)
-        if (strcasecmp(all.items[i]->uuid, uuid) == 0)
+    for (size_t i = 0; i < all.count; i++) {
+        if (name ? strcmp(all.items[i]->name, name) != 0
+                 : strcasecmp(all.items[i]->uuid, uuid) != 0)
+            continue;
+        if (all.items[i]->is_ready)
             return STEAL_POINTER(&all.items[i]->name);
-    not_found("uuid", uuid, err);
+        romsim_error_set(err, EBUSY, "the %s '%s' is being made", kinds[kind].name,
+                         QUOTE(all.items[i]->name));
+        if (err)
+            err->cloud = ROMSIM_CLOUD_WRONG_VM_STATE;
+        return NULL;
+    }
+    not_found(kind, name ? "name" : "uuid", name ?: uuid, err);
     return NULL;
 }
 
-struct romsim_template *romsim_template_open(const char *name, const char *uuid,
-                                             struct romsim_error *err)
+static struct romsim_template *open_files(enum romsim_saved kind, const char *directory,
+                                          const char *name, struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = ready_folder(err), *directory = NULL, *found = NULL;
-    CLEANUP_TEMPLATE struct romsim_template *template = NULL;
+    CLEANUP_TEMPLATE struct romsim_template *template = load(kind, directory, name, err);
+    bool has_memory, has_state;
 
-    if (!folder || (!name && !(name = found = find_name(uuid, err))))
-        return NULL;
-    directory = romsim_path_join(folder, name);
-    if (!romsim_name_is_valid(name) || (directory && access(directory, F_OK) < 0)) {
-        not_found("name", name, err);
-        return NULL;
-    }
-    template = directory ? load(directory, name, err) : NULL;
     if (!template)
         return NULL;
-    template->memory = open_file(directory, "memory", O_RDWR, err);
-    template->state = template->memory < 0 ? -1 : open_file(directory, "state", O_RDONLY, err);
-    if (template->state < 0 || open_drives(directory, template, err) < 0)
+    has_memory =
+        kind == ROMSIM_SAVED_TEMPLATE || json_is_true(json_object_get(template->record, "memory"));
+    has_state = !json_is_true(json_object_get(template->record, "cold"));
+    if ((has_memory && (template->memory = open_file(directory, "memory", O_RDWR, err)) < 0) ||
+        (has_state && (template->state = open_file(directory, "state", O_RDONLY, err)) < 0) ||
+        open_drives(directory, template, err) < 0)
         return NULL;
     return STEAL_POINTER(&template);
 }
 
-int romsim_template_list(struct romsim_templates *ret,
-                         void (*complain)(void *context, const struct romsim_error *error),
-                         void *context, struct romsim_error *err)
+struct romsim_template *romsim_template_open(enum romsim_saved kind, const char *name,
+                                             const char *uuid, struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = ready_folder(err);
-    CLEANUP_TEMPLATES struct romsim_templates templates = {0};
+    CLEANUP_FREE char *folder = ready_folder(kind, err), *directory = NULL, *found = NULL;
+
+    if (!folder || (!name && !(name = found = find_name(kind, NULL, uuid, err))))
+        return NULL;
+    directory = romsim_path_join(folder, name);
+    if (!directory) {
+        romsim_error_nomem(err);
+        return NULL;
+    }
+    if (romsim_name_is_valid(name) && access(directory, F_OK) == 0)
+        return open_files(kind, directory, name, err);
+    free(find_name(kind, name, NULL, err)); /* says why */
+    return NULL;
+}
+
+struct romsim_template *romsim_template_open_draft(enum romsim_saved kind, const char *uuid,
+                                                   struct romsim_error *err)
+{
+    CLEANUP_FREE char *fresh = romsim_path_data(kinds[kind].fresh, err);
+    CLEANUP_FREE char *directory = fresh ? romsim_path_join(fresh, uuid) : NULL;
+
+    if (directory && romsim_uuid_is_valid(uuid))
+        return open_files(kind, directory, NULL, err);
+    if (fresh)
+        romsim_error_set(err, ENOENT, "there is no such draft");
+    return NULL;
+}
+
+/* Adds what is in a folder to the list.  Returns 0 or -1. */
+static int list_folder(enum romsim_saved kind, bool are_ready, struct romsim_templates *templates,
+                       void (*complain)(void *context, const struct romsim_error *error),
+                       void *context, struct romsim_error *err)
+{
+    CLEANUP_FREE char *folder =
+        romsim_path_data(are_ready ? kinds[kind].ready : kinds[kind].fresh, err);
     struct dirent **names = NULL;
+    struct romsim_template **items;
     int count = folder ? scandir(folder, &names, NULL, alphasort) : -1;
 
     if (!folder)
         return -1;
     if (count < 0)
         return romsim_error_system(err, errno, "cannot read '%s'", QUOTE(folder));
-    templates.items = calloc((size_t)count + 1, sizeof(struct romsim_template *));
+    items = reallocarray(templates->items, templates->count + (size_t)count + 1,
+                         sizeof(struct romsim_template *));
+    templates->items = items ? items : templates->items;
     for (int i = 0; i < count; i++) {
         CLEANUP_FREE char *directory =
             is_dots(names[i]->d_name) ? NULL : romsim_path_join(folder, names[i]->d_name);
         struct romsim_error error = {0};
-        struct romsim_template *template =
-            directory && templates.items ? load(directory, names[i]->d_name, &error) : NULL;
+        struct romsim_template *template = NULL;
 
-        if (template)
-            templates.items[templates.count++] = template;
-        else if (directory && complain)
+        /* What nobody makes any more is swept. */
+        if (items && directory && (are_ready || is_held(directory)))
+            template = load(kind, directory, are_ready ? names[i]->d_name : NULL, &error);
+        if (template && json_is_true(json_object_get(template->record, "branch")))
+            romsim_template_unref(template); /* of nobody but the branch */
+        else if (template)
+            templates->items[templates->count++] = template;
+        else if (are_ready && directory && complain)
             complain(context, &error);
         free(names[i]);
     }
     free(names);
-    if (!templates.items)
-        return romsim_error_nomem(err);
+    return items ? 0 : romsim_error_nomem(err);
+}
+
+static int by_name(const void *one, const void *other)
+{
+    const struct romsim_template *const *a = one, *const *b = other;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+int romsim_template_list(enum romsim_saved kind, struct romsim_templates *ret,
+                         void (*complain)(void *context, const struct romsim_error *error),
+                         void *context, struct romsim_error *err)
+{
+    CLEANUP_TEMPLATES struct romsim_templates templates = {0};
+
+    /* In this order one that becomes ready meanwhile is there once or twice, but never not. */
+    if (list_folder(kind, false, &templates, complain, context, err) < 0 ||
+        list_folder(kind, true, &templates, complain, context, err) < 0)
+        return -1;
+    if (templates.count)
+        qsort(templates.items, templates.count, sizeof(struct romsim_template *), by_name);
     *ret = templates;
     templates = (struct romsim_templates){0};
     return 0;
 }
 
 /* Its record, if there is one of that name and it can be read. */
-static json_t *load_record(const char *directory, const char *name, struct romsim_error *err)
+static json_t *load_record(enum romsim_saved kind, const char *directory, const char *name,
+                           struct romsim_error *err)
 {
     if (access(directory, F_OK) < 0) {
-        not_found("name", name, err);
+        not_found(kind, "name", name, err);
         return NULL;
     }
     return json_file_load(directory, RECORD, RECORD_MAX, err);
 }
 
-int romsim_template_set_properties(const char *name, json_t *properties, struct romsim_error *err)
+int romsim_template_set_properties(enum romsim_saved kind, const char *name, json_t *properties,
+                                   struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = ready_folder(err);
+    CLEANUP_FREE char *folder = ready_folder(kind, err);
     CLEANUP_FREE char *directory = folder ? romsim_path_join(folder, name) : NULL;
     json_t *record = NULL;
 
     if (!romsim_name_is_valid(name))
-        not_found("name", name, err);
+        not_found(kind, "name", name, err);
     else if (folder && !directory)
         romsim_error_nomem(err);
     else if (folder)
-        record = load_record(directory, name, err);
+        record = load_record(kind, directory, name, err);
     if (!record) {
         json_decref(properties);
         return -1;
@@ -291,16 +378,16 @@ int romsim_template_set_properties(const char *name, json_t *properties, struct 
     return json_file_save(directory, RECORD, record, err);
 }
 
-int romsim_template_remove(const char *name, struct romsim_error *err)
+int romsim_template_remove(enum romsim_saved kind, const char *name, struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = ready_folder(err), *fresh = NULL, *from = NULL, *to = NULL;
+    CLEANUP_FREE char *folder = ready_folder(kind, err), *fresh = NULL, *from = NULL, *to = NULL;
     char uuid[ROMSIM_UUID_SIZE];
 
-    fresh = folder ? romsim_path_data("templates/new", err) : NULL;
+    fresh = folder ? romsim_path_data(kinds[kind].fresh, err) : NULL;
     if (!fresh)
         return -1;
     if (!romsim_name_is_valid(name))
-        return not_found("name", name, err);
+        return not_found(kind, "name", name, err);
     if (!romsim_uuid_new(uuid))
         return romsim_error_system(err, errno, "the kernel has no random bytes");
     from = romsim_path_join(folder, name);
@@ -308,7 +395,7 @@ int romsim_template_remove(const char *name, struct romsim_error *err)
     if (!from || !to)
         return romsim_error_nomem(err);
     if (rename(from, to) < 0)
-        return errno == ENOENT ? not_found("name", name, err)
+        return errno == ENOENT ? not_found(kind, "name", name, err)
                                : romsim_error_system(err, errno, "cannot remove '%s'", QUOTE(from));
     return romsim_path_remove_tree(to, err);
 }
@@ -316,6 +403,7 @@ int romsim_template_remove(const char *name, struct romsim_error *err)
 /* ---- making ----------------------------------------------------------------------------- */
 
 struct romsim_template_draft {
+    enum romsim_saved kind;
     char *name, *directory;
     char uuid[ROMSIM_UUID_SIZE];
     int lock;
@@ -337,18 +425,18 @@ void romsim_template_draft_free(struct romsim_template_draft *draft)
 
 DEFINE_CLEANUP(struct romsim_template_draft, romsim_template_draft_free)
 
-static bool is_there(const char *name)
+static bool is_there(enum romsim_saved kind, const char *name)
 {
-    CLEANUP_FREE char *folder = ready_folder(NULL);
-    CLEANUP_FREE char *path = folder ? romsim_path_join(folder, name) : NULL;
+    struct romsim_error why = {0};
+    CLEANUP_FREE char *found = find_name(kind, name, NULL, &why);
 
-    return path && access(path, F_OK) == 0;
+    return found || why.errnum == EBUSY;
 }
 
 static int make_folder(struct romsim_template_draft *draft, struct romsim_error *err)
 {
-    CLEANUP_FREE char *fresh = romsim_path_data("templates/new", err);
-    CLEANUP_FREE char *guard = fresh ? romsim_path_data("templates", err) : NULL;
+    CLEANUP_FREE char *fresh = romsim_path_data(kinds[draft->kind].fresh, err);
+    CLEANUP_FREE char *guard = fresh ? romsim_path_data(kinds[draft->kind].folder, err) : NULL;
     CLEANUP_FD int whole = guard ? open_file(guard, "lock", O_RDWR | O_CREAT, err) : -1;
 
     /* So that no sweep meets the folder before it has its lock. */
@@ -366,16 +454,19 @@ static int make_folder(struct romsim_template_draft *draft, struct romsim_error 
     return romsim_lock_take(draft->lock, LOCK_EX, ROMSIM_LOCK_TIMEOUT_MS, draft->directory, err);
 }
 
-struct romsim_template_draft *romsim_template_draft(const char *name, const char *uuid,
-                                                    struct romsim_error *err)
+struct romsim_template_draft *romsim_template_draft(enum romsim_saved kind, const char *name,
+                                                    const char *uuid, struct romsim_error *err)
 {
+    char noun[32];
+
     CLEANUP(cleanup_romsim_template_draft_free)
     struct romsim_template_draft *draft = NULL;
 
-    if (romsim_name_check_new("template name", name, err) < 0)
+    snprintf(noun, sizeof(noun), "%s name", kinds[kind].name);
+    if (romsim_name_check_new(noun, name, err) < 0)
         return NULL;
-    if (is_there(name)) {
-        already_there(name, err);
+    if (is_there(kind, name)) {
+        already_there(kind, name, err);
         return NULL;
     }
     draft = calloc(1, sizeof(*draft));
@@ -383,6 +474,7 @@ struct romsim_template_draft *romsim_template_draft(const char *name, const char
         romsim_error_nomem(err);
         return NULL;
     }
+    draft->kind = kind;
     draft->lock = -1;
     draft->name = strdup(name);
     if (!draft->name)
@@ -423,25 +515,48 @@ int romsim_template_draft_drive(struct romsim_template_draft *draft, const struc
     return 0;
 }
 
+const char *romsim_template_draft_uuid(const struct romsim_template_draft *draft)
+{
+    return draft->uuid;
+}
+
+/* Adds who it is to its record. */
+static int complete(const struct romsim_template_draft *draft, json_t *record,
+                    struct romsim_error *err)
+{
+    if (json_object_set_new(record, "name", json_string(draft->name)) == 0 &&
+        json_object_set_new(record, "uuid", json_string(draft->uuid)) == 0 &&
+        json_object_set_new(record, "created_at", json_integer(time(NULL))) == 0 &&
+        json_object_set_new(record, "drives", json_integer((json_int_t)draft->drives)) == 0)
+        return 0;
+    json_decref(record);
+    return romsim_error_nomem(err);
+}
+
+int romsim_template_draft_announce(struct romsim_template_draft *draft, json_t *record,
+                                   struct romsim_error *err)
+{
+    if (complete(draft, record, err) < 0)
+        return -1;
+    return json_file_save(draft->directory, RECORD, record, err);
+}
+
 int romsim_template_draft_finish(struct romsim_template_draft *draft, json_t *record,
                                  struct romsim_error *err)
 {
-    CLEANUP_FREE char *folder = ready_folder(err);
+    CLEANUP_FREE char *folder = ready_folder(draft->kind, err);
     CLEANUP_FREE char *ready = folder ? romsim_path_join(folder, draft->name) : NULL;
 
-    if (!ready || json_object_set_new(record, "name", json_string(draft->name)) < 0 ||
-        json_object_set_new(record, "uuid", json_string(draft->uuid)) < 0 ||
-        json_object_set_new(record, "created_at", json_integer(time(NULL))) < 0 ||
-        json_object_set_new(record, "drives", json_integer((json_int_t)draft->drives)) < 0) {
+    if (!ready) {
         json_decref(record);
         return folder ? romsim_error_nomem(err) : -1;
     }
-    if (json_file_save(draft->directory, RECORD, record, err) < 0)
+    if (romsim_template_draft_announce(draft, record, err) < 0)
         return -1;
     /* A folder takes the place of an empty one only. */
     if (rename(draft->directory, ready) < 0)
         return errno == ENOTEMPTY || errno == EEXIST
-                   ? already_there(draft->name, err)
+                   ? already_there(draft->kind, draft->name, err)
                    : romsim_error_system(err, errno, "cannot make '%s'", QUOTE(ready));
     draft->is_finished = true;
     return 0;

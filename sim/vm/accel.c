@@ -5,17 +5,21 @@
  * That /dev/kvm opens proves nothing: inside some VMs and containers a guest hangs, QEMU aborts,
  * or every instruction is emulated, a hundred times slower than QEMU's own TCG.  So a tiny guest is
  * started, a firmware that enters protected mode, clears 8 MiB, counts to ten million and writes to
- * QEMU's debug-exit port: some hundredths of a second on a real KVM.  Only that is believed.
+ * QEMU's debug-exit port, or on arm64 turns the machine off: some hundredths of a second on a real
+ * KVM.  Only that is believed.
+ *
+ * KVM runs guests of the machine's own architecture; one of another is emulated.
  */
 #include "accel.h"
 
 #include "process.h"
-#include "qemu.h"
 
+#include <romsim/arch.h>
 #include <romsim/buffer.h>
 #include <romsim/cleanup.h>
 #include <romsim/file.h>
 #include <romsim/paths.h>
+#include <romsim/vm.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +70,24 @@ static const uint8_t gdt[] = {
 
 static const uint8_t gdt_pointer[] = {sizeof(gdt) - 1, 0, 0x80, 0xff, 0xff, 0xff};
 static const uint8_t reset[] = {0xe9, 0x0d, 0xff};  /* jmp CODE16 */
+
+/* An arm64 CPU begins at 0, where the firmware is, in 64 bits; the memory begins at 1 GiB. */
+static const uint8_t code_arm64[] = {
+    0x00, 0x00, 0xa8, 0xd2,                         /* movz x0, #0x4000, lsl #16 */
+    0x01, 0x10, 0xa0, 0xd2,                         /* movz x1, #0x80, lsl #16: 8 MiB */
+    0x1f, 0x84, 0x00, 0xf8,                         /* str xzr, [x0], #8 */
+    0x21, 0x20, 0x00, 0xf1,                         /* subs x1, x1, #8 */
+    0xc1, 0xff, 0xff, 0x54,                         /* b.ne to the str */
+    0x01, 0x13, 0xa0, 0xd2,                         /* movz x1, #0x98, lsl #16 */
+    0x01, 0xd0, 0x92, 0xf2,                         /* movk x1, #0x9680: 10,000,000 */
+    0x21, 0x04, 0x00, 0xf1,                         /* subs x1, x1, #1 */
+    0xe1, 0xff, 0xff, 0x54,                         /* b.ne to the subs */
+    0x00, 0x80, 0xb0, 0x52,                         /* movz w0, #0x8400, lsl #16 */
+    0x00, 0x01, 0x80, 0x72,                         /* movk w0, #8: PSCI's SYSTEM_OFF */
+    0x02, 0x00, 0x00, 0xd4,                         /* hvc #0 */
+    0x7f, 0x20, 0x03, 0xd5,                         /* wfi, */
+    0xff, 0xff, 0xff, 0x17,                         /* for ever */
+};
 /* clang-format on */
 
 struct part {
@@ -74,33 +96,47 @@ struct part {
     size_t size;
 };
 
-static const struct part parts[] = {
-    {CODE16, code16, sizeof(code16)},
-    {CODE32, code32, sizeof(code32)},
-    {GDT, gdt, sizeof(gdt)},
-    {GDT_POINTER, gdt_pointer, sizeof(gdt_pointer)},
-    {RESET_VECTOR, reset, sizeof(reset)},
+static const struct guest {
+    const char *machine;
+    const char *exit[2]; /* an option, by which it ends; or NULL: it turns itself off */
+    int status;          /* QEMU's then */
+    struct part parts[5];
+} guests[ROMSIM_ARCH_COUNT] = {
+    [ROMSIM_ARCH_AMD64] = {.machine = "pc",
+                           .exit = {"-device", "isa-debug-exit,iobase=0xf4"},
+                           .status = EXIT_STATUS,
+                           .parts = {{CODE16, code16, sizeof(code16)},
+                                     {CODE32, code32, sizeof(code32)},
+                                     {GDT, gdt, sizeof(gdt)},
+                                     {GDT_POINTER, gdt_pointer, sizeof(gdt_pointer)},
+                                     {RESET_VECTOR, reset, sizeof(reset)}}},
+    [ROMSIM_ARCH_ARM64] = {.machine = "virt,gic-version=max",
+                           .parts = {{0, code_arm64, sizeof(code_arm64)}}},
 };
 
-static int make_firmware(void)
+static int make_firmware(const struct guest *guest)
 {
     CLEANUP_FD int fd = memfd_create("romsim-probe", MFD_CLOEXEC);
 
     if (fd < 0 || ftruncate(fd, FIRMWARE_SIZE) < 0)
         return -1;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        if (pwrite(fd, parts[i].bytes, parts[i].size, parts[i].offset) != (ssize_t)parts[i].size)
+    for (size_t i = 0; i < sizeof(guest->parts) / sizeof(guest->parts[0]); i++) {
+        const struct part *part = &guest->parts[i];
+
+        if (pwrite(fd, part->bytes, part->size, part->offset) != (ssize_t)part->size)
             return -1;
+    }
     return steal_fd(&fd);
 }
 
 bool accel_try(const char *accel, const char *cpu, const char **ret_how)
 {
-    CLEANUP_FD int firmware = make_firmware();
+    const struct guest *guest = &guests[romsim_arch()];
+    CLEANUP_FD int firmware = make_firmware(guest);
     const int inherited[] = {firmware, -1};
     struct process qemu = PROCESS_NONE;
     char path[64];
-    const char *argv[] = {QEMU_PROGRAM,
+    const char *argv[] = {romsim_arch_facts()->qemu,
                           "-nodefaults",
                           "-no-user-config",
                           "-no-reboot",
@@ -109,7 +145,7 @@ bool accel_try(const char *accel, const char *cpu, const char **ret_how)
                           "-sandbox",
                           "on",
                           "-machine",
-                          "pc",
+                          guest->machine,
                           "-accel",
                           accel,
                           "-cpu",
@@ -118,8 +154,8 @@ bool accel_try(const char *accel, const char *cpu, const char **ret_how)
                           "16",
                           "-bios",
                           path,
-                          "-device",
-                          "isa-debug-exit,iobase=0xf4",
+                          guest->exit[0],
+                          guest->exit[1],
                           NULL};
     int status = 0, ended;
 
@@ -132,7 +168,14 @@ bool accel_try(const char *accel, const char *cpu, const char **ret_how)
     *ret_how = !ended                ? "a guest on it hangs or crawls"
                : WIFSIGNALED(status) ? "QEMU aborts with it"
                                      : "QEMU fails with it";
-    return ended && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STATUS;
+    return ended && WIFEXITED(status) && WEXITSTATUS(status) == guest->status;
+}
+
+/* ---- which may be tried --------------------------------------------------------------------- */
+
+bool accel_may_be_kvm(enum romsim_arch guest, enum romsim_arch host)
+{
+    return guest == host;
 }
 
 /* ---- what was found out before -------------------------------------------------------------- */
@@ -198,13 +241,19 @@ static char *sentence(const char *before, const char *detail, const char *after)
 
 enum romsim_accel romsim_accel_probe(bool use_memory, char **ret_reason, bool *ret_remembered)
 {
-    CLEANUP_FD int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    bool is_native = accel_may_be_kvm(romsim_arch(), romsim_arch_host());
+    CLEANUP_FD int kvm = is_native ? open("/dev/kvm", O_RDWR | O_CLOEXEC) : -1;
     int problem = kvm < 0 ? errno : 0;
     CLEANUP_FREE char *finding = use_memory && kvm >= 0 ? recall() : NULL;
     const char *how = "";
 
     if (ret_remembered)
         *ret_remembered = finding || (kvm < 0 && use_memory);
+    if (!is_native) {
+        *ret_reason = sentence("this machine's processor runs no ", romsim_arch_facts()->name,
+                               " guests: " SLOWER);
+        return ROMSIM_ACCEL_TCG;
+    }
     if (problem == ENOENT) {
         *ret_reason = strdup("this machine has no /dev/kvm: " SLOWER);
         return ROMSIM_ACCEL_TCG;

@@ -12,6 +12,7 @@
  */
 #include "door.h"
 
+#include "gate.h"
 #include "lan.h"
 
 #include <romsim/cleanup.h>
@@ -30,8 +31,7 @@
 enum {
     CONNECTIONS_MAX = 256, /* more wait in the kernel */
     LANE_SIZE = 64 << 10,
-    EVENTS = 64,
-    PATIENCE_S = 60 /* for the guest to accept */
+    EVENTS = 64
 };
 
 struct lane {
@@ -335,7 +335,7 @@ uint64_t door_due_us(const struct door *door)
         if (!connection->up && (!first || connection->since_us < first))
             first = connection->since_us;
     }
-    return first ? first + PATIENCE_S * 1000000ULL : 0;
+    return first ? first + GATE_PATIENCE_S * 1000000ULL : 0;
 }
 
 void door_give_up(struct door *door)
@@ -346,7 +346,7 @@ void door_give_up(struct door *door)
         struct connection *connection = door->connections.items[i];
 
         connection->is_over |=
-            !connection->up && now - connection->since_us >= PATIENCE_S * 1000000ULL;
+            !connection->up && now - connection->since_us >= GATE_PATIENCE_S * 1000000ULL;
     }
     drop_over(door);
 }

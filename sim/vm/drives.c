@@ -66,12 +66,15 @@ static int start_server(struct drives_server *server, struct romsim_error *err)
     return problem ? romsim_error_system(err, problem, "cannot start a thread") : 0;
 }
 
+/* A ROM that is made to be missing has none: QEMU gets no drive for it. */
 static int name_files(const struct romsim_layout *layout, const char *mount_point,
-                      struct drives *drives, struct romsim_error *err)
+                      const struct romsim_faults *faults, struct drives *drives,
+                      struct romsim_error *err)
 {
     for (size_t i = 0; i < drives->count; i++)
-        if (layout->devices[i].blob && asprintf(&drives->items[i].filename, "%s/dev/%s",
-                                                mount_point, layout->devices[i].indexed_name) < 0) {
+        if (layout->devices[i].blob && !romsim_faults_miss(faults, &layout->devices[i]) &&
+            asprintf(&drives->items[i].filename, "%s/dev/%s", mount_point,
+                     layout->devices[i].indexed_name) < 0) {
             drives->items[i].filename = NULL;
             return romsim_error_nomem(err);
         }
@@ -97,7 +100,7 @@ int drives_open_view(const struct romsim_layout *layout, const struct volumes *v
         drives_close(&drives);
         return romsim_error_nomem(err);
     }
-    if (name_files(layout, point, &drives, err) == 0 &&
+    if (name_files(layout, point, seam->faults, &drives, err) == 0 &&
         romsim_state_set_mount(state, point, err) == 0 &&
         (drives.server->fs = romsim_fs_mount(layout, point, &options, err)) &&
         start_server(drives.server, err) == 0) {
@@ -153,6 +156,18 @@ const struct romsim_error *drives_failure(const struct drives *drives)
 {
     return drives->server && atomic_load(&drives->server->has_failed) ? &drives->server->error
                                                                       : NULL;
+}
+
+void drives_note_phase(const struct drives *drives, const char *name)
+{
+    if (drives->server)
+        romsim_fs_phase(drives->server->fs, name);
+}
+
+void drives_note_open(const struct drives *drives, const struct romsim_trace_open *opened)
+{
+    if (drives->server)
+        romsim_fs_open(drives->server->fs, opened);
 }
 
 void drives_let_go(const struct drives *drives)

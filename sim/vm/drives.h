@@ -52,6 +52,12 @@ void drives_inherit(const struct drives *drives, int *list);
  * NULL if it did not. */
 const struct romsim_error *drives_failure(const struct drives *drives);
 
+/* Writes down in the drives' trace, if there is one, what the start has come to. */
+void drives_note_phase(const struct drives *drives, const char *name);
+
+/* What a process of the guest has opened, the same way (romsim/trace.h). */
+void drives_note_open(const struct drives *drives, const struct romsim_trace_open *opened);
+
 /* Nobody has to wait for a read any more that something stands in the way of: QEMU is to end, and
  * cannot before it has its answer. */
 void drives_let_go(const struct drives *drives);

@@ -20,6 +20,7 @@ struct edit {
     pthread_t thread;
     int done; /* an eventfd */
     const struct romsim_instance *old;
+    const struct romsim_layout *old_layout;
     char *name;
     json_t *edits; /* a copy: references are not counted for two threads */
     struct romsim_limits limits;
@@ -99,8 +100,9 @@ static void *work(void *argument)
     if (make(edit->old, edit->edits, &edit->limits, &edit->instance, &edit->diagnostics) == 0) {
         free(edit->instance->name);
         edit->instance->name = STEAL_POINTER(&edit->name);
-        edit->layout =
-            edit->instance->name ? romsim_layout_new(edit->instance, &edit->diagnostics) : NULL;
+        edit->layout = edit->instance->name ? romsim_layout_anew(edit->instance, edit->old_layout,
+                                                                 &edit->diagnostics)
+                                            : NULL;
     }
     eventfd_write(edit->done, 1);
     return NULL;
@@ -119,7 +121,7 @@ static void edit_free(struct edit *edit)
     free(edit);
 }
 
-struct edit *edit_start(const struct romsim_instance *instance, const char *name,
+struct edit *edit_start(const struct romsim_instance *instance, const struct romsim_layout *layout,
                         const json_t *edits, const struct romsim_limits *limits,
                         struct romsim_error *err)
 {
@@ -131,8 +133,9 @@ struct edit *edit_start(const struct romsim_instance *instance, const char *name
         return NULL;
     }
     edit->old = instance;
+    edit->old_layout = layout;
     edit->limits = *limits;
-    edit->name = strdup(name);
+    edit->name = strdup(layout->name);
     edit->edits = json_deep_copy(edits);
     edit->done = eventfd(0, EFD_CLOEXEC);
     problem = edit->done < 0              ? errno

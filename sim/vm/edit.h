@@ -16,9 +16,9 @@ struct edit;
 /* The member of an edit that came over the network; others are the user's. */
 #define EDIT_ORIGIN "network"
 
-/* Starts; `instance` is borrowed until edit_finish(), `edits` is a reference of the caller's.  The
- * result has the name `name`. */
-struct edit *edit_start(const struct romsim_instance *instance, const char *name,
+/* Starts; `instance` and its `layout`, whose name the result has, are borrowed until edit_finish(),
+ * `edits` is a reference of the caller's. */
+struct edit *edit_start(const struct romsim_instance *instance, const struct romsim_layout *layout,
                         const json_t *edits, const struct romsim_limits *limits,
                         struct romsim_error *err);
 

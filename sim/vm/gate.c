@@ -22,6 +22,7 @@
 #include "lan.h"
 
 #include <romsim/cleanup.h>
+#include <romsim/clock.h>
 #include <romsim/error.h>
 
 #include <arpa/inet.h>
@@ -183,8 +184,10 @@ struct gate {
     size_t told_count;
     pthread_t thread;
     bool runs;
-    int bell; /* an eventfd, once the guest may be connected to from the private network */
-    bool is_barred;
+    atomic_bool *accepts;   /* does the guest accept connections, for each port */
+    int bell;               /* an eventfd, when more of them do */
+    bool is_barred;         /* who connects from the private network may have to wait, until: */
+    uint64_t end_us;        /* 0: nobody has been let in yet */
     atomic_uint neighbours; /* frames from there */
     size_t in_size;
     uint8_t in[LANE_SIZE]; /* as it was read */
@@ -388,12 +391,23 @@ static void take_frame(struct gate *gate, uint8_t *frame, size_t size)
 }
 
 /* Does a frame open a connection? */
-static bool knocks(const uint8_t *frame, size_t size)
+static bool knocks(const uint8_t *frame, size_t size, struct packet *ret)
+{
+    return packet_take(frame, size, ret) && ret->protocol == IPPROTO_TCP && packet_has_ports(ret) &&
+           opens_connection(ret);
+}
+
+/* Has it to wait until the guest accepts it? */
+static bool has_to_wait(const struct gate *gate, const uint8_t *frame, size_t size)
 {
     struct packet packet;
 
-    return packet_take(frame, size, &packet) && packet.protocol == IPPROTO_TCP &&
-           packet_has_ports(&packet) && !packet.is_fragment && opens_connection(&packet);
+    if (!gate->is_barred || !knocks(frame, size, &packet))
+        return false;
+    for (size_t i = 0; i < gate->config.port_count; i++)
+        if (gate->config.ports[i].destination_port == packet_destination_port(&packet))
+            return !gate->accepts[i];
+    return !gate->end_us;
 }
 
 /* A lan_taker. */
@@ -404,21 +418,52 @@ static void take_from_lan(void *context, const uint8_t *frame, size_t size)
     if (!gate_welcomes(&gate->rules, frame, size))
         return;
     gate->neighbours++;
-    add(gate->is_barred && knocks(frame, size) ? &gate->held : &gate->to_guest, frame, size);
+    add(has_to_wait(gate, frame, size) ? &gate->held : &gate->to_guest, frame, size);
 }
 
-/* Those that wait to be let in are whole frames, as all that is in a lane. */
-static void unbar(struct gate *gate)
+/* Lets in those that need not wait any more. */
+static void look_at_held(struct gate *gate)
 {
-    struct lane *lane = &gate->to_guest, *held = &gate->held;
+    struct lane *held = &gate->held;
+    size_t kept = 0, next;
 
-    add(lane, NULL, 0);
-    if (lane->size + held->size <= LANE_SIZE) {
-        memcpy(lane->bytes + lane->size, held->bytes, held->size);
-        lane->size += held->size;
+    for (size_t at = 0; at < held->size; at = next) {
+        size_t size = packet_get32(held->bytes + at);
+
+        next = at + 4 + size;
+        if (!has_to_wait(gate, held->bytes + at + 4, size)) {
+            add(&gate->to_guest, held->bytes + at + 4, size);
+            continue;
+        }
+        memmove(held->bytes + kept, held->bytes + at, 4 + size);
+        kept += 4 + size;
     }
-    held->size = 0;
+    held->size = kept;
+}
+
+static void take_bell(struct gate *gate)
+{
+    eventfd_t times;
+
+    eventfd_read(gate->bell, &times);
+    if (!gate->end_us)
+        gate->end_us = romsim_clock_us() + GATE_PATIENCE_S * 1000000ULL;
+    look_at_held(gate);
+}
+
+/* How long it may take until somebody need not wait any more, as poll() has it; ends the waiting
+ * when it is time. */
+static int wait_ms(struct gate *gate)
+{
+    uint64_t now = romsim_clock_us();
+
+    if (!gate->is_barred || !gate->end_us)
+        return -1;
+    if (now < gate->end_us)
+        return (int)((gate->end_us - now) / 1000) + 1;
     gate->is_barred = false;
+    look_at_held(gate);
+    return -1;
 }
 
 /* Takes the whole frames that were read.  False when what was read is no frame. */
@@ -465,6 +510,7 @@ enum { GATE_BELL = GATE_ENDS, GATE_POLLS };
 static bool turn(struct gate *gate)
 {
     const int *sockets = gate->sockets;
+    int patience = wait_ms(gate);
     struct pollfd polls[GATE_POLLS + LAN_POLLS] = {
         [GATE_FROM_GUEST] = {sockets[GATE_FROM_GUEST], POLLIN, 0},
         [GATE_TO_NETWORK] = poll_lane(&gate->to_network, sockets[GATE_TO_NETWORK]),
@@ -477,14 +523,14 @@ static bool turn(struct gate *gate)
         lan_polls(gate->lan, polls + GATE_POLLS);
         count += LAN_POLLS;
     }
-    if (poll(polls, count, -1) < 0)
+    if (poll(polls, count, patience) < 0)
         return errno == EINTR;
     if ((polls[GATE_TO_NETWORK].revents | polls[GATE_TO_GUEST].revents) & (POLLERR | POLLHUP))
         return false;
     if (gate->lan)
         lan_dispatch(gate->lan, polls + GATE_POLLS, take_from_lan, gate);
     if (polls[GATE_BELL].revents)
-        unbar(gate);
+        take_bell(gate);
     return take_from_guest(gate) && flush(&gate->to_network, sockets[GATE_TO_NETWORK]) &&
            flush(&gate->to_guest, sockets[GATE_TO_GUEST]);
 }
@@ -560,7 +606,10 @@ struct gate *gate_open(const struct gate_config *config, int ret_ends[GATE_ENDS]
     struct gate *gate = calloc(1, sizeof(*gate));
     int ends[GATE_ENDS];
 
-    if (!gate) {
+    if (gate)
+        gate->accepts = calloc(config->port_count + 1, sizeof(*gate->accepts));
+    if (!gate || !gate->accepts) {
+        free(gate);
         romsim_error_nomem(err);
         return NULL;
     }
@@ -571,7 +620,7 @@ struct gate *gate_open(const struct gate_config *config, int ret_ends[GATE_ENDS]
                                       .answers_host = config->answers_host,
                                       .is_local = is_local,
                                       .context = gate};
-    gate->is_barred = config->is_barred;
+    gate->is_barred = config->port_count > 0;
     gate->routes = gate->bell = gate->report[0] = gate->report[1] = -1;
     for (int i = 0; i < GATE_ENDS; i++)
         gate->sockets[i] = ends[i] = -1;
@@ -600,12 +649,14 @@ void gate_close(struct gate *gate)
     cleanup_close_fd(&gate->routes);
     cleanup_close_fd(&gate->bell);
     cleanup_close_fd(&gate->report[0]);
+    free(gate->accepts);
     free(gate);
 }
 
-void gate_let_in(struct gate *gate)
+void gate_let_in(struct gate *gate, size_t port)
 {
-    eventfd_write(gate->bell, 1);
+    if (port < gate->config.port_count && !atomic_exchange(&gate->accepts[port], true))
+        eventfd_write(gate->bell, 1);
 }
 
 unsigned gate_neighbours(const struct gate *gate)

@@ -13,6 +13,7 @@
 #define ROMSIM_VM_GATE_H
 
 #include <romsim/error.h>
+#include <romsim/layout.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,12 +64,16 @@ enum gate_end {
     GATE_ENDS
 };
 
+enum { GATE_PATIENCE_S = 60 /* for a guest to accept connections */ };
+
 struct gate_config {
     const char *name;      /* of the instance; borrowed */
     uint32_t address;      /* its own */
     const char *directory; /* its folder, to meet other instances in; or NULL: it meets none */
     int listener;          /* the socket for that (lan_listen()), borrowed; -1: one of its own */
-    bool is_barred;        /* who connects from there waits for gate_let_in() */
+    /* Who connects from there waits for gate_let_in(), unless there is no port; borrowed. */
+    const struct romsim_port *ports;
+    size_t port_count;
     bool allow_host, answers_host; /* as of the rules */
 };
 
@@ -82,8 +87,10 @@ void gate_close(struct gate *gate);
 /* Readable when there is news; -1 for NULL. */
 int gate_fd(const struct gate *gate);
 
-/* The guest accepts connections: those that waited for it are let in. */
-void gate_let_in(struct gate *gate);
+/* The guest accepts connections to one of the ports (its index): those that waited for it are let
+ * in.  What goes to any other port waits until the first of these accepts some; GATE_PATIENCE_S
+ * after that nothing waits any more, since an app need not serve all that its instance names. */
+void gate_let_in(struct gate *gate, size_t port);
 
 /* How many frames have come from other instances.  0 for NULL. */
 unsigned gate_neighbours(const struct gate *gate);

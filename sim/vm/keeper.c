@@ -115,10 +115,12 @@ static void drop_closed(struct keeper *keeper)
             continue;
         keeper->clients.items[i--] = keeper->clients.items[--keeper->clients.count];
         keeper_lose_input(keeper, client);
+        keeper_lose_draft(keeper, client);
         if (client == keeper->parent)
             on_parent_gone(keeper);
         channel_close(&client->channel);
         free(client);
+        keeper_cool_down(keeper);
         keeper->is_full = false;
     }
 }
@@ -152,6 +154,7 @@ enum {
     POLL_EDIT,
     POLL_INPUT,
     POLL_DOOR,
+    POLL_SNAPSHOT,
     POLL_RUN,
     POLL_CLIENTS = POLL_RUN + RUN_POLLS
 };
@@ -197,6 +200,7 @@ static size_t fill_polls(const struct keeper *keeper, struct pollfd *polls)
     polls[POLL_SIGNALS] = (struct pollfd){keeper->signals, POLLIN, 0};
     polls[POLL_EDIT] = (struct pollfd){edit_fd(keeper->edit), POLLIN, 0};
     polls[POLL_DOOR] = (struct pollfd){door_fd(keeper->door), POLLIN, 0};
+    polls[POLL_SNAPSHOT] = (struct pollfd){keeper_snapshot_fd(keeper), POLLIN, 0};
     polls[POLL_INPUT] = (struct pollfd){keeper_input_fd(keeper), POLLIN, 0};
     for (int i = 0; i < RUN_POLLS; i++)
         polls[POLL_RUN + i] = (struct pollfd){.fd = -1};
@@ -256,6 +260,7 @@ static void loop(struct keeper *keeper)
         }
         if (ready >= 0 || errno == EINTR)
             dispatch_times(keeper);
+        keeper_look_at_snapshot(keeper);
         if (keeper->run && run_has_ended(keeper->run))
             keeper_end_run(keeper);
         if (keeper->folder)
@@ -315,7 +320,8 @@ static int open_keeper(struct keeper *keeper, struct romsim_error *err)
 
     keeper->rom_uuids = keeper_new_uuids(keeper, keeper->instance, keeper->layout);
     keeper->updates = json_array();
-    if (!keeper->rom_uuids || !keeper->updates)
+    keeper->history = keeper->layout->history ? json_incref(keeper->layout->history) : json_array();
+    if (!keeper->rom_uuids || !keeper->updates || !keeper->history)
         return romsim_error_nomem(err);
     snprintf(status->uuid, sizeof(status->uuid), "%s", keeper->config->uuid);
     if (!romsim_uuid_new(status->interface_uuid))
@@ -366,6 +372,7 @@ static void answer_last(struct keeper *keeper)
 static void close_keeper(struct keeper *keeper)
 {
     for (size_t i = 0; i < keeper->clients.count; i++) {
+        keeper_lose_draft(keeper, keeper->clients.items[i]);
         channel_close(&keeper->clients.items[i]->channel);
         free(keeper->clients.items[i]);
     }
@@ -374,6 +381,7 @@ static void close_keeper(struct keeper *keeper)
     console_log_close(&keeper->log);
     cleanup_close_fd(&keeper->signals);
     json_decref(keeper->updates);
+    json_decref(keeper->history);
     free(keeper->rom_uuids);
     keeper_forget_saved(keeper);
     keeper_end_template(keeper, false);
@@ -392,6 +400,8 @@ void keeper_run(const struct keeper_config *config)
                             .layout = config->layout,
                             .listener = -1,
                             .saved = -1,
+                            .memory = -1,
+                            .snapshot = KEEPER_SNAPSHOT_NONE,
                             .is_bound = config->is_bound,
                             .becomes_template = config->becomes_template,
                             .input = {.fd = -1},
@@ -414,6 +424,7 @@ void keeper_run(const struct keeper_config *config)
         if (config->autostart)
             keeper_start(&keeper);
         loop(&keeper);
+        keeper_end_snapshot(&keeper);
         keeper_change_state(&keeper, STATE_DELETED);
     }
     answer_last(&keeper);

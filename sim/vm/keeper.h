@@ -15,14 +15,15 @@
  *     image   device                          {"device", "format", "inline", "offset",
  *                                             "size"}, and with it the file in which the image
  *                                             stands: "ukp_rom1", or its other name
- *     start                                   {"state", "previous_state"}
+ *     start   overcommit                      {"state", "previous_state"}; so many bytes of memory
+ *                                             more than are free may be wanted
  *     stop    force, drain_ms, timeout_ms,    the same, at once, or with "wait" when it has stopped
  *             wait
  *     suspend wait                            the same; the next start goes on with the VM as it
  * is; one that scales to zero is in standby then template autokill, wait                 the same:
  * the instance starts anew, and becomes a template, or with "wait" when it is one wait    state
  * {"state"}, when it is in that state log     offset, limit, since_ms         the bytes as CONSOLE
- * events, then {"available", "range"} attach  offset                          {"state",
+ * events, then {"available", "range"} attach  offset, starts_often            {"state",
  * "restarts"}, then events; the console from `offset` on metrics what it uses, and what of its item
  * is about time edit    edits, network                  {"queued"}, once they are made or wait for
  * the stop; with "network" they may name nothing of this machine attach_volume as "edit": they are
@@ -30,6 +31,10 @@
  *     detach_volume
  *             name, uuid
  *     restart edits, timeout_ms               the state, when what is needed for it is there
+ *     checkpoint                              {"uuid", "name", "state"}: it is being made, or with
+ *             name, tags, autokill, wait      "wait" when it is there
+ *     branch                                  {"draft"}: the instance as it was when it was asked,
+ *                                             for who has asked, as long as he is there
  *     delete                                  {"previous_state"}, when nothing is left
  *     input   end                             {"terminal"}: the app reads what is in the pipe that
  *                                             comes with the request; with "end" the same client
@@ -39,6 +44,9 @@
  *     source                                  {"source", "position", "request", "roms"}: what it
  * was made from, if the client said so, the body of the request that makes it as it is now, and its
  * ROMs' digests release                                 {}: the instance is not bound any more
+ *     case                                    what it takes to have the same happen again, and
+ *                                             what happened (keeper_case.c), and with it the file
+ *                                             of its trace, if it has one
  *     watch   number                          {"number", "item"}, the item of "get", now and
  *                                             whenever it has changed, with the number of the last
  *                                             such request; {"number", "deleted"} at last.  Who

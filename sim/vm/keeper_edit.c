@@ -64,8 +64,8 @@ void keeper_queue_edits(struct keeper *keeper, const json_t *edits)
 
 int keeper_begin_edit(struct keeper *keeper, const json_t *edits, struct romsim_error *err)
 {
-    keeper->edit = edit_start(keeper->next ? keeper->next : keeper->instance, keeper->layout->name,
-                              edits, &keeper->config->limits, err);
+    keeper->edit = edit_start(keeper->next ? keeper->next : keeper->instance, keeper->layout, edits,
+                              &keeper->config->limits, err);
     return keeper->edit ? 0 : -1;
 }
 

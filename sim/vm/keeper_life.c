@@ -99,11 +99,25 @@ void keeper_on_run_event(void *context, const struct romsim_vm_event *of_run)
     }
 }
 
+/* What is suspended and has none is copied, see below. */
+static void choose_memory(struct keeper *keeper)
+{
+    if (keeper->saved >= 0)
+        return;
+    cleanup_close_fd(&keeper->memory);
+    keeper->memory = -1;
+    if (keeper->door && keeper->scaling.is_on && keeper->scaling.is_stateful &&
+        !keeper->layout->template && !keeper->becomes_template)
+        keeper->memory = memfd_create("romsim-memory", MFD_CLOEXEC);
+}
+
 void keeper_begin_run(struct keeper *keeper)
 {
     struct romsim_error err = {0};
-    const struct vm_plan *plan = keeper_plan_run(keeper, &err);
+    const struct vm_plan *plan;
 
+    choose_memory(keeper);
+    plan = keeper_plan_run(keeper, &err);
     if (plan && (plan->saving || !keeper_begin_warm(keeper)))
         keeper->run = run_start(keeper->layout, &keeper->volumes, plan, keeper->folder,
                                 keeper->saved, keeper_on_run_event, keeper);
@@ -256,6 +270,7 @@ void keeper_end_run(struct keeper *keeper)
     uint64_t ran = romsim_clock_us() - keeper->run_start;
 
     keeper->is_changed = true;
+    keeper_lose_snapshot(keeper);
     if (keeper_end_warming(keeper, result))
         return;
     keeper_settle_standby(keeper, result);
@@ -298,13 +313,19 @@ void keeper_end_run(struct keeper *keeper)
 /* ---- suspending --------------------------------------------------------------------------------
  *
  * What is saved has the guest's memory, and in it what was read of inline ROMs: it is kept in
- * memory and never on a disk, as they are.
+ * memory and never on a disk, as they are.  Who scales to zero, and so is saved again and again,
+ * has its memory in such a file from its start: it need not be copied, neither then nor when it
+ * goes on.
  */
 
 void keeper_forget_saved(struct keeper *keeper)
 {
     cleanup_close_fd(&keeper->saved);
     keeper->saved = -1;
+    if (keeper->run && !run_has_ended(keeper->run))
+        return;
+    cleanup_close_fd(&keeper->memory);
+    keeper->memory = -1;
 }
 
 int keeper_suspend(struct keeper *keeper, enum stop_wish wish, struct romsim_error *err)
@@ -314,6 +335,7 @@ int keeper_suspend(struct keeper *keeper, enum stop_wish wish, struct romsim_err
     if (keeper->saved < 0)
         return romsim_error_system(err, errno, "cannot keep a suspended VM");
     keeper->suspends = true;
+    keeper->saved_is_clone = keeper->is_clone;
     keeper->wish = wish;
     keeper->restarts_at_once = false;
     run_suspend(keeper->run, keeper->saved);

@@ -9,7 +9,9 @@
  *     keeper_input.c     what the app reads
  *     keeper_metrics.c   what the VM uses
  *     keeper_template.c  what it takes to become a template
+ *     keeper_snapshot.c  checkpoints and branches of it
  *     keeper_warm.c      starts without a boot
+ *     keeper_case.c      what it takes to have the same happen again
  *     keeper_requests.c  the words on the socket and their answers
  *
  * One thread calls all of them, that of the loop.
@@ -29,6 +31,7 @@
 #include <romsim/vector.h>
 
 #include <jansson.h>
+#include <pthread.h>
 
 enum { KEEPER_TIME_MOST_MS = 86400000 }; /* of a request */
 
@@ -39,8 +42,10 @@ struct keeper_client {
     int awaited;        /* an enum instance_state, or -1 */
     bool takes_standby; /* for it */
     bool awaits_end, awaits_edit, awaits_restart, awaits_metrics;
-    bool is_watching, is_due; /* there is something that it was not told yet */
-    json_int_t number;        /* of its last request "watch" */
+    bool is_watching, is_due;            /* there is something that it was not told yet */
+    bool starts_often;                   /* it has the instance started again and again */
+    json_int_t number;                   /* of its last request "watch" */
+    struct romsim_template_draft *draft; /* of the branch that it makes, or NULL */
 };
 
 DEFINE_VECTOR(keeper_clients, struct keeper_client *);
@@ -63,6 +68,33 @@ struct keeper_idle {
     unsigned neighbours; /* run_neighbours() by then */
 };
 
+/* A checkpoint, or a branch, that is being made. */
+struct keeper_snapshot {
+    struct romsim_template_draft *draft; /* NULL: none is */
+    struct keeper_client *client;        /* who waits for it, or NULL */
+    char name[64];
+    bool is_branch;
+    bool is_cold;    /* there is no VM to be saved */
+    bool is_of_run;  /* the run saves it now; then */
+    bool is_working; /* the thread copies what else it needs: */
+    pthread_t thread;
+    int done, state; /* an eventfd; the file of the VM; or -1 */
+    int copied;      /* a VM that was saved before, to be copied; or -1 */
+    int memory;      /* the file of its memory, if that is apart; or -1 */
+    struct romsim_blob *drives[ROMSIM_TEMPLATE_DRIVES_MAX];
+    size_t drive_count;
+    json_t *record;
+    char *version; /* QEMU's */
+    int status;
+    struct romsim_error err;
+};
+
+#define KEEPER_SNAPSHOT_NONE                                                                       \
+    (struct keeper_snapshot)                                                                       \
+    {                                                                                              \
+        .done = -1, .state = -1, .copied = -1, .memory = -1                                        \
+    }
+
 struct keeper {
     const struct keeper_config *config;
     struct romsim_instance *instance;
@@ -81,7 +113,8 @@ struct keeper {
 
     struct instance_status status;
     struct run *run;       /* NULL: none */
-    int saved;             /* all of a VM that was suspended; -1: none was */
+    int saved;             /* a VM that was suspended; -1: none was */
+    int memory;            /* where its memory is, if not in that, or the run's; -1: nowhere */
     bool suspends;         /* that is what the run ends for */
     bool becomes_template; /* the next run, or this one, is to be saved as one */
     bool is_template;      /* it was, and this is the instance's end */
@@ -89,15 +122,18 @@ struct keeper {
     struct vm_plan plan;   /* of this run, with the door, and with the files to save into of */
     struct romsim_vm_saving saving;
     struct romsim_template_draft *draft; /* what it makes; NULL: it is no such run */
-    struct romsim_template *warm;        /* its VM before its app began, or NULL */
-    struct romsim_layout staged; /* of a run that makes that, or a clone of it: what is in it is
-                                    the layout's */
-    bool is_warming;             /* the run makes it */
-    bool is_clone;               /* the run is one of it */
-    uint64_t warming_us;         /* which took so long of this start */
-    bool is_cold;                /* it cannot be made */
-    struct scaling scaling;      /* of the instance, as it was started last */
-    struct door *door;           /* NULL: it does not scale to zero, or is stopped */
+    struct keeper_snapshot snapshot;
+    json_t *history;              /* the checkpoints that it comes from, the newest first */
+    struct romsim_template *warm; /* its VM before its app began, or NULL */
+    struct romsim_layout staged;  /* of a run that makes that, or a clone of it: what is in it is
+                                     the layout's */
+    bool is_warming;              /* the run makes it */
+    bool is_clone;                /* the run is one of it, */
+    bool saved_is_clone;          /* and so was the run of which `saved` is all */
+    uint64_t warming_us;          /* which took so long of this start */
+    bool is_cold;                 /* it cannot be made */
+    struct scaling scaling;       /* of the instance, as it was started last */
+    struct door *door;            /* NULL: it does not scale to zero, or is stopped */
     struct keeper_idle idle;
     bool stands_by;               /* the run ends for that, or has */
     bool stops_awake;             /* it was woken to be stopped */
@@ -183,6 +219,26 @@ bool keeper_end_template(struct keeper *keeper, bool is_saved);
 /* It becomes none: who waits for it is told. */
 void keeper_forget_template(struct keeper *keeper);
 
+/* ---- keeper_snapshot.c -------------------------------------------------------------------------
+ */
+
+/* The requests. */
+json_t *keeper_take_checkpoint(struct keeper *keeper, struct keeper_client *client,
+                               const json_t *request);
+json_t *keeper_take_branch(struct keeper *keeper, struct keeper_client *client,
+                           const json_t *request);
+
+/* Is one being made?  What to poll for it, or -1; and in each turn. */
+bool keeper_is_saving(const struct keeper *keeper);
+int keeper_snapshot_fd(const struct keeper *keeper);
+void keeper_look_at_snapshot(struct keeper *keeper);
+
+/* The run that it was of has ended; the keeper does, and what can be finished is; a client has
+ * gone. */
+void keeper_lose_snapshot(struct keeper *keeper);
+void keeper_end_snapshot(struct keeper *keeper);
+void keeper_lose_draft(struct keeper *keeper, struct keeper_client *client);
+
 /* ---- keeper_warm.c -----------------------------------------------------------------------------
  */
 
@@ -192,6 +248,9 @@ bool keeper_begin_warm(struct keeper *keeper);
 /* A run has ended: was it a preparation, and the next one has begun? */
 bool keeper_end_warming(struct keeper *keeper, const struct run_result *result);
 void keeper_forget_warm(struct keeper *keeper);
+
+/* Somebody has gone: is what was prepared still of use? */
+void keeper_cool_down(struct keeper *keeper);
 
 /* ---- keeper_standby.c --------------------------------------------------------------------------
  */
@@ -250,6 +309,13 @@ json_t *keeper_measure(struct keeper *keeper, struct keeper_client *client, cons
 /* Answers who waits, if it is time. */
 void keeper_answer_metrics(struct keeper *keeper);
 
+/* ---- keeper_case.c -----------------------------------------------------------------------------
+ */
+
+/* The request "case". */
+json_t *keeper_tell_case(struct keeper *keeper, struct keeper_client *client,
+                         const json_t *request);
+
 /* ---- keeper_input.c ----------------------------------------------------------------------------
  */
 
@@ -275,6 +341,7 @@ json_t *keeper_error_answer(const struct romsim_error *err);
 json_t *keeper_refuse(enum romsim_cloud_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 json_t *keeper_refuse_deleted(const struct keeper *keeper);
+json_t *keeper_refuse_shell(const struct keeper *keeper); /* one that has it is not saved */
 json_t *keeper_state_answer(const struct keeper *keeper);
 json_t *keeper_change_answer(const struct keeper *keeper, enum instance_state previous);
 

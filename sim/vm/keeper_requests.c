@@ -2,10 +2,12 @@
 /* keeper_requests.c: what one may ask a keeper for (keeper.h), and its answers. */
 #include "keeper_parts.h"
 
+#include <romsim/bounds.h>
 #include <romsim/checked.h>
 #include <romsim/cleanup.h>
 #include <romsim/clock.h>
 #include <romsim/daemon.h>
+#include <romsim/needs.h>
 #include <romsim/text.h>
 
 #include <errno.h>
@@ -45,6 +47,13 @@ json_t *keeper_refuse_deleted(const struct keeper *keeper)
                          keeper->layout->name);
 }
 
+json_t *keeper_refuse_shell(const struct keeper *keeper)
+{
+    return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
+                         "the instance '%s' was made with --shell, which cannot be saved with it",
+                         keeper->layout->name);
+}
+
 /* As the cloud shows them. */
 static json_t *updates_json(const struct keeper *keeper)
 {
@@ -67,6 +76,11 @@ json_t *keeper_describe(const struct keeper *keeper)
                              keeper->config->plan);
     if (json_array_size(keeper->updates))
         json_object_set_new(item, "updates", updates_json(keeper));
+    if (json_array_size(keeper->history))
+        json_object_set_new(json_object_get(item, "romsim"), "history",
+                            json_deep_copy(keeper->history));
+    if (keeper_is_saving(keeper) && !keeper->snapshot.is_branch)
+        json_object_set_new(json_object_get(item, "romsim"), "saving", json_true());
     return item;
 }
 
@@ -133,15 +147,30 @@ static json_t *do_image(struct keeper *keeper, struct keeper_client *client, con
     return NULL;
 }
 
+/* Is there room for it on this machine?  Who asks may bring a bound of his own. */
+static int check_room(const struct keeper *keeper, const json_t *request, struct romsim_error *err)
+{
+    const struct romsim_layout *layout = keeper->layout;
+    json_int_t asked = json_integer_value(json_object_get(request, "overcommit"));
+    uint64_t most = romsim_bound(ROMSIM_BOUND_OVERCOMMIT);
+
+    return romsim_room_check(&layout, 1, keeper->config->plan->processor.accel,
+                             keeper->config->plan->no_fuse,
+                             max_u64(most, asked > 0 ? (uint64_t)asked : 0), err);
+}
+
 static json_t *do_start(struct keeper *keeper, struct keeper_client *client, const json_t *request)
 {
     enum instance_state previous = keeper->status.state;
+    struct romsim_error err = {0};
 
-    (void)client, (void)request;
+    (void)client;
     if (keeper->run || keeper->edit || keeper->is_deleted)
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE, "the instance '%s' is %s, not stopped",
                              keeper->layout->name,
                              keeper->edit ? "being edited" : instance_state_name(previous));
+    if (check_room(keeper, request, &err) < 0)
+        return keeper_error_answer(&err);
     keeper_abort_restart(keeper);
     keeper_start(keeper);
     return keeper_change_answer(keeper, previous);
@@ -239,6 +268,8 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
         return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
                              "the instance '%s' has an input (--stdin), which cannot be suspended",
                              keeper->layout->name);
+    if (keeper->config->plan->shell)
+        return keeper_refuse_shell(keeper);
     if (keeper->is_bound)
         return keeper_refuse(ROMSIM_CLOUD_NOT_ALLOWED,
                              "the instance '%s' is of a 'romsim run' in the foreground, with which "
@@ -247,6 +278,10 @@ static json_t *do_suspend(struct keeper *keeper, struct keeper_client *client,
     if (keeper->becomes_template)
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
                              "the instance '%s' is to become a template, and is not suspended",
+                             keeper->layout->name);
+    if (keeper_is_saving(keeper))
+        return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
+                             "the instance '%s' is being saved for a checkpoint or a branch",
                              keeper->layout->name);
     if (awaits_volumes(keeper))
         return keeper_refuse(ROMSIM_CLOUD_WRONG_VM_STATE,
@@ -282,6 +317,8 @@ static json_t *refuse_template(const struct keeper *keeper)
                              "the instance '%s' has an input (--stdin, --tty), which a template "
                              "has not",
                              keeper->layout->name);
+    if (keeper->config->plan->shell)
+        return keeper_refuse_shell(keeper);
     return NULL;
 }
 
@@ -356,6 +393,7 @@ json_t *keeper_attach(struct keeper *keeper, struct keeper_client *client, const
     json_t *answer;
 
     client->is_attached = true;
+    client->starts_often = json_is_true(json_object_get(request, "starts_often"));
     channel_console(&client->channel, &keeper->log,
                     offset ? log_offset(keeper, json_integer_value(offset)) : keeper->log.end,
                     CHANNEL_FOLLOW);
@@ -629,11 +667,14 @@ static const struct {
     {"stop", do_stop, true},
     {"suspend", do_suspend, true},
     {"template", do_template, true},
+    {"checkpoint", keeper_take_checkpoint, true},
+    {"branch", keeper_take_branch, false},
     {"metrics", keeper_measure, false},
     {"input", keeper_take_input, false},
     {"size", keeper_take_size, false},
     {"release", do_release, false},
     {"source", do_source, false},
+    {"case", keeper_tell_case, false},
     {"edit", do_edit, true},
     {"restart", do_restart, true},
     {"delete", do_delete, true},

@@ -57,10 +57,9 @@ static void let_in(struct keeper *keeper)
         if (!run_accepts(keeper->run, i))
             continue;
         door_let_in(keeper->door, i);
-        if (idle->accepts)
-            continue;
-        run_let_in(keeper->run);
-        idle->accepts = idle->was_busy = true;
+        run_let_in(keeper->run, i);
+        if (!idle->accepts)
+            idle->accepts = idle->was_busy = true;
     }
 }
 
@@ -90,8 +89,8 @@ static bool may_stand_by(const struct keeper *keeper)
 {
     return keeper->door && keeper->run && keeper->scaling.is_on && keeper->idle.accepts &&
            keeper->status.state == STATE_RUNNING && !keeper->edit && !keeper->next &&
-           !keeper->restarts_at_once && !keeper->becomes_template &&
-           !keeper->config->plan->input.is_open;
+           !keeper->restarts_at_once && !keeper->becomes_template && !keeper_is_saving(keeper) &&
+           !keeper->config->plan->input.is_open && !keeper->config->plan->shell;
 }
 
 uint64_t keeper_idle_end(const struct keeper *keeper)
@@ -154,7 +153,8 @@ void keeper_look_at_door(struct keeper *keeper)
     if (state == STATE_STANDBY && !keeper->edit && !keeper->is_deleted &&
         door_is_wanted(keeper->door)) {
         keeper_start(keeper);
-    } else if (keeper->run && (state == STATE_STARTING || state == STATE_RUNNING)) {
+    } else if (keeper->run && !keeper->is_warming &&
+               (state == STATE_STARTING || state == STATE_RUNNING)) {
         let_in(keeper);
         look_whether_busy(keeper);
         look_at_time(keeper);

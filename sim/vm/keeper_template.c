@@ -34,6 +34,7 @@ const struct vm_plan *keeper_plan_run(struct keeper *keeper, struct romsim_error
 {
     keeper->plan = *keeper->config->plan;
     keeper->plan.door = keeper->door;
+    keeper->plan.memory = keeper->memory >= 0 ? &keeper->memory : NULL;
     if (!keeper->becomes_template)
         return &keeper->plan;
     keeper->draft = romsim_vm_template_begin(keeper->layout->name, keeper->status.uuid,
@@ -47,14 +48,14 @@ const struct vm_plan *keeper_plan_run(struct keeper *keeper, struct romsim_error
 static void set_autokill(const struct keeper *keeper)
 {
     CLEANUP_TEMPLATE struct romsim_template *template =
-        romsim_template_open(keeper->layout->name, NULL, NULL);
+        romsim_template_open(ROMSIM_SAVED_TEMPLATE, keeper->layout->name, NULL, NULL);
     json_t *properties;
 
     if (!template || !keeper->autokill)
         return;
     properties = json_deep_copy(json_object_get(template->record, "properties"));
     json_object_set(properties, "autokill", keeper->autokill);
-    romsim_template_set_properties(keeper->layout->name, properties, NULL);
+    romsim_template_set_properties(ROMSIM_SAVED_TEMPLATE, keeper->layout->name, properties, NULL);
 }
 
 bool keeper_end_template(struct keeper *keeper, bool is_saved)

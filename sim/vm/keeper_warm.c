@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * keeper_warm.c: starts without a boot, of an instance that is started again and again (--watch).
+ * keeper_warm.c: starts without a boot, of an instance that is started again and again: by the
+ * `run --watch` that it belongs to, or as long as an `edit --watch` follows it.
  *
  * The first start is that of a VM with the root alone, which is saved before its app begins: a
  * template as others are (template.h), but in memory, of the keeper alone, and without ROMs and
  * volumes.  The instance itself, then and at each later start, is a clone of it, with the ROMs that
  * it has by then.  What the VM was saved with is compared before each start; if that has changed
- * the template is made anew.  Where none can be had the VM boots each time.
+ * the template is made anew.  Where none can be had the VM boots each time.  A clone that is
+ * suspended goes on as one: the template is kept until then.
  */
 #include "keeper_parts.h"
 #include "template.h"
@@ -50,14 +52,24 @@ static bool fits(const struct romsim_template *warm, const struct romsim_layout 
     return same;
 }
 
-/* May the next start be a clone's? */
+static bool starts_often(const struct keeper *keeper)
+{
+    bool often = keeper->config->stays;
+
+    for (size_t i = 0; i < keeper->clients.count; i++)
+        often |= keeper->clients.items[i]->starts_often;
+    return often;
+}
+
+/* May the next start be a clone's?  What is suspended goes on as what it is. */
 static bool can_be_warm(const struct keeper *keeper)
 {
     const struct vm_plan *plan = keeper->config->plan;
     const struct romsim_layout *layout = keeper->layout;
 
-    return keeper->config->stays && !keeper->is_cold && !plan->saving && !plan->input.is_open &&
-           !plan->input.is_terminal && !layout->template && romsim_layout_root(layout);
+    return starts_often(keeper) && keeper->saved < 0 && !keeper->is_cold && !plan->saving &&
+           !plan->input.is_open && !plan->input.is_terminal && !plan->gdb.port && !plan->shell &&
+           !layout->template && romsim_layout_root(layout);
 }
 
 void keeper_forget_warm(struct keeper *keeper)
@@ -66,13 +78,21 @@ void keeper_forget_warm(struct keeper *keeper)
     keeper->warm = NULL;
 }
 
+void keeper_cool_down(struct keeper *keeper)
+{
+    bool is_needed = keeper->is_clone || (keeper->saved >= 0 && keeper->saved_is_clone);
+
+    if (!is_needed && !starts_often(keeper))
+        keeper_forget_warm(keeper);
+}
+
 static void begin_clone(struct keeper *keeper)
 {
     keeper->staged = *keeper->layout;
     keeper->staged.template = keeper->warm;
     keeper->is_clone = true;
-    keeper->run = run_start(&keeper->staged, &keeper->volumes, keeper->config->plan, keeper->folder,
-                            -1, keeper_on_run_event, keeper);
+    keeper->run = run_start(&keeper->staged, &keeper->volumes, &keeper->plan, keeper->folder,
+                            keeper->saved, keeper_on_run_event, keeper);
 }
 
 /* The VM that is to be saved, with the root alone. */
@@ -108,10 +128,12 @@ static void stay_cold(struct keeper *keeper, const char *why)
 
 bool keeper_begin_warm(struct keeper *keeper)
 {
-    if (!can_be_warm(keeper))
-        return false;
-    if (keeper->layout->device_count > 1 + MACHINE_SPARES) {
-        stay_cold(keeper, "it has more ROMs and volumes than a saved VM has room for");
+    if (keeper->saved >= 0 && keeper->saved_is_clone) {
+        begin_clone(keeper);
+        return true;
+    }
+    if (!can_be_warm(keeper)) {
+        keeper_forget_warm(keeper);
         return false;
     }
     if (keeper->warm && !fits(keeper->warm, keeper->layout))
@@ -145,8 +167,9 @@ bool keeper_end_warming(struct keeper *keeper, const struct run_result *result)
     keeper->is_warming = keeper->is_clone = false;
     if (was_warming)
         take_saved(keeper, result, &err);
-    /* One that does not go on from there may still boot. */
-    else if (!was_clone || result->end != RUN_END_BROKEN || run_app_runs(keeper->run))
+    /* One that does not go on from there may still boot; not so one that was suspended. */
+    else if (!was_clone || keeper->saved >= 0 || result->end != RUN_END_BROKEN ||
+             run_app_runs(keeper->run))
         return false;
     if (!goes_on)
         return false;

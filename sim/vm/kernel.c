@@ -38,6 +38,10 @@ enum {
     XEN_ELFNOTE_PHYS32_ENTRY = 18
 };
 
+/* Of an arm64 Image; and of the EFI program that has one packed (drivers/firmware/efi/libstub's
+ * zboot-header.S). */
+enum { IMAGE_MAGIC = 56, ZBOOT_MAGIC = 4, ZBOOT_PAYLOAD_OFFSET = 8, ZBOOT_PAYLOAD_SIZE = 12 };
+
 struct bytes {
     const uint8_t *data;
     size_t size;
@@ -63,16 +67,26 @@ static uint64_t le(const uint8_t *bytes, unsigned count)
     return value;
 }
 
+static bool is_zboot(const uint8_t *data)
+{
+    return memcmp(data, "MZ", 2) == 0 && memcmp(data + ZBOOT_MAGIC, "zimg", 4) == 0;
+}
+
 enum kernel_kind kernel_probe(const uint8_t *data, size_t size)
 {
     struct bytes bytes = {data, size};
     const uint8_t *flag = piece(bytes, SETUP_BOOT_FLAG, 2);
     const uint8_t *magic = piece(bytes, SETUP_MAGIC, 4);
+    const uint8_t *arm64 = piece(bytes, IMAGE_MAGIC, 4);
 
     if (size >= SELFMAG && memcmp(data, ELFMAG, SELFMAG) == 0)
         return KERNEL_ELF;
     if (flag && magic && le(flag, 2) == 0xaa55 && memcmp(magic, "HdrS", 4) == 0)
         return KERNEL_BZIMAGE;
+    if (arm64 && memcmp(arm64, "ARM\x64", 4) == 0)
+        return KERNEL_IMAGE;
+    if (arm64 && (memcmp(data, "\x1f\x8b", 2) == 0 || is_zboot(data)))
+        return KERNEL_PACKED_IMAGE;
     return KERNEL_UNKNOWN;
 }
 
@@ -277,7 +291,24 @@ static const struct filter *filter_find(struct bytes payload)
     return NULL;
 }
 
-/* ---- bzImage ---------------------------------------------------------------------------- */
+/* ---- what is packed, and how -------------------------------------------------------------- */
+
+/* Of a compressed Image the payload is all of the file, or what its header says. */
+static int packed_image_find(struct bytes image, struct bytes *ret, struct romsim_error *err)
+{
+    const uint8_t *header = image.data, *payload;
+    uint64_t size;
+
+    *ret = image;
+    if (!is_zboot(header))
+        return 0;
+    size = le(header + ZBOOT_PAYLOAD_SIZE, 4);
+    payload = piece(image, le(header + ZBOOT_PAYLOAD_OFFSET, 4), size);
+    if (!payload || size < 8)
+        return romsim_error_set(err, EUCLEAN, "the kernel is damaged: its payload is outside");
+    *ret = (struct bytes){payload, size};
+    return 0;
+}
 
 static int payload_find(struct bytes image, struct bytes *ret, struct romsim_error *err)
 {
@@ -285,8 +316,10 @@ static int payload_find(struct bytes image, struct bytes *ret, struct romsim_err
     uint64_t start, length;
     const uint8_t *payload;
 
+    if (kernel_probe(image.data, image.size) == KERNEL_PACKED_IMAGE)
+        return packed_image_find(image, ret, err);
     if (kernel_probe(image.data, image.size) != KERNEL_BZIMAGE || !header)
-        return romsim_error_set(err, EINVAL, "not an x86 Linux kernel (bzImage)");
+        return romsim_error_set(err, EINVAL, "not a Linux kernel (bzImage)");
     if (le(header + SETUP_VERSION, 2) < SETUP_VERSION_WITH_PAYLOAD)
         return romsim_error_set(err, EOPNOTSUPP, "a bzImage from before Linux 2.6.26");
     start = (header[SETUP_SECTORS] ? header[SETUP_SECTORS] : 4) * SECTOR + SECTOR;
@@ -299,19 +332,18 @@ static int payload_find(struct bytes image, struct bytes *ret, struct romsim_err
     return 0;
 }
 
-static int filter_run(const struct filter *filter, struct bytes payload, struct unpacked *out,
-                      struct romsim_error *err)
+/* A bzImage's build appends the size of some to the payload. */
+static int filter_run(const struct filter *filter, struct bytes payload, bool may_have_size,
+                      struct unpacked *out, struct romsim_error *err)
 {
     uint64_t size = le(payload.data + payload.size - 4, 4);
     int failure = filter->unpack(payload, out);
 
-    if (!failure && filter->has_size && size != out->size)
+    if (!failure && may_have_size && filter->has_size && size != out->size)
         failure = EUCLEAN;
     if (failure == EUCLEAN)
-        return romsim_error_set(err, EUCLEAN,
-                                "the bzImage is damaged: its %s payload does not "
-                                "unpack",
-                                filter->name);
+        return romsim_error_set(
+            err, EUCLEAN, "the kernel is damaged: its %s payload does not unpack", filter->name);
     if (failure == EFBIG)
         return romsim_bound_refuse(err, ROMSIM_BOUND_KERNEL_UNPACKED,
                                    "the kernel unpacks to more than %s",
@@ -332,7 +364,7 @@ int kernel_unpack(const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_s
     if (!filter || !filter->unpack)
         return romsim_error_set(err, EOPNOTSUPP, "the kernel is compressed with %s",
                                 filter ? filter->name : "an unknown method");
-    if (filter_run(filter, payload, &out, err) < 0) {
+    if (filter_run(filter, payload, kernel_probe(data, size) == KERNEL_BZIMAGE, &out, err) < 0) {
         free(out.data);
         return -1;
     }

@@ -4,6 +4,7 @@
 
 #include "kernel.h"
 
+#include <romsim/arch.h>
 #include <romsim/cleanup.h>
 #include <romsim/file.h>
 #include <romsim/paths.h>
@@ -14,6 +15,23 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* An arm64 Image, which may be compressed. */
+static int write_image(const char *path, const uint8_t *bytes, size_t size,
+                       struct romsim_error *err)
+{
+    CLEANUP_FREE uint8_t *unpacked = NULL;
+    size_t unpacked_size = 0;
+
+    if (kernel_probe(bytes, size) == KERNEL_IMAGE)
+        return romsim_file_replace(path, bytes, size, err);
+    if (kernel_probe(bytes, size) == KERNEL_PACKED_IMAGE &&
+        kernel_unpack(bytes, size, &unpacked, &unpacked_size, err) < 0)
+        return -1;
+    if (unpacked && kernel_probe(unpacked, unpacked_size) == KERNEL_IMAGE)
+        return romsim_file_replace(path, unpacked, unpacked_size, err);
+    return romsim_error_set(err, EINVAL, "no kernel for arm64 (an Image, which may be compressed)");
+}
+
 /* Unpacks what can be unpacked; what cannot is left to its own unpacker in the guest. */
 static int write_kernel(const char *path, struct romsim_blob *kernel, struct romsim_error *err)
 {
@@ -21,11 +39,13 @@ static int write_kernel(const char *path, struct romsim_blob *kernel, struct rom
     size_t size = romsim_blob_size(kernel), unpacked_size;
     CLEANUP_FREE uint8_t *unpacked = NULL;
 
+    if (romsim_arch() == ROMSIM_ARCH_ARM64)
+        return write_image(path, bytes, size, err);
     if (kernel_probe(bytes, size) == KERNEL_ELF && !kernel_has_pvh(bytes, size)) {
         romsim_error_set(err, EINVAL, "an ELF file, but not a kernel with a PVH entry");
         return romsim_error_hint(err, "a Linux kernel needs CONFIG_PVH=y, or give its bzImage");
     }
-    if (kernel_probe(bytes, size) == KERNEL_UNKNOWN)
+    if (kernel_probe(bytes, size) != KERNEL_ELF && kernel_probe(bytes, size) != KERNEL_BZIMAGE)
         return romsim_error_set(err, EINVAL, "neither a bzImage nor an ELF kernel");
     if (kernel_probe(bytes, size) == KERNEL_BZIMAGE) {
         struct romsim_error why = {0};

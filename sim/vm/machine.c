@@ -36,6 +36,7 @@ void machine_init(struct machine *machine, const struct romsim_layout *layout,
                                 .volumes = volumes,
                                 .state = state,
                                 .saved = saved,
+                                .incoming = -1,
                                 .qemu = PROCESS_NONE,
                                 .ticks = ticks_now(),
                                 .address = address_of(romsim_state_number(state))};
@@ -113,67 +114,104 @@ struct ends {
 
 /* ---- drives ------------------------------------------------------------------------------
  *
- * A VM of which a template is made has drives for all that its clones may have, behind its own; and
- * a clone has the same ones in the same places: the root, the ROMs that the template had of its own
- * (of which files may still be open), then those of the clone.
+ * A clone has the drives of the VM that was saved in the same places: the root, the ROMs that it
+ * had of its own (of which files may still be open); and behind them its own, which are new to the
+ * guest and found by it when it looks at its bus once more.
  */
 
-static const char *const spare_names[MACHINE_SPARES] = {"spare0", "spare1", "spare2",  "spare3",
-                                                        "spare4", "spare5", "spare6",  "spare7",
-                                                        "spare8", "spare9", "spare10", "spare11"};
 static const char *const saved_names[ROMSIM_TEMPLATE_DRIVES_MAX] = {
-    "saved0", "saved1", "saved2",  "saved3",  "saved4",  "saved5",  "saved6",  "saved7",
-    "saved8", "saved9", "saved10", "saved11", "saved12", "saved13", "saved14", "saved15"};
-
-static bool has_spares(const struct machine *machine, const struct vm_plan *plan)
-{
-    return machine->layout->template || plan->saving;
-}
+    "saved0",  "saved1",  "saved2",  "saved3",  "saved4",  "saved5",  "saved6",  "saved7",
+    "saved8",  "saved9",  "saved10", "saved11", "saved12", "saved13", "saved14", "saved15",
+    "saved16", "saved17", "saved18", "saved19", "saved20", "saved21", "saved22", "saved23",
+    "saved24", "saved25", "saved26", "saved27", "saved28", "saved29", "saved30", "saved31"};
 
 /* All drives in QEMU's order, to be freed; their files belong to others. */
-static struct qemu_drive *collect_drives(const struct machine *machine, const struct vm_plan *plan,
-                                         size_t *ret_count, struct romsim_error *err)
+static struct qemu_drive *collect_drives(const struct machine *machine, size_t *ret_count,
+                                         struct romsim_error *err)
 {
     const struct drives *own = &machine->drives;
     const struct romsim_template *template = machine->layout->template;
-    size_t saved = template ? template->drive_count : 0, count = 0, spares = MACHINE_SPARES;
-    struct qemu_drive *drives = calloc(own->count + saved + MACHINE_SPARES + 1, sizeof(*drives));
+    size_t most = own->count + ROMSIM_TEMPLATE_DRIVES_MAX + 1, most_drives = 0, count = 0;
+    struct qemu_drive *drives = calloc(most, sizeof(*drives));
+    CLEANUP_FREE struct romsim_layout_drive *order = calloc(most, sizeof(*order));
 
-    if (!drives) {
+    if (!drives || !order) {
+        free(drives);
         romsim_error_nomem(err);
         return NULL;
     }
-    if (template && own->count > 1 + MACHINE_SPARES) {
-        free(drives);
-        romsim_error_set(err, E2BIG, "a clone has room for %d ROMs and volumes", MACHINE_SPARES);
-        return NULL;
+    if (own->count > 0) {
+        drives[count++] = own->items[0];
+        most_drives = 1 + romsim_layout_drives(machine->layout, order);
     }
-    for (size_t i = 0; i < own->count; i++) {
-        drives[count++] = own->items[i];
-        for (size_t j = 1; i == 0 && j < saved; j++) {
-            uint64_t offset;
+    for (size_t i = 1; i < most_drives; i++) {
+        const struct romsim_layout_drive *drive = &order[i - 1];
+        const struct qemu_drive *device = drive->is_device ? &own->items[drive->place] : NULL;
+        uint64_t offset;
 
-            drives[count++] = (struct qemu_drive){
-                .name = saved_names[j], .fd = romsim_blob_fd(template->drives[j], &offset)};
-        }
+        if (device && (device->filename || device->fd >= 0)) /* else it is missing */
+            drives[count++] = *device;
+        else if (!device)
+            drives[count++] =
+                (struct qemu_drive){.name = saved_names[drive->place],
+                                    .fd = romsim_blob_fd(template->drives[drive->place], &offset)};
     }
-    if (template)
-        spares -= own->count - 1;
-    for (size_t i = 0; has_spares(machine, plan) && i < spares; i++)
-        drives[count++] = (struct qemu_drive){.name = spare_names[i], .is_spare = true, .fd = -1};
     *ret_count = count;
     return drives;
+}
+
+bool machine_is_resumed(const struct machine *machine)
+{
+    return machine->layout->template || machine->saved >= 0;
+}
+
+bool machine_is_shared(const struct machine *machine, const struct vm_plan *plan)
+{
+    return !machine->layout->template && (plan->saving || plan->memory);
+}
+
+/* That file, or the one that it begins with; or -1. */
+static int memory_file(const struct machine *machine, const struct vm_plan *plan)
+{
+    if (machine->layout->template)
+        return machine->layout->template->memory;
+    return plan->saving ? plan->saving->memory : plan->memory ? *plan->memory : -1;
+}
+
+/* The file with the state to go on from, with a position of our own: replicas share the
+ * descriptor. */
+static int open_incoming(const struct machine *machine, struct romsim_error *err)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d",
+             machine->saved >= 0 ? machine->saved : machine->layout->template->state);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? romsim_error_system(err, errno, "cannot open the saved state") : fd;
+}
+
+/* In a recorded one it counts instructions, a billion a second. */
+static uint64_t counter_khz(const struct machine *machine, const struct vm_plan *plan)
+{
+    enum { RECORDED_KHZ = 1000000 };
+
+    if (plan->record)
+        return RECORDED_KHZ;
+    return plan->processor.accel == ROMSIM_ACCEL_TCG && !machine_is_resumed(machine)
+               ? ticks_khz(&machine->ticks)
+               : 0;
 }
 
 static int start_qemu(struct machine *machine, const struct vm_plan *plan,
                       const struct ends *theirs, struct romsim_error *err)
 {
-    const struct romsim_template *template = machine->layout->template;
-    int memory = template ? template->memory : plan->saving ? plan->saving->memory : -1;
+    int memory = memory_file(machine, plan);
     size_t drive_count = 0;
-    CLEANUP_FREE struct qemu_drive *drives = collect_drives(machine, plan, &drive_count, err);
+    CLEANUP_FREE struct qemu_drive *drives = collect_drives(machine, &drive_count, err);
     const struct drives all = {.items = drives, .count = drive_count};
     const struct qemu_config config = {
+        .arch = romsim_arch(),
         .accel = plan->processor.accel,
         .cpu = plan->processor.model,
         .name = machine->layout->name,
@@ -181,13 +219,12 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .kernel = plan->kernel,
         .initrd = plan->initrd,
         .kernel_log = plan->kernel_log,
-        .tsc_khz = plan->processor.accel == ROMSIM_ACCEL_TCG ? ticks_khz(&machine->ticks) : 0,
+        .tsc_khz = counter_khz(machine, plan),
         .memory_mb = machine->layout->guest_memory_mb,
         .vcpus = machine->layout->vcpus ? machine->layout->vcpus : 1,
         .memory_fd = memory,
-        .is_saved = !template && memory >= 0,
-        .is_incoming = template || machine->saved >= 0,
-        .spare_count = MACHINE_SPARES,
+        .is_shared = machine_is_shared(machine, plan),
+        .is_incoming = machine_is_resumed(machine),
         .drives = drives,
         .drive_count = drive_count,
         .console_fd = theirs->lines[LINE_CONSOLE],
@@ -195,11 +232,14 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         .log_fd = theirs->lines[LINE_LOG],
         .qmp_fd = theirs->lines[LINE_QMP],
         .input_fd = theirs->lines[LINE_INPUT],
-        .address = machine->address,
+        .shell_fd = plan->shell ? *plan->shell : -1,
+        .address = plan->record ? address_of(1) : machine->address,
+        .record = plan->record,
+        .gdb = plan->gdb,
         .gate_fds = machine->gate ? theirs->gate : NULL,
     };
     struct qemu_argv argv = {0};
-    CLEANUP_FREE int *inherited = calloc(LINES + GATE_ENDS + drive_count + 2, sizeof(int));
+    CLEANUP_FREE int *inherited = calloc(LINES + GATE_ENDS + drive_count + 5, sizeof(int));
     size_t count = theirs->lines[LINE_INPUT] < 0 ? LINE_INPUT : LINES;
     int status;
 
@@ -212,6 +252,12 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
         inherited[count++] = theirs->gate[i];
     if (memory >= 0)
         inherited[count++] = memory;
+    if (machine->incoming >= 0)
+        inherited[count++] = machine->incoming;
+    if (plan->record)
+        inherited[count++] = plan->record->fd;
+    if (plan->shell)
+        inherited[count++] = *plan->shell;
     inherited[count] = -1;
     drives_inherit(&all, inherited);
     if (qemu_command(&config, &argv, err) < 0)
@@ -219,13 +265,14 @@ static int start_qemu(struct machine *machine, const struct vm_plan *plan,
     status = process_start((const char *const *)argv.items, inherited, &machine->qemu, err);
     qemu_argv_free(&argv);
     if (status < 0 && err && err->errnum == ENOENT)
-        romsim_error_hint(err, "install QEMU (Debian: qemu-system-x86)");
+        romsim_error_hint(err, "install QEMU (Debian: %s)", romsim_arch_facts()->qemu_package);
     if (status < 0)
         return -1;
     return romsim_state_add_process(machine->state, machine->qemu.pid, err);
 }
 
-static int open_ports(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
+int machine_open_ports(struct machine *machine, const struct vm_plan *plan,
+                       struct romsim_error *err)
 {
     const struct romsim_layout *layout = machine->layout;
 
@@ -252,11 +299,12 @@ static int open_gate(struct machine *machine, const struct vm_plan *plan, int en
         .address = machine->address,
         .directory = plan->isolated ? NULL : romsim_state_directory(machine->state),
         .listener = plan->door ? door_lan(plan->door) : -1,
-        .is_barred = plan->door,
+        .ports = machine->layout->ports,
+        .port_count = plan->door ? machine->layout->port_count : 0,
         .allow_host = plan->allow_host,
         .answers_host = has_other_ports(machine, plan)};
 
-    if (plan->allow_host && plan->isolated)
+    if (plan->record || (plan->allow_host && plan->isolated))
         return 0;
     machine->gate = gate_open(&config, ends, err);
     return machine->gate ? 0 : -1;
@@ -265,10 +313,17 @@ static int open_gate(struct machine *machine, const struct vm_plan *plan, int en
 int machine_launch(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
 {
     struct ends theirs = {{-1, -1, -1, -1, -1}, {-1, -1, -1}};
+    CLEANUP_FD int incoming = -1;
     int status = open_lines(machine, plan->input.is_open, theirs.lines, err);
+
+    machine->is_recorded = plan->record && !plan->record->replays;
 
     if (status == 0)
         status = open_gate(machine, plan, theirs.gate, err);
+    if (status == 0 && machine_is_resumed(machine)) {
+        machine->incoming = incoming = open_incoming(machine, err);
+        status = incoming < 0 ? -1 : 0;
+    }
     if (status == 0)
         status = start_qemu(machine, plan, &theirs, err);
     close_all(theirs.lines, LINES);
@@ -278,25 +333,23 @@ int machine_launch(struct machine *machine, const struct vm_plan *plan, struct r
 
 /* ---- saving and going on ------------------------------------------------------------------
  *
- * The guest's memory is the file that it has been in all the time, so that what is saved is the
- * state of the devices, half a megabyte ("x-ignore-shared": memory that is shared with a file is
- * not a part of the stream).  A clone maps the file privately, and loads the state.
+ * Where the guest's memory is a file that it has been in all the time, what is saved is the state
+ * of the devices, half a megabyte ("x-ignore-shared": memory that is shared with a file is not a
+ * part of the stream).  What goes on from it maps the file, a clone privately, and loads the state.
+ *
+ * QEMU reads what it is told byte by byte, each by a turn of its loop, so few words are a good
+ * start.
  */
 
-enum { SAVE_LOOK_US = 2000 };
+enum { STATUS_LOOK_MS = 2 };
 
 #define BANDWIDTH ((json_int_t)1 << 40)
 
-static int set_limits(struct machine *machine, bool memory, struct romsim_error *err)
+static int set_ignored(struct machine *machine, bool is_ignored, struct romsim_error *err)
 {
-    /* What is saved goes to a file, and not over a network. */
-    if (qmp_execute(&machine->qmp, "migrate-set-parameters",
-                    json_pack("{s:I}", "max-bandwidth", BANDWIDTH), NULL, err) < 0)
-        return -1;
-    /* A clone's QEMU has it set from its own start. */
     return qmp_execute(&machine->qmp, "migrate-set-capabilities",
                        json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability",
-                                 "x-ignore-shared", "state", !memory),
+                                 "x-ignore-shared", "state", (int)is_ignored),
                        NULL, err);
 }
 
@@ -328,17 +381,26 @@ static int await_status(struct machine *machine, const char *question, const cha
             return 0;
         if (romsim_clock_us() >= end)
             return romsim_error_set(err, ETIMEDOUT, "QEMU does not come to an end with it");
-        usleep(SAVE_LOOK_US);
+        qmp_pause(&machine->qmp, STATUS_LOOK_MS);
     }
 }
 
+int machine_go_on(struct machine *machine, struct romsim_error *err)
+{
+    return qmp_execute(&machine->qmp, "cont", NULL, NULL, err);
+}
+
+/* What is saved goes to a file, and not over a network. */
 int machine_save(struct machine *machine, int state, bool memory, struct romsim_error *err)
 {
     static const char *const busy[] = {"", "none", "setup", "active", "device", NULL};
     char status[32];
 
     if (qmp_execute(&machine->qmp, "stop", NULL, NULL, err) < 0 ||
-        set_limits(machine, memory, err) < 0 ||
+        qmp_execute(&machine->qmp, "migrate-set-parameters",
+                    json_pack("{s:I}", "max-bandwidth", BANDWIDTH), NULL, err) < 0 ||
+        /* A clone's QEMU has it set from its own start. */
+        set_ignored(machine, !memory, err) < 0 ||
         qmp_pass_fd(&machine->qmp, state, "state", err) < 0 ||
         qmp_execute(&machine->qmp, "migrate", json_pack("{s:s}", "uri", "fd:state"), NULL, err) <
             0 ||
@@ -349,59 +411,45 @@ int machine_save(struct machine *machine, int state, bool memory, struct romsim_
     return romsim_error_set(err, EIO, "the VM cannot be saved: QEMU says '%s'", QUOTE(status));
 }
 
-/* The state's file, with a position of our own: replicas share the descriptor. */
-static int open_state(const struct machine *machine, struct romsim_error *err)
-{
-    char path[64];
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/self/fd/%d",
-             machine->saved >= 0 ? machine->saved : machine->layout->template->state);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? romsim_error_system(err, errno, "cannot open the saved state") : fd;
-}
-
 /* Another version may read the state in another way. */
-static int check_version(struct machine *machine, const struct romsim_template *template,
+static int check_version(const struct machine *machine, const struct romsim_template *template,
                          struct romsim_error *err)
 {
     const char *saved = json_string_value(json_object_get(template->record, "qemu"));
-    char version[QMP_VERSION_SIZE];
 
-    if (qmp_version(&machine->qmp, version, err) < 0)
-        return -1;
-    if (saved && strcmp(saved, version) == 0)
+    if (saved && strcmp(saved, machine->qmp.version) == 0)
         return 0;
-    romsim_error_set(err, EINVAL, "the template '%s' was saved by QEMU %s, and this is %s",
-                     template->name, saved ? QUOTE(saved) : "of another version", version);
-    return romsim_error_hint(err, "make it anew: 'romsim template rm %s', and create it",
-                             template->name);
+    romsim_error_set(err, EINVAL, "the %s '%s' was saved by QEMU %s, and this is %s",
+                     romsim_saved_name(template->kind), template->name,
+                     saved ? QUOTE(saved) : "of another version", machine->qmp.version);
+    return romsim_error_hint(err, "make it anew: 'romsim %s rm %s', and create it",
+                             romsim_saved_name(template->kind), template->name);
 }
 
-static int go_on(struct machine *machine, struct romsim_error *err)
+static int go_on(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err)
 {
     static const char *const busy[] = {"inmigrate", "", NULL};
-    CLEANUP_FD int state = open_state(machine, err);
     bool is_own = machine->saved >= 0;
-    char status[32];
+    bool is_ignored =
+        is_own ? machine_is_shared(machine, plan) : machine->layout->template->memory >= 0;
+    char status[32], from[32];
 
-    if (state < 0 || (!is_own && check_version(machine, machine->layout->template, err) < 0) ||
-        set_limits(machine, is_own, err) < 0 ||
-        qmp_pass_fd(&machine->qmp, state, "state", err) < 0 ||
-        qmp_execute(&machine->qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:state"), NULL,
-                    err) < 0 ||
+    snprintf(from, sizeof(from), "fd:%d", machine->incoming);
+    if ((!is_own && check_version(machine, machine->layout->template, err) < 0) ||
+        (is_ignored && set_ignored(machine, true, err) < 0) ||
+        qmp_execute(&machine->qmp, "migrate-incoming", json_pack("{s:s}", "uri", from), NULL, err) <
+            0 ||
         await_status(machine, "query-status", busy, status, err) < 0)
         return -1;
-    return qmp_execute(&machine->qmp, "cont", NULL, NULL, err);
+    return machine_go_on(machine, err);
 }
 
 int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
                      struct romsim_error *err)
 {
-    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], timeout_ms, err) < 0 ||
-        open_ports(machine, plan, err) < 0)
+    if (qmp_open(&machine->qmp, machine->lines[LINE_QMP], timeout_ms, err) < 0)
         return -1;
-    return machine->layout->template || machine->saved >= 0 ? go_on(machine, err) : 0;
+    return machine_is_resumed(machine) ? go_on(machine, plan, err) : 0;
 }
 
 /* QEMU's words, on its standard error, say more than the closed line. */
@@ -429,11 +477,23 @@ void machine_explain(struct machine *machine, const struct romsim_error *why,
                                "machine and no other instance");
 }
 
+/* A log that is not ended is of no use: QEMU writes its head at last. */
+static void end_record(struct machine *machine)
+{
+    enum { RECORD_END_MS = 5000 };
+    int status;
+
+    if (qmp_execute(&machine->qmp, "quit", NULL, NULL, NULL) == 0)
+        process_wait(&machine->qemu, RECORD_END_MS, &status);
+}
+
 void machine_stop(struct machine *machine)
 {
     pid_t pid = machine->qemu.pid;
 
     drives_let_go(&machine->drives);
+    if (machine->is_recorded)
+        end_record(machine);
     process_end(&machine->qemu);
     gate_close(machine->gate);
     machine->gate = NULL;

@@ -25,23 +25,26 @@ struct vm_plan {
     struct romsim_seam_options seam;
     unsigned boot_timeout_s;
     struct romsim_vm_input input;
+    struct romsim_vm_gdb gdb;
     const struct romsim_vm_saving *saving; /* NULL: no template is made of it */
-    struct forward *forwards;              /* one for each port of the layout */
-    const struct door *door; /* NULL: QEMU serves the ports; who calls from the private network
-                                while it starts waits for run_let_in() */
+    const struct romsim_vm_record *record; /* or NULL */
+    const int *memory; /* a file for the guest's memory, so that what is suspended needs no copy of
+                          it; NULL: none.  A clone's is its template's */
+    const int *shell;  /* QEMU's end of the line to a shell; NULL: none */
+    struct forward *forwards; /* one for each port of the layout */
+    const struct door *door;  /* NULL: QEMU serves the ports; who calls from the private network
+                                 while it starts waits for run_let_in() */
 };
 
 /* That of the input is the last one: there is none if the app has none. */
 enum machine_line { LINE_CONSOLE, LINE_CONTROL, LINE_LOG, LINE_QMP, LINE_INPUT, LINES };
 
-/* Drives in reserve of a VM that is saved as a template: what its clones may have beside the root.
- */
-enum { MACHINE_SPARES = 12 };
-
 struct machine {
     const struct romsim_layout *layout;
     const struct volumes *volumes; /* borrowed, too */
-    int saved; /* the state that it goes on from: all of the VM's, in a file; borrowed; or -1 */
+    bool is_recorded;              /* QEMU has a log to end */
+    int saved; /* the state that it goes on from, if it is no template's: a file; borrowed; or -1 */
+    int incoming; /* the descriptor by which QEMU has inherited that, or the template's; or -1 */
     struct romsim_state *state; /* borrowed: records what must not outlive its owner */
     struct drives drives;
     struct process qemu;
@@ -64,14 +67,24 @@ int machine_prepare(struct machine *machine, const struct vm_plan *plan, char **
 /* Starts QEMU. */
 int machine_launch(struct machine *machine, const struct vm_plan *plan, struct romsim_error *err);
 
-/* Asks QEMU for the ports; by another thread than the others, if need be, which then leave the
- * protocol's line alone.  When this returns 0, QEMU runs and its ports are bound. */
+/* Does it go on from a state that was saved? */
+bool machine_is_resumed(const struct machine *machine);
+
+/* Both talk with QEMU; by another thread than the others, if need be, which then leave the
+ * protocol's line alone.  When the first returns 0, QEMU runs; after the second the ports are
+ * bound, for which the guest of one that is resumed does not wait. */
 int machine_converse(struct machine *machine, const struct vm_plan *plan, int timeout_ms,
                      struct romsim_error *err);
+int machine_open_ports(struct machine *machine, const struct vm_plan *plan,
+                       struct romsim_error *err);
 
-/* Stops the VM and saves it, for a template or, with `memory` too, all of it; then it is of no more
- * use.  As machine_converse(). */
+/* Stops the VM and saves it, with its memory or all of it but that; whether that went well or not,
+ * it stands still until machine_go_on().  As machine_converse(). */
 int machine_save(struct machine *machine, int state, bool memory, struct romsim_error *err);
+int machine_go_on(struct machine *machine, struct romsim_error *err);
+
+/* Is the guest's memory in a file that it writes to? */
+bool machine_is_shared(const struct machine *machine, const struct vm_plan *plan);
 
 /* Why that failed, in QEMU's own words where it had some. */
 void machine_explain(struct machine *machine, const struct romsim_error *why,

@@ -53,24 +53,30 @@ static void add_app(const struct romsim_layout *layout, struct romsim_buffer *ou
         record(out, "env", layout->env.items[i]);
 }
 
-static void add_devices(const struct romsim_layout *layout, struct romsim_buffer *out)
+static void add_devices(const struct romsim_layout *layout, const struct romsim_faults *faults,
+                        struct romsim_buffer *out)
 {
     const struct romsim_device *root = romsim_layout_root(layout);
 
     if (root && !layout->template)
         record(out, "root", root->indexed_name);
+    if (layout->template && layout->keeps_roms)
+        record(out, "keep", "");
     for (size_t i = 0; i < layout->device_count; i++) {
         const struct romsim_device *device = &layout->devices[i];
 
-        /* A clone has its root already. */
-        if (layout->template && device->role == ROMSIM_DEVICE_ROOT)
+        /* A clone has its root already, and what it keeps. */
+        if (layout->template && (device->role == ROMSIM_DEVICE_ROOT || device->saved))
             continue;
-        record_format(out, "device", "%s %s %s", device->indexed_name, access_word(device->access),
+        record_format(out, "device", "%s %s %s", device->indexed_name,
+                      romsim_faults_miss(faults, device) ? "missing" : access_word(device->access),
                       device->named_name);
     }
     for (size_t i = 0; i < layout->mount_count; i++) {
         const struct romsim_mount *mount = &layout->mounts[i];
 
+        if (layout->devices[mount->device].saved)
+            continue;
         record_format(out, "mount", "%s %s %s %s", layout->devices[mount->device].indexed_name,
                       mount->type, access_word(mount->access), mount->target ?: mount->path);
     }
@@ -111,6 +117,13 @@ int outline_wake(struct romsim_buffer *ret, struct romsim_error *err)
                : 0;
 }
 
+void outline_release(struct romsim_buffer *ret)
+{
+    char text[TIME_SIZE];
+
+    romsim_buffer_printf(ret, "release %s\n", print_time(text));
+}
+
 /* What no two clones may have alike. */
 static int add_clone(struct romsim_buffer *out, struct romsim_error *err)
 {
@@ -139,21 +152,23 @@ static void add_terminal(const struct romsim_layout *layout, const struct romsim
     record_format(out, "terminal", "%u %u", input->rows, input->columns);
 }
 
-int outline_write(const struct romsim_layout *layout, uint32_t address, bool holds,
-                  const struct romsim_vm_input *input, struct romsim_buffer *ret,
-                  struct romsim_error *err)
+int outline_write(const struct romsim_layout *layout, const struct romsim_faults *faults,
+                  uint32_t address, bool holds, bool traces, const struct romsim_vm_input *input,
+                  struct romsim_buffer *ret, struct romsim_error *err)
 {
     CLEANUP_BUFFER struct romsim_buffer body = ROMSIM_BUFFER_INIT(MANIFEST_MAX);
 
     record(&body, "hostname", layout->hostname ? layout->hostname : layout->name);
     add_network(address, &body);
-    add_devices(layout, &body);
+    add_devices(layout, faults, &body);
     if (!layout->template)
         add_app(layout, &body);
     else if (add_clone(&body, err) < 0)
         return -1;
     if (holds)
         record(&body, "hold", "");
+    if (traces)
+        record(&body, "trace", "");
     if (input->is_terminal)
         add_terminal(layout, input, &body);
     if (input->is_open)

@@ -152,7 +152,7 @@ static int time_left(const struct preparation *preparation)
 static bool is_there(const struct preparation *preparation)
 {
     CLEANUP_TEMPLATE struct romsim_template *template =
-        romsim_template_open(preparation->name, NULL, NULL);
+        romsim_template_open(ROMSIM_SAVED_TEMPLATE, preparation->name, NULL, NULL);
 
     return template != NULL;
 }

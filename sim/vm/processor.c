@@ -2,18 +2,20 @@
 /*
  * processor.c: which processor an instance gets.
  *
- * A level of x86-64 is a plain model of QEMU's with the features that the level asks for, and no
- * more than is useful; the highest that this machine has is, under KVM, the machine's own.  What
- * another model of QEMU's can do is told by QEMU: it is started with it, stopped before its first
- * instruction, and asked for each feature that a level consists of, after it has taken away what
- * the accelerator does not have.
+ * An arm64 guest has a model of QEMU's, which its servers know, or under KVM the machine's own; it
+ * has no levels.  A level of x86-64 is a plain model of QEMU's with the features that the level
+ * asks for, and no more than is useful; the highest that this machine has is, under KVM, the
+ * machine's own.  What another model of QEMU's can do is told by QEMU: it is started with it,
+ * stopped before its first instruction, and asked for each feature that a level consists of, after
+ * it has taken away what the accelerator does not have.
  */
 #include "processor.h"
 
+#include "accel.h"
 #include "process.h"
-#include "qemu.h"
 #include "qmp.h"
 
+#include <romsim/arch.h>
 #include <romsim/cleanup.h>
 #include <romsim/cpu.h>
 #include <romsim/text.h>
@@ -40,6 +42,9 @@ enum { LEVEL_TCG = 3 /* QEMU emulates no AVX-512 */, PATIENCE_MS = 20000 };
     MODEL_V2 ",+xsave,+xsaveopt,+avx,+avx2,+bmi1,+bmi2,+f16c,+fma,+abm,+movbe,+aes,+pclmulqdq"
 
 static const char *const models[] = {[1] = MODEL_V1, [2] = MODEL_V2, [3] = MODEL_V3};
+
+/* What the clouds' arm64 servers have; without pointer authentication, which is slow to emulate. */
+#define MODEL_ARM64 "neoverse-n1"
 
 /* What each level adds, as QEMU names it; the first level is what every x86-64 has.  Their
  * osxsave is the kernel's matter. */
@@ -102,9 +107,22 @@ int processor_take_level(struct romsim_processor *ret, int highest, int wanted,
     return 0;
 }
 
+void processor_take_arm64(struct romsim_processor *ret)
+{
+    ret->level = ROMSIM_CPU_LEVEL_MIN;
+    ret->is_hosts = ret->accel == ROMSIM_ACCEL_KVM;
+    snprintf(ret->model, sizeof(ret->model), "%s", ret->is_hosts ? "host" : MODEL_ARM64);
+}
+
 /* ---- QEMU's models -------------------------------------------------------------------------- */
 
-static const char models_hint[] = "v1 to v4, or what '" QEMU_PROGRAM " -cpu help' lists";
+static int hint_models(struct romsim_error *err)
+{
+    bool has_levels = romsim_arch() == ROMSIM_ARCH_AMD64;
+
+    return romsim_error_hint(err, "%swhat '%s -cpu help' lists", has_levels ? "v1 to v4, or " : "",
+                             romsim_arch_facts()->qemu);
+}
 
 bool processor_may_be_model(const char *text)
 {
@@ -120,7 +138,7 @@ static int start_qemu(const struct romsim_processor *processor, struct process *
                       struct romsim_error *err)
 {
     char chardev[64];
-    const char *const argv[] = {QEMU_PROGRAM,
+    const char *const argv[] = {romsim_arch_facts()->qemu,
                                 "-nodefaults",
                                 "-no-user-config",
                                 "-display",
@@ -129,7 +147,7 @@ static int start_qemu(const struct romsim_processor *processor, struct process *
                                 "on",
                                 "-S",
                                 "-machine",
-                                "q35",
+                                romsim_vm_machine(),
                                 "-accel",
                                 processor->accel == ROMSIM_ACCEL_KVM ? "kvm" : "tcg",
                                 "-cpu",
@@ -153,9 +171,9 @@ static int start_qemu(const struct romsim_processor *processor, struct process *
         return 0;
     }
     cleanup_close_fd(&pair[0]);
-    return err && err->errnum == ENOENT
-               ? romsim_error_hint(err, "install QEMU (Debian: qemu-system-x86)")
-               : -1;
+    return err && err->errnum == ENOENT ? romsim_error_hint(err, "install QEMU (Debian: %s)",
+                                                            romsim_arch_facts()->qemu_package)
+                                        : -1;
 }
 
 /* Where the first processor stands in QEMU's tree of objects; malloc'ed. */
@@ -197,6 +215,8 @@ static int ask_level(struct qmp *qmp, struct romsim_error *err)
 
     if (!path)
         return -1;
+    if (romsim_arch() == ROMSIM_ARCH_ARM64)
+        return ROMSIM_CPU_LEVEL_MIN;
     for (int level = ROMSIM_CPU_LEVEL_MIN; level < ROMSIM_CPU_LEVEL_MAX; level++)
         for (const char *const *feature = added[level + 1]; *feature; feature++) {
             int is_there = has_feature(qmp, path, *feature, err);
@@ -211,7 +231,8 @@ static int ask_level(struct qmp *qmp, struct romsim_error *err)
  * which; warnings stand before it. */
 static int explain_end(struct process *qemu, struct romsim_error *err)
 {
-    static const char begin[] = "\n  | ", own_name[] = QEMU_PROGRAM ": ";
+    static const char begin[] = "\n  | ";
+    const char *own_name = romsim_arch_facts()->qemu;
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(64 << 10);
     struct tail tail = {0};
     const char *line = "";
@@ -220,10 +241,10 @@ static int explain_end(struct process *qemu, struct romsim_error *err)
     tail_print(&tail, 1, &text);
     if (text.size)
         line = text.data + strlen(begin);
-    if (strncmp(line, own_name, strlen(own_name)) == 0)
-        line += strlen(own_name);
+    if (strncmp(line, own_name, strlen(own_name)) == 0 && line[strlen(own_name)] == ':')
+        line += strlen(own_name) + strspn(line + strlen(own_name), ": ");
     romsim_error_set(err, EPIPE, "QEMU does not start with it%s%s", *line ? ": " : "", line);
-    return romsim_error_hint(err, "%s", models_hint);
+    return hint_models(err);
 }
 
 static int take_model(struct romsim_processor *ret, const char *model, struct romsim_error *err)
@@ -259,19 +280,37 @@ static void choose_accelerator(enum romsim_accel wanted, struct romsim_processor
         snprintf(ret->note, sizeof(ret->note), "%s", reason);
 }
 
+static int refuse_kvm(enum romsim_arch guest, struct romsim_error *err)
+{
+    romsim_error_set(err, ENOTSUP, "KVM runs guests of this machine's own architecture, and not %s",
+                     romsim_arch_facts_of(guest)->name);
+    return romsim_error_hint(err, "without --accel QEMU emulates it, which is slower");
+}
+
 int romsim_processor_choose(enum romsim_accel wanted, const char *cpu, struct romsim_processor *ret,
                             struct romsim_error *err)
 {
-    struct romsim_processor processor = {0};
+    struct romsim_processor processor = {.arch = romsim_arch()};
+    bool is_arm64 = processor.arch == ROMSIM_ARCH_ARM64;
     int level = cpu ? romsim_cpu_parse_level(cpu) : 0, status;
 
     if (cpu && !processor_may_be_model(cpu)) {
         romsim_error_set(err, EINVAL, "'%s' can be no processor", QUOTE(cpu));
-        romsim_error_hint(err, "%s", models_hint);
+        hint_models(err);
         return romsim_error_context(err, "--cpu");
     }
+    if (is_arm64 && level) {
+        romsim_error_set(err, EINVAL, "the levels are of x86-64, and this guest is an arm64");
+        hint_models(err);
+        return romsim_error_context(err, "--cpu %s", QUOTE(cpu));
+    }
+    if (wanted == ROMSIM_ACCEL_KVM && !accel_may_be_kvm(processor.arch, romsim_arch_host()))
+        return refuse_kvm(processor.arch, err);
     choose_accelerator(wanted, &processor);
-    if (cpu && !level)
+    if (is_arm64 && !cpu) {
+        processor_take_arm64(&processor);
+        status = 0;
+    } else if (cpu && !level)
         status = take_model(&processor, cpu, err);
     else
         status = processor_take_level(

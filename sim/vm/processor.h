@@ -10,6 +10,9 @@
 int processor_take_level(struct romsim_processor *ret, int highest, int wanted,
                          struct romsim_error *err);
 
+/* The same for an arm64 guest, for ret->accel. */
+void processor_take_arm64(struct romsim_processor *ret);
+
 /* Can this be the value of QEMU's -cpu: a name and what may follow it? */
 bool processor_may_be_model(const char *text);
 

@@ -7,6 +7,7 @@
 
 #include <romsim/cleanup.h>
 #include <romsim/text.h>
+#include <romsim/vm.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -29,7 +30,7 @@ static int receive(struct qmp *qmp, struct romsim_error *err)
         ready = poll(&waiting, 1, qmp->timeout_ms);
     while (ready < 0 && errno == EINTR);
     if (ready == 0)
-        return romsim_error_set(err, ETIMEDOUT, "QEMU said nothing for %d s",
+        return romsim_error_set(err, ETIMEDOUT, ROMSIM_VM_NO_ANSWER " for %d s",
                                 qmp->timeout_ms / 1000);
     size = ready < 0 ? -1 : read(qmp->fd, bytes, sizeof(bytes));
     if (size <= 0)
@@ -154,22 +155,17 @@ int qmp_pass_fd(struct qmp *qmp, int fd, const char *name, struct romsim_error *
     return execute(qmp, "getfd", json_pack("{s:s}", "fdname", name), fd, NULL, err);
 }
 
-int qmp_version(struct qmp *qmp, char ret[QMP_VERSION_SIZE], struct romsim_error *err)
+/* What the greeting says of the version, {"qemu": {"major", "minor", "micro"}, "package"}. */
+static void read_version(const json_t *version, char ret[QMP_VERSION_SIZE])
 {
-    json_t *answer = NULL, *numbers;
-    const char *package;
+    const json_t *numbers = json_object_get(version, "qemu");
+    const char *package = json_string_value(json_object_get(version, "package")) ?: "";
 
-    if (qmp_execute(qmp, "query-version", NULL, &answer, err) < 0)
-        return -1;
-    numbers = json_object_get(answer, "qemu");
-    package = json_string_value(json_object_get(answer, "package"));
     snprintf(ret, QMP_VERSION_SIZE, "%lld.%lld.%lld%s%s%s",
              json_integer_value(json_object_get(numbers, "major")),
              json_integer_value(json_object_get(numbers, "minor")),
-             json_integer_value(json_object_get(numbers, "micro")), package && *package ? " (" : "",
-             package ? package : "", package && *package ? ")" : "");
-    json_decref(answer);
-    return 0;
+             json_integer_value(json_object_get(numbers, "micro")), *package ? " (" : "", package,
+             *package ? ")" : "");
 }
 
 int qmp_open(struct qmp *qmp, int fd, int timeout_ms, struct romsim_error *err)
@@ -180,8 +176,16 @@ int qmp_open(struct qmp *qmp, int fd, int timeout_ms, struct romsim_error *err)
     greeting = read_message(qmp, err);
     if (!greeting)
         return -1;
+    read_version(json_object_get(json_object_get(greeting, "QMP"), "version"), qmp->version);
     json_decref(greeting);
     return qmp_execute(qmp, "qmp_capabilities", NULL, NULL, err);
+}
+
+void qmp_pause(const struct qmp *qmp, int milliseconds)
+{
+    struct pollfd waiting = {qmp->fd, POLLIN, 0};
+
+    poll(&waiting, 1, milliseconds);
 }
 
 int qmp_drain(struct qmp *qmp)

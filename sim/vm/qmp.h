@@ -8,10 +8,13 @@
 
 #include <jansson.h>
 
+enum { QMP_VERSION_SIZE = 128 };
+
 struct qmp {
     int fd;         /* borrowed */
     int timeout_ms; /* for each of QEMU's words: it may be mute */
     struct romsim_buffer in;
+    char version[QMP_VERSION_SIZE]; /* which QEMU it is: "7.2.22 (Debian 1:7.2+dfsg-7)" */
 };
 
 /* Reads the greeting and leaves the negotiation mode.  Fails as qmp_execute() does. */
@@ -22,12 +25,11 @@ int qmp_open(struct qmp *qmp, int fd, int timeout_ms, struct romsim_error *err);
 int qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, json_t **ret,
                 struct romsim_error *err);
 
-/* Which QEMU it is: "7.2.22 (Debian 1:7.2+dfsg-7)". */
-enum { QMP_VERSION_SIZE = 128 };
-int qmp_version(struct qmp *qmp, char ret[QMP_VERSION_SIZE], struct romsim_error *err);
-
 /* The same, and hands a descriptor to QEMU, which the command gives a name ("getfd"). */
 int qmp_pass_fd(struct qmp *qmp, int fd, const char *name, struct romsim_error *err);
+
+/* Waits until QEMU says something unasked (an event), or for so long. */
+void qmp_pause(const struct qmp *qmp, int milliseconds);
 
 /* Throws away what QEMU says unasked (events).  -1 when it has ended. */
 int qmp_drain(struct qmp *qmp);

@@ -73,8 +73,8 @@ bool run_ask_traffic(struct run *run);
 /* Does the guest accept connections to one of the layout's ports, and can QEMU make them? */
 bool run_accepts(const struct run *run, size_t port);
 
-/* Who calls from the private network is let in. */
-void run_let_in(struct run *run);
+/* Who calls one of the layout's ports from the private network is let in. */
+void run_let_in(struct run *run, size_t port);
 
 /* How often somebody has, in frames; and how often the app has said that it is not to be put to
  * standby, without taking that back. */
@@ -93,6 +93,13 @@ void run_kill(struct run *run);
 
 /* Saves all of the VM to a file (borrowed) and ends it, RUN_END_SAVED; its app has to run. */
 void run_suspend(struct run *run, int state);
+
+/* Saves all of the VM to a file (borrowed), and has it go on; its app has to run. */
+void run_snapshot(struct run *run, int state);
+
+/* Is it still being saved?  When it is not any more: 0, or -1 and why it was not. */
+bool run_is_snapshot_pending(const struct run *run);
+int run_take_snapshot(struct run *run, struct romsim_error *err);
 
 /* How many bytes of the app's input could be taken now, and what takes so many at most. */
 size_t run_input_room(const struct run *run);

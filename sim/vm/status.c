@@ -163,6 +163,16 @@ static json_t *rom_json(const struct romsim_rom *rom, const char *uuid)
                      rom->is_inline ? uuid : rom->image, "at", rom->at);
 }
 
+static json_t *kept_rom_json(const struct romsim_device *device)
+{
+    const char *name = device->named_name;
+
+    if (*name)
+        name += strlen("ukp_rom_");
+    return json_pack("{s:s*, s:s*, s:s*}", "name", *name ? name : NULL, "image",
+                     device->is_inline ? NULL : device->source, "at", device->at);
+}
+
 static json_t *volumes_json(const struct romsim_layout *layout, const struct volumes *volumes)
 {
     json_t *list = json_array();
@@ -260,12 +270,15 @@ json_t *instance_describe(const struct romsim_instance *instance,
     set(item, "vcpus", json_integer(layout->vcpus));
     if (instance->has_args)
         set(item, "args", strings_json(&instance->args));
-    else if (layout->template)
+    else if (romsim_instance_is_clone(instance))
         set(item, "args", strings_json(&layout->argv));
     set(item, "env", env_json(instance));
     set(item, "restart_policy", json_string(romsim_restart_name(instance->restart)));
     for (size_t i = 0; i < instance->rom_count; i++)
         json_array_append_new(roms, rom_json(&instance->roms[i], rom_uuids[i]));
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (layout->devices[i].is_kept)
+            json_array_append_new(roms, kept_rom_json(&layout->devices[i]));
     set(item, "roms", roms);
     set(item, "volumes", volumes_json(layout, volumes));
     set(item, "hostname", json_string(layout->hostname));

@@ -7,8 +7,8 @@
  * in the memory, whatever this romsim has.
  */
 #include "template.h"
-#include "qemu.h"
 
+#include <romsim/arch.h>
 #include <romsim/cleanup.h>
 #include <romsim/program.h>
 #include <romsim/text.h>
@@ -44,7 +44,7 @@ static int check(const struct romsim_layout *layout, struct romsim_error *err)
     }
     return roms < ROMSIM_TEMPLATE_DRIVES_MAX
                ? 0
-               : refuse(ROMSIM_CLOUD_TOO_MANY, "a template has room for 15 ROMs", err);
+               : refuse(ROMSIM_CLOUD_TOO_MANY, "a template has room for 31 ROMs", err);
 }
 
 int romsim_vm_template_check(const char *name, const struct romsim_layout *layout,
@@ -55,7 +55,7 @@ int romsim_vm_template_check(const char *name, const struct romsim_layout *layou
 
     if (check(layout, err) < 0)
         return -1;
-    same = romsim_template_open(name, NULL, &absent);
+    same = romsim_template_open(ROMSIM_SAVED_TEMPLATE, name, NULL, &absent);
     if (!same && absent.cloud == ROMSIM_CLOUD_NOT_FOUND)
         return 0;
     romsim_error_set(err, EEXIST, "A template instance with the name '%s' already exists",
@@ -80,7 +80,8 @@ struct romsim_template_draft *romsim_vm_template_begin(const char *name, const c
                                                        struct romsim_error *err)
 {
     struct romsim_template_draft *draft =
-        check(layout, err) < 0 ? NULL : romsim_template_draft(name, uuid, err);
+        check(layout, err) < 0 ? NULL
+                               : romsim_template_draft(ROMSIM_SAVED_TEMPLATE, name, uuid, err);
 
     if (!draft)
         return NULL;
@@ -93,12 +94,12 @@ struct romsim_template_draft *romsim_vm_template_begin(const char *name, const c
     return NULL;
 }
 
-/* "7.2.22 (Debian 1:7.2+dfsg-7)", as QEMU says it to qmp_version(); malloc'ed. */
-static char *qemu_version(struct romsim_error *err)
+/* "7.2.22 (Debian 1:7.2+dfsg-7)", as QEMU says it in its greeting, too (qmp.h); malloc'ed. */
+char *template_qemu_version(struct romsim_error *err)
 {
     static const char before[] = "version ";
     CLEANUP_BUFFER struct romsim_buffer text = ROMSIM_BUFFER_INIT(4096);
-    const char *const argv[] = {QEMU_PROGRAM, "--version", NULL};
+    const char *const argv[] = {romsim_arch_facts()->qemu, "--version", NULL};
     const struct romsim_program program = {.argv = argv, .printed = &text};
     const char *version;
     int status;
@@ -107,7 +108,7 @@ static char *qemu_version(struct romsim_error *err)
         return NULL;
     version = text.data ? strstr(text.data, before) : NULL;
     if (status != 0 || !version) {
-        romsim_error_set(err, EPROTO, "%s does not say its version", QEMU_PROGRAM);
+        romsim_error_set(err, EPROTO, "%s does not say its version", argv[0]);
         return NULL;
     }
     version += strlen(before);
@@ -134,10 +135,14 @@ static json_t *properties_of(const struct romsim_instance *instance)
     return properties;
 }
 
-static json_t *record_of(const struct romsim_layout *layout, const struct romsim_instance *instance,
-                         const struct romsim_processor *processor, const char *version)
+/* Which devices are where in the machine that is saved. */
+enum { MACHINE = 3 };
+
+json_t *template_record(const struct romsim_layout *layout, const struct romsim_instance *instance,
+                        const struct romsim_processor *processor, const char *version)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o}", "qemu", version, "accel",
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "machine", MACHINE, "arch",
+                     romsim_arch_facts()->name, "qemu", version, "accel",
                      accel_name(processor->accel), "cpu", processor->model, "level",
                      processor->level, "layout", romsim_layout_template(layout), "properties",
                      properties_of(instance));
@@ -149,7 +154,7 @@ int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm
                            const struct romsim_processor *processor, bool is_saved,
                            struct romsim_error *err)
 {
-    CLEANUP_FREE char *version = is_saved ? qemu_version(err) : NULL;
+    CLEANUP_FREE char *version = is_saved ? template_qemu_version(err) : NULL;
     int status = 0;
 
     cleanup_close_fd(&saving->memory);
@@ -157,7 +162,7 @@ int romsim_vm_template_end(struct romsim_template_draft *draft, struct romsim_vm
     saving->memory = saving->state = -1;
     if (is_saved)
         status = version ? romsim_template_draft_finish(
-                               draft, record_of(layout, instance, processor, version), err)
+                               draft, template_record(layout, instance, processor, version), err)
                          : -1;
     romsim_template_draft_free(draft);
     return status;
@@ -168,7 +173,7 @@ struct romsim_template *template_keep(const struct romsim_layout *layout,
                                       struct romsim_vm_saving *saving, struct romsim_error *err)
 {
     CLEANUP_TEMPLATE struct romsim_template *template = calloc(1, sizeof(*template));
-    CLEANUP_FREE char *version = qemu_version(err);
+    CLEANUP_FREE char *version = template_qemu_version(err);
 
     if (!template) {
         cleanup_close_fd(&saving->memory);
@@ -181,10 +186,39 @@ struct romsim_template *template_keep(const struct romsim_layout *layout,
     template->state = saving->state;
     template->drives[template->drive_count++] = romsim_blob_ref(romsim_layout_root(layout)->blob);
     template->name = strdup(layout->name);
-    template->record = version ? record_of(layout, NULL, processor, version) : NULL;
+    template->record = version ? template_record(layout, NULL, processor, version) : NULL;
     if (!template->name || !template->record)
         return NULL;
     return STEAL_POINTER(&template);
+}
+
+int template_drives(const struct romsim_layout *layout, struct romsim_blob **ret, size_t *ret_count,
+                    struct romsim_error *err)
+{
+    CLEANUP_FREE struct romsim_layout_drive *order =
+        calloc(layout->device_count + ROMSIM_TEMPLATE_DRIVES_MAX, sizeof(*order));
+    size_t count = order ? romsim_layout_drives(layout, order) : 0;
+
+    if (!order)
+        return romsim_error_nomem(err);
+    if (!romsim_layout_root(layout))
+        return refuse(ROMSIM_CLOUD_INVALID, "a checkpoint needs an image", err);
+    for (size_t i = 0; i < layout->device_count; i++)
+        if (layout->devices[i].role == ROMSIM_DEVICE_VOLUME)
+            return refuse(ROMSIM_CLOUD_NOT_SUPPORTED,
+                          "an instance with volumes cannot be saved: what is in them is not "
+                          "saved with it",
+                          err);
+    if (1 + count > ROMSIM_TEMPLATE_DRIVES_MAX)
+        return refuse(ROMSIM_CLOUD_TOO_MANY, "a saved VM has room for 31 ROMs", err);
+    ret[0] = romsim_layout_root(layout)->blob;
+    for (size_t i = 0; i < count; i++)
+        ret[1 + i] = order[i].is_device ? layout->devices[order[i].place].blob
+                                        : layout->template->drives[order[i].place];
+    for (size_t i = 0; i <= count; i++)
+        romsim_blob_ref(ret[i]);
+    *ret_count = 1 + count;
+    return 0;
 }
 
 int template_processor(const struct romsim_template *template, struct romsim_processor *processor,
@@ -192,13 +226,28 @@ int template_processor(const struct romsim_template *template, struct romsim_pro
 {
     const char *accel = json_string_value(json_object_get(template->record, "accel"));
     const char *model = json_string_value(json_object_get(template->record, "cpu"));
+    const char *arch = json_string_value(json_object_get(template->record, "arch")) ?: "amd64";
 
     if (!accel || !model)
-        return romsim_error_set(err, EUCLEAN, "the template '%s' is damaged",
-                                QUOTE(template->name));
+        return romsim_error_set(err, EUCLEAN, "the %s '%s' is damaged",
+                                romsim_saved_name(template->kind), QUOTE(template->name));
+    if (json_integer_value(json_object_get(template->record, "machine")) != MACHINE) {
+        romsim_error_set(err, EINVAL, "the %s '%s' was saved by another version of romsim",
+                         romsim_saved_name(template->kind), QUOTE(template->name));
+        return romsim_error_hint(err, "make it anew: 'romsim %s rm %s', and create it",
+                                 romsim_saved_name(template->kind), template->name);
+    }
+    if (romsim_arch_find(arch) != romsim_arch()) {
+        romsim_error_set(err, EINVAL, "the %s '%s' was saved with --arch %s, and this is %s",
+                         romsim_saved_name(template->kind), QUOTE(template->name), QUOTE(arch),
+                         romsim_arch_facts()->name);
+        return romsim_error_hint(err, "start its clones with --arch %s, or make it anew",
+                                 QUOTE(arch));
+    }
     if (strcmp(accel, accel_name(processor->accel)) != 0) {
-        romsim_error_set(err, EINVAL, "the template '%s' was saved with --accel %s, and this is %s",
-                         QUOTE(template->name), accel, accel_name(processor->accel));
+        romsim_error_set(err, EINVAL, "the %s '%s' was saved with --accel %s, and this is %s",
+                         romsim_saved_name(template->kind), QUOTE(template->name), accel,
+                         accel_name(processor->accel));
         return romsim_error_hint(err, "start its clones with --accel %s, or make it anew", accel);
     }
     snprintf(processor->model, sizeof(processor->model), "%s", model);

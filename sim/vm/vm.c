@@ -12,14 +12,17 @@
 #include <romsim/vm.h>
 
 #include "channel.h"
+#include "debugger.h"
 #include "keeper.h"
 #include "kernel_file.h"
 #include "template.h"
 
+#include <romsim/bounds.h>
 #include <romsim/cleanup.h>
 #include <romsim/clock.h>
 #include <romsim/cpu.h>
 #include <romsim/daemon.h>
+#include <romsim/needs.h>
 #include <romsim/paths.h>
 #include <romsim/state.h>
 #include <romsim/text.h>
@@ -61,6 +64,8 @@ struct instance {
     struct forward *forwards;
 };
 
+enum shell_end { SHELL_OURS, SHELL_THEIRS, SHELL_ENDS };
+
 struct romsim_vm {
     struct instance *instances;
     size_t count, running;
@@ -76,9 +81,11 @@ struct romsim_vm {
     char *kernel; /* the user's, unpacked; or NULL */
     romsim_vm_observer *observer;
     void *context;
-    int epoll; /* of the channels, each under its instance's number, and of the timer */
-    int timer; /* when patience with the keepers ends; its number is `count` */
-    int alarm; /* when an instance is overdue; its number is the next one */
+    int epoll;             /* of the channels, each under its instance's number, and of the timer */
+    int timer;             /* when patience with the keepers ends; its number is `count` */
+    int alarm;             /* when an instance is overdue; its number is the next one */
+    int shell[SHELL_ENDS]; /* a line to a shell; the keeper has both, so that it ends with the VMs
+                            */
     uint64_t started;
     int status; /* the first that was not 0 */
     char last_note[1024];
@@ -140,6 +147,31 @@ static int check_input(const struct romsim_layout *layout, const struct romsim_v
                             input->is_open ? "--stdin" : "--tty");
 }
 
+/* The line to a shell in the one instance. */
+static int open_shell(struct romsim_vm *vm, struct romsim_error *err)
+{
+    if (access(vm->bundle.shell_initrd, R_OK) < 0) {
+        romsim_error_set(err, ENOENT, "the guest bundle has no shell: %s is missing",
+                         QUOTE(vm->bundle.shell_initrd));
+        return romsim_error_hint(err, "'make guest' takes it from a static busybox (Debian: "
+                                      "busybox-static)");
+    }
+    if (vm->layouts[0]->template)
+        return romsim_error_set(err, ENOTSUP,
+                                "what is made of a template, a checkpoint or an instance has no "
+                                "--shell: it is the machine that was saved");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, vm->shell) < 0)
+        return romsim_error_system(err, errno, "cannot make a socket");
+    vm->plan.initrd = vm->bundle.shell_initrd;
+    vm->plan.shell = &vm->shell[SHELL_THEIRS];
+    return 0;
+}
+
+int romsim_vm_shell_fd(const struct romsim_vm *vm)
+{
+    return vm->shell[SHELL_OURS];
+}
+
 /* The image's own kernel, if it is wanted and there. */
 static int choose_image_kernel(struct romsim_vm *vm, const struct romsim_layout *layout,
                                bool wanted, struct instance *instance, struct romsim_error *err)
@@ -155,6 +187,12 @@ static int choose_image_kernel(struct romsim_vm *vm, const struct romsim_layout 
     return instance->kernel ? 0 : romsim_error_context(err, "the image's kernel");
 }
 
+/* Is it to be started when it is made? */
+static bool starts(const struct romsim_vm *vm, size_t index)
+{
+    return vm->fate != ROMSIM_VM_CREATE || vm->sources[index]->autostart;
+}
+
 /* Could a clone go on here? */
 static int check_processor(const struct romsim_vm *vm, const struct romsim_layout *layout,
                            struct romsim_error *err)
@@ -162,6 +200,22 @@ static int check_processor(const struct romsim_vm *vm, const struct romsim_layou
     struct romsim_processor processor = vm->plan.processor;
 
     return layout->template ? template_processor(layout->template, &processor, err) : 0;
+}
+
+/* Is there room for those that are started at once? */
+static int check_room(const struct romsim_vm *vm, struct romsim_error *err)
+{
+    CLEANUP_FREE const struct romsim_layout **layouts =
+        calloc(vm->count + 1, sizeof(struct romsim_layout *));
+    size_t count = 0;
+
+    if (!layouts)
+        return romsim_error_nomem(err);
+    for (size_t i = 0; i < vm->count; i++)
+        if (starts(vm, i))
+            layouts[count++] = vm->layouts[i];
+    return romsim_room_check(layouts, count, vm->plan.processor.accel, vm->plan.no_fuse,
+                             romsim_bound(ROMSIM_BOUND_OVERCOMMIT), err);
 }
 
 static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
@@ -175,6 +229,7 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.initrd = vm->bundle.initrd;
     vm->plan.no_fuse = options->no_fuse;
     vm->plan.seam = options->seam;
+    vm->plan.record = options->record;
     vm->plan.allow_host = options->allow_host;
     vm->ports_at = options->ports_at;
     vm->plan.kernel_log = options->kernel_log;
@@ -182,10 +237,30 @@ static int choose(struct romsim_vm *vm, const struct romsim_vm_options *options,
     vm->plan.boot_timeout_s = options->boot_timeout_s;
     vm->plan.saving = options->saving;
     vm->plan.input = options->input;
+    vm->plan.gdb = options->gdb;
     vm->plan.processor = options->processor;
+    if (options->has_shell && open_shell(vm, err) < 0)
+        return -1;
     if (*options->processor.note)
         tell_text(vm, 0, ROMSIM_VM_NOTE, options->processor.note);
+    if (options->processor.arch == ROMSIM_ARCH_ARM64)
+        tell_text(vm, 0, ROMSIM_VM_NOTE,
+                  "the guest is an arm64, and the cloud runs x86_64 only: --arch amd64 is what it "
+                  "does");
     return 0;
+}
+
+/* Says how a debugger gets into the one instance. */
+static void note_debugger(struct romsim_vm *vm, const struct romsim_vm_gdb *gdb)
+{
+    const char *own = vm->instances[0].kernel ?: vm->kernel;
+    CLEANUP_FREE char *note = NULL;
+
+    if (!gdb->port)
+        return;
+    note = debugger_note(gdb, own ?: vm->bundle.kernel, own ? NULL : vm->bundle.kernel_release);
+    if (note)
+        tell_text(vm, 0, ROMSIM_VM_NOTE, note);
 }
 
 /* All ports of all instances, in their order, before the first one starts. */
@@ -230,12 +305,6 @@ static void leave(struct romsim_vm *vm, size_t index)
     cleanup_close_fd(&vm->alarm);
     romsim_daemon_separate();
     romsim_daemon_let_go(vm->fate != ROMSIM_VM_BOUND);
-}
-
-/* Is it to be started when it is made? */
-static bool starts(const struct romsim_vm *vm, size_t index)
-{
-    return vm->fate != ROMSIM_VM_CREATE || vm->sources[index]->autostart;
 }
 
 /* How many seconds is it waited for until it runs?  -1: for ever. */
@@ -383,15 +452,22 @@ static void explain_exit(struct romsim_vm *vm, size_t index, int status)
 {
     const struct romsim_processor *processor = &vm->plan.processor;
     bool is_emulated = processor->accel == ROMSIM_ACCEL_TCG;
-    char text[256];
+    char text[512];
 
     if (status != 128 + SIGILL || processor->is_hosts)
         return;
-    snprintf(text, sizeof(text),
-             "the app ended by an illegal instruction (SIGILL): the %s processor has the level "
-             "x86-64-v%d, and what was built for a later one needs %s",
-             is_emulated ? "emulated" : "instance's", processor->level,
-             is_emulated && processor->level >= ROMSIM_CPU_LEVEL_DEFAULT ? "KVM" : "another --cpu");
+    if (processor->arch == ROMSIM_ARCH_ARM64)
+        snprintf(text, sizeof(text),
+                 "the app ended by an illegal instruction (SIGILL): the emulated processor is a "
+                 "%s, and what was built for a later one needs another --cpu",
+                 processor->model);
+    else
+        snprintf(text, sizeof(text),
+                 "the app ended by an illegal instruction (SIGILL): the %s processor has the level "
+                 "x86-64-v%d, and what was built for a later one needs %s",
+                 is_emulated ? "emulated" : "instance's", processor->level,
+                 is_emulated && processor->level >= ROMSIM_CPU_LEVEL_DEFAULT ? "KVM"
+                                                                             : "another --cpu");
     tell_text(vm, index, ROMSIM_VM_NOTE, text);
 }
 
@@ -643,6 +719,7 @@ static struct romsim_vm *vm_new(const struct romsim_layout *const *layouts, size
     if (!vm)
         return NULL;
     vm->layouts = layouts;
+    vm->shell[SHELL_OURS] = vm->shell[SHELL_THEIRS] = -1;
     vm->epoll = epoll_create1(EPOLL_CLOEXEC);
     vm->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     vm->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -691,8 +768,16 @@ struct romsim_vm *romsim_vm_new(const struct romsim_layout *const *layouts,
             index = i;
             status = -1;
         }
+    if (status == 0) {
+        index = 0;
+        status = check_room(vm, &err);
+    }
     if (status == 0)
+        status = debugger_check(&options->gdb, layouts, count, &err);
+    if (status == 0) {
+        note_debugger(vm, &options->gdb);
         return vm;
+    }
     tell_error(vm, index, &err);
     romsim_vm_free(vm);
     return NULL;
@@ -732,5 +817,7 @@ void romsim_vm_free(struct romsim_vm *vm)
     cleanup_close_fd(&vm->epoll);
     cleanup_close_fd(&vm->timer);
     cleanup_close_fd(&vm->alarm);
+    cleanup_close_fd(&vm->shell[SHELL_OURS]);
+    cleanup_close_fd(&vm->shell[SHELL_THEIRS]);
     free(vm);
 }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # erofs_write: a directory of 46,500 files, 610 MB, as an image: romsim against mkfs.erofs, and a ROM
-# of a few inline files in process.  romsim's time includes the SHA-256 of the image and, where not
-# said otherwise, reading it back; mkfs.erofs does neither.  (A tar of such a tree: import.sh.)
+# of a few inline files in process.  romsim's time includes, where not said otherwise, reading the
+# image back and its SHA-256; mkfs.erofs does neither.  (A tar of such a tree: import.sh.)
 . "$(dirname "$0")/../lib.sh"
 
 for tool in python3 "${EROFS_UTILS:+$EROFS_UTILS/bin/}mkfs.erofs"; do
@@ -54,7 +54,7 @@ rows() {
     echo "row: $3, processor time | $(of "$1" 3) s | $(of "$2" 3) s, $peer | -"
 }
 rows dir mkfs "directory to image, read back and with its digest" "at most 1.0"
-rows noverify mkfs "directory to image with its digest, --no-verify" "at most 0.7"
+rows noverify mkfs "directory to image, --no-verify: neither read back nor with its digest" "at most 0.7"
 rows lz4 mkfs_lz4 "directory to lz4 image, read back and with its digest" "at most 0.8"
 echo "row: memory for it | $(of dir 4) MiB | - | at most 40 MiB"
 echo "row: memory for it, --no-verify | $(of noverify 4) MiB | $(of mkfs 4) MiB, $peer | -"

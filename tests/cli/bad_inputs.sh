@@ -8,7 +8,8 @@
 refused() {
     printf '%b' "$2" >x.yaml
     fails 1 "$4" romsim "$1" x.yaml
-    is "${out%%$'\n'*}" "$3" "... with its message and place"
+    is "$(head -n 1 <<<"$out" | uncoded)" "$3" "... with its message and place"
+    like "${out%%$'\n'*}" " [R" "... and a code"
 }
 
 mkdir -p good link fifo socket many empty/only/empty large base nested/a plain
@@ -31,7 +32,7 @@ is "$out" "romsim: error: 'nowhere.yaml' cannot be read: No such file or directo
 fails 1 "a directory is refused" romsim check good
 is "$out" "romsim: error: 'good' cannot be read: Is a directory" "... by its name"
 fails 1 "an empty file is refused" romsim check nothing
-is "${out%%$'\n'*}" "nothing:1:1: error: there is no instance in the file" "... with its place"
+is "$(uncoded <<<"${out%%$'\n'*}")" "nothing:1:1: error: there is no instance in the file" "... with its place"
 fails 1 "a device without end is refused" romsim check /dev/zero
 like "$out" "the text is larger than 16777216 bytes" "... for its size"
 head -c 100000 "$ROMSIM" >binary
@@ -69,7 +70,7 @@ is "$(grep -c error: <<<"$out")" 2 "... every bad one"
 if [ "$(id -u)" != 0 ]; then
     mkdir -m 0 locked
     refused check 'image: x\nroms: [{dir: locked}]\n' \
-        "x.yaml:2:14: error: Invalid dir 'locked': 'locked': Permission denied" "a locked dir"
+        "x.yaml:2:14: error: Invalid dir 'locked': cannot open the directory 'locked': Permission denied" "a locked dir"
     chmod 700 locked
 else
     skip "a locked dir" "root can open it"
@@ -92,8 +93,9 @@ refused plan 'image: ./base\nargs: [a]\nroms: [{image: ./nothing}]\n' \
 refused plan 'name: t\ntemplate: {name: t}\n' \
     "x.yaml:2:11: error: No template instance with name 't'" "a clone of no template"
 refused plan 'name: t\nbranch_from: {name: t}\n' \
-    "x.yaml:2:14: warning: accepted, but not simulated: branch_from" "an instance without an image"
-like "$out" "x.yaml:1:1: error: the instance has no image" "... with its message and place"
+    "x.yaml:2:14: error: a branch is made of what the other instance is at that moment" "a branch, which there is not yet"
+refused plan 'name: t\ncheckpoint: {name: t}\n' \
+    "x.yaml:2:13: error: No checkpoint with name 't'" "a clone of no checkpoint"
 printf 'image: ./base\nargs: [a]\nroms: [{image: ./raw, at: /x}]\n' >x.yaml
 ok "an 'at' on a raw ROM is warned of" romsim plan x.yaml
 like "$out" "x.yaml:3:27: warning: the ROM at '/x' is raw data" "... with its place"
@@ -105,7 +107,7 @@ printf 'image: ./base\nargs: [/app]\n' >x.yaml
 fails 2 "a bad limit for run" romsim run --limit roms=-1 x.yaml
 like "$out" "no value for the limit 'roms'" "... is a matter of usage"
 fails 125 "a bad image for run" romsim run --image ./raw x.yaml
-is "${out%%$'\n'*}" "romsim: error: --image: './raw' is a file of an unknown kind, which cannot be a base image" \
+is "$(uncoded <<<"${out%%$'\n'*}")" "romsim: error: --image: './raw' is a file of an unknown kind, which cannot be a base image" \
     "... is the flag's, not the file's"
 fails 2 "a ROM without a source for run" romsim run --rom name=a x.yaml
 like "$out" "--rom: it needs one of image and dir" "... is a matter of usage"

@@ -104,6 +104,15 @@ good "a ROM that the command mounts" "args: [sh, -c, \"mount -t erofs /dev/ukp_r
 good "a path that the app may make" 'args: [sh, -c, "echo x >/tmp/out; cat /var/log/new https://x.example/opt/app/run.py"]'
 good "an 'at' where a directory is" 'args: [ls]\nroms: [{image: ./rom, at: /opt/App}]'
 
+# ---- a ROM within another one
+inner='{name: inner, at: /app/conf, files: [{path: a, data: x}]}'
+outer='{name: outer, at: /app, files: [{path: conf/a, data: y}, {path: conf/b, data: y}]}'
+warned "args: [ls]\nroms: [$inner, $outer]" "the ROM at '/app/conf' hides '/app/conf/b' of the ROM at '/app'" \
+    "a ROM within another one is mounted after it, whatever their order"
+good "one behind it in the request, which is meant so" "args: [ls]\nroms: [$outer, $inner]"
+good "one that has all of the names" "args: [ls]\nroms: [$inner, {name: outer, at: /app, files: [{path: conf/a, data: y}]}]"
+good "one where nothing was" "args: [ls]\nroms: [$inner, {name: outer, at: /app, files: [{path: x, data: y}]}]"
+
 # ---- images
 printf 'image: ./nowhere\nargs: [ls]\n' >x.yaml
 fails 1 "a base path that is not there" romsim check x.yaml

@@ -22,7 +22,7 @@ PY
 # listing DIRECTORY WITH-TIMES: all that an image keeps of a tree, without owners and directories'
 # sizes.
 listing() {
-    (cd "$1" && find . -printf "%P\t%y\t%m\t%l\t$2" -type f -printf '\t%s\t%n' -o -printf '\n' |
+    (cd "$1" && find . -printf "%P\t%y\t%m\t%l\t$2" -type f -printf '\t%s\t%n\n' -o -printf '\n' |
         LC_ALL=C sort)
 }
 

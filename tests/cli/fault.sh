@@ -30,13 +30,23 @@ romsim umount view
 is "$(jq -r 'select(.kind == "fault") | .text' t.json)" "rom=config,read=eio,path=/big" \
     "the trace has the fault"
 is "$(jq -r 'select(.error) | .error' t.json | sort -u)" EIO "and what failed"
+ok "the trace's sum" romsim trace summary t.json
+like "$out" "made wrong by  --fault rom=config,read=eio,path=/big" "has the fault, too"
+like "$out" "failed of      /big" "and the file"
 ok "a read that fails once" romsim mount --fault rom=config,read=eio,path=/one,count=1 web.yaml view
 fails 1 "the first time" cat view/rom/one
 ok "and not the second time" cat view/rom/one
 romsim umount view
-ok "a shorter device" romsim mount --devices --fault rom=config,truncate=4096 web.yaml view
+ok "a shorter device" romsim mount --devices --trace=t.json --fault rom=config,truncate=4096 web.yaml view
 is "$(stat -c %s view/dev/ukp_rom1)" 4096 "has its size"
 romsim umount view
+ok "its trace's sum" romsim trace summary t.json
+like "$out" "cut short      its image has " "says that its image is longer"
+ok "a slow one" romsim mount --trace=t.json --fault rom=config,latency=100ms web.yaml view
+cat view/rom/one >/dev/null
+romsim umount view
+ok "its trace's sum" romsim trace summary t.json
+like "$out" " s for a read of /one, " "says what was waited for"
 ok "a read that takes ten seconds" romsim mount --fault rom=config,latency=10s web.yaml view
 cat view/rom/one >/dev/null 2>&1 &
 ok "keeps nobody from ending the mount" timeout 8 "$ROMSIM" umount view

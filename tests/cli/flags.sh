@@ -18,7 +18,7 @@ fails 125 "a file without an image is refused" romsim run -q bad.yaml
 is "$(grep -c 'error: ' <<<"$out")" 3 "for all that is wrong with it"
 made "but not where the options have it all" bad.yaml --image ./gone -n a -m 512
 fails 125 "what they leave is told once" romsim run -q bad.yaml --image ./gone --name a
-is "$(grep 'error: ' <<<"$out")" "bad.yaml:2:12: error: Invalid memory_mb 1" "with its line"
+is "$(grep 'error: ' <<<"$out" | uncoded)" "bad.yaml:2:12: error: Invalid memory_mb 1" "with its line"
 printf 'image: ./gone\n---\nimage: ./gone\n' >two.yaml
 fails 2 "two instances cannot be changed at once" romsim run -q two.yaml -n a
 like "$out" "the file has 2 instances, and flags change one" "it is said"

@@ -5,25 +5,23 @@
 . "$(dirname "$0")/../lib.sh"
 page=$ROOT/docs/romsim.1
 PATH=$(dirname "$ROMSIM"):$PATH
-. "$ROOT/docs/romsim.bash"
 
-# complete_line WORD...: what the completion offers for the last word.
-complete_line() {
-    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-    COMPREPLY=()
-    _romsim
-    printf '%s\n' "${COMPREPLY[@]-}"
+# The commands and options of a help's text; pairs of commands share a line.
+help_commands() {
+    "$@" --help | sed -nE 's/^  (([a-z][a-z-]*, )*[a-z][a-z-]*)  *[^ ].*/\1/p' | sed 's/, /\n/g'
+}
+help_options() {
+    "$@" --help | sed '/^and, see/,$s/, --/\n  --/g' |
+        sed -n 's/^  *\(-[^-], \)\{0,1\}\(--[a-z-]*\).*/\2/p'
 }
 
-# has_line TEXT LINE WHAT
-has_line() {
-    if grep -qxF -e "$2" <<<"$1"; then pass "$3"; else fail "$3" "no line '$2' in:" "$1"; fi
-}
+# complete_line WORD...: what is offered for the last word.
+complete_line() { romsim complete -- "${@:2}" | cut -f1; }
 
 # fits TEXT WHAT: it fits a screen of 24 lines and 80 columns; what makes instances has more to say.
 fits() {
     local tall wide most=24
-    case $2 in "run "* | "create "* | "template create "*) most=40 ;; esac
+    case $2 in "run "* | "create "* | "capture "* | "template create "*) most=40 ;; esac
     tall=$(wc -l <<<"$1") wide=$(awk '{ if (length > w) w = length } END { print w }' <<<"$1")
     if [ "$tall" -le $most ] && [ "$wide" -le 80 ]; then pass "$2 fits a screen"
     else fail "$2 fits a screen" "$tall lines, $wide columns" "$1"; fi
@@ -40,12 +38,13 @@ check_command() {
     fits "$out" "$* --help"
     if grep -qE "^\.It Cm $*( |\$)" "$page"; then pass "$* stands in romsim(1)"
     else fail "$* stands in romsim(1)"; fi
-    for option in $(_romsim_options romsim "$@"); do
+    for option in $(help_options romsim "$@"); do
         { page_item "$*"; page_common; } | grep -qE -e "Fl -${option#--}( |\$)" ||
             missing+=" $option"
     done
     is "$missing" "" "romsim(1) has the options of $*"
-    has_line "$(complete_line romsim "$@" --)" --help "the completion knows the options of $*"
+    is "$(complete_line romsim "$@" -- | sort -u)" "$(help_options romsim "$@" | sort -u)" \
+        "the completion knows the options of $*"
 }
 
 # The bounds: the program's own list is in the hint of a wrong one.
@@ -58,18 +57,18 @@ fails 2 "a bound in the environment is read as well" env ROMSIM_BOUNDS=nothing=1
 
 ok "the program's help succeeds" romsim --help
 fits "$out" "the program's help"
-commands=$(_romsim_commands romsim)
+commands=$(help_commands romsim)
 like " ${commands//$'\n'/ } " " plan " "the help lists the commands"
 is "$(complete_line romsim "")" "$(printf '%s\n' $commands help --help --version)" \
     "the completion offers every command"
 for command in $commands; do
     case $command in
-    rom | image | volume | template | trace)
+    rom | image | volume | template | checkpoint | trace | workshop)
         ok "$command --help succeeds" romsim "$command" --help
         fits "$out" "$command --help"
-        is "$(complete_line romsim "$command" "")" "$(_romsim_commands romsim "$command")" \
+        is "$(complete_line romsim "$command" "")" "$(help_commands romsim "$command")" \
             "the completion offers every command of $command"
-        for subcommand in $(_romsim_commands romsim "$command"); do
+        for subcommand in $(help_commands romsim "$command"); do
             check_command "$command" "$subcommand"
         done ;;
     *) check_command "$command" ;;

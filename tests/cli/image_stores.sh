@@ -15,15 +15,9 @@ all_files() { (cd "$1" && find . -printf '%P %s %T@ %m\n' | sort); }
 
 python3 - <<'PY' || exit 1
 from oci import *
-root = tar(("bin/sh", b"#!"))
-def layout(folder, **images):
-    made = Layout(folder)
-    for name, text in images.items():
-        made.tag(name.replace("_", "/") + ":latest", made.image([root], config={"Env": ["FROM=" + text]}))
-    made.write()
-layout("own.oci", org_both="own", org_mine="own")
-layout("shared", org_both="shared", org_shared="shared")
-layout("more", org_shared="more", org_more="more")
+told_apart("own.oci", org_both="own", org_mine="own")
+told_apart("shared", org_both="shared", org_shared="shared")
+told_apart("more", org_shared="more", org_more="more")
 PY
 
 # ---- one store, from nothing

@@ -16,9 +16,14 @@ for page in "$ROOT"/docs/*.[15]; do
     name=$(basename "$page")
     same "$page" "share/man/man${name##*.}/$name" "$name is installed"
 done
-same "$ROOT/docs/romsim.bash" share/bash-completion/completions/romsim "the completion is installed"
+same "$ROOT/docs/romsim.bash" share/bash-completion/completions/romsim "the completion for bash is installed"
+same "$ROOT/docs/romsim.zsh" share/zsh/site-functions/_romsim "... for zsh"
+same "$ROOT/docs/romsim.fish" share/fish/vendor_completions.d/romsim.fish "... for fish"
+for kind in instance kraftfile; do
+    is "$(cat "share/romsim/$kind.schema.json")" "$(romsim schema $kind)" "the schema of $kind is installed"
+done
 if [ -e "$ROOT/build/guest/initrd" ]; then
-    for file in vmlinux initrd info; do
+    for file in $(ls "$ROOT/build/guest"); do
         if cmp -s "$ROOT/build/guest/$file" "lib/romsim/guest/$file"; then
             pass "the guest bundle's $file is installed"
         else fail "the guest bundle's $file is installed"; fi
@@ -41,7 +46,7 @@ is "$(find root -name '*romsim*' -path '*/opt/romsim/*')" "" "nor a folder of ou
 # was installed.  The rules are those of a copy, since a relative PREFIX is relative to them.
 source="$T/it's a \"source\""
 mkdir "$source"
-(cd "$ROOT" && cp --parents -t "$source" Makefile ./*/*.mk ./*/*/*.mk docs/*.[15] docs/*.bash)
+(cd "$ROOT" && cp --parents -t "$source" Makefile ./*/*.mk ./*/*/*.mk docs/*.[15] docs/romsim.{bash,zsh,fish})
 [ -e "$source/sim/guest/guest.mk" ] || fail "the rules are copied"
 mkdir -p bundle/guest
 touch bundle/guest/{vmlinux,initrd,info}
@@ -58,7 +63,7 @@ any_path() {
     echo mine | tee beside/my/file beside/a/file >beside/file
     where=$(cd "$source" && realpath -m -- "${root}${prefix//\$\$/$}")
     ok "install: $text" at "$prefix" "$root" install
-    is "$(cd "$where" && find . ! -type d | wc -l)" 7 "... all of it in one place"
+    is "$(cd "$where" && find . ! -type d | wc -l)" 11 "... all of it in one place"
     echo mine >"$where/lib/romsim/guest/other"
     ok "... and uninstall" at "$prefix" "$root" uninstall
     is "$(cd "$where" && find . ! -type d)" ./lib/romsim/guest/other "... which takes what was installed"
@@ -82,7 +87,7 @@ ok "one of the tiny kernel's source" at /usr "" build/guest-tiny-work/kernel.deb
     "KERNEL_DEB=$T/the \"kernel's\" package.deb"
 is "$(cat bundle/guest-tiny-work/kernel.deb)" package "... is another's"
 fails 2 "a kernel that there is not" at /usr "" guest KERNEL=huge
-like "$out" "KERNEL is 'huge'; without it the kernel is the distribution's, and there is 'tiny'" \
+like "$out" "KERNEL is 'huge'; without it the kernel is the distribution's, and there are 'tiny' and 'host'" \
     "... is refused, with those that there are"
-is "$(cd "$source" && ls -A | tr '\n' ' ')" "Makefile build docs samples sim tests " "nothing is left with the rules"
+is "$(cd "$source" && ls -A | tr '\n' ' ')" "Makefile build docs packaging samples sim tests " "nothing is left with the rules"
 done_testing

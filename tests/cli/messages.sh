@@ -93,7 +93,7 @@ printf 'name: a\nimage: ./base\nargs: [/app]\nmemory_mb: 128\nroms: [{name: r, i
 blamed() {
     local text=$1 line=$2; shift 2
     fails 125 "$text" romsim run x.yaml "$@"
-    is "${out%%$'\n'*}" "romsim: error: $line" "is the flag's fault"
+    is "$(head -n 1 <<<"$out" | uncoded)" "romsim: error: $line" "is the flag's fault"
 }
 blamed "a name" "--name: Invalid name 'a b'" --name 'a b'
 blamed "too much memory" "--memory: Invalid memory_mb 16384" -m 16G
@@ -114,7 +114,7 @@ like "$out" "--kernel" "too"
 # ---- -m with a suffix
 memory() { romsim run --image ./base --limit memory-max=1 -m "$1" 2>&1 | head -1; }
 for pair in 512:512 512M:512 256Mi:256 1G:1024 2Gi:2048 1048576K:1024; do
-    is "$(memory "${pair%:*}")" "romsim: error: --memory: Invalid memory_mb ${pair#*:}" "-m ${pair%:*}"
+    is "$(memory "${pair%:*}" | uncoded)" "romsim: error: --memory: Invalid memory_mb ${pair#*:}" "-m ${pair%:*}"
 done
 for bad in 0 1K 1.5G 12x -1 512MB "" 1m; do
     fails 2 "-m '$bad' is no size" romsim run --image ./base -m "$bad"

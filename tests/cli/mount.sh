@@ -54,6 +54,14 @@ await_end() {
 try: select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 20)
 except ProcessLookupError: pass' "$1"
 }
+# Kills it, and waits for the end of the process that it had read the images.
+kill_server() {
+    local reader
+    reader=$(pgrep -P "$1")
+    kill -KILL "$1"
+    await_end "$1"
+    await_end "$reader"
+}
 mounted() { awk -v t="$T/$1" '$5 == t { n++ } END { print n + 0 }' /proc/self/mountinfo; }
 hash_all() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 
@@ -136,8 +144,7 @@ done
 
 ok "a mount" romsim mount web.yaml view
 pid=$(server view)
-kill -KILL "$pid"
-await_end "$pid"
+kill_server "$pid"
 fails 2 "whose server is killed does not answer" ls view
 is "$(mounted view)" 1 "and is still there"
 ok "the next command" romsim check web.yaml
@@ -145,13 +152,11 @@ is "$(mounted view)$(states)" 0 "removes it"
 
 romsim mount web.yaml view
 pid=$(server view)
-kill -KILL "$pid"
-await_end "$pid"
+kill_server "$pid"
 ok "mount takes the place of a dead one" romsim mount web.yaml view
 is "$(mounted view) $(cat view/etc/passwd)" "1 root" "for good"
 pid=$(server view)
-kill -KILL "$pid"
-await_end "$pid"
+kill_server "$pid"
 ok "umount ends a dead one" romsim umount view
 is "$(mounted view)$(states)" 0 "completely"
 
@@ -205,13 +210,49 @@ like "$out" warning "gives a warning if it has an 'at'"
 ok "and is a device" cmp raw.img view/dev/ukp_rom_raw
 romsim umount view
 
+# ---- the process that reads the images
+
+ok "a mount" romsim mount web.yaml view
+reader=$(pgrep -P "$(server view)")
+lacks=$(romsim doctor | grep -c "of a sandbox\|without a sandbox")
+if [ "$lacks" = 0 ]; then
+    is "$(grep -E '^(NoNewPrivs|Seccomp|CapEff|CapPrm):' "/proc/$reader/status" | tr -d '[:space:]')" \
+        "CapPrm:0000000000000000CapEff:0000000000000000NoNewPrivs:1Seccomp:2" \
+        "who reads the images has no privileges and a filter"
+    is "$(cat /proc/"$reader"/task/*/status | grep -c '^Seccomp:[[:space:]]*2')" \
+        "$(find /proc/"$reader"/task -mindepth 1 -maxdepth 1 | wc -l)" "all its threads have"
+else
+    skip "who reads the images has no privileges and a filter" "$(romsim doctor | grep sandbox)"
+fi
+is "$(find /proc/"$reader"/fd -lname '/*' ! -lname /dev/fuse ! -lname /dev/null)" "" \
+    "it has no file or folder open"
+pid=$(server view)
+kill -KILL "$reader"
+await_end "$pid"
+is "$(mounted view)$(states)" 0 "if it crashes, the mount is ended, too"
+"$ROMSIM" mount -f web.yaml view 2>said &
+pid=$!
+until [ -e view/dev ]; do sleep 0.05; done
+kill -KILL "$(pgrep -P "$pid")"
+wait "$pid"
+is "$?" 1 "and that is a failure"
+like "$(cat said)" "error: the mount at '$T/view': the process that reads the images was ended by Killed" \
+    "which is said"
+romsim mount web.yaml view
+pid=$(server view) reader=$(pgrep -P "$(server view)")
+kill -STOP "$reader"
+kill -TERM "$pid"
+await_end "$pid"
+is "$(mounted view)$(states)" 0 "one that hangs does not keep the mount from its end"
+await_end "$reader"
+fails 1 "and is ended with it" alive "$reader"
+
 weird=$'a b\n\\c"é'
 mkdir "$weird"
 ok "a mount point may have any name" romsim mount web.yaml "$weird"
 is "$(cat "$weird/etc/passwd")" root "and works"
 pid=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
-kill -KILL "$pid"
-await_end "$pid"
+kill_server "$pid"
 romsim check web.yaml
 is "$(grep -c "$T" /proc/self/mountinfo)$(states)" 0 "and is cleaned up like others"
 done_testing

@@ -96,7 +96,8 @@ if need fuse "a mount point that is locked"; then
     # A server that is stopped answers nothing.
     server=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
     mkdir -p view2
-    kill -STOP "$server"
+    reader=$(pgrep -P "$server")
+    kill -STOP "$server" "$reader"
     fails 1 "a place below a mount that does not answer is refused" timeout 60 "$ROMSIM" mount x.yaml view/new
     like "$out" "error: the mount at '$T/view' (fuse.romsim) does not answer" "... by its name"
     fails 1 "a mount over it, too" timeout 60 "$ROMSIM" mount x.yaml view
@@ -105,7 +106,7 @@ if need fuse "a mount point that is locked"; then
     ok "other commands go on" timeout 60 "$ROMSIM" mount x.yaml view2
     ok "and end" timeout 60 "$ROMSIM" umount view2
     ok "it can be unmounted" timeout 60 "$ROMSIM" umount view
-    kill -CONT "$server"
+    kill -CONT "$server" "$reader"
     until ! kill -0 "$server" 2>/dev/null; do sleep 0.05; done
     is "$(left)" "" "and then nothing is left"
 fi

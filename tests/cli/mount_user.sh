@@ -27,6 +27,14 @@ else
 fi
 need fusermount3 "mounts by an ordinary user" || done_testing
 romsim() { as_user "$ROMSIM" "$@"; }
+# Kills it, and waits for the end of the process that it had read the images.
+kill_server() {
+    local reader
+    reader=$(pgrep -P "$1")
+    kill -KILL "$1"
+    await_end "$1"
+    await_end "$reader"
+}
 mounted() { awk -v t="$T/view" '$5 == t { n++ } END { print n + 0 }' /proc/self/mountinfo; }
 states() { find "$XDG_RUNTIME_DIR"/romsim/mounts -mindepth 1 -maxdepth 1 2>/dev/null; }
 await_end() {
@@ -62,8 +70,7 @@ is "$(mounted)$(states)" 0 "completely"
 
 romsim mount web.yaml view
 pid=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
-kill -KILL "$pid"
-await_end "$pid"
+kill_server "$pid"
 is "$(mounted)" 1 "a killed server leaves its mount"
 ok "the next command" romsim check web.yaml
 is "$(mounted)$(states)" 0 "removes it"
@@ -90,4 +97,44 @@ as_user chmod 500 locked
 fails 1 "a directory that the user cannot write is refused" romsim mount web.yaml locked
 like "$out" "fusermount3: " "by fusermount3, in its words"
 is "$(mounted)$(states)" 0 "and nothing is left"
+
+# ---- where a set-uid program gets no rights
+if command -v setpriv >/dev/null; then
+    romsim_bound() { as_user setpriv --no-new-privs "$ROMSIM" "$@"; }
+    like "$(romsim_bound doctor)" "less     fuse         nothing that is started here may mount" "doctor knows NoNewPrivileges"
+    fails 1 "a mount" romsim_bound mount web.yaml view
+    like "$out" "nothing that is started here may mount" "says so, too"
+fi
+
+# ---- Ubuntu's AppArmor, by what fusermount3 and buildah say there
+as_user mkdir refusing
+as_user tee refusing/fusermount3 refusing/buildah >/dev/null <<'END'
+#!/bin/sh
+case $0 in
+*fusermount3) echo "fusermount3: mount failed: Permission denied" >&2 ;;
+*) echo 'error parsing PID "": strconv.Atoi' >&2
+    echo "(Unable to determine exit status): unable to start in a user namespace" >&2 ;;
+esac
+exit 1
+END
+as_user chmod 755 refusing/fusermount3 refusing/buildah
+refused() { PATH=$T/refusing:$PATH romsim "$@"; }
+fails 1 "a mount that AppArmor refuses" refused mount web.yaml view
+like "$out" "fusermount3: mount failed: Permission denied" "is an error with fusermount3's words"
+like "$out" "AppArmor may refuse the place" "and says who it may have been"
+is "$(mounted)$(states)" 0 "and nothing is left"
+user=$(as_user id -un)
+if [ "$(id -u)" = 0 ] && [ -e /etc/subuid ]; then
+    echo "$user:100000:65536" >subuid
+    mount --bind subuid /etc/subuid
+fi
+if grep -qs "^$user:" /etc/subuid; then
+    said=$(refused doctor | grep -A 1 ' subuids ')
+    like "$said" "less     subuids      buildah cannot build a Dockerfile without root" \
+        "doctor says what buildah cannot do"
+    like "$said" ": (Unable to determine" "and what it said last"
+    like "$said" "kernel.apparmor_restrict_unprivileged_userns" "and what forbids it"
+else
+    skip "doctor says what buildah cannot do" "the user has no range in /etc/subuid"
+fi
 done_testing

@@ -28,6 +28,9 @@ for how in lz4 lz4hc lz4hc:1 lz4hc:9 lz4hc:12; do
 done
 
 romsim rom pack -o file src >/dev/null
+is "$(romsim rom pack -o quick --no-verify src)" "quick: erofs, 12.0 KiB, 1 file" "--no-verify prints no digest"
+ok "and writes the same" cmp file quick
+is "$(romsim rom pack -o quick --no-verify --json src | jq -c .sha256)" null "in JSON it is null"
 romsim rom pack -o - src >stdout 2>said
 ok "-o - writes the same ROM to standard output" cmp file stdout
 is "$(cat said)$(ls -- - 2>/dev/null)" "" "and nothing else"

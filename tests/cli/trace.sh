@@ -47,6 +47,22 @@ like "$out" "ukp_rom1  lookup  /One  there is none" "has the lookups"
 like "$out" "ukp_rom1  read  4096 at 0  superblock" "and the reads of the device"
 like "$(cat t.json)" '"/b\\xff"' "a name that is no UTF-8 is quoted"
 
+is "$(jq -c 'select(.kind == "device") | [.files[.map[][2] | select(. >= 0)].path] | unique' t.json)" \
+    '["/b\\xff","/one","/sub/big","/unread"]' "it has where which file is"
+
+fails 2 "a page needs a name" romsim trace report t.json
+fails 1 "a page of no trace" romsim trace report web.yaml -o page.html
+[ ! -e page.html ] && pass "is not begun" || fail "is not begun"
+ok "a page" romsim trace report t.json -o page.html
+is "$(sed -n '/^{"kind/s/], "left_out".*//; /^{"/p' page.html | grep -c '[<>&]') $(grep -c '^{"kind' page.html)" \
+    "0 $(grep -c . t.json)" \
+    "nothing in its data is markup"
+is "$(sed -n '/id="data"/,/<\/script>/p' page.html | sed 's/.*json">//; s/<\/script>$//' |
+    jq '[.lines[] | select(.kind == "lookup" and .found == false).path], .left_out' -c | tr '\n' ' ')" \
+    '["/One"] 0 ' "which is the trace's"
+ok "to standard output, too" romsim trace report t.json -o -
+is "$out" "$(cat page.html)" "the same"
+
 ok "without a trace nothing is written" romsim mount web.yaml view
 cat view/rom/one >/dev/null
 romsim umount view

@@ -158,6 +158,16 @@ def lives():
         {"name": "more", "image": "org/rom2:latest"}]}], 200)
     instance("web")  # with the update that waits
     ask("patch", "/v1/instances", [{"name": "web", "prop": "nosuch", "op": "set", "value": 1}])
+    checkpoint = ask("post", "/v1/instances/checkpoints",
+                     {"from": {"name": "code"}, "timeout_s": PATIENCE, "tags": ["a"],
+                      "autokill": {"time_ms": 1000}}, 200)["data"]["instances"][0]["uuid"]
+    ask("patch", f"/v1/instances/checkpoints/{checkpoint}",
+        {"prop": "delete_lock", "op": "set", "value": False}, 200)
+    instance("code")  # with its history
+    for path in ("history", "checkpoints", f"checkpoints/{checkpoint}", "checkpoints/history",
+                 f"checkpoints/{checkpoint}/history"):
+        ask("get", f"/v1/instances/{path}", want=200)
+    ask("delete", f"/v1/instances/checkpoints/{checkpoint}", want=200)
     ask("put", "/v1/instances/suspend", [{"name": "web"}], 200)
     ask("put", "/v1/instances/stop", [{"name": "web"}], 200)
     until("web", lambda i: i["state"] == "stopped", "web stops")
@@ -239,8 +249,9 @@ ALLOWED = {
     "certificate": "of a domain that has one",
     "getImages.data.images.uuid": "of any item that failed, but no image has one",
     "getImages.data.images.name": "the same", "getQuotas.data.quotas.name": "the same",
+    "getInstanceCheckpoints.data.instances.annotations": "of a template alone",
     "protocol": "of a service: always tcp, and not said",
-    "isolated": "with --isolated", "silent": "of one whose keeper does not answer",
+    "saving": "while a checkpoint is made", "isolated": "with --isolated", "silent": "of one whose keeper does not answer",
 }
 
 
@@ -261,7 +272,8 @@ def coverage():
         if "items" in schema:
             walk(schema["items"], where, depth + 1)
 
-    for path in ("instances", "volumes", "services", "certificates", "images", "users/quotas",
+    for path in ("instances", "instances/history", "instances/checkpoints",
+                 "instances/checkpoints/history", "volumes", "services", "certificates", "images", "users/quotas",
                  "healthz"):
         item = operation("get", "/v1/" + path)
         walk(item["responses"]["200"]["content"]["application/json"]["schema"],

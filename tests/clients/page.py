@@ -14,6 +14,7 @@ import time
 import urllib.request
 
 from browser import PATIENCE, Browser, Failure
+from verdict import check, has_passed, same
 
 ROMSIM, URL, TOKEN, PID, FOLDER = sys.argv[1:6]
 PICTURES = sys.argv[6] if len(sys.argv) > 6 else None
@@ -35,22 +36,6 @@ FILES = {
     "long.txt": b"".join(b"line %05d\n" % i for i in range(10000)),
     "numbers.bin": bytes(range(256)) * 4,
 }
-
-passed = True
-
-
-def check(is_right, text, *about):
-    global passed
-    print("ok" if is_right else "not ok", text, flush=True)
-    if not is_right:
-        passed = False
-        for line in about:
-            print(f"  {line!r}"[:2000], flush=True)
-
-
-def same(got, wanted, text):
-    check(got == wanted, text, got, wanted)
-
 
 def api(method, path, body=None):
     request = urllib.request.Request(URL + path, method=method,
@@ -482,7 +467,7 @@ def main():
         check(False, f"the browser does what it is told: {failure}")
     finally:
         browser.close()
-    sys.exit(0 if passed else 1)
+    sys.exit(0 if has_passed() else 1)
 
 
 main()

@@ -89,6 +89,7 @@ static void make_store(void)
     atexit(remove_folder);
     setenv("XDG_DATA_HOME", folder, 1);
     unsetenv("ROMSIM_IMAGE_STORES");
+    setenv("ROMSIM_SHARED_STORE", "", 1);
     store = romsim_store_open(false, NULL);
     FUZZ_CHECK(store, "no store in %s", folder);
     put(store, "{}");

@@ -23,7 +23,7 @@ HEADER_ROOMS = {"fs": "fuse", "vm": "vm", "erofs": "erofs", "image": "image",
                 "document": "document", "schema": "document", "json": "document",
                 "instance": "instance", "kraftfile": "image", "layout": "layout", "view": "layout", "seam": "seam", "trace": "seam", "fault": "seam", "explain": "layout", "verify": "layout",
                 "build": "image", "store": "image", "rom": "rom", "state": "state", "volume": "state", "ledger": "state", "group": "state", "template": "state",
-                "link": "vm", "api": "api"}
+                "link": "vm", "needs": "vm", "api": "api", "parts": "image", "case": "case"}
 # What the guest's init shares with its keeper.
 SHARED = {"sim/guest/manifest.h", "sim/vm/manifest.h"}
 

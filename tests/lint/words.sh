@@ -23,7 +23,7 @@ refuse "only sim/cli prints" \
     'sim/*.c' 'fuse/*.c' ':!sim/cli' ':!sim/guest'
 refuse "a path of one machine" '/[w]ork/(main|shared)|/tmp/[w]t/|/[h]ome/[a-z]+/' .
 for file in $(git ls-files '*.c' '*.h' '*.sh' '*.mk' '*.py' Makefile '.ci/*' \
-    ':!samples/*/*'); do
+    ':!samples/*/*' ':!sim/cli/workshop/*' ':!tests/data/workshop/*'); do
     head -3 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' ||
         { echo "$file: no SPDX line at its head"; status=1; }
 done

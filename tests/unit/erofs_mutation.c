@@ -10,9 +10,14 @@
 #include "exercise.h"
 #include "fixtures.h"
 
-#include <sys/resource.h>
+#include <romsim/sandbox.h>
 
-enum { DAMAGES_MAX = 8 };
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { DAMAGES_MAX = 8, BATCH = 100 };
 
 static struct fixtures fixtures;
 
@@ -25,7 +30,8 @@ static unsigned long setting(const char *name, unsigned long absent)
     return value ? strtoul(value, NULL, 10) : absent;
 }
 
-static void mutate(const struct fixture *fixture, const struct spots *spots, uint8_t *bytes)
+/* Damages a copy of the image; returns its size. */
+static size_t mutate(const struct fixture *fixture, const struct spots *spots, uint8_t *bytes)
 {
     size_t size = fixture->size;
     uint64_t damages = 1 + damage_below(&state, DAMAGES_MAX);
@@ -37,7 +43,7 @@ static void mutate(const struct fixture *fixture, const struct spots *spots, uin
         size = 1024 + damage_below(&state, size - 1024);
     if (damage_below(&state, 16))
         damage_fix_checksum(bytes, size);
-    exercise_image(bytes, size);
+    return size;
 }
 
 static long peak_kilobytes(void)
@@ -73,8 +79,72 @@ START_TEST(damaged_images_harm_nobody)
     state = (setting("MUTATION_SEED", 1) + 1) * UINT64_C(0x9E3779B97F4A7C15) + _i;
     ck_assert_int_eq(spots_find(fixture->bytes, fixture->size, &spots), 0);
     for (unsigned long i = 0; i < count; i++)
-        mutate(fixture, &spots, bytes);
+        exercise_image(bytes, mutate(fixture, &spots, bytes));
     check_memory(fixture, before);
+    free(bytes);
+}
+END_TEST
+
+/* What reading an image came to. */
+struct outcome {
+    uint64_t read;
+    int result;
+};
+
+static void exercise_batch(struct romsim_blob **blobs, size_t count, struct outcome *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        ret[i].result = exercise_blob(blobs[i], &ret[i].read);
+}
+
+/* As the server of a mount reads them: what the sandbox refuses would make a difference. */
+static void compare_in_sandbox(const struct fixture *fixture, struct romsim_blob **blobs,
+                               size_t count)
+{
+    struct outcome outside[BATCH];
+    struct outcome *inside =
+        mmap(NULL, sizeof(outside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+    pid_t pid;
+
+    ck_assert(inside != MAP_FAILED);
+    pid = fork();
+    if (pid == 0) {
+        romsim_sandbox_enter(NULL, 0);
+        romsim_sandbox_seal();
+        exercise_batch(blobs, count, inside);
+        _exit(0);
+    }
+    exercise_batch(blobs, count, outside);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(status == 0, "%s: status %x", fixture->name, (unsigned)status);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_msg(inside[i].read == outside[i].read && inside[i].result == outside[i].result,
+                      "%s, image %zu: %d inside, %d outside", fixture->name, i, inside[i].result,
+                      outside[i].result);
+    munmap(inside, sizeof(outside));
+}
+
+START_TEST(damaged_images_are_the_same_in_the_sandbox)
+{
+    const struct fixture *fixture = &fixtures.items[_i];
+    struct romsim_blob *blobs[BATCH];
+    uint8_t *bytes = malloc(fixture->size);
+    struct spots spots;
+
+    ck_assert_ptr_nonnull(bytes);
+    state = (setting("MUTATION_SEED", 1) + 7) * UINT64_C(0x9E3779B97F4A7C15) + _i;
+    ck_assert_int_eq(spots_find(fixture->bytes, fixture->size, &spots), 0);
+    for (size_t i = 0; i < BATCH; i++) {
+        /* The first one is whole. */
+        size_t size = i ? mutate(fixture, &spots, bytes) : fixture->size;
+
+        blobs[i] = romsim_blob_from_bytes(i ? bytes : fixture->bytes, size, NULL);
+        ck_assert_ptr_nonnull(blobs[i]);
+    }
+    compare_in_sandbox(fixture, blobs, BATCH);
+    for (size_t i = 0; i < BATCH; i++)
+        romsim_blob_unref(blobs[i]);
     free(bytes);
 }
 END_TEST
@@ -105,6 +175,7 @@ int main(void)
     tcase_add_unchecked_fixture(tcase, load, NULL);
     tcase_set_timeout(tcase, 3600);
     tcase_add_loop_test(tcase, damaged_images_harm_nobody, 0, FIXTURE_COUNT);
+    tcase_add_loop_test(tcase, damaged_images_are_the_same_in_the_sandbox, 0, FIXTURE_COUNT);
     tcase_add_test(tcase, every_truncation_harms_nobody);
     status = unit_run_case("erofs_mutation", tcase);
     fixtures_free(&fixtures);

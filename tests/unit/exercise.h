@@ -139,14 +139,14 @@ static inline void exercise_walker(struct exercise *exercise)
     romsim_erofs_walker_free(walker);
 }
 
-/* Returns what romsim_erofs_check() returned. */
-static inline int exercise_image(const void *bytes, size_t size)
+/* Returns what romsim_erofs_check() returned; *ret_read (may be NULL) is how many bytes of files
+ * were asked for. */
+static inline int exercise_blob(struct romsim_blob *blob, uint64_t *ret_read)
 {
     /* Not allocated: to poison them each time would cost ASan more than most images do. */
     static uint8_t buffer[EXERCISE_READ], scratch[ROMSIM_EROFS_BLOCK_MAX];
-    struct romsim_blob *blob = romsim_blob_from_bytes(bytes, size, NULL);
     struct exercise exercise = {
-        .erofs = blob ? romsim_erofs_open(blob, NULL) : NULL,
+        .erofs = romsim_erofs_open(blob, NULL),
         .buffer = buffer,
         .scratch = scratch,
         .budget = EXERCISE_TOTAL,
@@ -155,8 +155,6 @@ static inline int exercise_image(const void *bytes, size_t size)
     uint32_t checksum;
     int result;
 
-    if (!blob)
-        abort();
     romsim_erofs_peek(blob, &super, NULL);
     romsim_erofs_checksum(blob, &checksum);
     if (exercise.erofs)
@@ -166,6 +164,19 @@ static inline int exercise_image(const void *bytes, size_t size)
     if (exercise.erofs)
         exercise_super(&exercise);
     romsim_erofs_close(exercise.erofs);
+    if (ret_read)
+        *ret_read = EXERCISE_TOTAL - exercise.budget;
+    return result;
+}
+
+static inline int exercise_image(const void *bytes, size_t size)
+{
+    struct romsim_blob *blob = romsim_blob_from_bytes(bytes, size, NULL);
+    int result;
+
+    if (!blob)
+        abort();
+    result = exercise_blob(blob, NULL);
     romsim_blob_unref(blob);
     return result;
 }

@@ -75,6 +75,8 @@ START_TEST(a_text_that_is_no_fault_is_refused)
         {"rom=a,truncate=-1", "'-1' cannot be the value of 'truncate'"},
         {"rom=a,truncate=99999999999999999999", "cannot be the value of 'truncate'"},
         {"rom=a,unaligned=1", "'1' cannot be the value of 'unaligned'"},
+        {"rom=a,missing=1", "'1' cannot be the value of 'missing'"},
+        {"rom=a,missing,latency=1s", "of a ROM that is missing nothing can be read"},
         {"rom=a,reed=eio", "there is no 'reed'"},
     };
     struct romsim_faults *faults = romsim_faults_new();
@@ -103,6 +105,25 @@ START_TEST(a_fault_is_of_a_rom_of_the_instance)
     ck_assert_int_eq(err.errnum, ENOENT);
     romsim_faults_free(faults);
     seamed_clear(&seamed);
+}
+END_TEST
+
+START_TEST(a_missing_rom_has_no_device_and_no_mount)
+{
+    uint64_t node;
+    struct faulty faulty;
+
+    set_up(&faulty, "rom=config,missing");
+    ck_assert(romsim_faults_miss(faulty.faults, &faulty.seamed.devices[1]));
+    ck_assert(!romsim_faults_miss(faulty.faults, &faulty.seamed.devices[0]));
+    ck_assert_int_eq(
+        romsim_seam_lookup(faulty.seam, seamed_find(faulty.seam, "/dev"), "ukp_rom1", &node, NULL),
+        0);
+    ck_assert_int_eq(
+        romsim_seam_lookup(faulty.seam, seamed_find(faulty.seam, "/rom"), "config", &node, NULL),
+        0);
+    ck_assert_ptr_nonnull(faulty.seamed.devices[1].blob); /* of others it is not taken away */
+    tear_down(&faulty);
 }
 END_TEST
 
@@ -225,6 +246,7 @@ START_TEST(a_rom_has_the_bytes_of_another_image)
 END_TEST
 
 UNIT_MAIN("fault", a_text_that_is_no_fault_is_refused, a_fault_is_of_a_rom_of_the_instance,
-          every_read_of_the_rom_fails, reads_fail_where_and_as_often_as_they_are_to,
-          reads_of_one_file_fail_by_either_way, reads_wait_for_what_they_are_to,
-          a_byte_is_another_one, a_device_is_shorter, a_rom_has_the_bytes_of_another_image)
+          a_missing_rom_has_no_device_and_no_mount, every_read_of_the_rom_fails,
+          reads_fail_where_and_as_often_as_they_are_to, reads_of_one_file_fail_by_either_way,
+          reads_wait_for_what_they_are_to, a_byte_is_another_one, a_device_is_shorter,
+          a_rom_has_the_bytes_of_another_image)

@@ -5,6 +5,7 @@
  * docs/parity.md pins its choices here, one short test each.
  */
 #include "harness.h"
+#include "texts.h"
 
 #include <romsim/instance.h>
 
@@ -18,6 +19,7 @@ static int parse(const char *text)
 {
     romsim_diagnostics_clear(&diagnostics);
     romsim_instances_clear(&instances);
+    unit_text(&unit_instance, text, strlen(text));
     return romsim_instances_parse(text, strlen(text), &source, NULL, &instances, &diagnostics);
 }
 
@@ -676,8 +678,25 @@ START_TEST(a_template_or_a_branch_needs_no_image)
 {
     ck_assert(
         accept("template: {name: t}\nroms: [{name: s, image: x, at: /mnt}]\n")->image_optional);
-    accept("branch_from: other\n");
+    ck_assert(accept("branch_from: {name: other}\n")->clone_of == ROMSIM_CLONE_OF_INSTANCE);
+    ck_assert(accept("checkpoint: {name: other}\n")->clone_of == ROMSIM_CLONE_OF_CHECKPOINT);
     refuse("checkpoint: other\n");
+    refuse("branch_from: {}\n");
+}
+END_TEST
+
+/* Both are a request, and differ in what the clone has. */
+START_TEST(a_clone_without_roms_is_not_one_that_says_nothing_of_them)
+{
+    struct romsim_error error;
+    const struct romsim_instance *instance = accept("checkpoint: {name: c}\n");
+    char *text = romsim_instance_request(instance, &error);
+
+    ck_assert_ptr_null(strstr(text, "roms"));
+    free(text);
+    text = romsim_instance_request(accept("checkpoint: {name: c}\nroms: []\n"), &error);
+    ck_assert_ptr_nonnull(strstr(text, "\"roms\": []"));
+    free(text);
 }
 END_TEST
 
@@ -791,7 +810,9 @@ UNIT_MAIN("instance", all_members_reach_the_model, defaults_are_the_clouds,
           one_warning_names_what_is_not_simulated,
           a_timeout_is_in_seconds_and_the_older_form_rounds_up_to_them,
           volumes_are_read_and_passed_on_as_they_came, a_volume_of_a_flag_is_one_of_the_file,
-          a_template_or_a_branch_needs_no_image, places_count_characters_and_show_the_line,
-          the_excerpt_of_a_long_line_is_a_window_on_it, a_long_file_name_is_shortened_from_the_left,
+          a_template_or_a_branch_needs_no_image,
+          a_clone_without_roms_is_not_one_that_says_nothing_of_them,
+          places_count_characters_and_show_the_line, the_excerpt_of_a_long_line_is_a_window_on_it,
+          a_long_file_name_is_shortened_from_the_left,
           the_request_has_what_the_input_named_and_nothing_more, several_instances_are_one_array,
           a_request_read_again_gives_the_same_request)

@@ -4,6 +4,7 @@
  * which order they are looked at, and what each of them may name of this machine.
  */
 #include "harness.h"
+#include "texts.h"
 
 #include <romsim/image.h>
 #include <romsim/instance.h>
@@ -71,6 +72,7 @@ static int make(const char *text, const char *directory, const struct flag *flag
 
     romsim_diagnostics_clear(&diagnostics);
     romsim_instances_clear(&instances);
+    unit_text(&unit_instance, text, text ? strlen(text) : 0);
     return romsim_instances_parse(text, text ? strlen(text) : 0, &source, NULL, &instances,
                                   &diagnostics);
 }
@@ -85,6 +87,7 @@ static int receive(const char *text, bool allow_local)
 
     romsim_diagnostics_clear(&diagnostics);
     romsim_instances_clear(&instances);
+    unit_text(&unit_request, text, strlen(text));
     return romsim_instances_parse(text, strlen(text), &source, NULL, &instances, &diagnostics);
 }
 
@@ -481,6 +484,7 @@ static int receive_body(const char *text)
 
     romsim_diagnostics_clear(&diagnostics);
     romsim_instances_clear(&instances);
+    unit_text(&unit_request, text, strlen(text));
     return romsim_instances_parse(text, strlen(text), &source, NULL, &instances, &diagnostics);
 }
 

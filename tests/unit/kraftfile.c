@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* kraftfile.c: Kraftfiles in every form, and what is wrong with others, with its place. */
 #include "tests/unit/harness.h"
+#include "tests/unit/texts.h"
 
 #include <romsim/kraftfile.h>
 
+static const struct unit_text_kind kraftfile = {"kraftfile", &romsim_kraftfile_shape, false, true};
 static struct romsim_kraftfile model;
 static struct romsim_diagnostics found;
 
@@ -11,6 +13,7 @@ static int parse(const char *text)
 {
     romsim_kraftfile_clear(&model);
     romsim_diagnostics_clear(&found);
+    unit_text(&kraftfile, text, strlen(text));
     return romsim_kraftfile_parse(text, strlen(text), "Kraftfile", "/project", &model, &found);
 }
 

@@ -432,16 +432,23 @@ struct instance {
     int ends[GATE_ENDS];
 };
 
-static void start(struct instance *instance, bool isolated)
+static void start_gate(struct instance *instance, const char *directory,
+                       const struct romsim_port *ports, size_t count)
 {
-    const struct gate_config config = {
-        .name = instance->name,
-        .address = instance->address,
-        .listener = -1,
-        .directory = isolated ? NULL : romsim_state_directory(instance->state)};
+    const struct gate_config config = {.name = instance->name,
+                                       .address = instance->address,
+                                       .listener = -1,
+                                       .directory = directory,
+                                       .ports = ports,
+                                       .port_count = count};
 
     instance->gate = gate_open(&config, instance->ends, NULL);
     ck_assert_ptr_nonnull(instance->gate);
+}
+
+static void start(struct instance *instance, bool isolated)
+{
+    start_gate(instance, isolated ? NULL : romsim_state_directory(instance->state), NULL, 0);
 }
 
 static void stop(struct instance *instance)
@@ -597,6 +604,63 @@ START_TEST(an_isolated_instance_reaches_nobody_and_is_not_reached)
 }
 END_TEST
 
+/* A TCP packet that opens a connection to a port. */
+static struct frame knock(const struct instance *from, const struct instance *to, uint16_t port)
+{
+    uint8_t tcp[20] = {0};
+
+    packet_put16(tcp, 1234);
+    packet_put16(tcp + 2, port);
+    tcp[12] = 5 << 4;
+    tcp[13] = 2; /* SYN */
+    return packet(from->address, to->address, IPPROTO_TCP, tcp, sizeof(tcp));
+}
+
+static unsigned port_of(struct frame frame)
+{
+    return packet_get16(frame.bytes + ETHERNET_SIZE + IPV4_SIZE + 2);
+}
+
+/* What waits does not come, so what comes first is what may. */
+START_TEST(who_knocks_waits_until_that_port_accepts)
+{
+    static const struct romsim_port ports[] = {{.destination_port = 8080},
+                                               {.destination_port = 9000}};
+    static const uint16_t knocks[] = {8080, 22, 9000, 8080, 9000};
+    struct instance web = create("web"), shop = create("shop");
+    struct frame frame, other = packet(web.address, shop.address, 17, "a datagram", 10);
+
+    start(&web, false);
+    start_gate(&shop, romsim_state_directory(shop.state), ports, 2);
+    for (size_t i = 0; i < sizeof(knocks) / sizeof(knocks[0]); i++) {
+        frame = knock(&web, &shop, knocks[i]);
+        send_frame(&web, &frame);
+    }
+    send_frame(&web, &other); /* opens nothing, and so comes at once */
+    frame = receive_frame(&shop);
+    ck_assert_mem_eq(frame.bytes + 12, other.bytes + 12, other.size - 12);
+    gate_let_in(shop.gate, 1);
+    ck_assert_uint_eq(port_of(receive_frame(&shop)), 22);
+    ck_assert_uint_eq(port_of(receive_frame(&shop)), 9000);
+    ck_assert_uint_eq(port_of(receive_frame(&shop)), 9000);
+    frame = knock(&web, &shop, 8080);
+    send_frame(&web, &frame);
+    frame = knock(&web, &shop, 9000);
+    send_frame(&web, &frame);
+    ck_assert_uint_eq(port_of(receive_frame(&shop)), 9000);
+    gate_let_in(shop.gate, 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(port_of(receive_frame(&shop)), 8080);
+    frame = knock(&web, &shop, 8080);
+    send_frame(&web, &frame);
+    ck_assert_uint_eq(port_of(receive_frame(&shop)), 8080);
+    stop(&web);
+    stop(&shop);
+    romsim_state_free(web.state);
+    romsim_state_free(shop.state);
+}
+END_TEST
+
 /* What is forged is dropped, so what comes first is what was sent last. */
 START_TEST(nothing_forged_arrives)
 {
@@ -698,6 +762,7 @@ int main(void)
                                   names_are_those_of_the_instances_that_there_are,
                                   who_is_not_there_is_unreachable_until_it_is,
                                   an_isolated_instance_reaches_nobody_and_is_not_reached,
+                                  who_knocks_waits_until_that_port_accepts,
                                   nothing_forged_arrives,
                                   a_flood_holds_nobody_up,
                                   many_instances_reach_one};

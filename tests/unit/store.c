@@ -27,6 +27,7 @@ static void set_up(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     setenv("XDG_DATA_HOME", folder, 1);
     unsetenv("ROMSIM_IMAGE_STORES");
+    setenv("ROMSIM_SHARED_STORE", "", 1);
     store = romsim_store_open(false, NULL);
     ck_assert_ptr_nonnull(store);
     ck_assert_int_eq(romsim_stores_open(&stores, NULL), 0);

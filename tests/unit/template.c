@@ -29,7 +29,8 @@ static void tear_down(void)
 static struct romsim_template_draft *draft_of(const char *name)
 {
     static const char image[4096] = "root";
-    struct romsim_template_draft *draft = romsim_template_draft(name, NULL, &err);
+    struct romsim_template_draft *draft =
+        romsim_template_draft(ROMSIM_SAVED_TEMPLATE, name, NULL, &err);
     CLEANUP_BLOB struct romsim_blob *blob = romsim_blob_from_bytes(image, sizeof(image), &err);
     static const char *const files[] = {"memory", "state"};
 
@@ -73,7 +74,8 @@ START_TEST(a_whole_one_is_found_by_name_and_uuid)
 
     ck_assert_int_eq(finish(draft_of("one")), 0);
     {
-        CLEANUP_TEMPLATE struct romsim_template *one = romsim_template_open("one", NULL, &err);
+        CLEANUP_TEMPLATE struct romsim_template *one =
+            romsim_template_open(ROMSIM_SAVED_TEMPLATE, "one", NULL, &err);
 
         ck_assert_msg(one != NULL, "%s", err.message);
         ck_assert_str_eq(one->name, "one");
@@ -84,7 +86,8 @@ START_TEST(a_whole_one_is_found_by_name_and_uuid)
         ck_assert_str_eq(text, "state");
         memcpy(uuid, one->uuid, sizeof(uuid));
     }
-    CLEANUP_TEMPLATE struct romsim_template *same = romsim_template_open(NULL, uuid, &err);
+    CLEANUP_TEMPLATE struct romsim_template *same =
+        romsim_template_open(ROMSIM_SAVED_TEMPLATE, NULL, uuid, &err);
 
     ck_assert_ptr_nonnull(same);
     ck_assert_str_eq(same->name, "one");
@@ -99,9 +102,9 @@ START_TEST(a_name_is_given_once)
     ck_assert_int_eq(finish(second), -1);
     ck_assert_int_eq(err.errnum, EEXIST);
     ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_ALREADY_EXISTS);
-    ck_assert_ptr_null(romsim_template_draft("name", NULL, &err));
+    ck_assert_ptr_null(romsim_template_draft(ROMSIM_SAVED_TEMPLATE, "name", NULL, &err));
     ck_assert_int_eq(err.errnum, EEXIST);
-    ck_assert_ptr_null(romsim_template_draft("../x", NULL, &err));
+    ck_assert_ptr_null(romsim_template_draft(ROMSIM_SAVED_TEMPLATE, "../x", NULL, &err));
     ck_assert_int_eq(err.errnum, EINVAL);
     ck_assert_uint_eq(count_drafts(), 0);
 }
@@ -113,12 +116,12 @@ START_TEST(one_that_is_removed_lives_on_in_its_users)
     char text[16] = "";
 
     ck_assert_int_eq(finish(draft_of("gone")), 0);
-    template = romsim_template_open("gone", NULL, &err);
+    template = romsim_template_open(ROMSIM_SAVED_TEMPLATE, "gone", NULL, &err);
     ck_assert_ptr_nonnull(template);
-    ck_assert_int_eq(romsim_template_remove("gone", &err), 0);
-    ck_assert_ptr_null(romsim_template_open("gone", NULL, &err));
+    ck_assert_int_eq(romsim_template_remove(ROMSIM_SAVED_TEMPLATE, "gone", &err), 0);
+    ck_assert_ptr_null(romsim_template_open(ROMSIM_SAVED_TEMPLATE, "gone", NULL, &err));
     ck_assert_int_eq(err.cloud, ROMSIM_CLOUD_NOT_FOUND);
-    ck_assert_int_eq(romsim_template_remove("gone", &err), -1);
+    ck_assert_int_eq(romsim_template_remove(ROMSIM_SAVED_TEMPLATE, "gone", &err), -1);
     ck_assert_int_eq(err.errnum, ENOENT);
     ck_assert_int_eq(pread(template->memory, text, sizeof(text), 0), 6);
     ck_assert_str_eq(text, "memory");
@@ -151,16 +154,19 @@ START_TEST(its_properties_change_and_nothing_else)
     CLEANUP_TEMPLATE struct romsim_template *template = NULL;
 
     ck_assert_int_eq(finish(draft_of("one")), 0);
-    ck_assert_int_eq(
-        romsim_template_set_properties("one", json_pack("{s:b}", "delete_lock", 1), &err), 0);
-    template = romsim_template_open("one", NULL, &err);
+    ck_assert_int_eq(romsim_template_set_properties(ROMSIM_SAVED_TEMPLATE, "one",
+                                                    json_pack("{s:b}", "delete_lock", 1), &err),
+                     0);
+    template = romsim_template_open(ROMSIM_SAVED_TEMPLATE, "one", NULL, &err);
     ck_assert_ptr_nonnull(template);
     ck_assert(json_is_true(
         json_object_get(json_object_get(template->record, "properties"), "delete_lock")));
     ck_assert_str_eq(json_string_value(json_object_get(template->record, "of")), "test");
-    ck_assert_int_eq(romsim_template_set_properties("two", json_object(), &err), -1);
+    ck_assert_int_eq(
+        romsim_template_set_properties(ROMSIM_SAVED_TEMPLATE, "two", json_object(), &err), -1);
     ck_assert_int_eq(err.errnum, ENOENT);
-    ck_assert_int_eq(romsim_template_set_properties("../one", json_object(), &err), -1);
+    ck_assert_int_eq(
+        romsim_template_set_properties(ROMSIM_SAVED_TEMPLATE, "../one", json_object(), &err), -1);
     ck_assert_int_eq(err.errnum, ENOENT);
 }
 END_TEST
@@ -189,10 +195,11 @@ START_TEST(a_damaged_one_is_told_and_passed_over)
         ck_assert_ptr_nonnull(file);
         fputs(records[i], file);
         fclose(file);
-        ck_assert_ptr_null(romsim_template_open(name, NULL, &err));
+        ck_assert_ptr_null(romsim_template_open(ROMSIM_SAVED_TEMPLATE, name, NULL, &err));
         ck_assert_int_eq(err.errnum, EUCLEAN);
     }
-    ck_assert_int_eq(romsim_template_list(&all, count_complaint, &complaints, &err), 0);
+    ck_assert_int_eq(
+        romsim_template_list(ROMSIM_SAVED_TEMPLATE, &all, count_complaint, &complaints, &err), 0);
     ck_assert_uint_eq(all.count, 1);
     ck_assert_int_eq(complaints, 4);
 }

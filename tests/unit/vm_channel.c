@@ -380,6 +380,7 @@ START_TEST(who_asks_for_descriptors_and_takes_none_is_lost)
     CLEANUP_FD int fd = file_with("x");
     unsigned before = open_files();
 
+    ck_assert_int_ge(client, 0);
     for (int i = 0; i < CHANNEL_PASSING_MAX; i++)
         channel_answer_fd(&channel, json_object(), fd);
     ck_assert_int_ge(channel.fd, 0);

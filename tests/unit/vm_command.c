@@ -21,6 +21,7 @@ static struct qemu_config config_new(const struct qemu_drive *drives, size_t cou
                                 .name = "test",
                                 .kernel = "/k,ernel",
                                 .initrd = "/i nitrd",
+                                .shell_fd = -1,
                                 .memory_mb = 512,
                                 .vcpus = 1,
                                 .drives = drives,
@@ -51,6 +52,26 @@ static bool has(const struct qemu_argv *argv, const char *option)
     return false;
 }
 
+START_TEST(a_debugger_is_let_in_where_it_is_wanted)
+{
+    struct qemu_config config = config_new(NULL, 0);
+    struct qemu_argv argv;
+
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert(!has(&argv, "-gdb") && !has(&argv, "-S"));
+    qemu_argv_free(&argv);
+    config.gdb.port = 1234;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(value_of(&argv, "-gdb", 0), "tcp:127.0.0.1:1234,server=on,wait=off");
+    ck_assert(!has(&argv, "-S"));
+    qemu_argv_free(&argv);
+    config.gdb.waits = true;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert(has(&argv, "-S"));
+    qemu_argv_free(&argv);
+}
+END_TEST
+
 START_TEST(emulation_takes_the_hpet)
 {
     struct qemu_config config = config_new(NULL, 0);
@@ -76,16 +97,45 @@ START_TEST(emulation_takes_the_hpet)
 }
 END_TEST
 
+START_TEST(an_arm64_has_the_same_devices_on_another_machine)
+{
+    const struct qemu_drive drive = {.name = "ukp_rom0", .fd = 20};
+    struct qemu_config config = config_new(&drive, 1);
+    struct qemu_argv argv;
+
+    config.arch = ROMSIM_ARCH_ARM64;
+    config.cpu = "neoverse-n1";
+    config.firmware = "/x86/firmware";
+    config.tsc_khz = 1000000;
+    config.memory_fd = 30;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(argv.items[0], "qemu-system-aarch64");
+    ck_assert_str_eq(value_of(&argv, "-machine", 0),
+                     "virt,gic-version=max,memory-backend=mach-virt.ram");
+    ck_assert_str_eq(value_of(&argv, "-cpu", 0), "neoverse-n1");
+    ck_assert(!has(&argv, "-bios"));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-append", 0), "console=ttyAMA0 "));
+    ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "tsc"));
+    ck_assert_ptr_null(strstr(value_of(&argv, "-append", 0), "apic"));
+    ck_assert_str_eq(value_of(&argv, "-device", 0), "virtio-serial-pci,addr=1");
+    ck_assert_str_eq(value_of(&argv, "-device", 4),
+                     "virtio-blk-pci,drive=ukp_rom0,serial=ukp_rom0,addr=4.0,multifunction=on");
+    qemu_argv_free(&argv);
+}
+END_TEST
+
 START_TEST(the_kernel_is_quiet_unless_its_log_is_wanted)
 {
     struct qemu_config config = config_new(NULL, 0);
+    CLEANUP_FREE char *quiet = qemu_kernel_arguments(&config), *loud = NULL;
 
-    ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " quiet"));
-    ck_assert_ptr_null(strstr(qemu_kernel_arguments(&config), "loglevel"));
+    ck_assert_ptr_nonnull(strstr(quiet, " quiet"));
+    ck_assert_ptr_null(strstr(quiet, "loglevel"));
     config.kernel_log = true;
-    ck_assert_ptr_null(strstr(qemu_kernel_arguments(&config), "quiet"));
-    ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " loglevel=8"));
-    ck_assert_ptr_nonnull(strstr(qemu_kernel_arguments(&config), " nolapic_timer"));
+    loud = qemu_kernel_arguments(&config);
+    ck_assert_ptr_null(strstr(loud, "quiet"));
+    ck_assert_ptr_nonnull(strstr(loud, " loglevel=8"));
+    ck_assert_ptr_nonnull(strstr(loud, " nolapic_timer"));
 }
 END_TEST
 
@@ -121,6 +171,38 @@ START_TEST(an_input_is_one_port_more)
     ck_assert_uint_eq(with.count, without.count + 4);
     qemu_argv_free(&without);
     qemu_argv_free(&with);
+}
+END_TEST
+
+START_TEST(what_reaches_a_recorded_vm_goes_through_the_log)
+{
+    const struct qemu_drive drive = {.name = "ukp_rom1", .filename = (char *)"/r", .fd = -1};
+    struct qemu_config config = config_new(&drive, 1);
+    const struct romsim_vm_record record = {.fd = 9, .replays = true};
+    json_t *node;
+    struct qemu_argv argv;
+
+    config.record = &record;
+    ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
+    ck_assert_str_eq(value_of(&argv, "-accel", 0), "tcg,thread=single");
+    ck_assert_str_eq(value_of(&argv, "-icount", 0), "shift=auto,rr=replay,rrfile=/proc/self/fd/9");
+    /* QEMU records no -chardev: the log's line, three of the PC's that are none, and ours. */
+    ck_assert_str_eq(value_of(&argv, "-serial", 0), "unix:fd=12");
+    ck_assert_str_eq(value_of(&argv, "-serial", 3), "none");
+    ck_assert_str_eq(value_of(&argv, "-serial", 4), "unix:fd=10");
+    ck_assert_str_eq(value_of(&argv, "-serial", 5), "unix:fd=11");
+    ck_assert_ptr_null(value_of(&argv, "-serial", 6));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-device", 1), "chardev=serial4,"));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-device", 2), "chardev=serial5,"));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-netdev", 0), ",restrict=on"));
+    ck_assert_ptr_nonnull(strstr(value_of(&argv, "-object", 0), "filter-replay"));
+    node = json_loads(value_of(&argv, "-blockdev", 1), 0, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(node, "driver")), "blkreplay");
+    ck_assert_str_eq(json_string_value(json_object_get(node, "image")), "ukp_rom1");
+    ck_assert_ptr_nonnull(
+        strstr(value_of(&argv, "-device", 4), "drive=rr-ukp_rom1,serial=ukp_rom1,"));
+    json_decref(node);
+    qemu_argv_free(&argv);
 }
 END_TEST
 
@@ -322,13 +404,14 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     const char *problem = NULL;
     char *body;
 
-    ck_assert_int_eq(outline_write(&layout, 0x0a000102, false, &none, &text, NULL), 0);
+    ck_assert_int_eq(outline_write(&layout, NULL, 0x0a000102, false, true, &none, &text, NULL), 0);
     ck_assert_int_eq(strncmp(text.data, MANIFEST_GREETING, strlen(MANIFEST_GREETING)), 0);
     body = strchr(text.data, '\n') + 1;
     ck_assert_int_eq(atoi(text.data + strlen(MANIFEST_GREETING)),
                      (int)(text.size - (size_t)(body - text.data)));
     ck_assert_int_eq(
         manifest_parse(body, text.size - (size_t)(body - text.data), &manifest, &problem), 0);
+    ck_assert_ptr_nonnull(manifest.trace);
     ck_assert_str_eq(manifest.hostname, "host");
     ck_assert_str_eq(manifest.address, "10.0.1.2/23");
     ck_assert_str_eq(manifest.gateway, "10.0.0.1");
@@ -343,6 +426,7 @@ START_TEST(a_layout_arrives_in_the_guest_as_it_is)
     ck_assert_str_eq(manifest.devices.items[2].name, "ukp_vol0");
     ck_assert_str_eq(manifest.devices.items[2].second_name, "");
     ck_assert(manifest.devices.items[2].writable);
+    ck_assert(!manifest.devices.items[1].is_missing);
     ck_assert_uint_eq(manifest.mounts.count, 2);
     ck_assert_str_eq(manifest.mounts.items[1].device, "ukp_vol0");
     ck_assert_str_eq(manifest.mounts.items[1].type, "ext4");
@@ -381,7 +465,7 @@ static void outline_with(struct romsim_vm_input input, char **env, size_t count,
     const char *problem = "";
     char *body;
 
-    ck_assert_int_eq(outline_write(&layout, 0x0a000102, false, &input, text, NULL), 0);
+    ck_assert_int_eq(outline_write(&layout, NULL, 0x0a000102, false, false, &input, text, NULL), 0);
     body = strchr(text->data, '\n') + 1;
     ck_assert_msg(manifest_parse(body, text->size - (size_t)(body - text->data), ret, &problem) ==
                       0,
@@ -531,8 +615,10 @@ START_TEST(the_tail_forgets_what_is_long_past)
 }
 END_TEST
 
-UNIT_MAIN("vm_command", emulation_takes_the_hpet, the_kernel_is_quiet_unless_its_log_is_wanted,
-          kvm_takes_the_hosts_timer, what_the_guest_sends_passes_the_gate,
+UNIT_MAIN("vm_command", a_debugger_is_let_in_where_it_is_wanted, emulation_takes_the_hpet,
+          an_arm64_has_the_same_devices_on_another_machine,
+          the_kernel_is_quiet_unless_its_log_is_wanted, kvm_takes_the_hosts_timer,
+          what_reaches_a_recorded_vm_goes_through_the_log, what_the_guest_sends_passes_the_gate,
           a_vm_has_nothing_that_was_not_asked_for,
           drives_are_read_only_and_their_names_are_not_parsed,
           a_drive_that_may_be_written_gives_back_what_is_discarded,

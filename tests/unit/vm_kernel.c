@@ -226,6 +226,57 @@ START_TEST(notes_of_all_kinds_are_looked_at_safely)
 }
 END_TEST
 
+/* The same bytes, with the magic of an arm64 Image. */
+static size_t arm64_make(uint8_t *bytes)
+{
+    size_t size = kernel_make(bytes);
+
+    memset(bytes, 0, 64);
+    memcpy(bytes, "MZ", 2);
+    memcpy(bytes + 56, "ARM\x64", 4);
+    return size;
+}
+
+/* An EFI program with a packed Image: its place and size stand in the header. */
+static size_t zboot_make(uint8_t *bytes, const uint8_t *packed, size_t size)
+{
+    memset(bytes, 0, 128);
+    memcpy(bytes, "MZ", 2);
+    memcpy(bytes + 4, "zimg", 4);
+    put32(bytes + 8, 128);
+    put32(bytes + 12, (uint32_t)size);
+    memcpy(bytes + 128, packed, size);
+    return 128 + size;
+}
+
+START_TEST(an_image_is_unpacked_however_it_is_packed)
+{
+    size_t whole = arm64_make(kernel);
+
+    ck_assert_int_eq(kernel_probe(kernel, whole), KERNEL_IMAGE);
+    ck_assert_int_eq(kernel_probe(kernel, 59), KERNEL_UNKNOWN);
+    ck_assert(!kernel_has_pvh(kernel, whole));
+    for (size_t i = 0; i < METHODS; i++) {
+        size_t size = methods[i].pack(kernel, whole, payload), unpacked_size = 0;
+        bool is_gzip = payload[0] == 0x1f && payload[1] == 0x8b;
+        uint8_t *unpacked = NULL;
+
+        /* As it is only by gzip. */
+        ck_assert_int_eq(kernel_probe(payload, size),
+                         is_gzip ? KERNEL_PACKED_IMAGE : KERNEL_UNKNOWN);
+        size = zboot_make(image, payload, size);
+        ck_assert_int_eq(kernel_probe(image, size), KERNEL_PACKED_IMAGE);
+        ck_assert_int_eq(kernel_unpack(image, size, &unpacked, &unpacked_size, NULL), 0);
+        ck_assert_int_eq(kernel_probe(unpacked, unpacked_size), KERNEL_IMAGE);
+        ck_assert_uint_eq(unpacked_size, whole);
+        free(unpacked);
+        put32(image + 8, 0xfffffff0); /* beyond the end */
+        ck_assert_int_eq(kernel_unpack(image, size, &unpacked, &unpacked_size, NULL), -1);
+        ck_assert_int_eq(kernel_unpack(image, 70, &unpacked, &unpacked_size, NULL), -1);
+    }
+}
+END_TEST
+
 UNIT_MAIN("vm_kernel", every_compression_unpacks, damage_is_refused_or_does_no_harm,
           a_cut_image_is_refused, what_cannot_be_unpacked_is_named,
-          notes_of_all_kinds_are_looked_at_safely)
+          notes_of_all_kinds_are_looked_at_safely, an_image_is_unpacked_however_it_is_packed)

@@ -2,9 +2,13 @@
 /* vm_processor.c: which processor an instance gets, by accelerator and level. */
 #include "harness.h"
 
+#include "sim/vm/accel.h"
 #include "sim/vm/processor.h"
 
+#include <romsim/arch.h>
+#include <romsim/cleanup.h>
 #include <romsim/cpu.h>
+#include <romsim/program.h>
 
 #include <errno.h>
 
@@ -114,7 +118,111 @@ START_TEST(levels_are_v1_to_v4)
 }
 END_TEST
 
+START_TEST(kvm_is_for_guests_of_the_machines_own_architecture)
+{
+    ck_assert(accel_may_be_kvm(ROMSIM_ARCH_AMD64, ROMSIM_ARCH_AMD64));
+    ck_assert(accel_may_be_kvm(ROMSIM_ARCH_ARM64, ROMSIM_ARCH_ARM64));
+    ck_assert(!accel_may_be_kvm(ROMSIM_ARCH_ARM64, ROMSIM_ARCH_AMD64));
+    ck_assert(!accel_may_be_kvm(ROMSIM_ARCH_AMD64, ROMSIM_ARCH_ARM64));
+}
+END_TEST
+
+static enum romsim_arch other_arch(void)
+{
+    return romsim_arch_host() == ROMSIM_ARCH_AMD64 ? ROMSIM_ARCH_ARM64 : ROMSIM_ARCH_AMD64;
+}
+
+START_TEST(a_guest_of_another_architecture_is_emulated)
+{
+    struct romsim_processor processor;
+    struct romsim_error err = {0};
+    char *reason = NULL;
+    bool remembered;
+
+    romsim_arch_set(other_arch());
+    ck_assert_int_eq(romsim_accel_probe(false, &reason, &remembered), ROMSIM_ACCEL_TCG);
+    ck_assert_ptr_nonnull(strstr(reason, "this machine's processor runs no "));
+    free(reason);
+    ck_assert_int_eq(romsim_processor_choose(ROMSIM_ACCEL_AUTO, NULL, &processor, NULL), 0);
+    ck_assert_int_eq(processor.accel, ROMSIM_ACCEL_TCG);
+    ck_assert_int_eq(processor.arch, other_arch());
+    ck_assert(!processor.is_hosts);
+    ck_assert_int_eq(romsim_processor_choose(ROMSIM_ACCEL_KVM, NULL, &processor, &err), -1);
+    ck_assert_int_eq(err.errnum, ENOTSUP);
+    ck_assert_ptr_nonnull(strstr(err.message, "KVM runs guests of this machine's own"));
+}
+END_TEST
+
+START_TEST(an_arm64_has_a_model_and_no_levels)
+{
+    struct romsim_processor emulated = {.accel = ROMSIM_ACCEL_TCG},
+                            own = {.accel = ROMSIM_ACCEL_KVM};
+    struct romsim_error err = {0};
+
+    processor_take_arm64(&emulated);
+    ck_assert_str_eq(emulated.model, "neoverse-n1");
+    ck_assert(!emulated.is_hosts);
+    processor_take_arm64(&own);
+    ck_assert_str_eq(own.model, "host");
+    ck_assert(own.is_hosts);
+    romsim_arch_set(ROMSIM_ARCH_ARM64);
+    ck_assert_int_eq(romsim_processor_choose(ROMSIM_ACCEL_TCG, "v3", &emulated, &err), -1);
+    ck_assert_str_eq(err.message, "--cpu v3: the levels are of x86-64, and this guest is an arm64");
+    ck_assert_str_eq(err.hint, "what 'qemu-system-aarch64 -cpu help' lists");
+}
+END_TEST
+
+START_TEST(an_architecture_has_several_words)
+{
+    static const char *const amd64[] = {"amd64", "x86_64", "x86-64", "AMD64"};
+    static const char *const arm64[] = {"arm64", "aarch64", "ARM64"};
+    static const char *const none[] = {"", "arm", "x86", "amd6", "amd64 ", "riscv64"};
+
+    for (size_t i = 0; i < sizeof(amd64) / sizeof(amd64[0]); i++)
+        ck_assert_int_eq(romsim_arch_find(amd64[i]), ROMSIM_ARCH_AMD64);
+    for (size_t i = 0; i < sizeof(arm64) / sizeof(arm64[0]); i++)
+        ck_assert_int_eq(romsim_arch_find(arm64[i]), ROMSIM_ARCH_ARM64);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        ck_assert_int_eq(romsim_arch_find(none[i]), ROMSIM_ARCH_COUNT);
+    ck_assert_int_eq(romsim_arch(), romsim_arch_host());
+}
+END_TEST
+
+/* Emulated, since what an accelerator is asked is what is shown here; each takes under a second,
+ * but the probe is not patient, and a busy machine needs more than one try. */
+enum { TRIES = 60 };
+
+static bool try_often(const char **ret_how)
+{
+    for (int i = 0; i < TRIES; i++)
+        if (accel_try("tcg", "max", ret_how))
+            return true;
+    return false;
+}
+
+START_TEST(the_tiny_guest_comes_to_its_end)
+{
+    const char *how = "";
+
+    for (int arch = 0; arch < ROMSIM_ARCH_COUNT; arch++) {
+        CLEANUP_FREE char *qemu = NULL;
+
+        romsim_arch_set((enum romsim_arch)arch);
+        qemu = romsim_program_find(romsim_arch_facts()->qemu);
+        if (!qemu) {
+            ck_assert_msg(arch != (int)romsim_arch_host() || !getenv("MUST_RUN"), "no QEMU");
+            printf("# no %s here: its tiny guest is not tried\n", romsim_arch_facts()->qemu);
+            continue;
+        }
+        ck_assert_msg(try_often(&how), "%s: %s", romsim_arch_facts()->name, how);
+        ck_assert(!accel_try("tcg", "no-such-model", &how));
+    }
+}
+END_TEST
+
 UNIT_MAIN("vm_processor", emulation_gives_the_level_that_is_wanted,
           kvm_gives_the_hosts_unless_a_lower_level_is_wanted,
           a_level_that_is_not_there_is_refused_with_what_is, a_model_is_a_name_with_features,
-          levels_are_v1_to_v4)
+          levels_are_v1_to_v4, kvm_is_for_guests_of_the_machines_own_architecture,
+          a_guest_of_another_architecture_is_emulated, an_arm64_has_a_model_and_no_levels,
+          an_architecture_has_several_words, the_tiny_guest_comes_to_its_end)

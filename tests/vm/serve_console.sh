@@ -40,7 +40,8 @@ until_true() {
 }
 bytes_of() { sed -n '/^event: console$/{n;s/^data: //p;}' "$1" | while read -r piece; do base64 -d <<<"$piece"; done; }
 has() { grep -qF -- "$2" "$1"; }
-says() { bytes_of "$1" | grep -aqF -- "$2"; }
+# is_ready FILE: all that the app says has come, and its last line's end, which may come by itself.
+is_ready() { [[ "$(bytes_of "$1" | tail -c 7 | tr -d '\r'; echo .)" == *$'ready\n.' ]]; }
 memory() { awk '/^VmRSS/ { print $2 }' "/proc/$server/status"; }
 
 serve || { fail "the server starts" "$(cat serve.err)"; done_testing; }
@@ -49,9 +50,9 @@ serve || { fail "the server starts" "$(cat serve.err)"; done_testing; }
 make_instance spoken /rom/app.sh
 follow early "$at?offset=0"
 early=$follower
-ok "a console is told as it goes on" until_true says early ready
+ok "a console is told as it goes on" until_true is_ready early
 follow late "$at?offset=0"
-ok "and from its beginning to who comes later" until_true says late ready
+ok "and from its beginning to who comes later" until_true is_ready late
 follow tail "$at?offset=-6"
 ok "or from its last bytes" until_true has tail "event: live"
 is "$(bytes_of tail | tail -c 6)" ready "as many as are asked for"
@@ -75,10 +76,10 @@ works() { rm -f again; timeout 5 curl -sN --noproxy '*' -H "Authorization: Beare
 ok "when they are gone there is room again" until_true works
 
 # ---- its end --------------------------------------------------------------------------------------
-romsim stop spoken >said 2>&1
+ok "it is stopped" romsim stop spoken
 ok "its end is told" until_true has early "event: exit"
 is "$(sed -n '/^event: state$/{n;s/^data: //p;}' early | jq -r .text | tail -1)" stopped "and its states"
-romsim start spoken >said 2>&1
+ok "it is started again" romsim start spoken
 ok "so is another run, on the same stream" until_true has early '"running"'
 romsim rm spoken >said 2>&1
 wait $early

@@ -202,11 +202,13 @@ is "$(romsim template ls | awk 'NR > 1 { print $1 }' | sort | tr '\n' ' ')" "ear
 romsim template create killed --at-init early.yaml >/dev/null 2>&1 &
 pid=$!
 for ((i = 0; i < 600; i++)); do [ -n "$(find "$TEMPLATES/new" -name state 2>/dev/null)" ] && break; sleep 0.05; done
+keeper=$(pgrep -P "$pid") # what it has begun is its as well, until it has ended
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
-for ((i = 0; i < 600; i++)); do [ "$(romsim ps -a | wc -l)" = 1 ] && break; sleep 0.05; done
+for ((i = 0; i < 600; i++)); do kill -0 $keeper 2>/dev/null || break; sleep 0.05; done
+is "$(romsim ps -a | wc -l)" 1 "of a romsim that was killed while it made one no instance is left"
 romsim template create later --at-init early.yaml >/dev/null 2>&1
-is "$(find "$TEMPLATES/new" -mindepth 1 | wc -l)" 0 "of a romsim that was killed while it made one nothing is left"
+is "$(find "$TEMPLATES/new" -mindepth 1 | wc -l)" 0 "nor a file, once another one is made"
 ok "what is not wanted is removed" romsim template rm early port later
 romsim run -q -d --template one -n orphan --rom name=r,dir=a,at=/rom >/dev/null
 ok "even while a clone of it is there" romsim template rm one

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * unpack-kernel: a tool of `make guest`, for the host: bzImage in, the ELF kernel inside out.
+ * unpack-kernel: a tool of `make guest`, for the host: bzImage in, the ELF kernel inside out; of
+ * arm64 an Image, compressed or not, in and the Image out.
  *
  *     unpack-kernel vmlinuz vmlinux
  */
@@ -21,15 +22,22 @@ static int unpack(const char *from, const char *to, struct romsim_error *err)
     CLEANUP_FILE FILE *out = NULL;
     CLEANUP_BUFFER struct romsim_buffer image =
         ROMSIM_BUFFER_INIT(romsim_bound(ROMSIM_BOUND_KERNEL_BYTES));
-    CLEANUP_FREE uint8_t *kernel = NULL;
+    CLEANUP_FREE uint8_t *unpacked = NULL;
+    const uint8_t *kernel;
     size_t size;
 
     if (in < 0 || romsim_buffer_read_fd(&image, in) < 0)
         return romsim_error_system(err, errno, "%s", from);
-    if (kernel_unpack((const uint8_t *)image.data, image.size, &kernel, &size, err) < 0)
-        return romsim_error_context(err, "%s", from);
-    if (!kernel_has_pvh(kernel, size))
-        return romsim_error_set(err, EINVAL, "%s: the kernel has no PVH entry", from);
+    kernel = (const uint8_t *)image.data;
+    size = image.size;
+    if (kernel_probe(kernel, size) != KERNEL_IMAGE) {
+        if (kernel_unpack(kernel, size, &unpacked, &size, err) < 0)
+            return romsim_error_context(err, "%s", from);
+        kernel = unpacked;
+    }
+    if (!kernel_has_pvh(kernel, size) && kernel_probe(kernel, size) != KERNEL_IMAGE)
+        return romsim_error_set(err, EINVAL, "%s: neither a kernel with a PVH entry nor an Image",
+                                from);
     out = fopen(to, "we");
     if (!out || fwrite(kernel, 1, size, out) != size || fflush(out) != 0)
         return romsim_error_system(err, errno, "%s", to);

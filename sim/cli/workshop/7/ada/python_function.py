@@ -1,0 +1,2 @@
+def handler(request):
+    return "Good morning, I am Ada.\n"

@@ -1,0 +1,2 @@
+def handler(request):
+    return "Good evening, I am Grace.\n"
