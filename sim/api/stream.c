@@ -15,6 +15,7 @@
 #include <romsim/buffer.h>
 #include <romsim/clock.h>
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -242,6 +243,15 @@ void api_stream_end(struct api_stream *stream)
 /* ---- all of them -------------------------------------------------------------------------------
  */
 
+/* The stream is suspended, so that its connection is open. */
+static bool may_be_gone(const struct api_stream *stream)
+{
+    const struct visitor *visitor = stream->exchange->visitor;
+    struct pollfd poll_fd = {.fd = visitor ? visitor->fd : -1, .events = POLLRDHUP};
+
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
 void streams_tick(struct api *api)
 {
     uint64_t now = romsim_clock_us();
@@ -249,7 +259,8 @@ void streams_tick(struct api *api)
     pthread_mutex_lock(&api->lock);
     for (struct api_stream *stream = api->streams; stream; stream = stream->next) {
         pthread_mutex_lock(&stream->lock);
-        if (!stream->has_ended && stream->is_suspended && now - stream->written_us >= QUIET_US) {
+        if (!stream->has_ended && stream->is_suspended &&
+            (now - stream->written_us >= QUIET_US || may_be_gone(stream))) {
             romsim_buffer_puts(&stream->waiting, stream->blank);
             stream->written_us = now;
             wake(stream);

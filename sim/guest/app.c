@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Ports are looked for often at first; who has not listened for long is looked at now and then. */
@@ -70,14 +69,6 @@ static pid_t start(const struct manifest *manifest, int *ret_error)
         *ret_error = 0;
     close(ends[0]);
     return app;
-}
-
-static long long now_ms(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
 }
 
 /* When the ports are looked at. */
@@ -142,10 +133,13 @@ static int supervise(struct manifest *manifest, pid_t app, int signals)
     int status = 0;
 
     for (;;) {
-        console_watch(&polls[3], &polls[4]);
+        int pause = console_watch(&polls[3], &polls[4]), look = watch_ports(&watch, manifest);
+
         input_watch(&polls[5], &polls[6]);
         shell_watch(&polls[POLLS]);
-        if (poll(polls, POLLS + SHELL_POLLS, watch_ports(&watch, manifest)) < 0 && errno != EINTR)
+        if (pause < 0 || (look >= 0 && look < pause))
+            pause = look;
+        if (poll(polls, POLLS + SHELL_POLLS, pause) < 0 && errno != EINTR)
             fail(errno, "cannot wait for the app");
         if (polls[0].revents && read(signals, &info, sizeof(info)) > 0 && reap(app, &status))
             return status;

@@ -3,8 +3,9 @@
  * console.c: what the app writes, on its way to the host.
  *
  * The app has a pty, so that its output comes line by line, and init copies it to a virtio-serial
- * port in large pieces.  Its bytes arrive as the app wrote them, unless the app is to have a
- * terminal that somebody sits at.  (A virtio console as the terminal itself moves 16
+ * port in large pieces: after a little it waits for a moment, since each piece is an exit of the
+ * VM, which costs more than many lines.  Its bytes arrive as the app wrote them, unless the app is
+ * to have a terminal that somebody sits at.  (A virtio console as the terminal itself moves 16
  * bytes at a time, each for an exit of the VM, and loses some when the host is slow.)
  */
 #include "guest.h"
@@ -21,7 +22,14 @@
 #include <unistd.h>
 
 /* All that a terminal and its line can hold, and more than that. */
-enum { PIECE = 16 << 10, REST_MAX = 1 << 20, DRAIN_PIECES = 64, DRAIN_MS = 100 };
+enum {
+    PIECE = 16 << 10,
+    LITTLE = 2 << 10,
+    PAUSE_MS = 2,
+    REST_MAX = 1 << 20,
+    DRAIN_PIECES = 64,
+    DRAIN_MS = 100
+};
 
 static int port = -1;   /* to the host; does not block */
 static int master = -1; /* of the pty; does not block */
@@ -31,6 +39,7 @@ static unsigned long long sent;
 /* Read from the pty and not yet sent. */
 static char held[PIECE];
 static size_t held_from, held_to;
+static long long pause_end; /* of now_ms(): until then nothing is read */
 
 /* What was left in the pty at the app's end. */
 static char rest[REST_MAX];
@@ -90,12 +99,16 @@ static size_t send_some(const char *bytes, size_t size)
     return (size_t)done;
 }
 
-void console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port)
+int console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port)
 {
     bool is_full = held_from < held_to;
+    long long pause = is_full || !pause_end ? 0 : pause_end - now_ms();
 
-    *ret_terminal = (struct pollfd){is_full ? -1 : master, POLLIN, 0};
+    if (pause <= 0)
+        pause_end = 0;
+    *ret_terminal = (struct pollfd){is_full || pause > 0 ? -1 : master, POLLIN, 0};
     *ret_port = (struct pollfd){is_full ? port : -1, POLLOUT, 0};
+    return pause > 0 ? (int)pause : -1;
 }
 
 void console_copy(void)
@@ -105,6 +118,8 @@ void console_copy(void)
 
         held_from = 0;
         held_to = size > 0 ? (size_t)size : 0;
+        if (held_to > 0 && held_to < LITTLE)
+            pause_end = now_ms() + PAUSE_MS;
     }
     if (held_from < held_to)
         held_from += send_some(held + held_from, held_to - held_from);

@@ -41,6 +41,9 @@ _Noreturn void fail(int error, const char *format, ...) __attribute__((format(pr
 
 /* ---- timing.c ----------------------------------------------------------------------------- */
 
+/* Milliseconds since the kernel's begin. */
+long long now_ms(void);
+
 /* A step of the boot is done. */
 void timing_done(const char *step);
 
@@ -61,8 +64,9 @@ void console_resize(const struct manifest_terminal *size);
 /* Its other end, init's: what is written there is typed. */
 int console_keyboard(void);
 
-/* What to poll, and what to do when one of the two is ready. */
-void console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port);
+/* What to poll, and for how many milliseconds at most (-1: for ever), and what to do when one of
+ * the two is ready. */
+int console_watch(struct pollfd *ret_terminal, struct pollfd *ret_port);
 void console_copy(void);
 
 /* Takes what is left of the app's output out of its terminal.  Returns how many bytes the console

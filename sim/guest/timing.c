@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * timing.c: when the steps of the boot were done, for `romsim run --timings`: microseconds of the
- * guest's clock, which begins with the kernel's.  Reports stand on the boot's way, so there are two
- * of them: one with what was done before there was a line to the host.
+ * timing.c: the guest's clock, which begins with the kernel's, and by it when the steps of the boot
+ * were done, in microseconds, for `romsim run --timings`.  Reports stand on the boot's way, so
+ * there are two of them: one with what was done before there was a line to the host.
  */
 #include "guest.h"
 
@@ -23,6 +23,11 @@ static long long now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &time);
     return time.tv_sec * 1000000LL + time.tv_nsec / 1000;
+}
+
+long long now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 void timing_done(const char *step)

@@ -34,7 +34,6 @@
 #include <time.h>
 
 enum {
-    CLIENTS_MAX = 200,
     KEPT_ENOUGH = 256 << 10, /* of the console for a client that is slow, before the app waits */
     DELIVER_MS = 2000        /* for the last words to clients that nobody has bound */
 };
@@ -64,7 +63,7 @@ static void turn_away(const struct keeper *keeper, int fd)
     channel_open(&channel, fd);
     channel_answer(&channel,
                    keeper_refuse(ROMSIM_CLOUD_TOO_MANY, "%d ask the instance '%s' already",
-                                 CLIENTS_MAX, keeper->layout->name));
+                                 KEEPER_CLIENTS_MAX, keeper->layout->name));
     channel_flush(&channel);
     channel_close(&channel);
 }
@@ -76,7 +75,7 @@ static void on_listener(struct keeper *keeper)
 
     if (fd < 0)
         keeper->is_full = errno == EMFILE || errno == ENFILE || errno == ENOMEM;
-    else if (keeper->clients.count >= CLIENTS_MAX)
+    else if (keeper->clients.count >= KEEPER_CLIENTS_MAX)
         turn_away(keeper, fd);
     else
         add_client(keeper, fd);
@@ -236,7 +235,7 @@ static void dispatch_times(struct keeper *keeper)
 
 static void loop(struct keeper *keeper)
 {
-    struct pollfd polls[POLL_CLIENTS + CLIENTS_MAX + 1];
+    struct pollfd polls[POLL_CLIENTS + KEEPER_CLIENTS_MAX + 1];
 
     while (keeper->folder) {
         size_t clients = keeper->clients.count;
@@ -279,7 +278,7 @@ static void deliver(struct keeper *keeper)
 {
     uint64_t end =
         keeper->is_bound && keeper->parent ? 0 : romsim_clock_us() + DELIVER_MS * 1000ULL;
-    struct pollfd polls[CLIENTS_MAX + 2];
+    struct pollfd polls[KEEPER_CLIENTS_MAX + 2];
 
     for (;;) {
         size_t count = 1;

@@ -33,7 +33,11 @@
 #include <jansson.h>
 #include <pthread.h>
 
-enum { KEEPER_TIME_MOST_MS = 86400000 }; /* of a request */
+enum {
+    KEEPER_TIME_MOST_MS = 86400000, /* of a request */
+    KEEPER_CLIENTS_MAX = 200,
+    KEEPER_FOLLOWERS_MAX = 160 /* of them, of the console */
+};
 
 struct keeper_client {
     struct channel channel;

@@ -387,11 +387,25 @@ static json_t *do_log(struct keeper *keeper, struct keeper_client *client, const
                      instance_state_name(keeper->status.state));
 }
 
+/* Who follows the console stays, or is gone for seconds before anybody knows: there is always room
+ * for who asks to stop the instance, say. */
+static bool has_room_to_follow(const struct keeper *keeper)
+{
+    unsigned followers = 0;
+
+    for (size_t i = 0; i < keeper->clients.count; i++)
+        followers += keeper->clients.items[i]->is_attached;
+    return followers < KEEPER_FOLLOWERS_MAX;
+}
+
 json_t *keeper_attach(struct keeper *keeper, struct keeper_client *client, const json_t *request)
 {
     const json_t *offset = json_object_get(request, "offset");
     json_t *answer;
 
+    if (!client->is_attached && !has_room_to_follow(keeper))
+        return keeper_refuse(ROMSIM_CLOUD_TOO_MANY, "%d follow the instance '%s' already",
+                             KEEPER_FOLLOWERS_MAX, keeper->layout->name);
     client->is_attached = true;
     client->starts_often = json_is_true(json_object_get(request, "starts_often"));
     channel_console(&client->channel, &keeper->log,
