@@ -308,7 +308,7 @@ static int choose_record(struct replay *replay)
     return CLI_OK;
 }
 
-/* QEMU's replay comes to a standstill now and then on a busy machine (7.2: once in twenty times),
+/* QEMU's replay comes to a standstill now and then on a busy machine (docs/cases.md),
  * which is no difference of the case.  Nothing has reached the VM from without, so it is begun
  * again. */
 static bool stands_still(const struct replay *replay)

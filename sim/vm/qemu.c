@@ -225,6 +225,14 @@ static int add_plain_lines(const struct qemu_config *config, struct qemu_argv *a
     return add(argv, "-chardev", "socket,id=control,fd=%d", config->control_fd);
 }
 
+/* What the guest asks of a device may be done by another thread than the processor's, at a time
+ * that is in no log: an interrupt that is in the log then has no cause in a replay, which waits for
+ * it for ever.  In a recorded VM the processor does it. */
+static const char *device_timing(const struct qemu_config *config)
+{
+    return config->record ? ",ioeventfd=off" : "";
+}
+
 /* One that not every guest has. */
 static int add_port(struct qemu_argv *argv, const char *id, const char *name, int fd)
 {
@@ -245,7 +253,8 @@ static int add_lines(const struct qemu_config *config, struct qemu_argv *argv)
     if ((config->record ? add_recorded_lines : add_plain_lines)(config, argv) < 0 ||
         add(argv, "-chardev", "socket,id=qmp,fd=%d", config->qmp_fd) < 0 ||
         add(argv, "-mon", "chardev=qmp,mode=control") < 0 ||
-        add(argv, "-device", "virtio-serial-pci,addr=%d", SLOT_SERIAL) < 0 ||
+        add(argv, "-device", "virtio-serial-pci,addr=%d%s", SLOT_SERIAL, device_timing(config)) <
+            0 ||
         add(argv, "-device", "virtserialport,chardev=%s,name=" MANIFEST_CONSOLE_PORT, console) <
             0 ||
         add(argv, "-device", "virtserialport,chardev=%s,name=" MANIFEST_PORT, control) < 0)
@@ -291,8 +300,8 @@ static int add_network(const struct qemu_config *config, struct qemu_argv *argv)
         (config->gate_fds && add_gate(config->gate_fds, argv) < 0))
         return -1;
     return add(argv, "-device",
-               "virtio-net-pci,netdev=" QEMU_NET_ID ",mac=%s,addr=%d,romfile=,rombar=0", mac,
-               SLOT_NETWORK);
+               "virtio-net-pci,netdev=" QEMU_NET_ID ",mac=%s,addr=%d,romfile=,rombar=0%s%s", mac,
+               SLOT_NETWORK, device_timing(config), config->record ? ",tx=timer" : "");
 }
 
 /* The file of a drive as a block node's JSON. */
@@ -349,8 +358,9 @@ static int add_drive(const struct qemu_config *config, unsigned position, struct
     if (add_drive_node(drive, position, argv) < 0 ||
         (config->record && add_recorded_node(drive, argv) < 0))
         return -1;
-    return add(argv, "-device", "virtio-blk-pci,drive=%s%s,serial=%s,addr=%x.%x%s", before,
-               drive->name, drive->name, slot, function, function == 0 ? ",multifunction=on" : "");
+    return add(argv, "-device", "virtio-blk-pci,drive=%s%s,serial=%s,addr=%x.%x%s%s", before,
+               drive->name, drive->name, slot, function, function == 0 ? ",multifunction=on" : "",
+               device_timing(config));
 }
 
 /* Who reaches the port has the guest, and QEMU's monitor: it is this machine's users. */

@@ -48,9 +48,19 @@ strace:*) skip "what the kernel keeps of a mount" "$first"; done_testing ;;
 esac
 cp out.txt first.txt
 [ "$first" -gt 20 ] && pass "the kernel asks ($first times)" || fail "the kernel asks" "$first times"
-again=$(answers everything)
-[ "$again" = 0 ] && pass "and the second time it does not" || fail "and the second time it does not" "$(cat trace.txt)"
+# A kernel that is short of memory, or takes back what nobody has used for a while (DAMON does in some
+# virtual machines), has to ask for what it dropped: once in three times it has not.
+never_asks() {
+    local try
+    for try in 1 2 3; do
+        again=$(answers "$@")
+        [ "$again" = 0 ] && return
+    done
+    return 1
+}
+never_asks everything && pass "and the second time it does not" || fail "and the second time it does not" "$(cat trace.txt)"
 same first.txt out.txt "since it knows"
-is "$(answers cat view/many/file-1 view/many/file-300)" 0 "empty files neither"
+never_asks cat view/many/file-1 view/many/file-300
+is "$again" 0 "empty files neither"
 romsim umount view
 done_testing
