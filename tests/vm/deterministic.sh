@@ -21,11 +21,12 @@ like "$(tar --zstd -tf dice.tar.zst)" "record.rr" "its log is in the case"
 rm -r base rom dice.yaml
 fails 1 "a replay without it differs" romsim replay -q dice.tar.zst
 like "$out" "differs: console: line 3 is" "by what chance gave"
-ok "a replay with it is the same" romsim replay --deterministic dice.tar.zst
+# QEMU's replay may stand still where nobody notices (docs/cases.md): that is no reason to wait for ever.
+ok "a replay with it is the same" romsim replay --deterministic --for 300s dice.tar.zst
 is "$(tail -1 <<<"$out")" same "which is said"
 like "$out" "mount /dev/ukp_rom1 -> /rom
 content" "and it is a run, with its console"
-"$ROMSIM" replay --deterministic --boot-timeout 20 dice.tar.zst >still.out 2>&1 &
+"$ROMSIM" replay --deterministic --boot-timeout 20 --for 300s dice.tar.zst >still.out 2>&1 &
 replayer=$!
 for ((i = 0; i < 600; i++)); do
     keeper=$(jq .owner.pid "$XDG_RUNTIME_DIR"/romsim/instances/*/state.json 2>/dev/null)
