@@ -218,7 +218,8 @@ def idle():
     half = [connection.sendall(b"GET /v1/instances HTTP/1.1\r\nHost: 127") for connection in connections]
     is_well()
     grown = memory_kb() - before
-    if files() - base < count:
+    # The four of slow(), which runs meanwhile, may be cut off by now.
+    if files() - base < count - 4:
         raise RuntimeError(f"only {files() - base} of {count} connections are there")
     for connection in connections:
         connection.close()
