@@ -417,16 +417,22 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     }
 }
 
+bool visitor_has_finished(const struct visitor *visitor)
+{
+    struct pollfd poll_fd = {.fd = visitor->fd, .events = POLLRDHUP};
+
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
 /* Has the client ended what it sends?  libmicrohttpd does not notice it if the end comes with the
  * last bytes.  It may be about to take the next request from what it has read, so that this has to
  * be so for a while. */
 static bool has_ended(struct visitor *visitor)
 {
-    struct pollfd poll_fd = {.fd = visitor->fd, .events = POLLRDHUP};
     bool had_ended = visitor->has_ended;
     int unread = 0;
 
-    visitor->has_ended = visitor->wants_more && poll(&poll_fd, 1, 0) > 0 &&
+    visitor->has_ended = visitor->wants_more && visitor_has_finished(visitor) &&
                          ioctl(visitor->fd, FIONREAD, &unread) == 0 && unread == 0;
     return had_ended && visitor->has_ended;
 }

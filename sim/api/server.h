@@ -115,6 +115,9 @@ struct exchange *exchange_of(const struct api_request *request);
 struct exchange *exchange_new(struct api *api, struct MHD_Connection *connection);
 void exchange_unref(struct exchange *exchange);
 
+/* Has the client closed its side of the connection, which is open?  It may still read. */
+bool visitor_has_finished(const struct visitor *visitor);
+
 /* Finds the route for the request's path, if this may be asked.  False: after a reply. */
 bool exchange_find_route(struct exchange *exchange, const char *method);
 

@@ -15,7 +15,6 @@
 #include <romsim/buffer.h>
 #include <romsim/clock.h>
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -247,9 +246,8 @@ void api_stream_end(struct api_stream *stream)
 static bool may_be_gone(const struct api_stream *stream)
 {
     const struct visitor *visitor = stream->exchange->visitor;
-    struct pollfd poll_fd = {.fd = visitor ? visitor->fd : -1, .events = POLLRDHUP};
 
-    return poll(&poll_fd, 1, 0) > 0;
+    return visitor && visitor_has_finished(visitor);
 }
 
 void streams_tick(struct api *api)
