@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # mount.sh: the life of a mount: it is ready when the command returns, and nothing of it is left.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 
 fails 2 "mount needs two operands" romsim mount x
 fails 1 "umount refuses what is not mounted" romsim umount "$T"
@@ -49,19 +50,6 @@ server() {
 }
 # A process has ended when it is a zombie, too: that it is reaped is not our business.
 alive() { [ -e "/proc/$1/status" ] && grep -qs '^State:[[:space:]]*[RSDTtI]' "/proc/$1/status"; }
-await_end() {
-    python3 -c 'import os, select, sys
-try: select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 20)
-except ProcessLookupError: pass' "$1"
-}
-# Kills it, and waits for the end of the process that it had read the images.
-kill_server() {
-    local reader
-    reader=$(pgrep -P "$1")
-    kill -KILL "$1"
-    await_end "$1"
-    await_end "$reader"
-}
 mounted() { awk -v t="$T/$1" '$5 == t { n++ } END { print n + 0 }' /proc/self/mountinfo; }
 hash_all() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
 
@@ -122,7 +110,7 @@ fails 1 "its process has ended" alive "$pid"
 is "$(mounted view) $(mounted other)" "0 1" "the second stays"
 pid=$(server other)
 ok "the server of the second gets SIGTERM" kill -TERM "$pid"
-await_end "$pid"
+await_end 20 "$pid"
 is "$(mounted other)$(states)" 0 "and unmounts"
 
 # ---- in the foreground
@@ -170,7 +158,7 @@ ok "the open file can be read on" cmp base/bin/big - <&7
 ok "another mount takes the place" romsim mount web.yaml view
 is "$(cat view/etc/passwd)" root "and answers"
 exec 7<&-
-await_end "$pid"
+await_end 20 "$pid"
 fails 1 "the first server ends with its last user" alive "$pid"
 is "$(mounted view) $(states | wc -l)" "1 1" "and leaves the second one alone"
 ok "which is unmounted" romsim umount view
@@ -228,7 +216,7 @@ is "$(find /proc/"$reader"/fd -lname '/*' ! -lname /dev/fuse ! -lname /dev/null)
     "it has no file or folder open"
 pid=$(server view)
 kill -KILL "$reader"
-await_end "$pid"
+await_end 20 "$pid"
 is "$(mounted view)$(states)" 0 "if it crashes, the mount is ended, too"
 "$ROMSIM" mount -f web.yaml view 2>said &
 pid=$!
@@ -242,9 +230,9 @@ romsim mount web.yaml view
 pid=$(server view) reader=$(pgrep -P "$(server view)")
 kill -STOP "$reader"
 kill -TERM "$pid"
-await_end "$pid"
+await_end 20 "$pid"
 is "$(mounted view)$(states)" 0 "one that hangs does not keep the mount from its end"
-await_end "$reader"
+await_end 20 "$reader"
 fails 1 "and is ended with it" alive "$reader"
 
 weird=$'a b\n\\c"é'

@@ -3,6 +3,7 @@
 # mount_user.sh: mounts by an ordinary user, through fusermount3.  Root becomes one for it, in a mount
 # namespace of its own where /dev/fuse lets users in: the machine's stays as it is.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 
 # as_user COMMAND...: runs it as the user.
 if [ "$(id -u)" = 0 ]; then
@@ -27,21 +28,8 @@ else
 fi
 need fusermount3 "mounts by an ordinary user" || done_testing
 romsim() { as_user "$ROMSIM" "$@"; }
-# Kills it, and waits for the end of the process that it had read the images.
-kill_server() {
-    local reader
-    reader=$(pgrep -P "$1")
-    kill -KILL "$1"
-    await_end "$1"
-    await_end "$reader"
-}
 mounted() { awk -v t="$T/view" '$5 == t { n++ } END { print n + 0 }' /proc/self/mountinfo; }
 states() { find "$XDG_RUNTIME_DIR"/romsim/mounts -mindepth 1 -maxdepth 1 2>/dev/null; }
-await_end() {
-    python3 -c 'import os, select, sys
-try: select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 20)
-except ProcessLookupError: pass' "$1"
-}
 
 as_user mkdir -p base/etc view
 as_user sh -c 'umask 077; echo private >base/etc/key; umask 022; echo open >base/etc/file'
@@ -85,7 +73,7 @@ ok "a mount that is in use is unmounted" romsim umount view
 like "$out" "is in use" "with a note"
 is "$(mounted)" 0 "and gone from the directory"
 kill "$holder" 2>/dev/null
-await_end "$pid"
+await_end 20 "$pid"
 is "$(states)" "" "its server ends with the last user"
 
 if [ "$(id -u)" = 0 ] && ! grep -qs '^user_allow_other' /etc/fuse.conf; then

@@ -3,6 +3,7 @@
 # checkpoint.sh: an instance is saved in the middle of what it does, and goes on, and so do others
 # from there: checkpoints and branches.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "checkpoints" || done_testing
 CHECKPOINTS=$XDG_DATA_HOME/romsim/checkpoints
 
@@ -35,19 +36,9 @@ roms: [{name: own, dir: own, at: /t}]
 END
 touch a/end
 # The numbers of an instance's lines, and whether they are one more each.
-numbers() { romsim logs "$1" | sed -n 's/^line \([0-9]*\) .*/\1/p'; }
 first() { numbers "$1" | head -1; }
 last() { numbers "$1" | tail -1; }
 is_unbroken() { numbers "$1" | awk 'NR > 1 && $1 != before + 1 { bad = 1 } { before = $1 } END { exit bad || NR < 3 }'; }
-says_more() { # NAME: three lines more than now
-    local i now
-    now=$(numbers "$1" | wc -l)
-    for ((i = 0; i < 600; i++)); do
-        [ "$(numbers "$1" | wc -l)" -ge $((now + 3)) ] && return
-        sleep 0.1
-    done
-    return 1
-}
 said() { romsim logs "$1" | grep "^$2 " | tail -1; }
 item() { romsim get "$1" -o json | jq -r "$2"; }
 

@@ -3,6 +3,7 @@
 # checkpoint_api.sh: checkpoints over HTTP: made of instances, looked at, changed, gone on from, and
 # the histories of both.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "checkpoints over HTTP" || done_testing
 . "$ROOT/tests/serving.sh"
 CHECKPOINTS=$XDG_DATA_HOME/romsim/checkpoints
@@ -16,16 +17,6 @@ counts='i=0; while :; do i=$((i + 1)); echo line $i $(hostname) rom=$(cat /rom/x
 counting() { # NAME [MEMBERS]: an instance
     api POST $I "$(jq -n --arg name "$1" --arg image "$T/base" --arg command "$counts" \
         '{name: $name, image: $image, args: ["/bin/sh", "-c", $command]}' | jq -c ". + {${2-}}")"
-}
-numbers() { romsim logs "$1" | sed -n 's/^line \([0-9]*\) .*/\1/p'; }
-says_more() { # NAME: three lines more than now
-    local i now
-    now=$(numbers "$1" | wc -l)
-    for ((i = 0; i < 600; i++)); do
-        [ "$(numbers "$1" | wc -l)" -ge $((now + 3)) ] && return
-        sleep 0.1
-    done
-    return 1
 }
 item() { field ".data.instances[${2-0}] | $1"; }
 failure() { item '[.status, .error, .message] | map(tostring) | join(" ")' "${1-0}"; }

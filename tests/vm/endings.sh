@@ -4,6 +4,7 @@
 # endings.sh: a run ends when it should, with the app's status, 137 or 143, or 125 for romsim's own
 # failures: whatever the app leaves behind, whoever stands still, in whatever order signals come.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "how runs end" || done_testing
 
 "$SAMPLES/busybox-base.sh" base
@@ -23,7 +24,6 @@ image: ./base
 args: [/bin/sh, -c, "trap 'exit 9' TERM; echo started; while :; do sleep 0.1; done"]
 END
 state=$XDG_RUNTIME_DIR/romsim/instances/loop/state.json
-folders() { ls "$XDG_RUNTIME_DIR/romsim/instances"; }
 
 # start UNTIL ARGUMENTS...: a run in the background, until its stderr or stdout has this text; $pid.
 start() {

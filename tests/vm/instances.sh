@@ -3,6 +3,7 @@
 # instances.sh: instances that live on: made, started, stopped, watched and deleted by commands that
 # come and go, and what is left of them, which is nothing.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "instances" || done_testing
 need jq "instances" || done_testing
 need curl "instances" || done_testing
@@ -27,29 +28,12 @@ roms: [{name: www, files: [{path: index.html, data: $secret}], at: /www}]
 END
 
 item() { romsim get "$1" -o json | jq -c "$2"; }
-folders() { ls "$XDG_RUNTIME_DIR/romsim/instances"; }
 mounts() { grep -c " $T/" /proc/self/mountinfo; }
 qemus() { pgrep -f "$XDG_RUNTIME_DIR/romsim/instances" | wc -l; }
 fetch() { curl --noproxy '*' -sS --max-time 60 "$1/index.html" 2>&1; }
-# The end of a process is an event: its pidfd becomes readable.
-await_end() {
-    python3 -c 'import os, select, sys
-for pid in sys.argv[1:]:
-    try: select.select([os.pidfd_open(int(pid))], [], [], 60)
-    except ProcessLookupError: pass' "$@"
-}
-# eventually COMMAND...: until it succeeds; a minute is more than anything here takes.
-eventually() {
-    local tries=0
-    until "$@" >/dev/null 2>&1; do
-        [ $((tries += 1)) -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
 is_in() { grep -qsF "$2" "$1"; }
 state_is() { [ "$(item "$1" .state)" = "\"$2\"" ]; }
 listens() { [ "$(item "$1" .net_time_us)" -gt 0 ]; }
-says() { romsim logs "$1" | grep -qF "$2"; }
 # follow FILE TEXT: reads the lines of a command in the background, until one has the text.
 follow() {
     while read -r -u "$lines" line; do
@@ -209,7 +193,7 @@ romsim attach web >attached 2>&1 &
 attached=$!
 eventually state_is web running
 kill -KILL "$keeper"
-await_end "$keeper" "$qemu"
+await_end 60 "$keeper" "$qemu"
 is "$(qemus)" 0 "a killed keeper takes its QEMU along"
 wait $attached
 is "$?" 125 "who was attached ends with 125"

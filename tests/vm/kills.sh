@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # kills.sh: whoever is killed, whenever: the next command leaves no QEMU, mount or folder.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "kills" || done_testing
 
 "$SAMPLES/busybox-base.sh" base
@@ -16,15 +17,7 @@ state=$XDG_RUNTIME_DIR/romsim/instances/loop/state.json
 owner() { jq -r .owner.pid "$state" 2>/dev/null; }
 qemu() { jq -r '.processes[0].pid' "$state" 2>/dev/null; }
 qemus() { pgrep -f "$XDG_RUNTIME_DIR/romsim/instances/loop" | wc -l; }
-folders() { ls "$XDG_RUNTIME_DIR/romsim/instances"; }
 mounts() { grep -c " $T/" /proc/self/mountinfo; }
-# The end of a process is an event: its pidfd becomes readable.
-await_end() {
-    python3 -c 'import os, select, sys
-for pid in sys.argv[1:]:
-    try: select.select([os.pidfd_open(int(pid))], [], [], 20)
-    except (ProcessLookupError, ValueError): pass' "$@"
-}
 
 # start UNTIL: a run in the background, until its stderr or stdout has this text; $pid, $super, $vm.
 start() {
@@ -41,7 +34,7 @@ finish() { exec {output}<&-; wait "$pid" 2>/dev/null; }
 
 # clean WHAT: after the sweep of the next command nothing is left.
 clean() {
-    await_end "$super" "$vm"
+    await_end 20 "$super" "$vm"
     romsim run --image ./missing --args x >/dev/null 2>&1 # any command sweeps; this one fails then
     is "$(folders)" "" "no folder is left, $1"
     is "$(mounts)" 0 "no mount, $1"
@@ -57,7 +50,7 @@ done
 for moment in qemu app; do
     start "$moment"
     kill -KILL "$super"
-    await_end "$pid"
+    await_end 20 "$pid"
     wait "$pid"
     is "$?" 125 "the client ends with 125 when its keeper is killed at '$moment'"
     exec {output}<&-

@@ -3,6 +3,7 @@
 # shell.sh: run --shell: a root shell beside the app, which sees what the app sees, needs nothing of
 # its image, and whose end is not the app's.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "a shell in the guest" || done_testing
 need jq "a shell in the guest" || done_testing
 [ -e "${ROMSIM_GUEST:-$ROOT/build/guest}/initrd.shell" ] ||
@@ -15,15 +16,6 @@ cp "$(readlink -f "$(command -v busybox)")" bare/bin/sleep
 echo hello >site/file
 echo deep >site/inner/deep
 rom=(--rom name=a,dir=site,at=/rom)
-eventually() {
-    local tries=0
-    until "$@" >/dev/null 2>&1; do
-        [ $((tries += 1)) -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
-says() { romsim logs "$1" | grep -qF "$2"; }
-folders() { ls "$XDG_RUNTIME_DIR/romsim/instances"; }
 run() { timeout 120 "$ROMSIM" run --shell "$@"; }
 typist() { python3 "$ROOT/tests/vm/typist.py" "$@"; }
 shown() { tr -d '\r' <shown; }

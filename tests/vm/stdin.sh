@@ -3,20 +3,12 @@
 # stdin.sh: what is typed or piped here is what the app reads there: whole, to its end, held back
 # when the app does not take it; on a terminal of its own with keys, size and a way to leave.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "input in the guest" || done_testing
 need jq "input in the guest" || done_testing
 
 "$SAMPLES/busybox-base.sh" base
 run() { timeout 120 "$ROMSIM" run -q --image ./base "$@"; }
-eventually() {
-    local tries=0
-    until "$@" >/dev/null 2>&1; do
-        [ $((tries += 1)) -lt 600 ] || return 1
-        sleep 0.1
-    done
-}
-says() { romsim logs "$1" | grep -qF "$2"; }
-folders() { ls "$XDG_RUNTIME_DIR/romsim/instances"; }
 
 # ---- a pipe
 is "$(echo typed | run --args cat)" "" "without --stdin the app reads nothing"
