@@ -66,6 +66,12 @@ void registry_error(struct api_request *request, const char *code, const struct 
     case EFBIG:
         registry_fail(request, 413, "SIZE_INVALID", "%s", message);
         break;
+    case EMSGSIZE:
+        registry_fail(request, 400, "SIZE_INVALID", "%s", message);
+        break;
+    case ERANGE:
+        registry_fail(request, 416, code, "%s", message);
+        break;
     case EBUSY: /* a gc has the store, or there is too much at once */
         registry_fail(request, 429, "TOOMANYREQUESTS", "%s", message);
         break;

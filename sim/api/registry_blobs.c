@@ -188,81 +188,87 @@ static int append(struct registry_upload *upload, int fd, uint64_t offset, uint6
     return errnum == 0 ? 0 : romsim_error_write(err, errnum, upload->fd, "keep the upload");
 }
 
-/* Is the chunk the one that comes next, and as large as it says?  False: after a reply. */
-static bool check_chunk(struct api_request *request, const struct registry_upload *upload)
+/* Is the chunk the one that comes next (else ERANGE), and as large as it says (else EMSGSIZE)? */
+static int check_chunk(struct api_request *request, const struct registry_upload *upload,
+                       struct romsim_error *err)
 {
     const char *range = api_request_header(request, "Content-Range");
     uint64_t first, last;
 
     if (!range)
-        return true;
-    if (!registry_parse_chunk(range, &first, &last)) {
-        registry_fail(request, 400, "BLOB_UPLOAD_INVALID", "'%s' is no Content-Range of a chunk",
-                      QUOTE(range));
-        return false;
-    }
+        return 0;
+    if (!registry_parse_chunk(range, &first, &last))
+        return romsim_error_set(err, EINVAL, "'%s' is no Content-Range of a chunk", QUOTE(range));
     if (first != upload->size) {
         put_place(request, upload);
-        registry_fail(request, 416, "BLOB_UPLOAD_INVALID",
-                      "the next chunk begins at %" PRIu64 ", not at %" PRIu64, upload->size, first);
-        return false;
+        return romsim_error_set(err, ERANGE,
+                                "the next chunk begins at %" PRIu64 ", not at %" PRIu64,
+                                upload->size, first);
     }
-    if (last - first + 1 != request->body_size) {
-        registry_fail(request, 400, "SIZE_INVALID", "the chunk has %zu bytes, not %" PRIu64,
-                      request->body_size, last - first + 1);
-        return false;
-    }
-    return true;
+    if (last - first + 1 != request->body_size)
+        return romsim_error_set(err, EMSGSIZE, "the chunk has %zu bytes, not %" PRIu64,
+                                request->body_size, last - first + 1);
+    return 0;
 }
 
-/* Adds the request's body to an upload.  False: after a reply. */
-static bool take_chunk(struct api_request *request, struct registry_upload *upload)
+/* Adds the request's body to an upload.  What is wrong is replied when the upload has been given
+ * back: whoever has the reply may go on with it at once. */
+static int take_chunk(struct api_request *request, struct registry_upload *upload,
+                      struct romsim_error *err)
 {
     struct registry *registry = api_registry(request->api);
     uint64_t size = upload->size;
-    struct romsim_error err;
 
-    if (!check_chunk(request, upload))
-        return false;
-    if (registry_resize(registry, upload, size + request->body_size, &err) == 0) {
-        if (append(upload, request->body_fd, size, request->body_size, &err) == 0)
-            return true;
-        registry_resize(registry, upload, size, NULL);
-    }
-    registry_error(request, "BLOB_UPLOAD_INVALID", &err);
-    return false;
+    if (check_chunk(request, upload, err) < 0 ||
+        registry_resize(registry, upload, size + request->body_size, err) < 0)
+        return -1;
+    if (append(upload, request->body_fd, size, request->body_size, err) == 0)
+        return 0;
+    registry_resize(registry, upload, size, NULL);
+    return -1;
 }
 
 void registry_append_chunk(struct api_request *request, const struct registry_path *path)
 {
     struct registry *registry = api_registry(request->api);
     struct registry_upload *upload = get_upload(request, path);
+    struct romsim_error err;
     bool is_taken;
 
     if (!upload)
         return;
-    is_taken = take_chunk(request, upload);
+    is_taken = take_chunk(request, upload, &err) == 0;
     if (is_taken)
         put_place(request, upload);
     registry_give_back(registry, upload);
     if (is_taken)
         registry_done(request, 202);
+    else
+        registry_error(request, "BLOB_UPLOAD_INVALID", &err);
 }
 
 /* ---- its end -----------------------------------------------------------------------------------
  */
 
-/* Makes a file the blob that it has to be.  False: after a reply. */
-static bool keep_blob(struct api_request *request, const char *name, int fd, const char *digest)
+/* Makes a file the blob that it has to be. */
+static int keep_blob(struct api_request *request, const char *name, int fd, const char *digest,
+                     struct romsim_error *err)
 {
-    struct romsim_error err;
-    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, &err);
+    CLEANUP_STORE struct romsim_store *store = romsim_store_open(false, err);
 
-    if (store && romsim_store_add_scratch(store, fd, digest, &err) == 0 &&
-        registry_hold(api_registry(request->api), name, digest, "", &store, &err) == 0)
-        return true;
-    registry_error(request, "DIGEST_INVALID", &err);
-    return false;
+    if (!store || romsim_store_add_scratch(store, fd, digest, err) < 0)
+        return -1;
+    return registry_hold(api_registry(request->api), name, digest, "", &store, err);
+}
+
+/* The reply to who has sent the last of a blob. */
+static void reply_kept(struct api_request *request, int result, const char *name,
+                       const char *digest, const struct romsim_error *err)
+{
+    if (result < 0)
+        registry_error(request, "DIGEST_INVALID", err);
+    else
+        reply_created(request, name, digest);
 }
 
 /* Without a single byte there is no file yet. */
@@ -276,21 +282,22 @@ void registry_finish_upload(struct api_request *request, const struct registry_p
     struct registry *registry = api_registry(request->api);
     const char *digest = api_request_parameter(request, "digest");
     struct registry_upload *upload;
-    bool is_kept;
+    struct romsim_error err;
+    int result;
 
     if (!check_digest(request, digest ? digest : ""))
         return;
     upload = get_upload(request, path);
     if (!upload)
         return;
-    if (!take_chunk(request, upload)) {
+    if (take_chunk(request, upload, &err) < 0) {
         registry_give_back(registry, upload);
+        registry_error(request, "BLOB_UPLOAD_INVALID", &err);
         return;
     }
-    is_kept = keep_blob(request, path->name, file_of(request, upload), digest);
+    result = keep_blob(request, path->name, file_of(request, upload), digest, &err);
     registry_end(registry, upload);
-    if (is_kept)
-        reply_created(request, path->name, digest);
+    reply_kept(request, result, path->name, digest, &err);
 }
 
 /* ---- its beginning -----------------------------------------------------------------------------
@@ -321,9 +328,9 @@ void registry_start_upload(struct api_request *request, const struct registry_pa
     struct romsim_error err;
 
     if (digest) {
-        if (check_digest(request, digest) &&
-            keep_blob(request, path->name, request->body_fd, digest))
-            reply_created(request, path->name, digest);
+        if (check_digest(request, digest))
+            reply_kept(request, keep_blob(request, path->name, request->body_fd, digest, &err),
+                       path->name, digest, &err);
         return;
     }
     if (wanted && mount(request, path->name, wanted))

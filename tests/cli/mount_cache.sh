@@ -3,6 +3,7 @@
 # mount_cache.sh: what the kernel was told once it does not ask again: names, missing names, attributes,
 # directories, link targets, content; and to open and close nothing is asked at all.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/tracing.sh"
 
 need fuse "what the kernel keeps of a mount" || done_testing
 need strace "what the kernel keeps of a mount" || done_testing
@@ -25,20 +26,10 @@ everything() {
 
 # answers COMMAND: how often the server answers meanwhile; the kernel never keeps what statfs() says
 # (80 bytes, and find asks for it).
-mkfifo words
 answers() {
-    local tracer line
-    strace -f -e trace=writev -e signal=none -o trace.txt -p "$pid" 2>words &
-    tracer=$!
-    exec 5<words
-    read -r line <&5
-    case $line in
-    *attached*) "$@" >out.txt 2>&1 ;;
-    *) echo "strace: $line" ;;
-    esac
-    kill -INT $tracer
-    wait $tracer
-    exec 5<&-
+    why=
+    traced "$pid" -o trace.txt -e trace=writev -- "$@" >out.txt 2>&1
+    [ -z "$why" ] || { echo "$why" && return; }
     grep 'writev(' trace.txt | grep -vc 'iov_len=80}], 2)'
 }
 

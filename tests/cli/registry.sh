@@ -4,6 +4,7 @@
 # push and pull, each request by hand, what is hostile, and the gc that runs meanwhile.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/serving.sh"
+. "$ROOT/tests/tracing.sh"
 need jq "the registry" || done_testing
 need curl "the registry" || done_testing
 need python3 "the registry" || done_testing
@@ -465,6 +466,41 @@ two_at_once() { # of two who go on with one upload, each chunk is taken once
     case $one in '202 416 0-299999' | '416 202 0-299999' | '202 409 0-299999' | '409 202 0-299999') ;; *) false ;; esac
 }
 ok "two who go on with one upload at once" two_at_once
+refused_in_turn() { # who has been refused a chunk may go on with the upload at once
+    python3 - "$url" "$token" <<'PY'
+import base64, http.client, sys, urllib.parse
+url, token = sys.argv[1:]
+auth = {"Authorization": "Basic " + base64.b64encode(("x:" + token).encode()).decode()}
+c = http.client.HTTPConnection(urllib.parse.urlparse(url).netloc, timeout=300)
+def ask(method, path, body=None, headers={}):
+    c.request(method, path, body, {**auth, **headers})
+    r = c.getresponse()
+    r.read()
+    return r.status, r.headers.get("Location")
+digest = "?digest=sha256:" + "0" * 64
+begun = {"Content-Range": "100-199"}
+for i in range(5):
+    status, place = ask("POST", "/v2/turn/app/blobs/uploads/")
+    said = [status]
+    for method, path, headers in (("PATCH", place, begun), ("GET", place, {}),
+                                  ("PUT", place + digest, begun), ("GET", place, {}),
+                                  ("PUT", place + digest, {}), ("GET", place, {})):
+        said.append(ask(method, path, None if method == "GET" else b"x" * 100, headers)[0])
+    assert said == [202, 416, 204, 416, 204, 400, 404], (i, said)
+PY
+}
+# Each thread of the server that has woken another one, as one does that has replied, is held up then.
+turn="who was refused a chunk goes on with the upload at once"
+if need strace "$turn"; then
+    if traced "$server" -o trace.txt -e trace=write -e inject=write:delay_exit=20000 -- \
+        refused_in_turn >turn.txt 2>&1 && grep -q DELAYED trace.txt; then
+        pass "$turn"
+    elif [ -n "$why" ]; then
+        skip "$turn" "$why"
+    else
+        fail "$turn" "$(cat turn.txt)"
+    fi
+fi
 many() { # no more uploads than there may be
     local i
     for ((i = 0; i < 140; i++)); do
