@@ -65,6 +65,7 @@ DEFINE_VECTOR(files, struct file);
 struct restart {
     uint64_t since; /* stream_clock() of the change; 0: nothing */
     bool is_asked;  /* and its keeper has not begun yet */
+    bool has_begun; /* the start with it: before that, an answer is the old one's */
     char what[256];
 };
 
@@ -356,6 +357,7 @@ static void change_one(struct watch *watch, size_t instance, const json_t *edits
 
     restart->since = watch->changed_at;
     restart->is_asked = true;
+    restart->has_begun = false;
     snprintf(restart->what, sizeof(restart->what), "%s", watch->changed);
     if (watch->more)
         snprintf(restart->what + strlen(restart->what),
@@ -503,23 +505,27 @@ void watch_edited(struct watch *watch, size_t instance)
 void watch_event(void *context, size_t instance, const struct romsim_vm_event *event)
 {
     struct watch *watch = context;
-    bool is_pending = watch->restarts[instance].since != 0;
+    struct restart *restart = &watch->restarts[instance];
+    bool is_pending = restart->since != 0, is_up;
     char how[128];
 
     if (event->kind == ROMSIM_VM_STATE || event->kind == ROMSIM_VM_ERROR ||
         event->kind == ROMSIM_VM_FAILED)
-        watch->restarts[instance].is_asked = false;
-    if (is_pending && event->kind == ROMSIM_VM_PORT) {
+        restart->is_asked = false;
+    if (event->kind == ROMSIM_VM_STATE && strcmp(event->text, "starting") == 0)
+        restart->has_begun = true;
+    is_up = is_pending && restart->has_begun;
+    if (is_up && event->kind == ROMSIM_VM_PORT) {
         snprintf(how, sizeof(how), "answers at %s", event->text);
         say_restarted(watch, instance, how);
         return;
     }
     run_console_event(watch->console, instance, event);
-    if (is_pending && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0 &&
+    if (is_up && event->kind == ROMSIM_VM_PHASE && strcmp(event->text, "app") == 0 &&
         watch->set->layouts[watch->first + instance]->port_count == 0)
         say_restarted(watch, instance, "runs again");
     if (is_pending && event->kind == ROMSIM_VM_ERROR)
-        watch->restarts[instance].since = 0;
+        restart->since = 0;
     if (event->kind == ROMSIM_VM_EXIT && !watch->console->is_ending && !watch->console->quiet)
         run_console_say(watch->console,
                         "%s: the app ended with status %d; a change starts it again, ctrl-C ends",

@@ -183,6 +183,31 @@ wait $watcher
 is "$?" 0 "when the instance is deleted the watching ends"
 like "$(cat err)" "'watched' was deleted" "and says why"
 
+# What the run of before says is not taken for the next one's: here its app listens when the change
+# has been seen, and its keeper, which stood still, has not heard of it.
+cat >late.yaml <<'END2'
+name: late
+image: ./base
+args: [/bin/sh, -c, "sleep 3; exec httpd -f -p 8080 -h /rom"]
+service_group: {services: [{port: 443, destination_port: 8080}]}
+roms: [{name: r, dir: rom, at: /rom}]
+END2
+romsim run -dq late.yaml >/dev/null
+"$ROMSIM" edit --watch late >out 2>err &
+watcher=$!
+ok "one whose app listens late is watched" await_start
+keeper=$(jq .owner.pid "$XDG_RUNTIME_DIR/romsim/instances/late/state.json")
+kill -STOP "$keeper"
+echo late >rom/text
+sleep 5
+kill -CONT "$keeper"
+ok "it is said to answer" appears err "late: text changed, answers at"
+is "$(fetch)" late "when it does, with what has changed"
+is "$(item late .start_count)" 2 "by the start that the change was for"
+kill -INT $watcher
+wait $watcher
+romsim rm late >/dev/null
+
 fails 2 "--watch is no edit beside others" romsim edit watched --watch --set memory_mb=256
 fails 1 "there has to be an instance" romsim edit none --watch
 romsim create -q -n piped - <instance.yaml >/dev/null
