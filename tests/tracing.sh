@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# tracing.sh: a process that is watched, or held up, from without.  For scripts that use lib.sh.
+# shellcheck shell=bash
+#
+# tracing.sh: a process that is watched, or held up, from without, sourced behind lib.sh.
 
 # traced PID OPTIONS... -- COMMAND...: runs a command while strace, with these options, has a process.  If strace
 # cannot have it, the command is not run, and the reason is in $why.

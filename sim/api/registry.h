@@ -144,7 +144,8 @@ struct registry *api_registry(const struct api *api);
 void registry_fail(struct api_request *request, unsigned http, const char *code, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
 
-/* What is the machine's fault, or a bound's, has its own status; all else is 400 and `code`. */
+/* What is the machine's fault, or a bound's, has its own status; so has a range that does not fit
+ * (ERANGE, 416); a wrong size is SIZE_INVALID (EMSGSIZE).  All else is 400 and `code`. */
 void registry_error(struct api_request *request, const char *code, const struct romsim_error *err);
 
 /* Takes the reference. */

@@ -506,7 +506,8 @@ void watch_event(void *context, size_t instance, const struct romsim_vm_event *e
 {
     struct watch *watch = context;
     struct restart *restart = &watch->restarts[instance];
-    bool is_pending = restart->since != 0, is_up;
+    bool is_pending = restart->since != 0;
+    bool is_up;
     char how[128];
 
     if (event->kind == ROMSIM_VM_STATE || event->kind == ROMSIM_VM_ERROR ||

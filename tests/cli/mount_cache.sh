@@ -27,7 +27,6 @@ everything() {
 # answers COMMAND: how often the server answers meanwhile; the kernel never keeps what statfs() says
 # (80 bytes, and find asks for it).
 answers() {
-    why=
     traced "$pid" -o trace.txt -e trace=writev -- "$@" >out.txt 2>&1
     [ -z "$why" ] || { echo "$why" && return; }
     grep 'writev(' trace.txt | grep -vc 'iov_len=80}], 2)'

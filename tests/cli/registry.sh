@@ -421,20 +421,25 @@ unset ROMSIM_IMAGE_STORES
 is "$(romsim image inspect my/rom:v2 --json | jq -r '.layers[0].digest')" "$(sha rom.erofs)" "they are in the own store then"
 
 # ---- many at once
-uploads() { # N: the same blob by N uploads at once, by chunks
-    local i pids=()
-    for ((i = 0; i < $1; i++)); do
-        python3 - "$url" "$token" big <<'PY' &
-import base64, hashlib, http.client, sys, urllib.parse
-url, token, path = sys.argv[1:]
-data = open(path, "rb").read()
-digest = "sha256:" + hashlib.sha256(data).hexdigest()
+# What asks on one connection, for who asks much: status, headers, bytes.
+cat >v2.py <<'PY'
+import base64, http.client, sys, urllib.parse
+url, token = sys.argv[1:3]
 auth = {"Authorization": "Basic " + base64.b64encode(("x:" + token).encode()).decode()}
 c = http.client.HTTPConnection(urllib.parse.urlparse(url).netloc, timeout=300)
 def ask(method, path, body=None, headers={}):
     c.request(method, path, body, {**auth, **headers})
     r = c.getresponse()
     return r.status, r.headers, r.read()
+PY
+uploads() { # N: the same blob by N uploads at once, by chunks
+    local i pids=()
+    for ((i = 0; i < $1; i++)); do
+        python3 - "$url" "$token" big <<'PY' &
+import hashlib, sys
+from v2 import ask
+data = open(sys.argv[3], "rb").read()
+digest = "sha256:" + hashlib.sha256(data).hexdigest()
 status, headers, _ = ask("POST", "/v2/par/app/blobs/uploads/")
 assert status == 202, status
 place = headers["Location"]
@@ -468,20 +473,12 @@ two_at_once() { # of two who go on with one upload, each chunk is taken once
 ok "two who go on with one upload at once" two_at_once
 refused_in_turn() { # who has been refused a chunk may go on with the upload at once
     python3 - "$url" "$token" <<'PY'
-import base64, http.client, sys, urllib.parse
-url, token = sys.argv[1:]
-auth = {"Authorization": "Basic " + base64.b64encode(("x:" + token).encode()).decode()}
-c = http.client.HTTPConnection(urllib.parse.urlparse(url).netloc, timeout=300)
-def ask(method, path, body=None, headers={}):
-    c.request(method, path, body, {**auth, **headers})
-    r = c.getresponse()
-    r.read()
-    return r.status, r.headers.get("Location")
+from v2 import ask
 digest = "?digest=sha256:" + "0" * 64
 begun = {"Content-Range": "100-199"}
 for i in range(5):
-    status, place = ask("POST", "/v2/turn/app/blobs/uploads/")
-    said = [status]
+    status, headers, _ = ask("POST", "/v2/turn/app/blobs/uploads/")
+    place, said = headers["Location"], [status]
     for method, path, headers in (("PATCH", place, begun), ("GET", place, {}),
                                   ("PUT", place + digest, begun), ("GET", place, {}),
                                   ("PUT", place + digest, {}), ("GET", place, {})):
