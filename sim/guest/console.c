@@ -161,6 +161,11 @@ unsigned long long console_collect(void)
     return sent + (held_to - held_from) + rest_size;
 }
 
+unsigned long long console_sent(void)
+{
+    return sent;
+}
+
 void console_restart(void)
 {
     sent = 0;

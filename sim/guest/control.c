@@ -257,6 +257,7 @@ _Noreturn void fail(int error, const char *format, ...)
     format_text(line, format, arguments);
     va_end(arguments);
     console_print("%s%s%s\n", line, error ? ": " : "", error ? strerror(error) : "");
+    control_send("said %llu", console_sent());
     if (error)
         control_send("failed %s: %s", line, strerror(error));
     else

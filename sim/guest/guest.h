@@ -76,6 +76,9 @@ unsigned long long console_collect(void);
 /* Sends what there is now of the app's output, as far as the port takes it. */
 void console_drain(void);
 
+/* How many bytes the console's port has taken. */
+unsigned long long console_sent(void);
+
 /* What was sent before was another's console. */
 void console_restart(void);
 

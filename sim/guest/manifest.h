@@ -47,6 +47,7 @@
  *                                   what has come and gone over the network
  *     exit STATUS BYTES             the app ended: 0-255, 128 + N for signal N; nothing else runs
  *                                   any more; the console has BYTES in all, which may arrive later
+ *     said BYTES                    so much has the console before the next line, as with `exit`
  *     failed TEXT                   the boot stopped
  *
  * After `exit` or `failed` nothing of worth is left in the guest; the host ends it.

@@ -108,7 +108,7 @@ static void on_gate(struct run *run)
 /* Any sign of life moves the boot's deadline. */
 static void saw_progress(struct run *run)
 {
-    if (!run_app_runs(run) && !run->stopping)
+    if (!run_app_runs(run) && !run->stopping && !run->verdict.given)
         run->deadline = romsim_clock_us() + run->boot_timeout;
 }
 
@@ -455,7 +455,7 @@ void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_
     bool is_deaf = run->waits_for_qemu ||
                    (run->conversation.is_running && run->conversation.topic != TOPIC_START);
     bool pending = run->sent < run->outgoing.size && !is_deaf;
-    bool waits = console_waits && !run->exited;
+    bool waits = console_waits && !run->exited && !run->awaits_console;
     const struct pollfd polls[WATCHES] = {
         /* QEMU's end is seen in the conversation, too, and explained there. */
         [WATCH_QEMU] = {asks ? -1 : run->machine.qemu.pidfd, POLLIN, 0},
@@ -576,7 +576,7 @@ bool run_app_runs(const struct run *run)
 
 bool run_has_ended(const struct run *run)
 {
-    return run->verdict.given;
+    return run->verdict.given && !run->awaits_console;
 }
 
 /* ---- from beginning to end ------------------------------------------------------------------- */

@@ -88,6 +88,7 @@ struct run {
     int exit_status;
     bool is_finished; /* and nothing is left of what its shell wrote, if it had one */
     uint64_t exit_bytes, exit_most, console_bytes;
+    bool awaits_console; /* the boot failed, and what its console says of that is still to come */
     uint64_t drain_end;
     struct tail console, log, errors;
     struct kernel_log kernel;      /* what of `log` the user is told */
@@ -130,7 +131,7 @@ const char *run_phase_name(const struct run *run);
 void run_announce_ports(struct run *run);
 
 /* The app's status is the run's, if it has ended, and all of the console that the guest counted has
- * arrived, or more than can be true. */
+ * arrived, or more than can be true; the same goes for the end of a boot that failed. */
 void run_take_exit(struct run *run);
 
 /* ---- run_save.c ----------------------------------------------------------------------------- */

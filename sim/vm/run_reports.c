@@ -17,10 +17,11 @@
 #include <romsim/text.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    /* What of the console is still to come when the app has ended: */
+    /* What of the console is still to come when the app has ended, or the boot has failed: */
     DRAIN_IDLE_S = 2, /* without a byte of it */
     DRAIN_S = 5,      /* all of it */
     DRAIN_SHELL_S = 60,
@@ -140,15 +141,21 @@ static void on_loopback(struct run *run, const char *text)
     run_say(run, ROMSIM_VM_NOTE, note);
 }
 
+static bool has_whole_console(const struct run *run)
+{
+    return run->console_bytes >= min_u64(run->exit_bytes, run->exit_most);
+}
+
 void run_take_exit(struct run *run)
 {
+    run->awaits_console = run->awaits_console && !has_whole_console(run);
     if (!run->exited)
         return;
     run->deadline = min_u64(romsim_clock_us() + DRAIN_IDLE_S * 1000000ULL, run->drain_end);
     /* What its shell wrote goes to whoever asked for it, who may be slow. */
     if (run->plan->shell && !run->is_finished)
         run->deadline = run->drain_end;
-    else if (run->console_bytes >= min_u64(run->exit_bytes, run->exit_most))
+    else if (has_whole_console(run))
         run_decide_exited(run);
 }
 
@@ -181,14 +188,25 @@ static void on_finished(struct run *run, const char *text)
     run_take_exit(run);
 }
 
+/* What the next line speaks of is on the console, too. */
+static void on_said(struct run *run, const char *text)
+{
+    if (!run_app_runs(run))
+        run->exit_bytes = strtoull(text, NULL, 10);
+}
+
 /* init says this and waits for its end.  Once the app runs it may as well be the app that says it:
  * then it is believed when the VM ends. */
 static void on_failed(struct run *run, const char *text)
 {
-    if (run_app_runs(run))
+    if (run_app_runs(run)) {
         snprintf(run->complaint, sizeof(run->complaint), ": %s", text);
-    else
-        run_decide(run, RUN_END_BOOT, 0, "the boot stopped: %s", text);
+        return;
+    }
+    run_decide(run, RUN_END_BOOT, 0, "the boot stopped: %s", text);
+    run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
+    run->deadline = romsim_clock_us() + DRAIN_IDLE_S * 1000000ULL;
+    run->awaits_console = !has_whole_console(run);
 }
 
 static void on_traffic(struct run *run, const char *text)
@@ -246,6 +264,7 @@ static const struct report reports[] = {
     {"awake ", on_awake},        {"held", run_on_held},
     {"unheld ", run_on_unheld},  {"open ", on_open},
     {"opens ", on_opens},        {"finished", on_finished},
+    {"said ", on_said},
 };
 
 /* The guest is foreign: its text is made safe for a terminal, an unknown line is passed over. */

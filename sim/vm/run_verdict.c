@@ -22,6 +22,7 @@ void run_decide(struct run *run, enum run_end end, int status, const char *forma
     char text[2 * MANIFEST_LINE_MAX];
     va_list arguments;
 
+    run->awaits_console = false; /* whoever decides does not wait any longer */
     if (run->verdict.given)
         return;
     va_start(arguments, format);

@@ -22,6 +22,35 @@ failing "a cpio ROM with at stops the boot" \
     --rom name=r,image=./rom.cpio,at=/app
 like "$out" "the console's last lines:
   | cannot mount /dev/ukp_rom1 -> /app" "and shows the console"
+
+# The console may come to the host later than init's report: two lines, of which none waits for the
+# other.  Here it does so by a second.
+mkdir bin
+cat >bin/qemu-system-x86_64 <<END
+#!/usr/bin/env python3
+import os, re, socket, sys, time
+qemu = "$(command -v qemu-system-x86_64)"
+lines = [re.fullmatch("socket,id=console,fd=([0-9]+)", word) for word in sys.argv]
+for line in filter(None, lines):
+    host = int(line[1])
+    ours, guests = socket.socketpair()
+    if os.fork() == 0:
+        guests.close()
+        while text := ours.recv(4096):
+            time.sleep(1)
+            os.write(host, text)
+        os._exit(0)
+    os.dup2(guests.fileno(), host)
+    ours.close()
+os.execv(qemu, [qemu] + sys.argv[1:])
+END
+chmod +x bin/qemu-system-x86_64
+PATH=$T/bin:$PATH failing "a console that comes after the report of the failure" \
+    "the boot stopped: cannot mount /dev/ukp_rom1 -> /app: it is not an EROFS image" \
+    --rom name=r,image=./rom.cpio,at=/app
+like "$out" "the console's last lines:
+  | cannot mount /dev/ukp_rom1 -> /app" "is shown all the same"
+
 romsim rom pack -o rom.erofs rom >/dev/null
 printf '\143' | dd of=rom.erofs bs=1 seek=1036 conv=notrunc status=none # blkszbits
 failing "so does a ROM with a damaged superblock" \
