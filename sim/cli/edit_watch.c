@@ -234,12 +234,13 @@ static int watch_made(const struct cli_args *args, struct romsim_link *link, con
         int signals = signals_count();
 
         signal(SIGPIPE, SIG_IGN);
+        watch_catch_up(following.watch, 0, json_object_get(answer, "request"),
+                       json_object_get(answer, "roms"), change, &following);
+        /* Only now: what changes from here on is told by its name. */
         if (!following.console.quiet)
             run_console_say(&following.console,
                             "what '%s' is made of is watched; ctrl-C ends that, and not '%s'", name,
                             name);
-        watch_catch_up(following.watch, 0, json_object_get(answer, "request"),
-                       json_object_get(answer, "roms"), change, &following);
         follow(&following, signals);
         stream_flush(following.console.err);
     }

@@ -18,9 +18,17 @@ roms:
   - {name: built, image: ./image, at: /image}
 END2
 
+# watching COMMAND...: in the background; its words are in new files, where none of before is taken
+# for one of them.
+watching() {
+    : >out
+    : >err
+    "$@" >out 2>err &
+    watcher=$!
+}
+
 echo V=one >vars
-"$ROMSIM" run --watch --verbose --env-file vars instance.yaml >out 2>err &
-watcher=$!
+watching "$ROMSIM" run --watch --verbose --env-file vars instance.yaml
 
 # Waits until a file has a text so many times.
 appears() {
@@ -106,8 +114,7 @@ is "$(romsim ps -a --json)" "[]" "ctrl-C ends it, and nothing is left"
     printf 'name: many\nimage: ./base\nargs: [/bin/sh, -c, "cat /r1/x; sleep 1000"]\nroms:\n'
     for i in $(seq 13); do printf '  - {name: r%s, at: /r%s, files: [{path: x, data: "rom-%s\\n"}]}\n' "$i" "$i" "$i"; done
 } >many.yaml
-"$ROMSIM" run --watch --limit roms=20 many.yaml >out 2>err &
-watcher=$!
+watching "$ROMSIM" run --watch --limit roms=20 many.yaml
 ok "one with many ROMs starts" appears out rom-1
 sed -i 's/rom-1\\n/rom-one\\n/' many.yaml
 ok "and a change is live" appears out rom-one
@@ -137,8 +144,7 @@ state_becomes() { # STATE NAME
 mkdir elsewhere
 echo one >rom/text
 ok "an instance is made" romsim run -dq --env-file vars instance.yaml
-(cd elsewhere && exec "$ROMSIM" edit --watch watched) >out 2>err &
-watcher=$!
+watching env -C elsewhere "$ROMSIM" edit --watch watched
 ok "edit --watch watches what it was made from, from anywhere" await_start
 echo two >rom/text
 ok "what is saved becomes an edit, and starts it again" appears err "watched: text changed, answers at http.* after [0-9.]* s"
@@ -166,8 +172,7 @@ is "$?" 0 "ctrl-C ends the watching"
 echo four >rom/text
 romsim start -q watched
 is "$(is_clone watched && echo yes)" "" "without who follows it, its start is a boot"
-"$ROMSIM" edit --watch watched >out 2>err &
-watcher=$!
+watching "$ROMSIM" edit --watch watched
 ok "what has changed before it is caught up with" appears err "watched: what it is made of changed, answers at"
 is "$(fetch)" four "and is live"
 sed -i 's/exec httpd/exit 3; exec httpd/' instance.yaml
@@ -193,8 +198,7 @@ service_group: {services: [{port: 443, destination_port: 8080}]}
 roms: [{name: r, dir: rom, at: /rom}]
 END2
 romsim run -dq late.yaml >/dev/null
-"$ROMSIM" edit --watch late >out 2>err &
-watcher=$!
+watching "$ROMSIM" edit --watch late
 ok "one whose app listens late is watched" await_start
 keeper=$(jq .owner.pid "$XDG_RUNTIME_DIR/romsim/instances/late/state.json")
 kill -STOP "$keeper"
@@ -218,8 +222,7 @@ romsim rm piped >/dev/null
 printf -- '- {name: a, image: ./base, args: [sleep, "1000"], roms: [{name: r, dir: rom, at: /rom}]}\n- {name: b, image: ./base, args: [sleep, "1000"], replicas: 1, roms: [{name: r, dir: rom, at: /rom}]}\n' >two.yaml
 romsim run -dq two.yaml >/dev/null
 replica=$(romsim ps -q | grep -vx 'a\|b')
-"$ROMSIM" edit --watch "$replica" >out 2>err &
-watcher=$!
+watching "$ROMSIM" edit --watch "$replica"
 ok "a replica can be watched" await_start
 echo five >rom/text
 ok "it is started again" appears err "$replica: text changed, runs again after"
