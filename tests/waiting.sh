@@ -20,6 +20,23 @@ kill_server() {
     await_end 20 "$1" "$reader"
 }
 
+# until_stopped PID...: until none of its threads goes on.
+until_stopped() {
+    local pid
+    for pid; do
+        while sed 's/.*) //; s/ .*//' "/proc/$pid/task/"*/stat 2>/dev/null | grep -q '[^TtZX]'; do
+            sleep 0.05
+        done
+    done
+}
+
+# stop_process PID...: by SIGSTOP, which kill does not wait for: meanwhile another thread may still
+# do what it is asked.
+stop_process() {
+    kill -STOP "$@"
+    until_stopped "$@"
+}
+
 # eventually COMMAND...: until it succeeds; a minute is more than anything here takes.
 eventually() {
     local tries=0

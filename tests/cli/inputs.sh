@@ -3,6 +3,7 @@
 # inputs.sh: inputs that are no plain files on a good disk: pipes, sparse files, files that somebody
 # changes, full disks, folders that cannot be written.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 
 mkdir -p tree/bin
 printf '\177ELF' >tree/bin/app
@@ -231,8 +232,7 @@ both() {
 ok "two commands build one root at once" both
 
 # Where something is waited for, a process that is stopped is named, with what helps.
-until_stopped() { until [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat")" = T ]; do sleep 0.05; done; }
-stopped_with() { # FILE: $holder has it locked
+stopped_with() { # FILE: $holder has it locked, and has stopped itself
     python3 -c '
 import fcntl, os, signal, sys
 fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
@@ -247,8 +247,7 @@ mkfifo slow
 "$ROMSIM" image import -t slow/app - <slow 2>said & holder=$!
 exec 8>slow
 until ! flock -n "$store/lock-use" true; do sleep 0.05; done
-kill -STOP $holder
-until_stopped $holder
+stop_process $holder
 fails 1 "image gc does not wait for an import that is stopped" timeout 60 "$ROMSIM" image gc
 like "$out" "error: the image store: '$store' is locked by process $holder (romsim image import, of user $(id -u)), which is stopped" "it says who is"
 like "$out" "hint: to let it go on: kill -CONT $holder" "and how it goes on"

@@ -228,7 +228,7 @@ like "$(cat said)" "error: the mount at '$T/view': the process that reads the im
     "which is said"
 romsim mount web.yaml view
 pid=$(server view) reader=$(pgrep -P "$(server view)")
-kill -STOP "$reader"
+stop_process "$reader"
 kill -TERM "$pid"
 await_end 20 "$pid"
 is "$(mounted view)$(states)" 0 "one that hangs does not keep the mount from its end"

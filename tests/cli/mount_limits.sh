@@ -3,6 +3,7 @@
 # mount_limits.sh: mounts and runs with few descriptors or little memory leave nothing behind and
 # say what is missing; a place that is locked or does not answer is waited for five seconds.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need busybox "limits" || done_testing
 
 "$SAMPLES/busybox-base.sh" base
@@ -97,7 +98,7 @@ if need fuse "a mount point that is locked"; then
     server=$(jq -r .owner.pid "$XDG_RUNTIME_DIR"/romsim/mounts/*/state.json)
     mkdir -p view2
     reader=$(pgrep -P "$server")
-    kill -STOP "$server" "$reader"
+    stop_process "$server" "$reader"
     fails 1 "a place below a mount that does not answer is refused" timeout 60 "$ROMSIM" mount x.yaml view/new
     like "$out" "error: the mount at '$T/view' (fuse.romsim) does not answer" "... by its name"
     fails 1 "a mount over it, too" timeout 60 "$ROMSIM" mount x.yaml view

@@ -3,6 +3,7 @@
 # serve_volumes.sh: volumes over HTTP, and instances that have them; nothing runs.
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/serving.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "instances over HTTP" || done_testing
 need jq "volumes over HTTP" || done_testing
 need curl "volumes over HTTP" || done_testing
@@ -153,7 +154,7 @@ api PUT $V/attach "[{\"name\": \"data\", \"attach_to\": {\"name\": \"one\"}, \"a
 api PUT $V/attach '[{"name": "data", "at": "/r"}]'
 is "$http" 400 "what is left out fails as a whole"
 keeper=$(romsim get two -o json | jq .romsim.keeper_pid)
-kill -STOP "$keeper"
+stop_process "$keeper"
 api PUT $V/attach '[{"name": "data", "attach_to": {"name": "two"}, "at": "/r"}]'; failed 12 "did not answer in time" "a keeper that is mute is not waited for without end"
 kill -CONT "$keeper"
 for ((i = 0; i < 300; i++)); do

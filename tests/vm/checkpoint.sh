@@ -188,8 +188,9 @@ is "$(item full .state)" running "which changes nothing"
 
 # ---- nothing is left of who is killed
 held() { find "$CHECKPOINTS/new" -mindepth 1 -maxdepth 1 | wc -l; }
+holds_one() { [ "$(held)" = 1 ]; }
 pid=$(item later .romsim.keeper_pid)
-kill -STOP "$pid"
+stop_process "$pid"
 romsim checkpoint create later --name gone >gone 2>&1 & waiter=$!
 sleep 0.3
 kill -KILL "$pid"
@@ -198,9 +199,9 @@ is $? 1 "of a keeper that is killed meanwhile"
 romsim ps -a >/dev/null
 fails 1 "there is no checkpoint" romsim checkpoint get gone
 pid=$(pgrep -P "$(item branch .romsim.keeper_pid)" -f qemu | head -1)
-kill -STOP "$pid"
+stop_process "$pid"
 romsim checkpoint create branch --name gone >gone 2>&1 & waiter=$!
-for ((i = 0; i < 100; i++)); do [ "$(held)" = 1 ] && break; sleep 0.05; done
+eventually holds_one
 is "$(romsim checkpoint ls --json | jq -r '.[] | select(.name == "gone").state')" starting "one that is being made is listed"
 fails 125 "and not gone on from" romsim run --checkpoint gone
 like "$out" "Failed to create instance from checkpoint: the checkpoint 'gone' is being made" "in the cloud's words"

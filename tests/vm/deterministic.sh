@@ -3,6 +3,7 @@
 # deterministic.sh: a case with QEMU's log has the same instructions happen again: chance and the
 # clock, too.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "recorded cases" || done_testing
 for tool in jq zstd; do need $tool "recorded cases" || done_testing; done
 
@@ -33,7 +34,7 @@ for ((i = 0; i < 600; i++)); do
     qemu=$(pgrep -P "${keeper:-0}" -x romsim-qemu) && break
     sleep 0.05
 done
-kill -STOP "$qemu"
+stop_process "$qemu"
 wait "$replayer"
 is "$? $(tail -1 still.out)" "0 same" "a replay that comes to a standstill is begun again"
 like "$(cat still.out)" "QEMU's replay has come to a standstill: once more" "which is said"

@@ -92,11 +92,11 @@ quick started HUP TERM
 
 # ---- a keeper that was stopped goes on, one that hangs is given up
 start started polite.yaml
-kill -STOP "$(jq -r .owner.pid "$state")"
+stop_process "$(jq -r .owner.pid "$state")"
 kill -TERM "$pid"
 ends 9 "a stopped keeper obeys, and the app's status comes back"
 start started polite.yaml
-kill -STOP "$(jq -r '.processes[0].pid' "$state")"
+stop_process "$(jq -r '.processes[0].pid' "$state")"
 kill -TERM "$pid"
 ends 9 "so does a stopped QEMU"
 start started stubborn.yaml

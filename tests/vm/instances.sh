@@ -159,7 +159,7 @@ is "$(item web '[.stop_reason, .stop_code, .exit_code]')" '[28,0,137]' "and is t
 
 # ---- the keeper
 keeper=$(item web .romsim.keeper_pid)
-kill -STOP "$keeper"
+stop_process "$keeper"
 is "$(romsim ps -a | awk 'NR == 2 { print $2, $3 }')" "stopped ?" \
     "ps marks one whose keeper does not answer"
 is "$(romsim ps -a --json | jq -c '[.[0].romsim.silent, .[0].romsim.keeper_pid]')" "[true,$keeper]" \
@@ -200,7 +200,7 @@ is "$?" 125 "who was attached ends with 125"
 is "$(romsim ps -a | wc -l) $(folders) $(mounts)" "1  0" "the next command removes what is left"
 ok "and its name and port are free" romsim create -q -p "$port:8080" web.yaml
 is "$(item web '.romsim.ports[0].url')" "\"$url\"" "as before"
-kill -STOP "$(item web .romsim.keeper_pid)"
+stop_process "$(item web .romsim.keeper_pid)"
 ok "rm removes one whose keeper is stopped, too" romsim rm web
 is "$(folders)" "" "and leaves nothing"
 

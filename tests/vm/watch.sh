@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # watch.sh: `run --watch`: what is saved is live; what is broken leaves what runs alone.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/waiting.sh"
 need guest "instances in the guest" || done_testing
 
 "$SAMPLES/busybox-base.sh" base
@@ -201,7 +202,7 @@ romsim run -dq late.yaml >/dev/null
 watching "$ROMSIM" edit --watch late
 ok "one whose app listens late is watched" await_start
 keeper=$(jq .owner.pid "$XDG_RUNTIME_DIR/romsim/instances/late/state.json")
-kill -STOP "$keeper"
+stop_process "$keeper"
 echo late >rom/text
 sleep 5
 kill -CONT "$keeper"
