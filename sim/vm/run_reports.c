@@ -203,7 +203,10 @@ static void on_failed(struct run *run, const char *text)
         snprintf(run->complaint, sizeof(run->complaint), ": %s", text);
         return;
     }
+    if (run->verdict.given)
+        return;
     run_decide(run, RUN_END_BOOT, 0, "the boot stopped: %s", text);
+    /* Its last lines are soon here: two seconds are for them all. */
     run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
     run->deadline = romsim_clock_us() + DRAIN_IDLE_S * 1000000ULL;
     run->awaits_console = !has_whole_console(run);
