@@ -141,6 +141,13 @@ static void on_loopback(struct run *run, const char *text)
     run_say(run, ROMSIM_VM_NOTE, note);
 }
 
+/* So many bytes has the console in all, or, from a guest that is foreign, fewer. */
+static void expect_console(struct run *run, uint64_t bytes)
+{
+    run->exit_bytes = bytes;
+    run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
+}
+
 static bool has_whole_console(const struct run *run)
 {
     return run->console_bytes >= min_u64(run->exit_bytes, run->exit_most);
@@ -174,8 +181,7 @@ static void on_exit_status(struct run *run, const char *text)
                 "memory_mb in the instance)");
     run->exited = true;
     run->exit_status = (int)status;
-    run->exit_bytes = bytes;
-    run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
+    expect_console(run, bytes);
     run->drain_end = romsim_clock_us() + (run->plan->shell ? DRAIN_SHELL_S : DRAIN_S) * 1000000ULL;
     run_take_exit(run);
 }
@@ -192,7 +198,7 @@ static void on_finished(struct run *run, const char *text)
 static void on_said(struct run *run, const char *text)
 {
     if (!run_app_runs(run))
-        run->exit_bytes = strtoull(text, NULL, 10);
+        expect_console(run, strtoull(text, NULL, 10));
 }
 
 /* init says this and waits for its end.  Once the app runs it may as well be the app that says it:
@@ -207,7 +213,6 @@ static void on_failed(struct run *run, const char *text)
         return;
     run_decide(run, RUN_END_BOOT, 0, "the boot stopped: %s", text);
     /* Its last lines are soon here: two seconds are for them all. */
-    run->exit_most = run->console_bytes + DRAIN_BYTES_MAX;
     run->deadline = romsim_clock_us() + DRAIN_IDLE_S * 1000000ULL;
     run->awaits_console = !has_whole_console(run);
 }
