@@ -157,6 +157,12 @@ docker_archive() {
     rm -r "$parts"
 }
 
+# free_port: one that nobody has now: no two tests that run at the same time get the same.
+free_port() {
+    python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # can CAPABILITY: does this machine have it?  Else the reason is in $why.
 can() {
     why=

@@ -41,7 +41,7 @@ rip = int.from_bytes(registers[128:136] if wide else registers[32:36], "little")
 print("rip", hex(rip))
 print("detached", ask(stub, "D"))
 END
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 
 "$ROMSIM" run --image ./base --gdb "$port,wait" --args "echo it went on" >out.txt 2>said &
 run=$!

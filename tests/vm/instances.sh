@@ -17,9 +17,7 @@ printf '#!/bin/sh\necho said >&2\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\
 chmod 755 more/srv/cgi-bin/say
 "$SAMPLES/busybox-base.sh" base more
 secret=only-in-an-inline-rom-$RANDOM$RANDOM
-# A port that nobody has now: no two tests that run at the same time get the same.
-port=$(python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 cat >web.yaml <<END
 name: web
 image: ./base
