@@ -49,6 +49,9 @@ END
 }
 get() { romsim get "$1" -o json | jq -r "$2"; }
 port() { get "$1" ".romsim.ports[$2].url" | sed 's/.*://'; }
+# published NAME: its own port of --publish, the last: the others may be given to any other instance
+# of this machine as soon as it is gone, and who connects there wakes that.
+published() { port "$1" -1; }
 # ask NAME PATH: one request, without a second try.
 ask() { curl -sS --noproxy '*' --max-time 100 "http://127.0.0.1:$(port "$1" 0)/$2" 2>&1; }
 stands() { romsim wait "$1" --state standby --timeout 100s >/dev/null; }
@@ -152,7 +155,7 @@ is "$(get one .state)" standby "and stays so"
 ok "it is stopped" romsim stop --timeout 100s one
 is "$(get one '[.state, .stop_reason, .exit_code] | join(" ")')" "stopped 15 3" "as its app ends"
 like "$(romsim logs one)" "ended at" "which has had its say"
-fails 7 "nobody can connect" curl -sS --noproxy '*' "http://127.0.0.1:$(port one 0)/"
+fails 7 "nobody can connect" curl -sS --noproxy '*' "http://127.0.0.1:$(published one)/"
 ok "it is started" romsim start one
 stands one
 ok "stopped by force" romsim stop -f one
@@ -167,7 +170,7 @@ begun=$(romsim logs one | grep -c began)
 ok "it is restarted" romsim restart one
 for ((i = 0; i < 600; i++)); do [ "$(romsim logs one | grep -c began)" -gt "$begun" ] && break; sleep 0.1; done
 is "$(romsim logs one | grep -c began)" "$((begun + 1))" "which begins it anew"
-number=$(port one 0)
+number=$(published one)
 stands one
 ok "it is removed from standby" romsim rm one
 wait "$follower"
@@ -193,9 +196,9 @@ kill -KILL "$qemu"
 wait "$asking"
 unlike "$(cat cold)" first "a wake that fails closes the connection"
 is "$(get two '.state + " " + (.stop_reason != 39 | tostring)')" "stopped true" "and the state says so"
-fails 7 "nobody can connect then" curl -sS --noproxy '*' "http://127.0.0.1:$(port two 0)/"
+fails 7 "nobody can connect then" curl -sS --noproxy '*' "http://127.0.0.1:$(published two)/"
 ok "it is started again" romsim start two
-number=$(port two 0)
+number=$(published two)
 stands two
 kill -KILL "$keeper"
 for ((i = 0; i < 100; i++)); do [ -e "/proc/$keeper" ] || break; sleep 0.1; done
