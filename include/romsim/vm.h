@@ -268,6 +268,10 @@ void romsim_vm_free(struct romsim_vm *vm);
 /* What QEMU is told to be for the instance's architecture: the same text, the same machine. */
 const char *romsim_vm_machine(void);
 
+/* How the clock of a recorded VM follows from the number of its instructions, as QEMU's -icount has
+ * it: a log is replayed in the same way. */
+const char *romsim_vm_record_clock(void);
+
 /* The guest bundle: kernel and initramfs, made by `make guest`. */
 struct romsim_bundle {
     char *directory;

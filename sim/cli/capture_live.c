@@ -274,8 +274,9 @@ static int write_live(const struct cli_args *args, struct live *live)
 
     romsim_stores_digest(image, manifest);
     draft.manifest = *manifest ? manifest : NULL;
-    draft.versions = case_versions(text_of(live->told, "kernel"),
-                                   text_of(live->told, "accelerator"), text_of(live->told, "cpu"));
+    draft.versions =
+        case_versions(text_of(live->told, "kernel"), text_of(live->told, "accelerator"),
+                      text_of(live->told, "cpu"), false);
     if (!draft.versions)
         return CLI_FAILED;
     status = capture_write(args, &draft);

@@ -29,9 +29,10 @@ int case_run(const struct romsim_layout *layout, const struct romsim_instance *i
 int case_seconds(const struct cli_args *args, const char *option, uint64_t absent, uint64_t *ret);
 
 /* What can be another one elsewhere: names and texts, of romsim, the kernel, QEMU, the accelerator,
- * the processor, the machine.  `kernel` is its file, or NULL for the bundle's.  NULL after a
- * report. */
-json_t *case_versions(const char *kernel, const char *accelerator, const char *cpu);
+ * the processor, the machine, and with a log of QEMU's its clock.  `kernel` is its file, or NULL
+ * for the bundle's.  NULL after a report. */
+json_t *case_versions(const char *kernel, const char *accelerator, const char *cpu,
+                      bool is_recorded);
 
 /* The ROMs of a layout, to be freed; NULL without memory. */
 struct romsim_case_rom *case_roms(const struct romsim_layout *layout,

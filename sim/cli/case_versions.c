@@ -30,7 +30,8 @@ static json_t *file_digest(const char *path, struct romsim_error *err)
     return kernel ? json_sprintf("sha256:%s", romsim_blob_sha256_hex(kernel)) : NULL;
 }
 
-json_t *case_versions(const char *kernel, const char *accelerator, const char *cpu)
+json_t *case_versions(const char *kernel, const char *accelerator, const char *cpu,
+                      bool is_recorded)
 {
     struct romsim_bundle bundle = {0};
     struct romsim_error error = {0};
@@ -44,12 +45,13 @@ json_t *case_versions(const char *kernel, const char *accelerator, const char *c
     if (digest)
         init = file_digest(bundle.initrd, &error);
     if (digest && init)
-        versions = json_pack("{s:s, s:s*, s:s*, s:o, s:o, s:s*, s:s, s:s, s:s, s:s}", "romsim",
-                             ROMSIM_VERSION, "kernel", kernel ? NULL : bundle.kernel_release,
-                             "kernel package", kernel ? NULL : bundle.kernel_package,
-                             "kernel digest", digest, "init digest", init, "QEMU", qemu,
-                             "accelerator", accelerator, "processor", cpu, "architecture",
-                             romsim_arch_facts()->name, "machine", romsim_vm_machine());
+        versions =
+            json_pack("{s:s, s:s*, s:s*, s:o, s:o, s:s*, s:s, s:s, s:s, s:s, s:s*}", "romsim",
+                      ROMSIM_VERSION, "kernel", kernel ? NULL : bundle.kernel_release,
+                      "kernel package", kernel ? NULL : bundle.kernel_package, "kernel digest",
+                      digest, "init digest", init, "QEMU", qemu, "accelerator", accelerator,
+                      "processor", cpu, "architecture", romsim_arch_facts()->name, "machine",
+                      romsim_vm_machine(), "clock", is_recorded ? romsim_vm_record_clock() : NULL);
     romsim_bundle_release(&bundle);
     if (!versions) {
         if (!error.errnum)

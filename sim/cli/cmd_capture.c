@@ -75,7 +75,7 @@ static int write_run(const struct cli_args *args, const struct romsim_layout *la
     draft.manifest = *manifest ? manifest : NULL;
     draft.roms = roms;
     draft.versions =
-        case_versions(options->kernel, is_kvm ? "kvm" : "tcg", options->processor.model);
+        case_versions(options->kernel, is_kvm ? "kvm" : "tcg", options->processor.model, record);
     if (!draft.request || !roms)
         cli_report((romsim_error_nomem(&error), &error));
     else if (draft.versions)

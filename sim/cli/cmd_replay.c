@@ -78,7 +78,7 @@ static int compare_versions(struct replay *replay)
 {
     bool is_kvm = replay->options.processor.accel == ROMSIM_ACCEL_KVM;
     json_t *here = case_versions(replay->options.kernel, is_kvm ? "kvm" : "tcg",
-                                 replay->options.processor.model),
+                                 replay->options.processor.model, replay->opened->record),
            *value;
     const char *name;
 
@@ -282,8 +282,8 @@ static void set_end(struct replay *replay)
 /* The log is of one machine, one kernel, one init, and the same bytes in the same places. */
 static int choose_record(struct replay *replay)
 {
-    static const char *const needed[] = {"kernel digest", "init digest", "QEMU", "processor",
-                                         "machine"};
+    static const char *const needed[] = {"kernel digest", "init digest", "QEMU",
+                                         "processor",     "machine",     "clock"};
     struct romsim_error error;
 
     if (!replay->opened->record) {

@@ -390,6 +390,22 @@ int machine_go_on(struct machine *machine, struct romsim_error *err)
     return qmp_execute(&machine->qmp, "cont", NULL, NULL, err);
 }
 
+int machine_count_instructions(struct machine *machine, uint64_t *ret, struct romsim_error *err)
+{
+    json_t *answer = NULL;
+    json_t *count;
+    int status = qmp_execute(&machine->qmp, "query-replay", NULL, &answer, err);
+
+    if (status < 0)
+        return -1;
+    count = json_object_get(answer, "icount");
+    *ret = (uint64_t)json_integer_value(count);
+    if (!json_is_integer(count))
+        status = romsim_error_set(err, EPROTO, "QEMU does not say how far its replay is");
+    json_decref(answer);
+    return status;
+}
+
 /* What is saved goes to a file, and not over a network. */
 int machine_save(struct machine *machine, int state, bool memory, struct romsim_error *err)
 {

@@ -83,6 +83,9 @@ int machine_open_ports(struct machine *machine, const struct vm_plan *plan,
 int machine_save(struct machine *machine, int state, bool memory, struct romsim_error *err);
 int machine_go_on(struct machine *machine, struct romsim_error *err);
 
+/* How many instructions of the guest a recorded VM has behind it.  As machine_converse(). */
+int machine_count_instructions(struct machine *machine, uint64_t *ret, struct romsim_error *err);
+
 /* Is the guest's memory in a file that it writes to? */
 bool machine_is_shared(const struct machine *machine, const struct vm_plan *plan);
 

@@ -323,6 +323,10 @@ static void *converse(void *argument)
         conversation->status = machine_save(&run->machine, run->snapshot, true, &conversation->err);
         conversation->goes_on = machine_go_on(&run->machine, NULL) == 0;
         break;
+    case TOPIC_REPLAY:
+        conversation->status = machine_count_instructions(
+            &run->machine, &conversation->instructions, &conversation->err);
+        break;
     }
     atomic_store(&conversation->is_over, true);
     eventfd_write(conversation->news, 1);
@@ -388,6 +392,10 @@ static void on_conversation(struct run *run)
         run_on_saved(run);
         return;
     }
+    if (run->conversation.topic == TOPIC_REPLAY) {
+        run_on_replay(run);
+        return;
+    }
     if (run->conversation.status == 0) {
         run_announce_ports(run);
         return;
@@ -438,10 +446,12 @@ _Static_assert((int)WATCHES == (int)RUN_POLLS, "run.h says how many there are");
 
 int run_time_left(const struct run *run)
 {
+    const uint64_t others[] = {run->save_time, run->look_time};
     uint64_t time = romsim_clock_us(), next = run->deadline;
 
-    if (run->save_time && (!next || run->save_time < next))
-        next = run->save_time;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (others[i] && (!next || others[i] < next))
+            next = others[i];
     if (!next)
         return -1;
     return next <= time ? 0 : (int)((next - time) / 1000 + 1);
@@ -452,8 +462,8 @@ void run_polls(const struct run *run, bool console_waits, struct pollfd ret[RUN_
     const int *lines = run->machine.lines;
     bool asks = run->conversation.is_running;
     /* One that is being saved hears nothing before it goes on. */
-    bool is_deaf = run->waits_for_qemu ||
-                   (run->conversation.is_running && run->conversation.topic != TOPIC_START);
+    bool is_deaf = run->waits_for_qemu || (asks && (run->conversation.topic == TOPIC_SAVE ||
+                                                    run->conversation.topic == TOPIC_SNAPSHOT));
     bool pending = run->sent < run->outgoing.size && !is_deaf;
     bool waits = console_waits && !run->exited && !run->awaits_console;
     const struct pollfd polls[WATCHES] = {
@@ -510,6 +520,10 @@ void run_time_out(struct run *run)
         run_save_if_wanted(run);
         return;
     }
+    if (run->look_time && run->look_time <= romsim_clock_us()) {
+        run_look_at_replay(run);
+        return;
+    }
     if (run->exited) {
         run_decide_exited(run);
         return;
@@ -519,8 +533,7 @@ void run_time_out(struct run *run)
         run_decide(run, RUN_END_KILLED, RUN_STATUS_KILLED, "%s", "");
         return;
     }
-    run_decide(run, RUN_END_BOOT, 0, ROMSIM_VM_NO_PROGRESS " for %llu s, after the phase '%s'",
-               (unsigned long long)(run->boot_timeout / 1000000), run_phase_name(run));
+    run_decide_stuck(run);
 }
 
 const struct run_traffic *run_traffic(const struct run *run)

@@ -42,8 +42,8 @@ struct run_verdict {
 };
 
 /* What the thread is for: it has QEMU go on and asks it for the ports, or has it save the VM, after
- * which that ends or goes on. */
-enum run_topic { TOPIC_START, TOPIC_SAVE, TOPIC_SNAPSHOT };
+ * which that ends or goes on, or asks how far a replay is. */
+enum run_topic { TOPIC_START, TOPIC_SAVE, TOPIC_SNAPSHOT, TOPIC_REPLAY };
 
 struct run_conversation {
     pthread_t thread;
@@ -53,6 +53,7 @@ struct run_conversation {
     int news;                  /* an eventfd: QEMU runs, or it is over; -1 when it is */
     atomic_bool runs, is_over; /* the two */
     int status;
+    uint64_t instructions; /* of a replay */
     struct romsim_error err;
 };
 
@@ -67,6 +68,9 @@ struct run {
     uint64_t guest_start;  /* the same, of the guest's clock; 0: not known */
     uint64_t deadline;     /* the same; 0: none */
     uint64_t boot_timeout; /* microseconds */
+    uint64_t look_time;    /* when a replay is looked at next; 0: it is not */
+    uint64_t moved_time;   /* when it was seen to have got on last, */
+    uint64_t instructions; /* to here */
     bool stopping, saw_output, saw_error;
     bool is_mute;        /* QEMU did not answer while connections were waited for */
     unsigned phase;      /* how many are reached */
@@ -154,6 +158,14 @@ void run_save_if_wanted(struct run *run);
 void run_on_saved(struct run *run);
 void run_on_snapshot(struct run *run);
 
+/* ---- run_replay.c --------------------------------------------------------------------------- */
+
+/* The app of a replay has begun; it is time to look whether it gets on; QEMU has said how far it
+ * is, or nothing. */
+void run_watch_replay(struct run *run);
+void run_look_at_replay(struct run *run);
+void run_on_replay(struct run *run);
+
 /* ---- run_verdict.c -------------------------------------------------------------------------- */
 
 /* Decides how the run ends, if nothing has before.  Without a text the app's status says it all. */
@@ -165,6 +177,9 @@ __attribute__((format(printf, 4, 5))) void run_decide(struct run *run, enum run_
 void run_decide_failed(struct run *run, const struct romsim_error *err);
 void run_decide_exited(struct run *run);
 void run_decide_ended(struct run *run, const char *how);
+
+/* Nothing has been heard of the guest for the boot's time. */
+void run_decide_stuck(struct run *run);
 
 /* Does something that the guest said mean that its memory is too small? */
 bool run_lacks_memory(const struct run *run);

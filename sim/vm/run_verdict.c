@@ -74,6 +74,12 @@ void run_decide_ended(struct run *run, const char *how)
                    run->complaint);
 }
 
+void run_decide_stuck(struct run *run)
+{
+    run_decide(run, RUN_END_BOOT, 0, ROMSIM_VM_NO_PROGRESS " for %llu s, after the phase '%s'",
+               (unsigned long long)(run->boot_timeout / 1000000), run_phase_name(run));
+}
+
 /* What is said of disks is said by the ROMs' names. */
 static void add_tail(struct run *run, const char *title, const struct tail *tail)
 {

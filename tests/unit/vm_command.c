@@ -185,7 +185,7 @@ START_TEST(what_reaches_a_recorded_vm_goes_through_the_log)
     config.record = &record;
     ck_assert_int_eq(qemu_command(&config, &argv, NULL), 0);
     ck_assert_str_eq(value_of(&argv, "-accel", 0), "tcg,thread=single");
-    ck_assert_str_eq(value_of(&argv, "-icount", 0), "shift=auto,rr=replay,rrfile=/proc/self/fd/9");
+    ck_assert_str_eq(value_of(&argv, "-icount", 0), "shift=3,rr=replay,rrfile=/proc/self/fd/9");
     /* QEMU records no -chardev: the log's line, three of the PC's that are none, and ours. */
     ck_assert_str_eq(value_of(&argv, "-serial", 0), "unix:fd=12");
     ck_assert_str_eq(value_of(&argv, "-serial", 3), "none");

@@ -5,11 +5,17 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/waiting.sh"
 need guest "recorded cases" || done_testing
-for tool in jq zstd; do need $tool "recorded cases" || done_testing; done
+for tool in jq zstd python3; do need $tool "recorded cases" || done_testing; done
 
 "$SAMPLES/busybox-base.sh" base
 mkdir rom
 echo content >rom/file
+cat >rom/busy <<'END'
+printf '%092d\n' 7
+i=0
+while [ $i -lt 50000 ]; do i=$((i + 1)); done
+exit 5
+END
 cat >dice.yaml <<'END'
 name: dice
 image: ./base
@@ -19,10 +25,12 @@ roms: [{name: config, image: ./rom, at: /rom}]
 END
 ok "a run is recorded" romsim capture --deterministic --accel tcg --with-root dice.yaml -o dice.tar.zst
 like "$(tar --zstd -tf dice.tar.zst)" "record.rr" "its log is in the case"
-rm -r base rom dice.yaml
+# For later: an app that is busy for a while after a line of 93 bytes.
+sed 's/^name: dice/name: busy/; s|^args:.*|args: [/bin/sh, /rom/busy]|' dice.yaml >busy.yaml
+ok "and one of an app that is busy" romsim capture -q --deterministic --accel tcg --with-root busy.yaml -o busy.tar.zst
+rm -r base rom dice.yaml busy.yaml
 fails 1 "a replay without it differs" romsim replay -q dice.tar.zst
 like "$out" "differs: console: line 3 is" "by what chance gave"
-# QEMU's replay may stand still where nobody notices (docs/cases.md): that is no reason to wait for ever.
 ok "a replay with it is the same" romsim replay --deterministic --for 300s dice.tar.zst
 is "$(tail -1 <<<"$out")" same "which is said"
 like "$out" "mount /dev/ukp_rom1 -> /rom
@@ -39,15 +47,44 @@ wait "$replayer"
 is "$? $(tail -1 still.out)" "0 same" "a replay that comes to a standstill is begun again"
 like "$(cat still.out)" "QEMU's replay has come to a standstill: once more" "which is said"
 
+# repack CASE FOLDER: the case of a folder whose log is another one.
+repack() {
+    jq --arg sum "sha256:$(sha256sum <"$2/record.rr" | cut -c1-64)" '.parts["record.rr"] = $sum' \
+        "$2/case.json" >head.json && mv head.json "$2/case.json" && tar -C "$2" --zstd -cf "$1" .
+}
+
+# A log that has an exception where the guest of the replay is interrupted: QEMU waits for it for
+# ever, and goes on to answer.  In the log 0 and a number of 32 bits are instructions, 1 is an
+# interrupt, 2 an exception; what is written to a line stands there by its size, twice.
+mkdir stuck && tar -C stuck --zstd -xf busy.tar.zst
+cat >change.py <<'END'
+log = bytearray(open("stuck/record.rr", "rb").read())
+line = log.index(bytes([0, 0, 0, 93] * 2))
+log[log.index(bytes([1, 0, 0, 0]), line + 500)] = 2
+open("stuck/record.rr", "wb").write(log)
+END
+ok "a log is made wrong" python3 change.py
+repack stuck.tar.zst stuck
+"$ROMSIM" replay --deterministic --boot-timeout 20 --for 300s stuck.tar.zst >stuck.out 2>&1 &
+replayer=$!
+while kill -0 "$replayer" 2>/dev/null && ! grep -qs "once more" stuck.out; do sleep 0.1; done
+like "$(cat stuck.out)" "no progress for 20 s, after the phase 'app'" "a standstill is seen after the app's start, too"
+like "$(cat stuck.out)" "QEMU's replay has come to a standstill: once more" "and it is begun again"
+kill -TERM "$replayer"
+wait "$replayer"
+
 # What is not the same machine is refused.
 mkdir x && tar -C x --zstd -xf dice.tar.zst
 jq '.versions["init digest"] = "sha256:other"' x/case.json >head.json && mv head.json x/case.json
 tar -C x --zstd -cf other.tar.zst .
 fails 125 "a log of another init" romsim replay --deterministic other.tar.zst
 like "$out" "--deterministic needs the same init digest as there" "is refused"
+jq 'del(.versions.clock)' stuck/case.json >head.json && mv head.json stuck/case.json
+tar -C stuck --zstd -cf old.tar.zst .
+fails 125 "a log of another clock" romsim replay --deterministic old.tar.zst
+like "$out" "--deterministic needs the same clock as there" "is refused"
 mkdir y && tar -C y --zstd -xf dice.tar.zst && head -c 1000 /dev/zero >y/record.rr
-jq --arg sum "sha256:$(sha256sum <y/record.rr | cut -c1-64)" '.parts["record.rr"] = $sum' \
-    y/case.json >head.json && mv head.json y/case.json && tar -C y --zstd -cf zeros.tar.zst .
+repack zeros.tar.zst y
 fails 1 "a log that is none" romsim replay --deterministic -q zeros.tar.zst
 like "$out" "QEMU ended before the guest began" "is QEMU's to refuse"
 romsim replay --deterministic dice.tar.zst --for 1s -q >cut.log 2>&1

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * run_replay.c: whether a replay of QEMU's gets on.
+ *
+ * It comes to a standstill now and then (docs/cases.md): QEMU lives, and its guest gets no further.
+ * Before the app the boot's deadline sees that.  An app may be silent for as long as it likes; so
+ * from its start on QEMU is asked every few seconds how many instructions there have been.  While
+ * these become more, it is the app's time that passes.
+ */
+#include "run_parts.h"
+
+#include <romsim/clock.h>
+
+#include <errno.h>
+
+enum { LOOK_S = 5 };
+
+void run_watch_replay(struct run *run)
+{
+    if (!run->plan->record || !run->plan->record->replays)
+        return;
+    run->moved_time = romsim_clock_us();
+    run->look_time = run->moved_time + LOOK_S * 1000000ULL;
+}
+
+void run_look_at_replay(struct run *run)
+{
+    struct romsim_error err;
+
+    run->look_time = 0;
+    if (run->exited || run->verdict.given || run->conversation.is_running)
+        return;
+    run->conversation.topic = TOPIC_REPLAY;
+    if (run_begin_conversation(run, &err) < 0)
+        run_decide_failed(run, &err);
+}
+
+void run_on_replay(struct run *run)
+{
+    const struct run_conversation *conversation = &run->conversation;
+    uint64_t now = romsim_clock_us();
+
+    /* It has ended, which is seen as the end of any other. */
+    if (run->exited || (conversation->status < 0 && conversation->err.errnum == EPIPE))
+        return;
+    if (conversation->status < 0) {
+        run_decide_failed(run, &conversation->err);
+        return;
+    }
+    if (conversation->instructions != run->instructions) {
+        run->instructions = conversation->instructions;
+        run->moved_time = now;
+    }
+    run->look_time = now + LOOK_S * 1000000ULL;
+    if (now - run->moved_time >= run->boot_timeout)
+        run_decide_stuck(run);
+}
