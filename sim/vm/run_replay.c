@@ -15,12 +15,17 @@
 
 enum { LOOK_S = 5 };
 
+static void look_later(struct run *run)
+{
+    run->look_time = romsim_clock_us() + LOOK_S * 1000000ULL;
+}
+
 void run_watch_replay(struct run *run)
 {
     if (!run->plan->record || !run->plan->record->replays)
         return;
     run->moved_time = romsim_clock_us();
-    run->look_time = run->moved_time + LOOK_S * 1000000ULL;
+    look_later(run);
 }
 
 void run_look_at_replay(struct run *run)
@@ -28,8 +33,12 @@ void run_look_at_replay(struct run *run)
     struct romsim_error err;
 
     run->look_time = 0;
-    if (run->exited || run->verdict.given || run->conversation.is_running)
+    if (run->exited || run->verdict.given)
         return;
+    if (run->conversation.is_running) { /* of something else */
+        look_later(run);
+        return;
+    }
     run->conversation.topic = TOPIC_REPLAY;
     if (run_begin_conversation(run, &err) < 0)
         run_decide_failed(run, &err);
@@ -51,7 +60,7 @@ void run_on_replay(struct run *run)
         run->instructions = conversation->instructions;
         run->moved_time = now;
     }
-    run->look_time = now + LOOK_S * 1000000ULL;
+    look_later(run);
     if (now - run->moved_time >= run->boot_timeout)
         run_decide_stuck(run);
 }
