@@ -215,6 +215,10 @@ mkdir -p empty-path
 PATH=$PWD/empty-path fails 1 "a Dockerfile without a builder" "$ROMSIM" image build docker -t x
 like "$out" "docker/Kraftfile:3:9: error: a Dockerfile needs buildah, podman or docker" "says what it needs"
 if need buildah "buildah builds a Dockerfile" && need root "buildah builds a Dockerfile"; then
+    # A store of its own: into the machine's others may build at the same time.
+    printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$PWD/store" "$PWD/store-run" \
+        >storage.conf
+    export CONTAINERS_STORAGE_CONF=$PWD/storage.conf
     images=$(buildah images -aq | sort)
     if out=$(romsim image build docker -o oci:docker.oci 2>&1); then
         pass "buildah builds a Dockerfile"
