@@ -373,10 +373,22 @@ static void on_qemu_runs(struct run *run)
     saw_progress(run);
 }
 
-/* QEMU runs, and its ports are bound, or not. */
-static void on_conversation(struct run *run)
+/* The ports are bound, or not. */
+static void on_started(struct run *run)
 {
     struct romsim_error err = {0};
+
+    if (run->conversation.status == 0) {
+        run_announce_ports(run);
+        return;
+    }
+    machine_explain(&run->machine, &run->conversation.err, &err);
+    run_decide_failed(run, &err);
+}
+
+/* QEMU runs, or has answered. */
+static void on_conversation(struct run *run)
+{
     eventfd_t news;
 
     eventfd_read(run->conversation.news, &news);
@@ -384,24 +396,20 @@ static void on_conversation(struct run *run)
     if (!atomic_load(&run->conversation.is_over))
         return;
     end_conversation(run);
-    if (run->conversation.topic == TOPIC_SNAPSHOT) {
-        run_on_snapshot(run);
-        return;
-    }
-    if (run->conversation.topic == TOPIC_SAVE) {
+    switch (run->conversation.topic) {
+    case TOPIC_START:
+        on_started(run);
+        break;
+    case TOPIC_SAVE:
         run_on_saved(run);
-        return;
-    }
-    if (run->conversation.topic == TOPIC_REPLAY) {
+        break;
+    case TOPIC_SNAPSHOT:
+        run_on_snapshot(run);
+        break;
+    case TOPIC_REPLAY:
         run_on_replay(run);
-        return;
+        break;
     }
-    if (run->conversation.status == 0) {
-        run_announce_ports(run);
-        return;
-    }
-    machine_explain(&run->machine, &run->conversation.err, &err);
-    run_decide_failed(run, &err);
 }
 
 void run_close_ports(struct run *run)

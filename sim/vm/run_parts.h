@@ -178,7 +178,7 @@ void run_decide_failed(struct run *run, const struct romsim_error *err);
 void run_decide_exited(struct run *run);
 void run_decide_ended(struct run *run, const char *how);
 
-/* Nothing has been heard of the guest for the boot's time. */
+/* The guest has made no progress for the boot's time. */
 void run_decide_stuck(struct run *run);
 
 /* Does something that the guest said mean that its memory is too small? */

@@ -32,13 +32,10 @@ void run_look_at_replay(struct run *run)
 {
     struct romsim_error err;
 
-    run->look_time = 0;
-    if (run->exited || run->verdict.given)
+    look_later(run);
+    /* QEMU is asked already, this or something else, or has ended. */
+    if (run->conversation.is_running || run->machine.lines[LINE_QMP] < 0)
         return;
-    if (run->conversation.is_running) { /* of something else */
-        look_later(run);
-        return;
-    }
     run->conversation.topic = TOPIC_REPLAY;
     if (run_begin_conversation(run, &err) < 0)
         run_decide_failed(run, &err);
@@ -60,7 +57,6 @@ void run_on_replay(struct run *run)
         run->instructions = conversation->instructions;
         run->moved_time = now;
     }
-    look_later(run);
     if (now - run->moved_time >= run->boot_timeout)
         run_decide_stuck(run);
 }

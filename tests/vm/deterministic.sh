@@ -47,10 +47,11 @@ wait "$replayer"
 is "$? $(tail -1 still.out)" "0 same" "a replay that comes to a standstill is begun again"
 like "$(cat still.out)" "QEMU's replay has come to a standstill: once more" "which is said"
 
-# repack CASE FOLDER: the case of a folder whose log is another one.
+# repack CASE FOLDER [FILTER]: the case of a folder whose log is another one, or its head by jq's FILTER.
 repack() {
-    jq --arg sum "sha256:$(sha256sum <"$2/record.rr" | cut -c1-64)" '.parts["record.rr"] = $sum' \
-        "$2/case.json" >head.json && mv head.json "$2/case.json" && tar -C "$2" --zstd -cf "$1" .
+    jq --arg sum "sha256:$(sha256sum <"$2/record.rr" | cut -c1-64)" \
+        ".parts[\"record.rr\"] = \$sum | ${3:-.}" "$2/case.json" >head.json &&
+        mv head.json "$2/case.json" && tar -C "$2" --zstd -cf "$1" .
 }
 
 # A log that has an exception where the guest of the replay is interrupted: QEMU waits for it for
@@ -82,12 +83,10 @@ like "$(cat stuck.out)" "QEMU's replay has come to a standstill: once more" "and
 
 # What is not the same machine is refused.
 mkdir x && tar -C x --zstd -xf dice.tar.zst
-jq '.versions["init digest"] = "sha256:other"' x/case.json >head.json && mv head.json x/case.json
-tar -C x --zstd -cf other.tar.zst .
+repack other.tar.zst x '.versions["init digest"] = "sha256:other"'
 fails 125 "a log of another init" romsim replay --deterministic other.tar.zst
 like "$out" "--deterministic needs the same init digest as there" "is refused"
-jq 'del(.versions.clock)' stuck/case.json >head.json && mv head.json stuck/case.json
-tar -C stuck --zstd -cf old.tar.zst .
+repack old.tar.zst stuck 'del(.versions.clock)'
 fails 125 "a log of another clock" romsim replay --deterministic old.tar.zst
 like "$out" "--deterministic needs the same clock as there" "is refused"
 mkdir y && tar -C y --zstd -xf dice.tar.zst && head -c 1000 /dev/zero >y/record.rr
