@@ -157,10 +157,20 @@ docker_archive() {
     rm -r "$parts"
 }
 
-# free_port: one that nobody has now: no two tests that run at the same time get the same.
+# free_port: one that nobody has now.  It is none of those that the kernel hands out, to any program on
+# the machine and to romsim: such a one may be somebody else's by the time it is used.  And it is drawn,
+# so that two tests that run at the same time do not get the same.
 free_port() {
-    python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c 'import random, socket
+first, last = map(int, open("/proc/sys/net/ipv4/ip_local_port_range").read().split())
+others = [port for port in range(16384, 65536) if not first <= port <= last] or range(16384, 65536)
+while True:
+    port = random.choice(others)
+    with socket.socket() as s:
+        try: s.bind(("", port))
+        except OSError: continue
+    print(port)
+    break'
 }
 
 # can CAPABILITY: does this machine have it?  Else the reason is in $why.

@@ -115,8 +115,7 @@ romsim rm --all >/dev/null
 is "$(ls "$kept/service-groups/entries" | wc -l)" 2 "one of its own is removed with the last"
 api GET "$S/$own"
 is "$(item 0 .error)" 8 "and goes with it"
-romsim create --image org/base:latest -n cli -p "$(python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'):80" >/dev/null
+romsim create --image org/base:latest -n cli -p "$(free_port):80" >/dev/null
 api GET $S
 is "$(items 'select(.persistent == false) | [.instances[].name]')" '[["cli"]]' "an instance of the command line has a group, too"
 printf 'image: org/base:latest\nservice_group: {name: web}\n' >plan.yaml

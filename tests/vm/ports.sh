@@ -12,11 +12,7 @@ echo "I am two" >two/index.html
 
 # Two ports that nobody has now, and one that somebody has: the instances want that one, so both
 # have to look for another at the same time.
-read -r free unused taken < <(python3 -c '
-import socket
-three = [socket.socket() for _ in range(3)]
-for each in three: each.bind(("127.0.0.1", 0))
-print(*(each.getsockname()[1] for each in three))')
+free=$(free_port) unused=$(free_port) taken=$(free_port)
 mkfifo blocker
 python3 -c 'import signal, socket, sys
 s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen()
