@@ -216,26 +216,41 @@ static int open_input(struct target *target, struct follow *follow)
     return follow->input ? input_offer(follow->input) : -1;
 }
 
+/* Attaches, from `offset` on (negative: from the console's end).  What the app has said since then
+ * comes before the answer. */
+static json_t *attach(struct target *target, json_int_t offset, struct romsim_buffer *ret_said)
+{
+    json_t *request = json_pack("{s:s}", "do", "attach"), *answer;
+    struct romsim_error error;
+
+    if (offset >= 0)
+        json_object_set_new(request, "offset", json_integer(offset));
+    answer = target_call(target, request, ASK_TIMEOUT_MS, collect, ret_said, &error);
+    if (!answer)
+        cli_report(&error);
+    return answer;
+}
+
 /* Follows the console from `offset` on (negative: from its end).  The app's status, CLI_OK after a
  * signal, or one of the above. */
 static int follow_console(const struct cli_args *args, struct target *target, json_int_t offset)
 {
     struct follow follow = {.console = {.quiet = cli_has(args, "quiet")},
                             .is_remote = target_is_remote(target)};
+    CLEANUP_BUFFER struct romsim_buffer said = ROMSIM_BUFFER_INIT(LOG_MOST);
     const char *name = target_name(target);
-    json_t *request = json_pack("{s:s}", "do", "attach"), *answer;
     int signals = signals_count();
+    json_t *answer = attach(target, offset, &said);
     bool alive;
 
-    if (offset >= 0)
-        json_object_set_new(request, "offset", json_integer(offset));
-    answer = ask(target, request, ASK_TIMEOUT_MS);
     if (!answer)
         return FOLLOW_FAILED;
     alive = is_alive(answer);
     json_decref(answer);
     if (!alive)
         return FOLLOW_NOTHING;
+    fwrite(said.data ?: "", 1, said.size, stdout);
+    fflush(stdout);
     if (run_console_open(&follow.console, &name, 1) < 0)
         return FOLLOW_FAILED;
     signal(SIGPIPE, SIG_IGN);

@@ -117,6 +117,20 @@ ok "both hear what is said" eventually both_hear
 # The app says nothing more: it is not by writing that one learns that the reader is gone.
 is "$(timeout 100 "$ROMSIM" logs -f web | grep -m 1 ready; echo "${PIPESTATUS[0]}")" "ready
 0" "logs -f ends with its reader"
+# A reader that stands still holds `logs -f` up between what was said and what will be.
+cat >ticks.yaml <<END
+name: ticks
+image: ./base
+args: [/bin/sh, -c, "seq 1 20000; while :; do echo tick \$((n += 1)); sleep 0.1; done"]
+END
+romsim run -q -d ticks.yaml
+eventually says ticks "tick 1"
+is "$(timeout 100 "$ROMSIM" logs -f ticks | {
+    sleep 2
+    awk '/^tick/ { if ($2 != ++seen) { print seen, "is lost"; exit } }
+        seen == 1 { wanted = NR + 40 } wanted && NR == wanted { print "all"; exit }'
+})" all "logs -f loses nothing of what is said meanwhile"
+romsim rm ticks >/dev/null
 ok "restart starts it again" romsim restart web
 wait $follower
 is "$?" 0 "logs -f ends with the app"
