@@ -217,7 +217,7 @@ static int open_input(struct target *target, struct follow *follow)
 }
 
 /* Attaches, from `offset` on (negative: from the console's end).  What the app has said since then
- * comes before the answer. */
+ * comes from a keeper before its answer; from a server it is taken afterwards, with the rest. */
 static json_t *attach(struct target *target, json_int_t offset, struct romsim_buffer *ret_said)
 {
     json_t *request = json_pack("{s:s}", "do", "attach"), *answer;
