@@ -8,7 +8,8 @@ need curl "standby" || done_testing
 need python3 "standby" || done_testing
 trap 'romsim rm --all >/dev/null 2>&1; cleanup' EXIT
 
-# Port 8080 answers HTTP, with `do` for all that a request may want; 9000 says what it is told.
+# Port 8080 answers HTTP, with `do` for all that a request may want; 9000 says what it is told.  The
+# count comes into its place by `mv`: a file that `>` has emptied may be read before it is written.
 "$SAMPLES/busybox-base.sh" base
 mkdir -p base/www/cgi-bin www
 cat >base/www/cgi-bin/do <<'END'
@@ -32,7 +33,7 @@ i=0
 trap 'echo ended at $i; exit 3' TERM
 httpd -f -p 8080 -h /www &
 (while :; do nc -l -p 9000 -e cat; done) &
-while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.2 & wait $!; done
+while :; do i=$((i + 1)); echo $i >/tmp/counted; mv /tmp/counted /tmp/count; sleep 0.2 & wait $!; done
 END
 cp app.sh www/app.sh
 # instance NAME [MEMBERS of scale_to_zero] [OTHERS]
