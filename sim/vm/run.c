@@ -105,8 +105,7 @@ static void on_gate(struct run *run)
 
 /* ---- the lines ------------------------------------------------------------------------------ */
 
-/* Any sign of life moves the boot's deadline. */
-static void saw_progress(struct run *run)
+void run_saw_progress(struct run *run)
 {
     if (!run_app_runs(run) && !run->stopping && !run->verdict.given)
         run->deadline = romsim_clock_us() + run->boot_timeout;
@@ -116,7 +115,7 @@ static void take_control(struct run *run, const char *bytes, size_t size)
 {
     const char *newline;
 
-    saw_progress(run);
+    run_saw_progress(run);
     while ((newline = memchr(bytes, '\n', size))) {
         size_t part = (size_t)(newline - bytes);
 
@@ -132,7 +131,7 @@ static void take_control(struct run *run, const char *bytes, size_t size)
 
 static void take_console(struct run *run, const char *bytes, size_t size)
 {
-    saw_progress(run);
+    run_saw_progress(run);
     if (run_app_runs(run) && !run->saw_output)
         run_say_phase(run, "output");
     run->saw_output |= run_app_runs(run);
@@ -144,7 +143,7 @@ static void take_console(struct run *run, const char *bytes, size_t size)
 
 static void take_log(struct run *run, const char *bytes, size_t size)
 {
-    saw_progress(run);
+    run_saw_progress(run);
     tail_add(&run->log, bytes, size);
     if (run->plan->kernel_log)
         send_event(run, ROMSIM_VM_KERNEL_LOG, bytes, size, 0);
@@ -370,7 +369,8 @@ static void on_qemu_runs(struct run *run)
     run_say_phase(run, "qemu");
     if (run->machine.saved >= 0)
         run_reach_phase(run, "app");
-    saw_progress(run);
+    run_saw_progress(run);
+    run_watch_replay(run);
 }
 
 /* The ports are bound, or not. */

@@ -117,6 +117,9 @@ void run_say(struct run *run, enum romsim_vm_event_kind kind, const char *text);
 void run_say_timing(struct run *run, const char *step, uint64_t micros);
 void run_say_phase(struct run *run, const char *name);
 
+/* Any sign of life moves the boot's deadline. */
+void run_saw_progress(struct run *run);
+
 /* Has the second thread ask QEMU for the conversation's topic. */
 int run_begin_conversation(struct run *run, struct romsim_error *err);
 
@@ -160,8 +163,8 @@ void run_on_snapshot(struct run *run);
 
 /* ---- run_replay.c --------------------------------------------------------------------------- */
 
-/* The app of a replay has begun; it is time to look whether it gets on; QEMU has said how far it
- * is, or nothing. */
+/* QEMU runs, which may be a replay; it is time to look whether that gets on; QEMU has said how far
+ * it is, or nothing. */
 void run_watch_replay(struct run *run);
 void run_look_at_replay(struct run *run);
 void run_on_replay(struct run *run);

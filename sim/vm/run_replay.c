@@ -3,9 +3,12 @@
  * run_replay.c: whether a replay of QEMU's gets on.
  *
  * It comes to a standstill now and then (docs/cases.md): QEMU lives, and its guest gets no further.
- * Before the app the boot's deadline sees that.  An app may be silent for as long as it likes; so
- * from its start on QEMU is asked every few seconds how many instructions there have been.  While
- * these become more, it is the app's time that passes.
+ * Silence is no sign of that: a boot that is counted by instructions may be silent for more than a
+ * minute on a busy machine, and an app for as long as it likes.  So QEMU is asked a few times in
+ * the boot's time how many instructions there have been.  While these become more the replay gets
+ * on, and before the app that moves the boot's deadline as any sign of life does.  It comes to an
+ * end even so: its log does.  A recording has no such end, and a guest that waits for ever has
+ * instructions, too, the clock's; so that is not asked.
  */
 #include "run_parts.h"
 
@@ -13,11 +16,11 @@
 
 #include <errno.h>
 
-enum { LOOK_S = 5 };
+enum { LOOKS = 4 }; /* in the boot's time */
 
 static void look_later(struct run *run)
 {
-    run->look_time = romsim_clock_us() + LOOK_S * 1000000ULL;
+    run->look_time = romsim_clock_us() + run->boot_timeout / LOOKS;
 }
 
 void run_watch_replay(struct run *run)
@@ -56,6 +59,7 @@ void run_on_replay(struct run *run)
     if (conversation->instructions != run->instructions) {
         run->instructions = conversation->instructions;
         run->moved_time = now;
+        run_saw_progress(run);
     }
     if (now - run->moved_time >= run->boot_timeout)
         run_decide_stuck(run);

@@ -40,10 +40,8 @@ void run_reach_phase(struct run *run, const char *name)
     run_say_phase(run, name);
     if (run_app_runs(run) && !run->stopping)
         run->deadline = 0;
-    if (run_app_runs(run)) {
+    if (run_app_runs(run))
         kernel_log_release(&run->kernel);
-        run_watch_replay(run);
-    }
 }
 
 const char *run_phase_name(const struct run *run)
