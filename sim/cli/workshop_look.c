@@ -261,11 +261,22 @@ static int get_once(const char *url, struct romsim_buffer *body, struct romsim_e
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* GET: returns the status of HTTP, with the body; 0, and the reason is set.  An app may have begun
- * and not listen yet: it is given some time, since nothing tells when it does. */
-static int get(struct workshop_look *look, const char *url, struct romsim_buffer *body)
+static bool is_running(struct workshop_look *look, const char *name)
 {
-    enum { TRIES = 50 };
+    json_t *item = ask_instance(look, name);
+    bool ret = strcmp(text_of(item, "state"), "running") == 0;
+
+    json_decref(item);
+    return ret;
+}
+
+/* GET: returns the status of HTTP, with the body; 0, and the reason is set.  The app of the
+ * instance `name` may have begun and not listen yet: it is given a minute while it runs, since
+ * nothing tells when it does, and a busy machine takes long. */
+static int get(struct workshop_look *look, const char *name, const char *url,
+               struct romsim_buffer *body)
+{
+    enum { TRIES = 300 };
     const struct timespec pause = {.tv_nsec = 200000000};
     struct romsim_error error;
     char *code;
@@ -273,7 +284,7 @@ static int get(struct workshop_look *look, const char *url, struct romsim_buffer
 
     for (int i = 0; i < TRIES; i++) {
         status = get_once(url, body, &error);
-        if (!may_come(status))
+        if (!may_come(status) || !is_running(look, name))
             break;
         nanosleep(&pause, NULL);
     }
@@ -310,7 +321,7 @@ static bool ask_app(struct workshop_look *look, const char *name, const struct w
     int status;
 
     about(look, "%s %s '%s'", url ?: name, what, step->text);
-    status = url ? get(look, url, body) : 0;
+    status = url ? get(look, name, url, body) : 0;
     if (status && status != 200)
         because(look, "it answers with the status %d", status);
     return status == 200;
